@@ -1,0 +1,74 @@
+package dev.questspark.engine;
+
+import java.util.List;
+
+/**
+ * One finished row.
+ *
+ * @param tokens generated token ids, the stop token left out
+ * @param text decoded text, cut before a stop string
+ * @param finishReason why it ended
+ * @param usage tokens in and out
+ * @param timings the row's clocks
+ * @param reads what decode and question steps read from the KV cache
+ */
+public record Completion(
+    List<Integer> tokens,
+    String text,
+    FinishReason finishReason,
+    Usage usage,
+    Timings timings,
+    KvReads reads) {
+
+  /**
+   * OpenAI's usage words.
+   *
+   * @param promptTokens document and question
+   * @param completionTokens generated, the stop token left out
+   * @param cachedTokens prompt tokens whose KV another question of the document had already
+   *     computed
+   */
+  public record Usage(int promptTokens, int completionTokens, int cachedTokens) {}
+
+  /**
+   * Intervals of one process's monotonic clock, in nanoseconds.
+   *
+   * @param queueNanos submission to the first step that worked for the row or its document
+   * @param prefillNanos first step to first token, question included
+   * @param ttftNanos submission to first token
+   * @param decodeNanos first token to last token
+   * @param e2eNanos submission to last token
+   * @param preemptions times the row lost its pages and was recomputed
+   */
+  public record Timings(
+      long queueNanos,
+      long prefillNanos,
+      long ttftNanos,
+      long decodeNanos,
+      long e2eNanos,
+      int preemptions) {}
+
+  /**
+   * Facts counted by the verbs that read the cache, over this row's decode steps (one per generated
+   * token after the first), summed over layers and KV heads.
+   *
+   * @param pagesTotal pages of the row's context when it ended, per layer and KV head
+   * @param pagesScored digest pairs read
+   * @param pagesAttended pages attended
+   * @param tokensAttended tokens whose key and value were read
+   * @param bytesRead bytes of keys, values and digests read
+   * @param bytesDense bytes that dense attention would have read in the same steps
+   * @param sparseSteps decode steps in which at least one layer read fewer pages than the context
+   *     has
+   * @param denseSteps decode steps that read everything
+   */
+  public record KvReads(
+      int pagesTotal,
+      long pagesScored,
+      long pagesAttended,
+      long tokensAttended,
+      long bytesRead,
+      long bytesDense,
+      int sparseSteps,
+      int denseSteps) {}
+}

@@ -1,0 +1,23 @@
+package dev.questspark.engine;
+
+import java.util.List;
+
+/**
+ * One document and all its questions. The document is prefilled once, densely; its pages are shared
+ * by the questions and held until the last of them is answered.
+ *
+ * @param documentId for messages and traces
+ * @param tokens everything before the question: begin-of-sequence, template prefix, document; may
+ *     be empty
+ * @param questions at least one
+ */
+public record DocumentRequest(String documentId, int[] tokens, List<QuestionRequest> questions) {
+
+  public DocumentRequest {
+    questions = List.copyOf(questions);
+    if (questions.isEmpty()) {
+      throw new IllegalArgumentException(
+          documentId + ": a document request needs at least one question");
+    }
+  }
+}

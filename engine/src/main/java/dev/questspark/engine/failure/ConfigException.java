@@ -1,0 +1,17 @@
+package dev.questspark.engine.failure;
+
+/**
+ * The job or engine cannot start as configured. Thrown before any work; the message names the
+ * setting or file, the value found, and the remedy, in one sentence fit for a user.
+ */
+public final class ConfigException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  public ConfigException(String message) {
+    super(message);
+  }
+
+  public ConfigException(String message, Throwable cause) {
+    super(message, cause);
+  }
+}

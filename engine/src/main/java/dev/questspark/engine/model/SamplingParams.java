@@ -1,0 +1,57 @@
+package dev.questspark.engine.model;
+
+import dev.questspark.engine.failure.ConfigException;
+import java.util.List;
+
+/**
+ * How tokens are drawn and when a row ends, with the names and meanings of vLLM and OpenAI.
+ *
+ * @param maxTokens most tokens to generate, at least 1
+ * @param temperature 0 for greedy
+ * @param topP nucleus mass in (0, 1]; 1 keeps all
+ * @param topK best tokens kept; 0 keeps all
+ * @param minP tokens below minP times the best probability are dropped; 0 keeps all
+ * @param repetitionPenalty divides positive and multiplies negative logits of tokens already in
+ *     prompt or output; 1 is off
+ * @param seed the row's seed; rows with equal seed and prompt draw alike whatever the batch
+ * @param stop strings that end the row; cut from the text
+ * @param stopTokenIds token ids that end the row, the model's end-of-sequence ids included by the
+ *     caller; not part of the text
+ * @param ignoreEos generate maxTokens whatever comes (benchmarks)
+ */
+public record SamplingParams(
+    int maxTokens,
+    float temperature,
+    float topP,
+    int topK,
+    float minP,
+    float repetitionPenalty,
+    long seed,
+    List<String> stop,
+    List<Integer> stopTokenIds,
+    boolean ignoreEos) {
+
+  public SamplingParams {
+    stop = List.copyOf(stop);
+    stopTokenIds = List.copyOf(stopTokenIds);
+    require(maxTokens >= 1, "max_tokens", maxTokens, "at least 1");
+    require(temperature >= 0, "temperature", temperature, "0 (greedy) or more");
+    require(topP > 0 && topP <= 1, "top_p", topP, "above 0 and at most 1");
+    require(topK >= 0, "top_k", topK, "0 (off) or more");
+    require(minP >= 0 && minP < 1, "min_p", minP, "at least 0 and below 1");
+    require(repetitionPenalty > 0, "repetition_penalty", repetitionPenalty, "above 0");
+  }
+
+  private static void require(boolean holds, String key, Number value, String allowed) {
+    if (!holds) {
+      throw new ConfigException(key + " is " + value + "; it must be " + allowed);
+    }
+  }
+
+  /**
+   * Greedy decoding of at most {@code maxTokens} tokens that ends at any of {@code stopTokenIds}.
+   */
+  public static SamplingParams greedy(int maxTokens, List<Integer> stopTokenIds) {
+    return new SamplingParams(maxTokens, 0, 1, 0, 0, 1, 0, List.of(), stopTokenIds, false);
+  }
+}

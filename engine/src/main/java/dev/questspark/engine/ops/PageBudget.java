@@ -1,0 +1,33 @@
+package dev.questspark.engine.ops;
+
+/**
+ * How many pages one (row, KV head) may attend to, and which are kept whatever their score.
+ *
+ * <p>A row at position p sees c = p + 1 tokens in P = ceil(c / pageSize) pages. If c &lt; {@code
+ * minContextTokens} or P &le; {@code pages}, all P are kept. Otherwise exactly {@code pages} are:
+ * the current (last) page, the pages that hold the first {@code sinkTokens} tokens, the pages that
+ * hold the last {@code recentTokens} tokens, and the best-scored of the rest, ties to the lowest
+ * page. Under a sliding window only visible pages count.
+ *
+ * @param pages pages per (row, KV head), the current page included; at least 1
+ * @param sinkTokens first tokens always kept; 0 for none
+ * @param recentTokens last tokens always kept, the row's own included; 0 keeps only the current
+ *     page
+ * @param minContextTokens contexts shorter than this are read whole
+ */
+public record PageBudget(int pages, int sinkTokens, int recentTokens, int minContextTokens) {
+
+  public PageBudget {
+    if (pages < 1 || sinkTokens < 0 || recentTokens < 0 || minContextTokens < 0) {
+      throw new IllegalArgumentException(
+          "page budget: pages "
+              + pages
+              + ", sink "
+              + sinkTokens
+              + ", recent "
+              + recentTokens
+              + ", min context "
+              + minContextTokens);
+    }
+  }
+}

@@ -1,0 +1,26 @@
+package dev.questspark.engine.ops;
+
+/**
+ * Which logical pages each (row, KV head) attends to, in backend memory: the only thing attention
+ * sees. Rows are relative to the row range it was filled for. Pages of a list are ascending and
+ * distinct.
+ */
+public interface PageList extends AutoCloseable {
+  /** Rows it has room for. */
+  int maxRows();
+
+  /** KV heads per row. */
+  int kvHeads();
+
+  /** Pages per (row, KV head) that it has room for. */
+  int maxPages();
+
+  /**
+   * The list of one (row, KV head), copied to the host; waits for the device. For tests and
+   * studies.
+   */
+  int[] read(int row, int kvHead);
+
+  @Override
+  void close();
+}

@@ -1,0 +1,129 @@
+package dev.questspark.engine.ops;
+
+/**
+ * The seam between the model and the hardware: about a dozen verbs, each one CUDA file, one CPU
+ * method and one contract test of the same name.
+ *
+ * <p>Every verb takes a ragged batch, writes into a given output, allocates nothing and does not
+ * wait for the device. Letters: R rows (tokens of the step), H hidden size, N and K features, Hq
+ * query heads, Hkv KV heads, G = Hq / Hkv query heads per KV head, D head_dim, S page size in
+ * tokens.
+ *
+ * <p>With {@code batch_invariant}, a row's result does not depend on the other rows of the batch
+ * nor on where it stands among them: reductions run in a fixed order.
+ */
+public interface TensorOps {
+
+  /** out (R, H) = table (vocabulary, H) at each row's token id. */
+  void embed(Tensor out, Tensor table, LoadedBatch batch);
+
+  /**
+   * Root-mean-square norm over groups of {@code weight.cols()} channels: x (R, g * C), weight (1,
+   * C). With g = 1 the layer norm, with g = heads and C = D the per-head query and key norm of
+   * Qwen3. {@code out} may be {@code x}. Sums in float.
+   */
+  void rmsNorm(Tensor out, Tensor x, Tensor weight, float eps);
+
+  /** out (R, N) = x (R, K) . weight (N, K)^T + bias. */
+  void linear(Tensor out, Tensor x, LinearWeight weight);
+
+  /**
+   * Rotates q in place, rotates k, appends k and v to the pages of each row's sequence, and
+   * refreshes the digests of every page touched (recomputed from the page's keys in token order, so
+   * that they are bit-equal however the tokens came).
+   *
+   * @param q (R, Hq * D), rotated in place
+   * @param k (R, Hkv * D), may be overwritten
+   * @param v (R, Hkv * D)
+   * @param rope (max_model_len, D): [cos | sin] of D/2 angles each, scaling folded in; channel i
+   *     pairs with i + D/2
+   */
+  void appendKv(KvLayer kv, Tensor q, Tensor k, Tensor v, Tensor rope, LoadedBatch batch);
+
+  /**
+   * Copies whole pages (keys, values, digests) inside a layer: page {@code from[i]} to page {@code
+   * to[i]}.
+   */
+  void copyPages(KvLayer kv, int[] from, int[] to);
+
+  /**
+   * Scores every page that lies wholly before a row's current page, per KV head, in float: {@link
+   * PageScore} for each of the group's G query heads, reduced by {@code reduction}. The current
+   * page needs no score (it is always kept), so the result does not depend on how a sequence was
+   * cut into chunks. Counts pages scored.
+   *
+   * @param scores ((rows.count) * Hkv, maxPages); entry (r * Hkv + h, page); entries at and after
+   *     the current page, and pages left of the window, are unspecified
+   * @param q (R, Hq * D), rotated; indexed by batch row
+   */
+  void scorePages(
+      Tensor scores,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch batch,
+      RowRange rows,
+      PageScore score,
+      GroupReduction reduction);
+
+  /**
+   * Fills the list with the exact top pages by score within the budget; see {@link PageBudget} for
+   * the rules.
+   */
+  void topPages(
+      PageList list,
+      Tensor scores,
+      KvLayer kv,
+      LoadedBatch batch,
+      RowRange rows,
+      PageBudget budget);
+
+  /**
+   * Fills the list without looking at scores: the first {@code sinkPages} and the last {@code
+   * recentPages} visible pages of each row (the current page always). {@code recentPages =
+   * Integer.MAX_VALUE} keeps all: dense attention.
+   */
+  void keepPages(
+      PageList list, KvLayer kv, LoadedBatch batch, RowRange rows, int sinkPages, int recentPages);
+
+  /**
+   * Attention of each row over its listed pages: softmax(scale * q.k) v over the visible positions
+   * at most the row's own. Dense decode is this verb with all pages. Counts pages and tokens
+   * attended.
+   *
+   * @param out (R, Hq * D), indexed by batch row
+   * @param logSumExp (R, Hq): log of the sum of exp(scale * q.k), for {@link #mergeAttention}
+   * @param q (R, Hq * D), rotated
+   */
+  void attendPages(
+      Tensor out,
+      Tensor logSumExp,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch batch,
+      RowRange rows,
+      PageList list,
+      float scale);
+
+  /**
+   * Dense causal attention of the rows of spans [fromSpan, toSpan) over their sequences' pages, the
+   * rows' own keys included (they were appended before). {@code out} (R, Hq * D) and {@code q} are
+   * indexed by batch row.
+   */
+  void attendPrefill(
+      Tensor out, Tensor q, KvLayer kv, LoadedBatch batch, int fromSpan, int toSpan, float scale);
+
+  /**
+   * Merges two attention states over disjoint key sets into the first: out (R, Hq * D), logSumExp
+   * (R, Hq). An empty state has logSumExp = -infinity and any finite output.
+   */
+  void mergeAttention(Tensor out, Tensor logSumExp, Tensor otherOut, Tensor otherLogSumExp);
+
+  /** out (R, I) = silu(gate) * up, with gateUp (R, 2 * I) = [gate | up]. */
+  void siluMul(Tensor out, Tensor gateUp);
+
+  /** x += y, both (R, H). */
+  void add(Tensor x, Tensor y);
+
+  /** out (logit rows, H) = x (R, H) at the batch's {@code logitRows}. */
+  void gatherRows(Tensor out, Tensor x, LoadedBatch batch);
+}
