@@ -17,6 +17,9 @@ package dev.questspark.engine.ops;
  */
 public record PageBudget(int pages, int sinkTokens, int recentTokens, int minContextTokens) {
 
+  /** No limit. */
+  public static final PageBudget ALL = new PageBudget(Integer.MAX_VALUE, 0, 0, 0);
+
   public PageBudget {
     if (pages < 1 || sinkTokens < 0 || recentTokens < 0 || minContextTokens < 0) {
       throw new IllegalArgumentException(
@@ -29,5 +32,15 @@ public record PageBudget(int pages, int sinkTokens, int recentTokens, int minCon
               + ", min context "
               + minContextTokens);
     }
+  }
+
+  /**
+   * Whether a row reads all its visible pages.
+   *
+   * @param visiblePages pages that hold a position the row sees
+   * @param contextTokens the row's position + 1
+   */
+  public boolean readsAll(int visiblePages, int contextTokens) {
+    return visiblePages <= pages || contextTokens < minContextTokens;
   }
 }

@@ -50,7 +50,7 @@ public interface TensorOps {
    * Scores every page that lies wholly before a row's current page, per KV head, in float: {@link
    * PageScore} for each of the group's G query heads, reduced by {@code reduction}. The current
    * page needs no score (it is always kept), so the result does not depend on how a sequence was
-   * cut into chunks. Counts pages scored.
+   * cut into chunks. Rows that the budget lets read whole are not scored. Counts pages scored.
    *
    * @param scores ((rows.count) * Hkv, maxPages); entry (r * Hkv + h, page); entries at and after
    *     the current page, and pages left of the window, are unspecified
@@ -63,7 +63,8 @@ public interface TensorOps {
       LoadedBatch batch,
       RowRange rows,
       PageScore score,
-      GroupReduction reduction);
+      GroupReduction reduction,
+      PageBudget budget);
 
   /**
    * Fills the list with the exact top pages by score within the budget; see {@link PageBudget} for
@@ -78,12 +79,11 @@ public interface TensorOps {
       PageBudget budget);
 
   /**
-   * Fills the list without looking at scores: the first {@code sinkPages} and the last {@code
-   * recentPages} visible pages of each row (the current page always). {@code recentPages =
-   * Integer.MAX_VALUE} keeps all: dense attention.
+   * Fills the list without looking at scores: the budget's sink pages, then the most recent visible
+   * pages until the budget is full (the current page always). {@link PageBudget#ALL} keeps every
+   * page: dense attention.
    */
-  void keepPages(
-      PageList list, KvLayer kv, LoadedBatch batch, RowRange rows, int sinkPages, int recentPages);
+  void keepPages(PageList list, KvLayer kv, LoadedBatch batch, RowRange rows, PageBudget budget);
 
   /**
    * Attention of each row over its listed pages: softmax(scale * q.k) v over the visible positions

@@ -1,0 +1,121 @@
+package dev.questspark.engine.cache;
+
+import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.ops.Backend;
+import dev.questspark.engine.ops.Buffer;
+import dev.questspark.engine.ops.KvGeometry;
+import dev.questspark.engine.ops.KvLayer;
+import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.Tensor;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.IntUnaryOperator;
+
+/**
+ * The memory behind the page ids: keys, values and digests of every layer, allocated once at open.
+ * Page 0 is the null page that no sequence owns, so {@code pages} usable pages take {@code pages +
+ * 1} places.
+ */
+public final class KvStore implements AutoCloseable {
+  private final KvGeometry geometry;
+  private final int pages;
+  private final int digestPairs;
+  private final List<KvLayer> layers = new ArrayList<>();
+  private final List<Buffer> buffers = new ArrayList<>();
+
+  /**
+   * Allocates all layers.
+   *
+   * @param pages usable pages
+   * @param digests one digest pair per score that the run uses
+   * @param window sliding window of each layer in tokens, 0 for none
+   * @throws ConfigException if one layer is larger than the backend can address
+   */
+  public KvStore(
+      Backend backend,
+      KvGeometry geometry,
+      int pages,
+      Set<PageScore> digests,
+      IntUnaryOperator window) {
+    this.geometry = geometry;
+    this.pages = pages;
+    this.digestPairs = digests.size();
+    long blocks = (pages + 1L) * geometry.kvHeads();
+    long elements = Math.multiplyExact(blocks, (long) geometry.pageSize() * geometry.headDim());
+    if (elements > Integer.MAX_VALUE - 8L) {
+      long most =
+          (Integer.MAX_VALUE - 8L)
+              / ((long) geometry.kvHeads() * geometry.pageSize() * geometry.headDim());
+      throw new ConfigException(
+          "a KV cache of "
+              + pages
+              + " pages needs "
+              + elements
+              + " elements per layer, but one layer holds at most 2^31; "
+              + "set kv_cache_memory_bytes to at most "
+              + Math.multiplyExact(most - 1, geometry.pageBytes(digestPairs)));
+    }
+    try {
+      for (int layer = 0; layer < geometry.layers(); layer++) {
+        layers.add(allocateLayer(backend, (int) blocks, digests, window.applyAsInt(layer)));
+      }
+    } catch (RuntimeException | OutOfMemoryError e) {
+      close();
+      throw e;
+    }
+  }
+
+  private KvLayer allocateLayer(Backend backend, int blocks, Set<PageScore> digests, int window) {
+    Tensor keys = keep(backend.allocate(blocks * geometry.pageSize(), geometry.headDim()));
+    Tensor values = keep(backend.allocate(blocks * geometry.pageSize(), geometry.headDim()));
+    Map<PageScore, Tensor> pairs = new EnumMap<>(PageScore.class);
+    for (PageScore score : digests) {
+      pairs.put(score, keep(backend.allocate(blocks, 2 * geometry.headDim())));
+    }
+    return new KvLayer(geometry, keys, values, pairs, window);
+  }
+
+  private Tensor keep(Tensor tensor) {
+    buffers.add(tensor.buffer());
+    return tensor;
+  }
+
+  /** Shape and dtype. */
+  public KvGeometry geometry() {
+    return geometry;
+  }
+
+  /** Usable pages, ids 1 to {@code pages}. */
+  public int pages() {
+    return pages;
+  }
+
+  /** Bytes of all pages and digests, the null page included. */
+  public long bytes() {
+    return Math.multiplyExact(pages + 1L, geometry.pageBytes(digestPairs));
+  }
+
+  /** One layer, as the verbs see it. */
+  public KvLayer layer(int layer) {
+    return layers.get(layer);
+  }
+
+  /**
+   * Copies pages {@code from[i]} to {@code to[i]} in every layer: how a question gets its own last
+   * document page.
+   */
+  public void copyPages(Backend backend, int[] from, int[] to) {
+    for (KvLayer layer : layers) {
+      backend.ops().copyPages(layer, from, to);
+    }
+  }
+
+  @Override
+  public void close() {
+    buffers.forEach(Buffer::close);
+    buffers.clear();
+  }
+}

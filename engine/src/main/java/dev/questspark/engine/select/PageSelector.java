@@ -1,0 +1,38 @@
+package dev.questspark.engine.select;
+
+import dev.questspark.engine.ops.KvLayer;
+import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.PageList;
+import dev.questspark.engine.ops.RowRange;
+import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.TensorOps;
+
+/**
+ * Decides, for each row and KV head of one layer, which pages attention reads. Stateless; shared by
+ * all rows.
+ */
+public interface PageSelector {
+
+  /** Fills {@code list} for the rows of {@code query}. */
+  void select(PageList list, Query query);
+
+  /**
+   * What a selector may look at.
+   *
+   * @param ops the verbs
+   * @param layer real index of the layer
+   * @param q (R, Hq * D) rotated queries of the whole batch
+   * @param kv the layer's pages
+   * @param batch the step
+   * @param rows rows to select for; row {@code rows.from()} is row 0 of the list
+   * @param scores scratch (rows * Hkv, max pages)
+   */
+  record Query(
+      TensorOps ops,
+      int layer,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch batch,
+      RowRange rows,
+      Tensor scores) {}
+}
