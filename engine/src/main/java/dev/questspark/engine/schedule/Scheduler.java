@@ -1,0 +1,306 @@
+package dev.questspark.engine.schedule;
+
+import dev.questspark.engine.pages.PagePool;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * Plans one step after another over the documents submitted: continuous batching with chunked
+ * prefill. A document is prefilled once and its pages are shared by all its questions, until the
+ * last of them has ended.
+ *
+ * <p><b>Order.</b> Every step first gives each decoding question its one row, oldest first; then
+ * rows to questions that have started and not yet decoded; then, in order of submission, rows to
+ * documents being prefilled and a start to questions of prefilled ones; then admits documents. A
+ * long document is thereby cut into chunks that fill what decoding leaves free. No document is
+ * admitted while a question of an admitted one waits.
+ *
+ * <p><b>Nothing runs out (without overcommit).</b> An admission promises the document's pages and
+ * sets aside the private pages of its most demanding question, to that question's last token. Any
+ * question of the document may start on what is set aside (it becomes the lead) and gives it back
+ * when it ends; others start only if their whole need is available. Promises never exceed the pool,
+ * a running question draws only on its own promise, so none waits for a page; and an admitted
+ * document without a running question has its set-aside pages, so one can start as soon as a
+ * sequence ends. So every running question ends, every admitted document ends, and the first
+ * waiting document, which alone fits (else it was refused), is admitted at the latest when all
+ * before it have ended.
+ *
+ * <p><b>Overcommit.</b> Promises cover prompts only. When an answer needs a page and none is
+ * available, pages set aside are taken, then the youngest running question is preempted (it may be
+ * the one that asked), and for the oldest running question, when it is the only one, documents
+ * without running questions are evicted, youngest first. The oldest running question is thus never
+ * preempted and always ends: it and its document fit alone. When nothing runs and the questions
+ * that wait find no room, the youngest document is evicted until one can start. So between any two
+ * evictions or preemptions that undo the same work a question ends, and questions are finite.
+ *
+ * <p>{@link #next} and {@link #complete} alternate. Not thread-safe.
+ */
+public final class Scheduler {
+  private final SchedulerLimits limits;
+  private final PageLedger ledger;
+  private final Roster roster;
+  private final Map<Long, DocumentProgress> documents = new HashMap<>();
+  private final Set<Long> ids = new HashSet<>();
+  private List<QuestionProgress> sampling = List.of();
+  private boolean stepInFlight;
+
+  /** A scheduler over all pages of {@code pool}, which nobody else may use. */
+  public Scheduler(SchedulerLimits limits, PagePool pool) {
+    this.limits = limits;
+    this.ledger = new PageLedger(pool);
+    this.roster = new Roster(limits, ledger);
+  }
+
+  /**
+   * Queues a document with its questions, or refuses it when it would not fit into the empty pool.
+   *
+   * @throws IllegalArgumentException if one of its ids is in use
+   */
+  public Submission submit(DocumentWork work) {
+    DocumentProgress document = new DocumentProgress(work, limits.pageSize());
+    long need = 0;
+    for (QuestionProgress question : document.waiting) {
+      need = Math.max(need, question.largestPrivatePages());
+    }
+    if (document.ownPages() + need > ledger.total()) {
+      return new Submission.Refused(document.ownPages() + need, ledger.total());
+    }
+    claimIds(work);
+    documents.put(document.id, document);
+    roster.enqueue(document);
+    return new Submission.Accepted();
+  }
+
+  /**
+   * The next step, or empty when there is nothing to run.
+   *
+   * @throws IllegalStateException if the step before was not completed
+   */
+  public Optional<Step> next() {
+    if (stepInFlight) {
+      throw new IllegalStateException("the step before has not been completed");
+    }
+    if (documents.isEmpty()) {
+      return Optional.empty();
+    }
+    StepBuilder step = new StepBuilder(limits.maxNumBatchedTokens());
+    decodeRows(step);
+    questionRows(step);
+    documentRows(step);
+    while (step.isEmpty()) {
+      evictYoungestBut(roster.admitted.get(0));
+      documentRows(step);
+    }
+    sampling = step.sampling;
+    stepInFlight = true;
+    return Optional.of(step.build());
+  }
+
+  /**
+   * Takes in what the step sampled: questions named by the result end, and so do those whose {@code
+   * maxTokens}-th token this was. An ended question's private pages are free at once, its
+   * document's after the last question.
+   *
+   * @return ids of the questions that ended by {@code maxTokens} and are not named in the result
+   * @throws IllegalStateException if no step is in flight, or an id did not sample in it
+   */
+  public long[] complete(StepResult result) {
+    if (!stepInFlight) {
+      throw new IllegalStateException("no step is in flight");
+    }
+    for (long id : result.finished()) {
+      sampled(id).finishedByCaller = true;
+    }
+    long[] byLength = new long[sampling.size()];
+    int byLengthCount = 0;
+    for (QuestionProgress question : sampling) {
+      question.generated++;
+      boolean full = question.generated == question.maxTokens;
+      if (!question.ended && (question.finishedByCaller || full)) {
+        roster.end(question);
+        if (question.document.ended()) {
+          forget(question.document);
+        }
+        if (!question.finishedByCaller) {
+          byLength[byLengthCount++] = question.id;
+        }
+      }
+    }
+    roster.running.removeIf(question -> question.ended);
+    roster.recountSeats();
+    sampling = List.of();
+    stepInFlight = false;
+    return Arrays.copyOf(byLength, byLengthCount);
+  }
+
+  /**
+   * Drops a document with all its questions and frees their pages. Allowed while a step is in
+   * flight: no page is handed out again before the next one.
+   *
+   * @return whether there was such a document
+   */
+  public boolean cancel(long documentId) {
+    DocumentProgress document = documents.get(documentId);
+    if (document == null) {
+      return false;
+    }
+    roster.drop(document);
+    roster.recountSeats();
+    forget(document);
+    return true;
+  }
+
+  /** Whether nothing is queued or runs. */
+  public boolean idle() {
+    return documents.isEmpty();
+  }
+
+  /** Sequences in flight: documents being prefilled and running questions. */
+  public int running() {
+    return roster.seatsTaken();
+  }
+
+  /** Questions that have not started, or were preempted. */
+  public int waiting() {
+    return roster.waitingQuestions();
+  }
+
+  /** Pages held by documents and questions; promised pages do not count. */
+  public int pagesUsed() {
+    return ledger.used();
+  }
+
+  private void decodeRows(StepBuilder step) {
+    // By index: a question at the end of the list may be preempted on the way, before its turn.
+    for (int i = 0; i < roster.running.size() && step.rowsLeft > 0; i++) {
+      QuestionProgress question = roster.running.get(i);
+      if (question.decoding() && hasPageForNextRow(question)) {
+        step.decode(question, ledger);
+      }
+    }
+  }
+
+  private void questionRows(StepBuilder step) {
+    for (int i = 0; i < roster.running.size() && step.rowsLeft > 0; i++) {
+      QuestionProgress question = roster.running.get(i);
+      if (!question.decoding()) {
+        step.question(question, ledger);
+      }
+    }
+  }
+
+  private void documentRows(StepBuilder step) {
+    boolean nobodyWaits = true;
+    for (int i = 0; i < roster.admitted.size() && step.rowsLeft > 0; i++) {
+      nobodyWaits &= serve(roster.admitted.get(i), step);
+    }
+    while (nobodyWaits && !roster.queue.isEmpty() && roster.hasSeat() && step.rowsLeft > 0) {
+      DocumentProgress next = roster.queue.peekFirst();
+      nobodyWaits = roster.admitFirst() && serve(next, step);
+    }
+  }
+
+  /**
+   * Rows for a document, or a start for its questions once it is prefilled: not in the step of its
+   * last row, since they may copy the page which that row fills.
+   *
+   * @return false if a question waits for pages
+   */
+  private boolean serve(DocumentProgress document, StepBuilder step) {
+    if (!document.ready()) {
+      step.prefill(document, ledger);
+      return true;
+    }
+    while (!document.waiting.isEmpty() && roster.hasSeat() && step.rowsLeft > 0) {
+      QuestionProgress question = document.waiting.peekFirst();
+      if (!roster.startFirst(document)) {
+        return false;
+      }
+      step.fork(question, ledger);
+      step.question(question, ledger);
+      roster.dismissLead(document);
+    }
+    return true;
+  }
+
+  /**
+   * Whether a decoding question has, or now gets, the page for its next row; false if it was
+   * preempted itself. Only with overcommit can it lack one.
+   */
+  private boolean hasPageForNextRow(QuestionProgress question) {
+    if (question.reserved > 0 || question.pages.holds(question.nextPosition())) {
+      return true;
+    }
+    while (!ledger.reserve(1)) {
+      if (roster.takeBackSetAside()) {
+        continue;
+      }
+      if (roster.running.size() == 1) {
+        evictYoungestBut(question.document);
+        continue;
+      }
+      boolean itself = roster.running.get(roster.running.size() - 1) == question;
+      roster.preemptYoungest();
+      if (itself) {
+        return false;
+      }
+    }
+    question.reserved++;
+    return true;
+  }
+
+  private void evictYoungestBut(DocumentProgress spared) {
+    DocumentProgress youngest = roster.youngestEvictable(spared);
+    if (youngest == null) {
+      throw new IllegalStateException(
+          "document "
+              + spared.id
+              + " is alone and finds no page: "
+              + ledger.used()
+              + " of "
+              + ledger.total()
+              + " pages are held");
+    }
+    roster.evict(youngest);
+  }
+
+  private void claimIds(DocumentWork work) {
+    Set<Long> own = new HashSet<>();
+    own.add(work.id());
+    for (QuestionWork question : work.questions()) {
+      if (!own.add(question.id())) {
+        throw new IllegalArgumentException(
+            "document " + work.id() + " has the id " + question.id() + " twice");
+      }
+    }
+    for (long id : own) {
+      if (ids.contains(id)) {
+        throw new IllegalArgumentException("document " + work.id() + ": id " + id + " is in use");
+      }
+    }
+    ids.addAll(own);
+  }
+
+  private void forget(DocumentProgress document) {
+    documents.remove(document.id);
+    ids.remove(document.id);
+    for (QuestionWork question : document.questions) {
+      ids.remove(question.id());
+    }
+  }
+
+  private QuestionProgress sampled(long id) {
+    for (QuestionProgress question : sampling) {
+      if (question.id == id) {
+        return question;
+      }
+    }
+    throw new IllegalStateException(
+        "question " + id + " did not sample in this step of " + sampling.size() + " samples");
+  }
+}

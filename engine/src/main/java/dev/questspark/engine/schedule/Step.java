@@ -1,0 +1,27 @@
+package dev.questspark.engine.schedule;
+
+import java.util.List;
+
+/**
+ * One forward pass: rows of several sequences.
+ *
+ * @param spans decode rows first (oldest question first), then rows of questions, then rows of
+ *     documents and of questions that start; at least one, at most one per sequence
+ * @param copies to be done before the spans run
+ */
+public record Step(List<Span> spans, List<PageCopy> copies) {
+
+  public Step {
+    spans = List.copyOf(spans);
+    copies = List.copyOf(copies);
+  }
+
+  /** Rows of all spans. */
+  public int rows() {
+    int rows = 0;
+    for (Span span : spans) {
+      rows += span.tokens();
+    }
+    return rows;
+  }
+}

@@ -1,0 +1,88 @@
+package dev.questspark.engine.schedule;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/** The step being planned: its spans and copies, and the rows that are left. */
+final class StepBuilder {
+  private final List<Span> spans = new ArrayList<>();
+  private final List<PageCopy> copies = new ArrayList<>();
+
+  /** Questions whose spans sample, in span order. */
+  final List<QuestionProgress> sampling = new ArrayList<>();
+
+  int rowsLeft;
+
+  StepBuilder(int rows) {
+    rowsLeft = rows;
+  }
+
+  /** The next rows of a document, as many as are left. */
+  void prefill(DocumentProgress document, PageLedger ledger) {
+    int first = document.computed;
+    int rows = Math.min(rowsLeft, document.tokens - first);
+    while (!document.pages.holds(first + rows - 1)) {
+      ledger.take(document.pages);
+      document.reserved--;
+    }
+    document.computed += rows;
+    rowsLeft -= rows;
+    int[] pages = document.pages.snapshot();
+    spans.add(
+        new Span(document.id, SpanKind.PREFILL, first, rows, pages, false, 0, document.evictions));
+  }
+
+  /** The page table of a question that starts: shared full pages, a copy of the partial one. */
+  void fork(QuestionProgress question, PageLedger ledger) {
+    DocumentProgress document = question.document;
+    ledger.share(document.pages, document.fullPages(), question.pages);
+    if (document.hasPartialPage()) {
+      int copy = ledger.take(question.pages);
+      question.reserved--;
+      copies.add(new PageCopy(document.pages.pageAt(document.fullPages()), copy));
+    }
+  }
+
+  /** The next rows of a question (on a replay, of its answer too), as many as are left. */
+  void question(QuestionProgress question, PageLedger ledger) {
+    int rows = Math.min(rowsLeft, question.promptRows - question.computed);
+    add(question, SpanKind.QUESTION, rows, ledger);
+  }
+
+  /** One more token of an answer. */
+  void decode(QuestionProgress question, PageLedger ledger) {
+    add(question, SpanKind.DECODE, 1, ledger);
+  }
+
+  private void add(QuestionProgress question, SpanKind kind, int rows, PageLedger ledger) {
+    int first = question.nextPosition();
+    while (!question.pages.holds(first + rows - 1)) {
+      ledger.take(question.pages);
+      question.reserved--;
+    }
+    question.computed += rows;
+    rowsLeft -= rows;
+    boolean samples = question.decoding();
+    if (samples) {
+      sampling.add(question);
+    }
+    spans.add(
+        new Span(
+            question.id,
+            kind,
+            first,
+            rows,
+            question.pages.snapshot(),
+            samples,
+            question.cachedTokens,
+            question.preemptions));
+  }
+
+  boolean isEmpty() {
+    return spans.isEmpty();
+  }
+
+  Step build() {
+    return new Step(spans, copies);
+  }
+}
