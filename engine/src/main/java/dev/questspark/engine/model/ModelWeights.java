@@ -1,0 +1,96 @@
+package dev.questspark.engine.model;
+
+import dev.questspark.engine.ops.Backend;
+import dev.questspark.engine.ops.LinearWeight;
+import dev.questspark.engine.ops.Tensor;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+
+/**
+ * All weights of a model in backend memory. V vocabulary size, H hidden size. Closing frees them.
+ */
+public final class ModelWeights implements AutoCloseable {
+  private final Tensor embedding;
+  private final List<LayerWeights> layers;
+  private final Tensor finalNorm;
+  private final LinearWeight lmHead;
+  private final Owned owned;
+
+  ModelWeights(
+      Tensor embedding,
+      List<LayerWeights> layers,
+      Tensor finalNorm,
+      LinearWeight lmHead,
+      Owned owned) {
+    this.embedding = embedding;
+    this.layers = List.copyOf(layers);
+    this.finalNorm = finalNorm;
+    this.lmHead = lmHead;
+    this.owned = owned;
+  }
+
+  /**
+   * Brings the checkpoint of a model folder to the backend. If that fails, whatever was already
+   * allocated is freed.
+   */
+  public static ModelWeights load(Path folder, ModelConfig config, Backend backend) {
+    return WeightLoader.load(folder, config, backend);
+  }
+
+  /** Embedding table, (V, H). */
+  public Tensor embedding() {
+    return embedding;
+  }
+
+  /** The layers, first to last. */
+  public List<LayerWeights> layers() {
+    return layers;
+  }
+
+  /** Norm before the output projection, (1, H). */
+  public Tensor finalNorm() {
+    return finalNorm;
+  }
+
+  /** Output projection, (V, H): its own, or the embedding table packed once more when tied. */
+  public LinearWeight lmHead() {
+    return lmHead;
+  }
+
+  /** Bytes that the weights keep resident. */
+  public long bytes() {
+    return owned.bytes;
+  }
+
+  @Override
+  public void close() {
+    owned.close();
+  }
+
+  /** Everything allocated so far, freed in reverse order. */
+  static final class Owned implements AutoCloseable {
+    private final Deque<Runnable> releases = new ArrayDeque<>();
+    private long bytes;
+
+    Tensor add(Tensor tensor) {
+      releases.push(tensor.buffer()::close);
+      bytes = Math.addExact(bytes, tensor.buffer().bytes());
+      return tensor;
+    }
+
+    LinearWeight add(LinearWeight weight) {
+      releases.push(weight::close);
+      bytes = Math.addExact(bytes, weight.bytes());
+      return weight;
+    }
+
+    @Override
+    public void close() {
+      while (!releases.isEmpty()) {
+        releases.pop().run();
+      }
+    }
+  }
+}

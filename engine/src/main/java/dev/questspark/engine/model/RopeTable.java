@@ -1,0 +1,59 @@
+package dev.questspark.engine.model;
+
+import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.ops.DType;
+import dev.questspark.engine.ops.HostTensor;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Cosines and sines of every position, as {@code TensorOps.appendKv} reads them. */
+public final class RopeTable {
+  private static final Logger LOG = LoggerFactory.getLogger(RopeTable.class);
+
+  private RopeTable() {}
+
+  /**
+   * Builds the table in float32; scaling and attention factor are folded in.
+   *
+   * @param maxModelLen positions, from 0
+   * @return (maxModelLen, headDim): per row headDim / 2 cosines, then as many sines
+   */
+  public static HostTensor build(RopeConfig rope, int headDim, int maxModelLen) {
+    long bytes = (long) maxModelLen * headDim * DType.F32.bytes();
+    if (bytes > Integer.MAX_VALUE) {
+      throw new ConfigException(
+          "max_model_len is "
+              + maxModelLen
+              + "; its rotary table would take "
+              + bytes
+              + " bytes, and at most "
+              + Integer.MAX_VALUE
+              + " are possible");
+    }
+    if (rope instanceof RopeConfig.Dynamic dynamic) {
+      LOG.info(
+          "rope dynamic: base fixed at {} by max_model_len {} (theta {}, factor {}, trained on {})",
+          dynamic.base(headDim, maxModelLen),
+          maxModelLen,
+          dynamic.theta(),
+          dynamic.factor(),
+          dynamic.trainedTokens());
+    }
+    float[] frequencies = rope.inverseFrequencies(headDim, maxModelLen);
+    ByteBuffer table = ByteBuffer.allocateDirect((int) bytes).order(ByteOrder.LITTLE_ENDIAN);
+    int half = headDim / 2;
+    for (int position = 0; position < maxModelLen; position++) {
+      int row = position * headDim;
+      for (int i = 0; i < half; i++) {
+        float angle = position * frequencies[i]; // rounded to float, as the reference does
+        float cos = (float) Math.cos(angle) * rope.attentionFactor();
+        float sin = (float) Math.sin(angle) * rope.attentionFactor();
+        table.putFloat((row + i) * Float.BYTES, cos);
+        table.putFloat((row + half + i) * Float.BYTES, sin);
+      }
+    }
+    return new HostTensor("rope table", DType.F32, maxModelLen, headDim, table);
+  }
+}
