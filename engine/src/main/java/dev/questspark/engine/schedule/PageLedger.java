@@ -65,6 +65,11 @@ final class PageLedger {
     table.clear();
   }
 
+  /** Pages promised and not yet taken. */
+  int promised() {
+    return reserved;
+  }
+
   int total() {
     return pool.total();
   }

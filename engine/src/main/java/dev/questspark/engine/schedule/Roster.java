@@ -186,6 +186,11 @@ final class Roster {
     return seatsTaken;
   }
 
+  /** Pages promised and not yet taken. */
+  int promisedPages() {
+    return ledger.promised();
+  }
+
   int waitingQuestions() {
     return waitingQuestions;
   }

@@ -175,6 +175,11 @@ public final class Scheduler {
     return ledger.used();
   }
 
+  /** The live tables and promises, for the recount of the invariants. */
+  Roster roster() {
+    return roster;
+  }
+
   private void decodeRows(StepBuilder step) {
     // By index: a question at the end of the list may be preempted on the way, before its turn.
     for (int i = 0; i < roster.running.size() && step.rowsLeft > 0; i++) {
