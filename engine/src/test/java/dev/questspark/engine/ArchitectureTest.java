@@ -1,0 +1,106 @@
+package dev.questspark.engine;
+
+import static com.tngtech.archunit.base.DescribedPredicate.not;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.junit.AnalyzeClasses;
+import com.tngtech.archunit.junit.ArchTest;
+import com.tngtech.archunit.lang.ArchRule;
+
+/** Who may know whom: one way through the house, as {@code ARCHITECTURE.md} draws it. */
+@AnalyzeClasses(
+    packages = "dev.questspark.engine",
+    importOptions = ImportOption.DoNotIncludeTests.class)
+class ArchitectureTest {
+  private static final String ENGINE = "dev.questspark.engine";
+  private static final String FAILURE = ENGINE + ".failure";
+  private static final String OPS = ENGINE + ".ops..";
+  private static final String SELECT = ENGINE + ".select..";
+  private static final String PAGES = ENGINE + ".pages";
+  private static final String SCHEDULE = ENGINE + ".schedule";
+
+  @ArchTest
+  static final ArchRule pagesArePlainJava =
+      classes()
+          .that()
+          .resideInAPackage(PAGES)
+          .should()
+          .onlyDependOnClassesThat(resideInAnyPackage("java..", PAGES));
+
+  @ArchTest
+  static final ArchRule theScheduleKnowsPagesAndNothingElse =
+      classes()
+          .that()
+          .resideInAPackage(SCHEDULE)
+          .should()
+          .onlyDependOnClassesThat(resideInAnyPackage("java..", PAGES, SCHEDULE));
+
+  @ArchTest
+  static final ArchRule bookkeepingHasNoThreadsClocksOrFiles =
+      noClasses()
+          .that()
+          .resideInAnyPackage(PAGES, SCHEDULE)
+          .should()
+          .dependOnClassesThat()
+          .resideInAnyPackage(
+              "java.util.concurrent..",
+              "java.time..",
+              "java.io..",
+              "java.nio..",
+              "java.util.logging..")
+          .orShould()
+          .dependOnClassesThat()
+          .belongToAnyOf(System.class, Thread.class);
+
+  @ArchTest
+  static final ArchRule verbsKnowNothingOfTheEngineAboveThem =
+      noClasses()
+          .that()
+          .resideInAPackage(OPS)
+          .should()
+          .dependOnClassesThat(
+              resideInAPackage(ENGINE + "..").and(not(resideInAnyPackage(OPS, FAILURE))));
+
+  @ArchTest
+  static final ArchRule selectorsKnowVerbsOnly =
+      noClasses()
+          .that()
+          .resideInAPackage(SELECT)
+          .should()
+          .dependOnClassesThat(
+              resideInAPackage(ENGINE + "..").and(not(resideInAnyPackage(SELECT, OPS, FAILURE))));
+
+  @ArchTest
+  static final ArchRule theEngineDoesNotKnowSpark =
+      noClasses()
+          .should()
+          .dependOnClassesThat()
+          .resideInAnyPackage("org.apache.spark..", "scala..");
+
+  @ArchTest
+  static final ArchRule onlyTheCudaBackendKnowsJCuda =
+      noClasses()
+          .that()
+          .resideOutsideOfPackage(ENGINE + ".ops.cuda..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("jcuda..");
+
+  @ArchTest
+  static final ArchRule onlyTheCpuBackendKnowsOneDnn =
+      noClasses()
+          .that()
+          .resideOutsideOfPackage(ENGINE + ".ops.cpu..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("org.bytedeco..");
+
+  @ArchTest
+  static final ArchRule arrowsPointDownOnly =
+      slices().matching(ENGINE + ".(*)..").should().beFreeOfCycles();
+}

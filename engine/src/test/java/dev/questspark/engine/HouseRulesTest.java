@@ -1,0 +1,154 @@
+package dev.questspark.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/** Rules of style that a machine can check, over every source file of the repository. */
+class HouseRulesTest {
+  private static final int MAX_LINES = 500;
+  private static final int MAX_TEST_LINES = 700;
+  private static final Set<String> EXTENSIONS = Set.of("java", "cu", "cuh", "py", "sh");
+  private static final Set<String> NOT_OURS =
+      Set.of(
+          ".git", ".idea", ".vscode", ".venv", "venv", "target", "__pycache__", "spark-warehouse");
+
+  /** Names that say nothing about what a thing is. */
+  private static final Set<String> BANNED_WORDS =
+      Set.of("util", "utils", "manager", "helper", "helpers", "impl", "common", "v2");
+
+  private static final Pattern TYPE =
+      Pattern.compile("\\b(?:class|interface|enum|record|struct)\\s+([A-Z]\\w*)");
+
+  private static final Pattern WORD = Pattern.compile("V\\d+|[A-Z]?[a-z]+|[A-Z]+(?![a-z])|v\\d+");
+
+  private static Path root;
+  private static List<Path> sources;
+
+  @BeforeAll
+  static void findSources() throws IOException {
+    root = Path.of("").toAbsolutePath();
+    while (!Files.exists(root.resolve("mvnw"))) {
+      root = root.getParent();
+      assertThat(root).as("a folder above this one that holds mvnw").isNotNull();
+    }
+    List<Path> found = new ArrayList<>();
+    Files.walkFileTree(
+        root,
+        new SimpleFileVisitor<>() {
+          @Override
+          public FileVisitResult preVisitDirectory(Path folder, BasicFileAttributes attributes) {
+            return NOT_OURS.contains(folder.getFileName().toString())
+                ? FileVisitResult.SKIP_SUBTREE
+                : FileVisitResult.CONTINUE;
+          }
+
+          @Override
+          public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
+            String name = file.getFileName().toString();
+            if (EXTENSIONS.contains(name.substring(name.lastIndexOf('.') + 1))) {
+              found.add(file);
+            }
+            return FileVisitResult.CONTINUE;
+          }
+        });
+    sources = List.copyOf(found);
+  }
+
+  @Test
+  void theSourcesAreFound() {
+    assertThat(sources.stream().map(file -> file.getFileName().toString()))
+        .contains("HouseRulesTest.java", "Scheduler.java");
+  }
+
+  @Test
+  void noFileIsTooLongToRead() {
+    List<String> tooLong = new ArrayList<>();
+    for (Path file : sources) {
+      int lines = (int) read(file).lines().count();
+      int limit = isTest(file) ? MAX_TEST_LINES : MAX_LINES;
+      if (lines > limit) {
+        tooLong.add(root.relativize(file) + ": " + lines + " lines, at most " + limit);
+      }
+    }
+    assertThat(tooLong).isEmpty();
+  }
+
+  @Test
+  void namesSayWhatAThingIs() {
+    List<String> vague = new ArrayList<>();
+    for (Path file : sources) {
+      String name = file.getFileName().toString();
+      String stem = name.substring(0, name.lastIndexOf('.'));
+      if (isVague(stem)) {
+        vague.add(root.relativize(file).toString());
+      }
+      Matcher type = TYPE.matcher(read(file));
+      while (type.find()) {
+        if (isVague(type.group(1))) {
+          vague.add(root.relativize(file) + ": " + type.group(1));
+        }
+      }
+    }
+    assertThat(vague).isEmpty();
+  }
+
+  @Test
+  void noTestIsSwitchedOff() {
+    // Written in two parts, or this file would break its own rule.
+    String annotation = "@" + "Disabled";
+    assertThat(sources).noneMatch(file -> read(file).contains(annotation));
+  }
+
+  @Test
+  void vagueNamesAreToldFromGoodOnes() {
+    assertThat(
+            List.of(
+                "PageUtils",
+                "Util",
+                "SchedulerImpl",
+                "KvManager",
+                "SchedulerV2",
+                "io_utils",
+                "common"))
+        .allMatch(HouseRulesTest::isVague);
+    assertThat(
+            List.of(
+                "Utilization", "PageTable", "Implication", "V100", "commonest", "KvV", "linear"))
+        .noneMatch(HouseRulesTest::isVague);
+  }
+
+  private static boolean isVague(String name) {
+    return WORD.matcher(name)
+        .results()
+        .anyMatch(word -> BANNED_WORDS.contains(word.group().toLowerCase(Locale.ROOT)));
+  }
+
+  private static boolean isTest(Path file) {
+    String path = root.relativize(file).toString().replace('\\', '/');
+    return path.contains("src/test/") || Arrays.asList(path.split("/")).contains("tests");
+  }
+
+  private static String read(Path file) {
+    try {
+      return Files.readString(file);
+    } catch (IOException e) {
+      throw new UncheckedIOException(file + " cannot be read as UTF-8", e);
+    }
+  }
+}
