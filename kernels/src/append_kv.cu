@@ -1,0 +1,105 @@
+// append_kv: rotates q in place, rotates k, writes k and v to the pages of each row's sequence and refreshes the
+// digests of every page touched. Rotary embedding of arXiv 2104.09864 with the pairing of Llama: channel i with
+// i + D/2; rope (max_model_len, D) = [cos | sin], so that all scalings are the table's business.
+//
+//   q (R, Hq * D) rotated in place   k, v (R, Hkv * D)   keys, values (page, Hkv, slot, D)
+//   minMax, meanStd (page, Hkv, 2 * D), null if the run does not keep the pair
+//
+// Moves, per row: 2 Hq D + 2 Hkv D activations, 2 Hkv D of cache, and per page touched one page of keys.
+// Grid: (R, Hkv) blocks of 128 threads. The first row that falls into a page leads: its block writes all rows of
+// the step that fall into that page (at most pageSize), then digests the page; the other rows' blocks leave at once.
+#include "page_digest.cuh"
+
+namespace quest {
+
+/** Rotates the pair (i, i + half) by the angle of the table's row. */
+struct Rotation {
+  const float* table;  // (D): [cos | sin] at the row's position
+  int half;
+
+  __device__ __forceinline__ void apply(float& low, float& high, int i) const {
+    const float cosine = table[i];
+    const float sine = table[half + i];
+    const float rotatedLow = low * cosine - high * sine;
+    high = high * cosine + low * sine;
+    low = rotatedLow;
+  }
+};
+
+/** One head's vector from `source` to `target` (which may be the same), rotated. */
+template <typename To, typename From>
+__device__ __forceinline__ void rotateHead(To* target, const From* source, const Rotation& rotation) {
+  for (int i = threadIdx.x; i < rotation.half; i += blockDim.x) {
+    float low = toFloat(source[i]);
+    float high = toFloat(source[rotation.half + i]);
+    rotation.apply(low, high, i);
+    target[i] = fromFloat<To>(low);
+    target[rotation.half + i] = fromFloat<To>(high);
+  }
+}
+
+template <typename Act, typename Kv>
+__device__ __forceinline__ void appendKv(Act* q, Kv* keys, Kv* values, Kv* minMax, Kv* meanStd, const Act* k,
+                                         const Act* v, const float* rope, const int* positions,
+                                         const int* rowSpan, const int* spanRows, const int* spanPages,
+                                         const int* pageTable, const PagedKv& kv, int group, int qStride,
+                                         int kStride, int vStride) {
+  const int leader = blockIdx.x;
+  const int kvHead = blockIdx.y;
+  const int span = rowSpan[leader];
+  const int firstSlot = positions[leader] % kv.pageSize;
+  if (leader != spanRows[span] && firstSlot != 0) {
+    return;  // an earlier row of the same page leads; uniform over the block
+  }
+  const int spanRest = spanRows[span + 1] - leader;
+  const int pageRest = kv.pageSize - firstSlot;
+  const int rows = spanRest < pageRest ? spanRest : pageRest;
+  const int page = pageTable[spanPages[span] + positions[leader] / kv.pageSize];
+  const int headDim = kv.headDim;
+
+  for (int i = 0; i < rows; i++) {
+    const size_t row = leader + i;
+    const Rotation rotation = {rope + static_cast<size_t>(positions[row]) * headDim, headDim / 2};
+    for (int head = kvHead * group; head < (kvHead + 1) * group; head++) {
+      Act* query = q + row * qStride + static_cast<size_t>(head) * headDim;
+      rotateHead(query, query, rotation);
+    }
+    const size_t at = kv.token(page, kvHead, firstSlot + i);
+    rotateHead(keys + at, k + row * kStride + static_cast<size_t>(kvHead) * headDim, rotation);
+    const Act* value = v + row * vStride + static_cast<size_t>(kvHead) * headDim;
+    for (int c = threadIdx.x; c < headDim; c += blockDim.x) {
+      values[at + c] = fromFloat<Kv>(toFloat(value[c]));
+    }
+  }
+  __syncthreads();  // the page's new keys are written before other threads digest them
+
+  const Kv* pageKeys = keys + kv.token(page, kvHead, 0);
+  const size_t digest = kv.digest(page, kvHead);
+  for (int c = threadIdx.x; c < headDim; c += blockDim.x) {
+    if (minMax != nullptr) {
+      minMaxOf(minMax + digest, pageKeys, c, headDim, firstSlot + rows);
+    }
+    if (meanStd != nullptr) {
+      meanStdOf(meanStd + digest, pageKeys, c, headDim, firstSlot + rows);
+    }
+  }
+}
+
+}  // namespace quest
+
+#define APPEND_KV(act, Act, dtype, Kv)                                                                        \
+  extern "C" __global__ void __launch_bounds__(128) append_kv_##act##_##dtype(                                \
+      Act* __restrict__ q, Kv* __restrict__ keys, Kv* __restrict__ values, Kv* __restrict__ minMax,           \
+      Kv* __restrict__ meanStd, const Act* __restrict__ k, const Act* __restrict__ v,                         \
+      const float* __restrict__ rope, const int* __restrict__ positions, const int* __restrict__ rowSpan,     \
+      const int* __restrict__ spanRows, const int* __restrict__ spanPages, const int* __restrict__ pageTable, \
+      int kvHeads, int headDim, int pageSize, int group, int qStride, int kStride, int vStride) {             \
+    quest::appendKv(q, keys, values, minMax, meanStd, k, v, rope, positions, rowSpan, spanRows, spanPages,    \
+                    pageTable, quest::PagedKv{kvHeads, headDim, pageSize}, group, qStride, kStride, vStride); \
+  }
+
+APPEND_KV(f32, float, f32, float)
+APPEND_KV(f32, float, bf16, bf16)
+APPEND_KV(f32, float, f16, f16)
+APPEND_KV(bf16, bf16, bf16, bf16)
+APPEND_KV(bf16, bf16, f16, f16)

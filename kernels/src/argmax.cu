@@ -1,0 +1,49 @@
+// argmax: greedy sampling: tokens (R) = index of the largest logit of each row, ties to the lowest index.
+// Moves R * V floats in, R ints out. Exact, so independent of the block size.
+// Grid: one block of 256 threads per row.
+#include "reduce.cuh"
+
+namespace quest {
+
+/** The larger logit wins; of equal ones the lower index. NaN never wins. */
+__device__ __forceinline__ void keepBest(float& best, int& bestToken, float logit, int token) {
+  if (logit > best || (logit == best && token < bestToken)) {
+    best = logit;
+    bestToken = token;
+  }
+}
+
+__device__ __forceinline__ void argmax(int* tokens, const float* logits, int vocabulary, int logitStride) {
+  __shared__ float warpBest[kWarp];
+  __shared__ int warpToken[kWarp];
+  const float* row = logits + static_cast<size_t>(blockIdx.x) * logitStride;
+  float best = negativeInfinity();
+  int bestToken = vocabulary;
+  for (int token = threadIdx.x; token < vocabulary; token += blockDim.x) {
+    keepBest(best, bestToken, row[token], token);
+  }
+#pragma unroll
+  for (int distance = kWarp / 2; distance > 0; distance /= 2) {
+    const float otherBest = __shfl_xor_sync(kAllLanes, best, distance);
+    const int otherToken = __shfl_xor_sync(kAllLanes, bestToken, distance);
+    keepBest(best, bestToken, otherBest, otherToken);
+  }
+  if (threadIdx.x % kWarp == 0) {
+    warpBest[threadIdx.x / kWarp] = best;
+    warpToken[threadIdx.x / kWarp] = bestToken;
+  }
+  __syncthreads();  // all warps' candidates are written before thread 0 reads them
+  if (threadIdx.x == 0) {
+    for (int warp = 1; warp < static_cast<int>(blockDim.x) / kWarp; warp++) {
+      keepBest(best, bestToken, warpBest[warp], warpToken[warp]);
+    }
+    tokens[blockIdx.x] = bestToken < vocabulary ? bestToken : 0;  // a row of NaN only
+  }
+}
+
+}  // namespace quest
+
+extern "C" __global__ void __launch_bounds__(256)
+    argmax_f32(int* __restrict__ tokens, const float* __restrict__ logits, int vocabulary, int logitStride) {
+  quest::argmax(tokens, logits, vocabulary, logitStride);
+}
