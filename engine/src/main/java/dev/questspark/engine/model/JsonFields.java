@@ -153,6 +153,11 @@ public final class JsonFields {
     return element(key).map(value -> string(key, value));
   }
 
+  /** A list of anything; empty if absent. */
+  public Iterable<JsonElement> elements(String key) {
+    return array(key, "a list");
+  }
+
   /** A list of strings; empty if absent. */
   public List<String> strings(String key) {
     List<String> strings = new ArrayList<>();
