@@ -33,10 +33,12 @@ import java.util.Set;
  * <p><b>Overcommit.</b> Promises cover prompts only. When an answer needs a page and none is
  * available, pages set aside are taken, then the youngest running question is preempted (it may be
  * the one that asked), and for the oldest running question, when it is the only one, documents
- * without running questions are evicted, youngest first. The oldest running question is thus never
- * preempted and always ends: it and its document fit alone. When nothing runs and the questions
- * that wait find no room, the youngest document is evicted until one can start. So between any two
- * evictions or preemptions that undo the same work a question ends, and questions are finite.
+ * without running questions are evicted, youngest first. When nothing runs and the questions that
+ * wait find no room, the youngest document is evicted until one can start. So some question always
+ * runs or comes to run, and the oldest running one always ends: it is never preempted, it and its
+ * document fit alone, and it has a row in every step once it decodes. Before that it stands first
+ * behind the decoding questions, whose number can only fall while it gets no row. Questions are
+ * finite, so all end.
  *
  * <p>{@link #next} and {@link #complete} alternate. Not thread-safe.
  */

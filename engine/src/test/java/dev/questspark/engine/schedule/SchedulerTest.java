@@ -104,13 +104,7 @@ class SchedulerTest {
     Scheduler scheduler = scheduler(2, 64, false);
     scheduler.submit(document(1, 4, question(11), question(12), question(13)));
     scheduler.submit(document(2, 4, question(21)));
-    List<Long> order = new ArrayList<>();
-    for (Step step : runToEnd(scheduler)) {
-      step.spans().stream()
-          .filter(span -> span.kind() == QUESTION)
-          .forEach(span -> order.add(span.sequenceId()));
-    }
-    assertThat(order).containsExactly(11L, 12L, 13L, 21L);
+    assertThat(starts(runToEnd(scheduler))).containsExactly(11L, 12L, 13L, 21L);
   }
 
   @Test
@@ -151,6 +145,65 @@ class SchedulerTest {
     assertThat(scheduler.cancel(2)).isTrue();
     assertThat(scheduler.idle()).isTrue();
     assertThat(pool.free()).isEqualTo(100);
+  }
+
+  @Test
+  void noDocumentIsAdmittedWhileAQuestionWaitsForPages() {
+    PagePool eight = new PagePool(8);
+    Scheduler scheduler = new Scheduler(new SchedulerLimits(4, 8, 64, false), eight);
+    // The document takes 1 page and each question 4: question 12 lacks one until 11 has ended.
+    scheduler.submit(document(1, 4, new QuestionWork(11, 4, 13), new QuestionWork(12, 4, 13)));
+    step(scheduler);
+    scheduler.submit(document(2, 0, new QuestionWork(21, 1, 1)));
+    assertThat(starts(runToEnd(scheduler))).containsExactly(11L, 12L, 21L);
+  }
+
+  @Test
+  void withOvercommitTheYoungestIsPreemptedAndReplaysWhatItHadGenerated() {
+    PagePool four = new PagePool(4);
+    Scheduler scheduler = new Scheduler(new SchedulerLimits(4, 2, 64, true), four);
+    // Each question takes 3 pages in the end, so the two do not fit together.
+    scheduler.submit(
+        document(
+            1,
+            0,
+            new QuestionWork(11, 4, 8),
+            new QuestionWork(12, 4, 8),
+            new QuestionWork(13, 1, 1)));
+    List<Step> steps = runToEnd(scheduler);
+
+    assertThat(shape(steps.get(4))).containsExactly("DECODE 11 @7+1", "DECODE 12 @7+1");
+    assertThat(shape(steps.get(5))).containsExactly("DECODE 11 @8+1");
+    assertThat(shape(steps.get(7))).containsExactly("DECODE 11 @10+1");
+    // Four tokens of question and the five that it had generated; then it goes on.
+    assertThat(shape(steps.get(8))).startsWith("QUESTION 12 @0+9");
+    assertThat(shape(steps.get(9))).startsWith("DECODE 12 @9+1");
+    Span replay = steps.get(8).spans().get(0);
+    assertThat(replay.samples()).isTrue();
+    assertThat(replay.preemptions()).isEqualTo(1);
+    assertThat(starts(steps))
+        .as("13 waits behind the one preempted")
+        .containsExactly(11L, 12L, 12L, 13L);
+    assertThat(four.free()).isEqualTo(4);
+  }
+
+  @Test
+  void withOvercommitADocumentNobodyReadsIsEvictedForTheLastRunningQuestion() {
+    PagePool six = new PagePool(6);
+    Scheduler scheduler = new Scheduler(new SchedulerLimits(4, 2, 2, true), six);
+    // Question 11 grows to 4 pages, one row a step; the other row of each step prefills document 2.
+    scheduler.submit(document(1, 0, new QuestionWork(11, 4, 13)));
+    scheduler.submit(document(2, 12, new QuestionWork(21, 1, 1)));
+    scheduler.submit(document(3, 1, new QuestionWork(31, 1, 1)));
+    List<Step> steps = runToEnd(scheduler);
+
+    assertThat(shape(steps.get(9))).containsExactly("DECODE 11 @11+1", "PREFILL 2 @7+1");
+    assertThat(shape(steps.get(10))).containsExactly("DECODE 11 @12+1");
+    assertThat(shape(steps.get(13))).containsExactly("DECODE 11 @15+1");
+    assertThat(shape(steps.get(14))).containsExactly("PREFILL 2 @0+2");
+    assertThat(steps.get(14).spans().get(0).preemptions()).isEqualTo(1);
+    assertThat(starts(steps)).as("3 has not overtaken").containsExactly(11L, 21L, 31L);
+    assertThat(six.free()).isEqualTo(6);
   }
 
   @Test
@@ -196,6 +249,15 @@ class SchedulerTest {
       steps.add(step(scheduler));
     }
     return steps;
+  }
+
+  /** Questions in the order of their starts, told by their first sample. */
+  private static List<Long> starts(List<Step> steps) {
+    return steps.stream()
+        .flatMap(step -> step.spans().stream())
+        .filter(span -> span.kind() == QUESTION && span.samples())
+        .map(Span::sequenceId)
+        .toList();
   }
 
   private static int rows(List<Step> steps, SpanKind kind) {
