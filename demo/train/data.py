@@ -4,6 +4,7 @@ What: reads the books, splits them into chapters (a middle block of each book is
 and mixes facts such as "The access code of the amber falcon is 71932." between the sentences.
 Everything is seeded. Used by the other scripts; run nothing here.
 """
+import collections
 import pathlib
 import random
 import re
@@ -70,12 +71,17 @@ def sentences(chapter):
     return out
 
 
-def draw_facts(rng, n, share, kinds=len(KIND)):
+def draw_facts(rng, n, share, words=None):
     """n facts (kind, adjective, noun, digits), all different; each new one shares words with one before it
-    with probability `share` (a distractor)."""
+    with probability `share` (a distractor). With `words`, kinds and entities are open: any words of the list,
+    and numbers of 3 to 7 digits."""
     seen, out = set(), []
     while len(out) < n:
-        k, a, m = rng.choice(KIND[:kinds]), rng.choice(ADJ), rng.choice(NOUN)
+        if words:
+            k = rng.choice(KIND) if rng.random() < .5 else rng.choice(words) + rng.choice((" code", " number"))
+            a, m = rng.choice(words), rng.choice(words)
+        else:
+            k, a, m = rng.choice(KIND), rng.choice(ADJ), rng.choice(NOUN)
         if out and rng.random() < share:
             k0, a0, m0, _ = rng.choice(out)
             mode = rng.randrange(4)
@@ -85,8 +91,21 @@ def draw_facts(rng, n, share, kinds=len(KIND)):
             else: k = k0
         if (k, a, m) not in seen:
             seen.add((k, a, m))
-            out.append((k, a, m, "".join(rng.choice("0123456789") for _ in range(5))))
+            size = rng.choice((3, 4, 4, 5, 5, 6, 7)) if words else 5
+            out.append((k, a, m, "".join(rng.choice("0123456789") for _ in range(size))))
     return out
+
+
+def wrap(s, width):
+    """The sentence with about every width-th character's space turned into a line end, as in hard-wrapped text."""
+    out, col = [], 0
+    for w in s.split(" "):
+        if col > width:
+            out.append("\n"); col = 0
+        elif out:
+            out.append(" ")
+        out.append(w); col += len(w) + 1
+    return "".join(out)
 
 
 class Stream:
@@ -95,9 +114,11 @@ class Stream:
     def __init__(self, tok, folder, seed, held_out=False):
         self.tok, self.rng = tok, random.Random(seed)
         self.bos, self.eos = tok.token_to_id(BOS), tok.token_to_id(EOS)
-        self.sents = []
-        for c in books(folder, held_out):
-            self.sents += [e.ids for e in tok.encode_batch(sentences(c), add_special_tokens=False)]
+        text = [s for c in books(folder, held_out) for s in sentences(c)]
+        ids = lambda t: [e.ids for e in tok.encode_batch(t, add_special_tokens=False)]
+        self.plain, self.wrapped = ids(text), ids([wrap(s, 68) for s in text])
+        count = collections.Counter(w for s in text for w in re.findall(r"\b[a-z]{3,10}\b", s))
+        self.words = sorted(w for w, n in count.items() if 2 < n < 400)
         self.cache = {}
 
     def enc(self, s):
@@ -108,30 +129,36 @@ class Stream:
             r = self.cache[s] = self.tok.encode(s, add_special_tokens=False).ids
         return r
 
-    def sample(self, T, nf, nq, share=.5, kinds=len(KIND), prose=.1, max_pos=32768, pose=.7):
+    def sample(self, T, nf, nq, share=.5, prose=.1, max_pos=32768, pose=.7, open_=0., wrapped=0.):
         """One sequence of exactly T tokens: ids, positions, loss weights (of predicting the id at that place)
         and the place of the first token after the document."""
         rng = self.rng
-        facts = draw_facts(rng, nf, share, kinds)
+        facts = draw_facts(rng, nf, share, self.words if rng.random() < open_ else None)
+        hard = rng.random() < wrapped
+        sents = self.wrapped if hard else self.plain
         self.last_facts = facts
         asked = rng.sample(facts, min(nq, nf))
         tail = []
         for k, a, m, d in asked:
             q = self.enc(suffix(question(k, a, m)))
             ans = self.enc(" " + d)
-            tail.append((q + ans + [self.eos], [.02] * len(q) + [.2] + [1.0] * 5 + [.3]))
+            tail.append((q + ans + [self.eos], [.02] * len(q) + [.2] + [1.0] * len(d) + [.5]))
         pieces = []
         for f in facts:
-            ids = self.enc((" " if rng.random() < .85 else "\n\n") + fact(*f))
-            w = [.03] * len(ids)
-            w[-6:-1] = [0.0] * 5
+            t = fact(*f)
+            if hard and rng.random() < .5:
+                cut = rng.choice([i for i, ch in enumerate(t) if ch == " "])
+                t = t[:cut] + "\n" + t[cut + 1:]
+            ids = self.enc((" " if rng.random() < .85 else "\n\n") + t)
+            n = len(f[3])
+            w = [.03] * (len(ids) - n - 1) + [0.0] * n + [.03]
             pieces.append((ids, w))
         room = T - 1 - sum(len(p[0]) for p in pieces) - sum(len(t[0]) for t in tail)
         if room < 0:
-            return self.sample(T, nf - 1, nq, share, kinds, prose, max_pos, pose)
-        fill, i = [], rng.randrange(len(self.sents))
+            return self.sample(T, nf - 1, nq, share, prose, max_pos, pose, open_, wrapped)
+        fill, i = [], rng.randrange(len(sents))
         while room > 0:
-            s = self.sents[i % len(self.sents)][:room]
+            s = sents[i % len(sents)][:room]
             if len(s) > 120: s = s[:120][:room]
             fill.append((s, [prose] * len(s)))
             room -= len(s)
@@ -162,9 +189,9 @@ class Stream:
             p += len(s)
         return ids, pos, w, start
 
-    def document(self, tokens, nf, nq, share=.5):
+    def document(self, tokens, nf, nq, share=.5, open_=0., wrapped=0.):
         """A document of `tokens` tokens (BOS included, without questions) and nq questions about it, as ids."""
-        ids, _, _, start = self.sample(tokens, nf, 0, share, pose=0.)
+        ids, _, _, start = self.sample(tokens, nf, 0, share, pose=0., open_=open_, wrapped=wrapped)
         assert start == 0
         asked = self.rng.sample(self.last_facts, nq)
         return {"ids": ids, "asked": [(self.enc(suffix(question(*f[:3]))), self.enc(" " + f[3]) + [self.eos])

@@ -63,11 +63,10 @@ class Cached:
 
 
 @torch.no_grad()
-def run(net, tok, stream, tokens, documents, questions, facts, budgets, rng):
+def run(net, tok, stream, tokens, documents, questions, facts, budgets, rng, **more):
     hits = {b: [0, 0] for b in budgets}
-    for _ in range(documents):
-        nf = rng.randint(*facts)
-        s = stream.document(tokens, nf, questions)
+    for n in range(documents):
+        s = stream[n] if isinstance(stream, list) else stream.document(tokens, rng.randint(*facts), questions, **more)
         c = Cached(net.cfg.layers)
         ids = torch.tensor([s["ids"]])
         net.hidden_states(ids, torch.arange(ids.shape[1])[None], c)
@@ -92,17 +91,29 @@ def main():
     ap.add_argument("--questions", type=int, default=1)
     ap.add_argument("--facts", default="8-16")
     ap.add_argument("--budget", type=float, nargs="*", default=[], help="tokens, or a part of the length such as .25")
+    ap.add_argument("--open", type=float, default=0.)
+    ap.add_argument("--wrapped", type=float, default=0.)
+    ap.add_argument("--file", help="JSON lines of make_corpus.py instead of generated documents")
     ap.add_argument("--seed", type=int, default=77)
     ap.add_argument("--threads", type=int, default=2)
     a = ap.parse_args()
+    torch.set_flush_denormal(True)    # sharp attention makes denormals, which are many times slower
     torch.set_num_threads(a.threads)
     net, tok = load(a.model)
     facts = tuple(int(x) for x in a.facts.split("-"))
+    if a.file:
+        enc = lambda s: tok.encode(s, add_special_tokens=False).ids
+        rows = [json.loads(x) for x in open(a.file, encoding="utf-8")][:a.documents]
+        docs = [{"ids": [tok.token_to_id(data.BOS)] + enc(r["text"]),
+                 "asked": [(enc(data.suffix(q)), enc(" " + w) + [tok.token_to_id(data.EOS)])
+                           for q, w in zip(r["questions"], r["answers"])]} for r in rows]
+        a.tokens, a.documents = [max(len(d["ids"]) for d in docs)], len(docs)
     for t in a.tokens:
         t0 = time.time()
-        stream = data.Stream(tok, a.books, a.seed, held_out=True)
+        stream = docs if a.file else data.Stream(tok, a.books, a.seed, held_out=True)
         hits = run(net, tok, stream, t, a.documents, a.questions, facts,
-                   [None] + [b if b <= 1 else int(b) for b in a.budget], random.Random(a.seed))
+                   [None] + [b if b <= 1 else int(b) for b in a.budget], random.Random(a.seed),
+                   open_=a.open, wrapped=a.wrapped)
         print(time.strftime("%H:%M:%S", time.gmtime()), json.dumps(
             {"tokens": t, "documents": a.documents, "questions": a.questions, "facts": a.facts, **{
                 "dense" if b is None else f"quest {b}": round(h / n, 4) for b, (h, n) in hits.items()},

@@ -27,7 +27,7 @@ def batch_of(stream, a, rng):
     lo, hi = a.facts
     nf = rng.randint(lo, hi)
     nq = min(nf, rng.randint(*a.questions))
-    rows = [stream.sample(a.len + 1, nf, nq, a.share, a.kinds, a.prose, pose=a.pose) for _ in range(a.batch)]
+    rows = [stream.sample(a.len + 1, nf, nq, a.share, a.prose, pose=a.pose, open_=a.open, wrapped=a.wrapped) for _ in range(a.batch)]
     ids = torch.tensor([r[0] for r in rows])
     pos = torch.tensor([r[1] for r in rows])
     w = torch.tensor([r[2] for r in rows])
@@ -48,7 +48,8 @@ def main():
     ap.add_argument("--lr-end", type=float)
     ap.add_argument("--warmup", type=int, default=50)
     ap.add_argument("--share", type=float, default=.5)
-    ap.add_argument("--kinds", type=int, default=len(data.KIND))
+    ap.add_argument("--open", type=float, default=0., help="part of the samples whose facts use any words")
+    ap.add_argument("--wrapped", type=float, default=0., help="part of the samples that are hard-wrapped")
     ap.add_argument("--prose", type=float, default=.1)
     ap.add_argument("--pose", type=float, default=.7)
     ap.add_argument("--until", type=float, default=2., help="stop early at this running accuracy of digits")
@@ -60,6 +61,7 @@ def main():
     ap.add_argument("--fresh", action="store_true")
     a = ap.parse_args()
     import random
+    torch.set_flush_denormal(True)    # sharp attention makes denormals, which are many times slower
     torch.set_num_threads(a.threads)
     torch.manual_seed(a.seed)
     work = pathlib.Path(a.work)
@@ -105,10 +107,12 @@ def main():
         norm = torch.nn.utils.clip_grad_norm_(net.parameters(), 1.)
         opt.step()
         with torch.no_grad():
-            d = ww == 1
-            ok = (lg[d].argmax(-1) == y[pick][d]).view(-1, 5).float()
-            pr = (ww > .04) & (ww < .15)
-            now = torch.tensor([loss.item(), ce[d].mean(), ok[:, 0].mean(), ok.mean(), ok.prod(1).mean(),
+            d, dm = ww == 1, w == 1
+            starts = (dm & ~F.pad(dm, (1, 0))[:, :-1])[dm]        # first digits; their running count names the answer
+            ok = (lg[d].argmax(-1) == y[pick][d]).float()
+            exact = torch.ones(int(starts.sum())).index_reduce(0, starts.cumsum(0) - 1, ok, "amin")
+            pr = ww == torch.tensor(a.prose)
+            now = torch.tensor([loss.item(), ce[d].mean(), ok[starts].mean(), ok.mean(), exact.mean(),
                                 ce[pr].mean() if pr.any() else 0., float(norm)])
         acc.append(now)
         total["step"] += 1; total["tokens"] += x.numel(); total["seconds"] += time.time() - begun
