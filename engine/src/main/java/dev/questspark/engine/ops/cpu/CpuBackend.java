@@ -1,0 +1,124 @@
+package dev.questspark.engine.ops.cpu;
+
+import dev.questspark.engine.ops.Backend;
+import dev.questspark.engine.ops.BackendOptions;
+import dev.questspark.engine.ops.DType;
+import dev.questspark.engine.ops.HostTensor;
+import dev.questspark.engine.ops.LinearWeight;
+import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.PageList;
+import dev.questspark.engine.ops.RaggedBatch;
+import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.TensorOps;
+import java.util.List;
+
+/**
+ * The embedded backend: tensors are Java arrays, verbs run on a fixed crew of threads. Opened and
+ * used by one engine thread.
+ */
+public final class CpuBackend implements Backend {
+  private final BackendOptions options;
+  private final Workers workers;
+  private final Gemm gemm;
+  private final TensorOps ops;
+
+  private CpuBackend(BackendOptions options, Workers workers, Gemm gemm) {
+    this.options = options;
+    this.workers = workers;
+    this.gemm = gemm;
+    this.ops = new CpuTensorOps(workers, gemm);
+  }
+
+  /**
+   * Starts the worker threads and loads the matrix library.
+   *
+   * @throws IllegalArgumentException for fewer than 1 thread, or a dtype other than f32 and bf16
+   */
+  public static CpuBackend open(BackendOptions options) {
+    if (options.dtype() == DType.F16) {
+      throw new IllegalArgumentException("the CPU backend computes in f32 or bf16, not in f16");
+    }
+    Workers workers = new Workers(options.threads());
+    return new CpuBackend(options, workers, new JavaGemm(workers, options.dtype()));
+  }
+
+  @Override
+  public String name() {
+    return "cpu";
+  }
+
+  @Override
+  public String describe() {
+    return "cpu, "
+        + workers.threads()
+        + (workers.threads() == 1 ? " thread" : " threads")
+        + ", linear by "
+        + gemm.describe()
+        + (options.batchInvariant() ? ", batch invariant" : "");
+  }
+
+  @Override
+  public TensorOps ops() {
+    return ops;
+  }
+
+  @Override
+  public Tensor allocate(int rows, int cols) {
+    HeapFloats buffer = new HeapFloats(Math.multiplyExact((long) rows, (long) cols));
+    return new Tensor(buffer, DType.F32, 0, rows, cols, cols);
+  }
+
+  @Override
+  public PageList allocatePageList(int maxRows, int kvHeads, int maxPages) {
+    return new CpuPageList(maxRows, kvHeads, maxPages);
+  }
+
+  @Override
+  public Tensor upload(HostTensor source) {
+    Tensor tensor = allocate(source.rows(), source.cols());
+    float[] floats = HeapFloats.of(tensor);
+    for (int row = 0; row < source.rows(); row++) {
+      WeightRows.row(source, row, floats, HeapFloats.at(tensor, row));
+    }
+    return tensor;
+  }
+
+  @Override
+  public LinearWeight pack(List<HostTensor> weights, List<HostTensor> biases) {
+    return gemm.pack(weights, biases);
+  }
+
+  @Override
+  public LoadedBatch load(RaggedBatch batch) {
+    return new CpuBatch(batch);
+  }
+
+  @Override
+  public void read(Tensor source, int row, float[] target) {
+    if (row < 0 || row >= source.rows() || target.length < source.cols()) {
+      throw new IllegalArgumentException(
+          "row "
+              + row
+              + " of ("
+              + source.rows()
+              + ", "
+              + source.cols()
+              + ") into an array of "
+              + target.length);
+    }
+    System.arraycopy(HeapFloats.of(source), HeapFloats.at(source, row), target, 0, source.cols());
+  }
+
+  /** What the Java heap may still grow by. */
+  @Override
+  public long freeBytes() {
+    Runtime runtime = Runtime.getRuntime();
+    return runtime.maxMemory() - (runtime.totalMemory() - runtime.freeMemory());
+  }
+
+  @Override
+  public void close() {
+    workers.close();
+    gemm.close();
+  }
+}

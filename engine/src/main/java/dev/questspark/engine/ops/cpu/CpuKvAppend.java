@@ -1,0 +1,129 @@
+package dev.questspark.engine.ops.cpu;
+
+import dev.questspark.engine.ops.KvLayer;
+import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.RaggedBatch;
+import dev.questspark.engine.ops.Tensor;
+import java.util.Map;
+
+/** The verbs that write the cache: appendKv and copyPages. */
+final class CpuKvAppend {
+  private final Workers workers;
+
+  CpuKvAppend(Workers workers) {
+    this.workers = workers;
+  }
+
+  void appendKv(KvLayer kv, Tensor q, Tensor k, Tensor v, Tensor rope, LoadedBatch loaded) {
+    CpuBatch batch = CpuBatch.of(loaded);
+    CpuKvPages pages = new CpuKvPages(kv);
+    int queryHeads = Shapes.queryHeads(q, kv);
+    Shapes.require("q", q, batch.rows(), q.cols());
+    Shapes.require("k", k, batch.rows(), pages.kvHeads * pages.headDim);
+    Shapes.require("v", v, batch.rows(), pages.kvHeads * pages.headDim);
+    Shapes.require("rope", rope, 0, pages.headDim);
+    workers.run(
+        batch.rows(),
+        4L * q.cols(),
+        (row, worker) -> {
+          rotate(q, row, queryHeads, rope, batch.position(row));
+          rotate(k, row, pages.kvHeads, rope, batch.position(row));
+          store(pages, k, v, row, batch);
+        });
+    for (Map.Entry<PageScore, Tensor> digest : kv.digests().entrySet()) {
+      refresh(new CpuDigests(digest.getKey(), digest.getValue(), pages), batch.host());
+    }
+  }
+
+  /** Rotates each head of one row: channel i with i + D/2, by the angle of the row's position. */
+  private static void rotate(Tensor x, int row, int heads, Tensor rope, int position) {
+    if (position >= rope.rows()) {
+      throw new IllegalArgumentException(
+          "position " + position + " of row " + row + "; the rotary table has " + rope.rows());
+    }
+    int half = rope.cols() / 2;
+    float[] channels = HeapFloats.of(x);
+    float[] table = HeapFloats.of(rope);
+    int cos = HeapFloats.at(rope, position);
+    int sin = cos + half;
+    for (int head = 0; head < heads; head++) {
+      int low = HeapFloats.at(x, row) + head * 2 * half;
+      int high = low + half;
+      for (int i = 0; i < half; i++) {
+        float a = channels[low + i];
+        float b = channels[high + i];
+        channels[low + i] = a * table[cos + i] - b * table[sin + i];
+        channels[high + i] = b * table[cos + i] + a * table[sin + i];
+      }
+    }
+  }
+
+  private static void store(CpuKvPages pages, Tensor k, Tensor v, int row, CpuBatch batch) {
+    int position = batch.position(row);
+    int page = batch.page(row, position / pages.pageSize);
+    int slot = position % pages.pageSize * pages.headDim;
+    float[] key = HeapFloats.of(k);
+    float[] value = HeapFloats.of(v);
+    for (int head = 0; head < pages.kvHeads; head++) {
+      int channel = head * pages.headDim;
+      System.arraycopy(
+          key,
+          HeapFloats.at(k, row) + channel,
+          pages.keys,
+          pages.keyAt(page, head) + slot,
+          pages.headDim);
+      System.arraycopy(
+          value,
+          HeapFloats.at(v, row) + channel,
+          pages.values,
+          pages.valueAt(page, head) + slot,
+          pages.headDim);
+    }
+  }
+
+  /** Recomputes the digest of every page that a span wrote to, from all its keys present. */
+  private void refresh(CpuDigests digests, RaggedBatch batch) {
+    int pageSize = digests.pages().pageSize;
+    for (int span = 0; span < batch.spans(); span++) {
+      int fromRow = batch.spanRows()[span];
+      int toRow = batch.spanRows()[span + 1];
+      if (fromRow == toRow) {
+        continue;
+      }
+      int firstPage = batch.positions()[fromRow] / pageSize;
+      int lastPosition = batch.positions()[toRow - 1];
+      int touched = lastPosition / pageSize - firstPage + 1;
+      int table = batch.spanPages()[span];
+      workers.run(
+          touched,
+          2L * digests.pages().pageFloats() * digests.pages().kvHeads,
+          (i, worker) -> {
+            int logical = firstPage + i;
+            int tokens = Math.min(pageSize, lastPosition + 1 - logical * pageSize);
+            digests.recompute(batch.pageTable()[table + logical], tokens);
+          });
+    }
+  }
+
+  void copyPages(KvLayer kv, int[] from, int[] to) {
+    if (from.length != to.length) {
+      throw new IllegalArgumentException(
+          "copyPages from " + from.length + " pages to " + to.length);
+    }
+    CpuKvPages pages = new CpuKvPages(kv);
+    int floats = pages.kvHeads * pages.pageFloats();
+    for (int i = 0; i < from.length; i++) {
+      System.arraycopy(
+          pages.keys, pages.keyAt(from[i], 0), pages.keys, pages.keyAt(to[i], 0), floats);
+      System.arraycopy(
+          pages.values, pages.valueAt(from[i], 0), pages.values, pages.valueAt(to[i], 0), floats);
+    }
+    for (Map.Entry<PageScore, Tensor> digest : kv.digests().entrySet()) {
+      CpuDigests digests = new CpuDigests(digest.getKey(), digest.getValue(), pages);
+      for (int i = 0; i < from.length; i++) {
+        digests.copy(from[i], to[i]);
+      }
+    }
+  }
+}

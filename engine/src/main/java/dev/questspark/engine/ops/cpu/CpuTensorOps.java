@@ -1,0 +1,129 @@
+package dev.questspark.engine.ops.cpu;
+
+import dev.questspark.engine.ops.GroupReduction;
+import dev.questspark.engine.ops.KvLayer;
+import dev.questspark.engine.ops.LinearWeight;
+import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.PageBudget;
+import dev.questspark.engine.ops.PageList;
+import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.RowRange;
+import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.TensorOps;
+
+/** The verbs on the CPU: a table of contents, each line leading to the class of its family. */
+final class CpuTensorOps implements TensorOps {
+  private final Gemm gemm;
+  private final CpuElementwise elementwise;
+  private final CpuKvAppend append;
+  private final CpuPageScores pageScores;
+  private final CpuPageSelection selection;
+  private final CpuPageAttention attention;
+  private final CpuPrefillAttention prefill;
+
+  CpuTensorOps(Workers workers, Gemm gemm) {
+    this.gemm = gemm;
+    this.elementwise = new CpuElementwise(workers);
+    this.append = new CpuKvAppend(workers);
+    this.pageScores = new CpuPageScores(workers);
+    this.selection = new CpuPageSelection(workers);
+    this.attention = new CpuPageAttention(workers);
+    this.prefill = new CpuPrefillAttention(workers);
+  }
+
+  @Override
+  public void embed(Tensor out, Tensor table, LoadedBatch batch) {
+    elementwise.embed(out, table, batch);
+  }
+
+  @Override
+  public void rmsNorm(Tensor out, Tensor x, Tensor weight, float eps) {
+    elementwise.rmsNorm(out, x, weight, eps);
+  }
+
+  @Override
+  public void linear(Tensor out, Tensor x, LinearWeight weight) {
+    Shapes.require("x", x, 0, weight.inFeatures());
+    Shapes.require("out", out, x.rows(), weight.outFeatures());
+    gemm.linear(out, x, weight);
+  }
+
+  @Override
+  public void appendKv(KvLayer kv, Tensor q, Tensor k, Tensor v, Tensor rope, LoadedBatch batch) {
+    append.appendKv(kv, q, k, v, rope, batch);
+  }
+
+  @Override
+  public void copyPages(KvLayer kv, int[] from, int[] to) {
+    append.copyPages(kv, from, to);
+  }
+
+  @Override
+  public void scorePages(
+      Tensor scores,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch batch,
+      RowRange rows,
+      PageScore score,
+      GroupReduction reduction,
+      PageBudget budget) {
+    pageScores.scorePages(scores, q, kv, batch, rows, score, reduction, budget);
+  }
+
+  @Override
+  public void topPages(
+      PageList list,
+      Tensor scores,
+      KvLayer kv,
+      LoadedBatch batch,
+      RowRange rows,
+      PageBudget budget) {
+    selection.topPages(list, scores, kv, batch, rows, budget);
+  }
+
+  @Override
+  public void keepPages(
+      PageList list, KvLayer kv, LoadedBatch batch, RowRange rows, PageBudget budget) {
+    selection.keepPages(list, kv, batch, rows, budget);
+  }
+
+  @Override
+  public void attendPages(
+      Tensor out,
+      Tensor logSumExp,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch batch,
+      RowRange rows,
+      PageList list,
+      float scale) {
+    attention.attendPages(out, logSumExp, q, kv, batch, rows, list, scale);
+  }
+
+  @Override
+  public void attendPrefill(
+      Tensor out, Tensor q, KvLayer kv, LoadedBatch batch, int fromSpan, int toSpan, float scale) {
+    prefill.attendPrefill(out, q, kv, batch, fromSpan, toSpan, scale);
+  }
+
+  @Override
+  public void mergeAttention(Tensor out, Tensor logSumExp, Tensor otherOut, Tensor otherLogSumExp) {
+    attention.mergeAttention(out, logSumExp, otherOut, otherLogSumExp);
+  }
+
+  @Override
+  public void siluMul(Tensor out, Tensor gateUp) {
+    elementwise.siluMul(out, gateUp);
+  }
+
+  @Override
+  public void add(Tensor x, Tensor y) {
+    elementwise.add(x, y);
+  }
+
+  @Override
+  public void gatherRows(Tensor out, Tensor x, LoadedBatch batch) {
+    elementwise.gatherRows(out, x, batch);
+  }
+}

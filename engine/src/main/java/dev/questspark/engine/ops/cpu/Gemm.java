@@ -1,0 +1,21 @@
+package dev.questspark.engine.ops.cpu;
+
+import dev.questspark.engine.ops.HostTensor;
+import dev.questspark.engine.ops.LinearWeight;
+import dev.questspark.engine.ops.Tensor;
+import java.util.List;
+
+/** How this backend multiplies matrices: oneDNN where its native library loads, else Java. */
+interface Gemm extends AutoCloseable {
+  /** Name and arithmetic, for {@code describe()}. */
+  String describe();
+
+  /** Packs weights (N_i, K), one below the other; biases empty or one (1, N_i) per weight. */
+  LinearWeight pack(List<HostTensor> weights, List<HostTensor> biases);
+
+  /** out (R, N) = x (R, K) . weight (N, K)^T + bias. */
+  void linear(Tensor out, Tensor x, LinearWeight weight);
+
+  @Override
+  void close();
+}
