@@ -158,6 +158,18 @@ public final class JsonFields {
     return array(key, "a list");
   }
 
+  /** A list of objects; empty if absent. */
+  public List<JsonFields> objects(String key) {
+    List<JsonFields> objects = new ArrayList<>();
+    for (JsonElement value : array(key, "a list of objects")) {
+      if (!value.isJsonObject()) {
+        throw bad(key, "a list of objects");
+      }
+      objects.add(new JsonFields(file, prefix + key + ".", value.getAsJsonObject()));
+    }
+    return objects;
+  }
+
   /** A list of strings; empty if absent. */
   public List<String> strings(String key) {
     List<String> strings = new ArrayList<>();

@@ -1,0 +1,138 @@
+package dev.questspark.engine.tokens;
+
+import dev.questspark.engine.failure.ConfigException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.IntStream;
+
+/**
+ * Turns a document and a question into the two token arrays of a request: the prefix ends with the
+ * document, so that all its questions share it; the suffix is the rest. Both are tokenised apart.
+ *
+ * <p>The template is plain text with {@code {{document}}} once and {@code {{question}}} behind it,
+ * any number of times. Substitution is plain too: braces, markup or special tokens written in a
+ * document or question reach the model as the text they are. With a chat template that text becomes
+ * the user's turn: the conversation is rendered once, with marks where document and question
+ * belong, and taken apart at the marks.
+ */
+public final class PromptTemplate {
+  private static final Pattern PLACEHOLDER = Pattern.compile("\\{\\{\\s*(\\w+)\\s*}}");
+  private static final String DOCUMENT = "document";
+  private static final String QUESTION = "question";
+
+  private final Tokenizer tokenizer;
+
+  /** What the tokenizer itself puts before a sequence; empty where a chat template does. */
+  private final int[] begin;
+
+  private final String beforeDocument;
+
+  /** Template text after the document; a question stands between neighbours. */
+  private final List<String> afterDocument;
+
+  private PromptTemplate(
+      Tokenizer tokenizer, int[] begin, String beforeDocument, List<String> afterDocument) {
+    this.tokenizer = tokenizer;
+    this.begin = begin;
+    this.beforeDocument = beforeDocument;
+    this.afterDocument = afterDocument;
+  }
+
+  /** A template without chat turns; the tokenizer's begin-of-sequence comes first, once. */
+  public static PromptTemplate plain(String template, Tokenizer tokenizer) {
+    return split(template, PLACEHOLDER, tokenizer, tokensBefore(tokenizer));
+  }
+
+  /**
+   * The template as the user's turn of a conversation, with the model's chat template around it.
+   */
+  public static PromptTemplate chat(
+      String template, ChatTemplate chat, Optional<String> systemPrompt, Tokenizer tokenizer) {
+    split(template, PLACEHOLDER, tokenizer, new int[0]); // its mistakes are told before rendering
+    String mark = "x" + UUID.randomUUID().toString().replace("-", "");
+    String user = PLACEHOLDER.matcher(template).replaceAll(mark + "$1" + mark);
+    List<ChatMessage> messages = new ArrayList<>();
+    systemPrompt.ifPresent(text -> messages.add(new ChatMessage("system", text)));
+    messages.add(new ChatMessage("user", user));
+    String rendered = chat.render(messages, true);
+    return split(rendered, Pattern.compile(mark + "(\\w+?)" + mark), tokenizer, new int[0]);
+  }
+
+  private static PromptTemplate split(
+      String template, Pattern placeholder, Tokenizer tokenizer, int[] begin) {
+    Optional<String> beforeDocument = Optional.empty();
+    List<String> after = new ArrayList<>();
+    int from = 0;
+    Matcher matcher = placeholder.matcher(template);
+    while (matcher.find()) {
+      String text = template.substring(from, matcher.start());
+      from = matcher.end();
+      boolean document = matcher.group(1).equals(DOCUMENT);
+      if (!document && !matcher.group(1).equals(QUESTION)) {
+        throw wrong("names " + matcher.group() + "; {{document}} and {{question}} are known");
+      }
+      if (document == beforeDocument.isPresent()) {
+        throw wrong("must have {{document}} once, before any {{question}}");
+      }
+      if (document) {
+        beforeDocument = Optional.of(text);
+      } else {
+        after.add(text);
+      }
+    }
+    after.add(template.substring(from));
+    if (beforeDocument.isEmpty()) {
+      throw wrong("has no {{document}}");
+    }
+    if (after.size() == 1 && after.get(0).isEmpty()) {
+      throw wrong("has nothing after {{document}}; add {{question}} or an instruction");
+    }
+    return new PromptTemplate(tokenizer, begin, beforeDocument.get(), after);
+  }
+
+  private static ConfigException wrong(String what) {
+    return new ConfigException("the prompt template " + what);
+  }
+
+  /** Tokens up to and including the document. */
+  public int[] prefix(String document) {
+    int[] tokens = new PromptText().template(beforeDocument).literal(document).encode(tokenizer);
+    boolean begun =
+        begin.length > 0
+            && tokens.length >= begin.length
+            && Arrays.equals(begin, 0, begin.length, tokens, 0, begin.length);
+    return begun ? tokens : IntStream.concat(Arrays.stream(begin), Arrays.stream(tokens)).toArray();
+  }
+
+  /** Tokens after the document. */
+  public int[] suffix(String question) {
+    PromptText text = new PromptText().template(afterDocument.get(0));
+    for (String part : afterDocument.subList(1, afterDocument.size())) {
+      text.literal(question).template(part);
+    }
+    return text.encode(tokenizer);
+  }
+
+  /** Whether the template asks a question at all; a summary's does not. */
+  public boolean asksQuestion() {
+    return afterDocument.size() > 1;
+  }
+
+  /** What the tokenizer puts before a text of its own accord. */
+  private static int[] tokensBefore(Tokenizer tokenizer) {
+    int[] plain = tokenizer.encode("a", false);
+    int[] special = tokenizer.encode("a", true);
+    for (int at = 0; at + plain.length <= special.length; at++) {
+      if (Arrays.equals(plain, 0, plain.length, special, at, at + plain.length)) {
+        return Arrays.copyOf(special, at);
+      }
+    }
+    throw new ConfigException(
+        "the tokenizer changes a text's own tokens when it adds special ones");
+  }
+}
