@@ -1,0 +1,139 @@
+// Split-K for attention over a page list: the list is cut into splits by its own length alone, each split leaves a
+// partial softmax state, and the last block to finish merges them in split order. Nothing depends on the batch or on
+// which block is last, so a row's bits do not either. (Flash-decoding; the merge is arXiv 2205.14135, appendix B.)
+#pragma once
+
+#include "listed_tokens.cuh"
+#include "online_softmax.cuh"
+#include "reduce.cuh"
+
+namespace quest {
+
+constexpr int kSplitTokens = 256;  // 128 KB of bf16 keys and values at D = 128: long against a block's start-up
+constexpr int kMaxSplits = 64;     // bounds the workspace and the merge; 64 x 8 KV heads fill an H100 at batch 1
+
+/** How a list of `tokens` tokens is cut. */
+struct ListSplit {
+  int tokensPerSplit;
+  int splits;
+
+  static __device__ __forceinline__ ListSplit of(int tokens) {
+    const int atLeastOne = tokens > 0 ? tokens : 1;  // an empty list still has an (empty) result to write
+    const int perSplit = ceilDiv(ceilDiv(atLeastOne, kSplitTokens), kMaxSplits) * kSplitTokens;
+    return {perSplit, ceilDiv(atLeastOne, perSplit)};
+  }
+};
+
+/** Where splits leave their parts: outputs (entry, kMaxSplits, slots, D) and states (entry, kMaxSplits, slots). */
+struct Partials {
+  float* out;
+  SoftmaxState* state;
+  int* tickets;  // (entry), zero between launches
+  int slots;     // heads of a full block: min(G, kHeadsPerBlock)
+  int heads;     // of this block, at most slots
+  int headDim;
+
+  __device__ __forceinline__ float* outOf(size_t entry, int split) const {
+    return out + (entry * kMaxSplits + split) * slots * headDim;
+  }
+
+  __device__ __forceinline__ SoftmaxState* stateOf(size_t entry, int split) const {
+    return state + (entry * kMaxSplits + split) * slots;
+  }
+};
+
+/** Where a block's heads of one row go. */
+template <typename Act>
+struct AttentionOut {
+  Act* out;          // (heads, D)
+  float* logSumExp;  // (heads)
+};
+
+/** Writes one split's state as the final result. `out` (heads, stride) is not yet normalized. */
+template <typename Act>
+__device__ __forceinline__ void writeWhole(const AttentionOut<Act>& target, const float* out, int stride,
+                                           const SoftmaxState* state, int heads, int headDim) {
+  for (int i = threadIdx.x; i < heads * headDim; i += blockDim.x) {
+    const int head = i / headDim;
+    target.out[i] = fromFloat<Act>(out[head * stride + i % headDim] * state[head].normalizer());
+  }
+  for (int head = threadIdx.x; head < heads; head += blockDim.x) {
+    target.logSumExp[head] = state[head].logSumExp();
+  }
+}
+
+/** Merges all splits of one entry. `weights` is shared memory for heads * kMaxSplits floats. */
+template <typename Act>
+__device__ __forceinline__ void mergeSplits(const AttentionOut<Act>& target, const Partials& partials, size_t entry,
+                                            int splits, float* weights) {
+  const int lane = threadIdx.x % kWarp;
+  for (int head = threadIdx.x / kWarp; head < partials.heads; head += blockDim.x / kWarp) {
+    float maximum = negativeInfinity();
+    for (int split = lane; split < splits; split += kWarp) {
+      maximum = Max::combine(maximum, partials.stateOf(entry, split)[head].maximum);
+    }
+    maximum = reduceLanes<Max>(maximum);
+    SoftmaxState whole = {maximum, 0.0f};
+    for (int split = lane; split < splits; split += kWarp) {
+      const SoftmaxState part = partials.stateOf(entry, split)[head];
+      const float weight = whole.weight(part.maximum);
+      weights[head * kMaxSplits + split] = weight;
+      whole.sum += weight * part.sum;
+    }
+    whole.sum = reduceLanes<Sum>(whole.sum);
+    for (int split = lane; split < splits; split += kWarp) {
+      weights[head * kMaxSplits + split] *= whole.normalizer();
+    }
+    if (lane == 0) {
+      target.logSumExp[head] = whole.logSumExp();
+    }
+  }
+  __syncthreads();  // all heads' weights are written before the outputs are summed
+  for (int i = threadIdx.x; i < partials.heads * partials.headDim; i += blockDim.x) {
+    const float* weight = weights + i / partials.headDim * kMaxSplits;
+    float sum = 0.0f;
+#pragma unroll 8
+    for (int split = 0; split < splits; split++) {
+      sum += weight[split] * partials.outOf(entry, split)[i];
+    }
+    target.out[i] = fromFloat<Act>(sum);
+  }
+}
+
+/**
+ * Ends a split's block: writes the result if there is one split, else leaves the part, and merges if it is the last.
+ * `out` (heads, stride) and `state` (heads) are in shared memory and complete (a barrier was passed); `weights` is
+ * other shared memory for heads * kMaxSplits floats. All threads of the block call it.
+ */
+template <typename Act>
+__device__ __forceinline__ void finishSplit(const AttentionOut<Act>& target, const Partials& partials, size_t entry,
+                                            int split, int splits, const float* out, int stride,
+                                            const SoftmaxState* state, float* weights) {
+  __shared__ int finishedBefore;
+  if (splits == 1) {
+    writeWhole(target, out, stride, state, partials.heads, partials.headDim);
+    return;  // uniform over the block
+  }
+  float* partOut = partials.outOf(entry, split);
+  for (int i = threadIdx.x; i < partials.heads * partials.headDim; i += blockDim.x) {
+    partOut[i] = out[i / partials.headDim * stride + i % partials.headDim];
+  }
+  for (int head = threadIdx.x; head < partials.heads; head += blockDim.x) {
+    partials.stateOf(entry, split)[head] = state[head];
+  }
+  __threadfence();  // this thread's part is visible to the device before the ticket says so
+  __syncthreads();  // all threads' parts are
+  if (threadIdx.x == 0) {
+    finishedBefore = atomicAdd(&partials.tickets[entry], 1);
+  }
+  __syncthreads();  // the ticket is drawn before all read it
+  if (finishedBefore == splits - 1) {  // uniform over the block
+    __threadfence();  // the other blocks' parts are read after their tickets
+    mergeSplits(target, partials, entry, splits, weights);
+    if (threadIdx.x == 0) {
+      partials.tickets[entry] = 0;  // ready for the next launch
+    }
+  }
+}
+
+}  // namespace quest

@@ -1,0 +1,159 @@
+// attend_pages: attention of each row over its listed pages, softmax(scale * q.k) v over the visible positions. Dense
+// decode is the same kernel with every page listed.
+//
+//   out (R, Hq * D)   logSumExp (R, Hq)   counters (R, 3): [pages scored, pages attended, tokens attended]
+//   q (R, Hq * D)   keys, values (page, Hkv, slot, D)   list (rows * Hkv, maxPages) ascending   listCount (rows * Hkv)
+//   workspace, per (row, KV head, tile of heads): partOut (64, min(G, 16), D), partState (64, min(G, 16), 2), ticket (1)
+//
+// Moves 2 * D elements per listed token and KV head, once for all G query heads (up to 16 in one block), plus the parts
+// of at most 64 splits. An H100 SM gets 15 bytes per cycle; a tile of 16 tokens at D = 128 is 8 KB, 546 cycles, and
+// costs 32 + 32 tensor-core instructions whatever G is, so the kernel is bound by memory: 3 blocks of 4 warps, each warp
+// with one 8 KB tile under way while it works on another, keep 100 KB in flight per SM against about 20 KB needed.
+// Grid: (splits, Hkv * ceil(G / 16), rows) blocks, splits >= min(64, ceil(longest list * pageSize / 256)).
+//   ..._d<D>  bf16 and f16 caches: 128 threads (64 at D = 256), each warp takes a run of the split's tokens;
+//             dynamic shared memory 64 * (D + 8) * 2 * warps + 32 * (D + 8) bytes.
+//   no suffix  any D that is a multiple of 8, for float caches and small heads: 128 threads;
+//             dynamic shared memory 2048 + min(G, 16) * (1024 + 8 * D + 16) bytes. Splits and merge are the same.
+#include "flash_run.cuh"
+#include "plain_attention.cuh"
+#include "shared_memory.cuh"
+#include "split_merge.cuh"
+
+namespace quest {
+
+/** What every block of this verb is about. */
+template <typename Act>
+struct AttendBlock {
+  const Act* q;  // (heads, D) of this block
+  AttentionOut<Act> target;
+  Partials partials;
+  size_t entry;
+  ListedTokens listed;
+  ListSplit cut;
+  int heads;
+};
+
+template <typename Act>
+__device__ __forceinline__ AttendBlock<Act> attendBlock(Act* out, float* logSumExp, const Partials& workspace,
+                                                        const Act* q, const int* list, const int* listCount,
+                                                        const RowPages& row, const PagedKv& kv, int fromRow,
+                                                        int group, int maxPages, int qStride, int outStride,
+                                                        int lseStride) {
+  const int headTiles = ceilDiv(group, kHeadsPerBlock);
+  const int kvHead = blockIdx.y / headTiles;
+  const int tileHead = blockIdx.y % headTiles * kHeadsPerBlock;
+  const size_t batchRow = fromRow + blockIdx.z;
+  const int head = kvHead * group + tileHead;
+  const size_t listEntry = static_cast<size_t>(blockIdx.z) * kv.kvHeads + kvHead;
+  AttendBlock<Act> block = {};
+  block.heads = group - tileHead < kHeadsPerBlock ? group - tileHead : kHeadsPerBlock;
+  block.q = q + batchRow * qStride + static_cast<size_t>(head) * kv.headDim;
+  block.target = {out + batchRow * outStride + static_cast<size_t>(head) * kv.headDim,
+                  logSumExp + batchRow * lseStride + head};
+  block.partials = workspace;
+  block.partials.heads = block.heads;
+  block.entry = static_cast<size_t>(blockIdx.z) * gridDim.y + blockIdx.y;
+  block.listed = {list + listEntry * maxPages, listCount[listEntry], row, kv, kvHead};
+  block.cut = ListSplit::of(block.listed.tokens());
+  return block;
+}
+
+/** Adds one (row, KV head)'s reads to the counters; the first split's block of the first tile of heads does it. */
+__device__ __forceinline__ void countReads(unsigned long long* counters, const ListedTokens& listed, int batchRow,
+                                           int group) {
+  if (blockIdx.x == 0 && threadIdx.x == 0 && blockIdx.y % ceilDiv(group, kHeadsPerBlock) == 0) {
+    unsigned long long* ofRow = counters + static_cast<size_t>(batchRow) * 3;
+    atomicAdd(&ofRow[1], static_cast<unsigned long long>(listed.pages));
+    atomicAdd(&ofRow[2], static_cast<unsigned long long>(listed.visibleTokens()));
+  }
+}
+
+template <typename Act, typename Kv>
+__device__ __forceinline__ void attendPagesPlain(const AttendBlock<Act>& block, const Kv* keys, const Kv* values,
+                                                 float scale) {
+  QUEST_DYNAMIC_SHARED(shared);
+  const int headDim = block.listed.kv.headDim;
+  const PlainShared layout = PlainShared::over(shared, block.heads, headDim);
+  const int from = blockIdx.x * block.cut.tokensPerSplit;
+  const int tokens = block.listed.tokens();
+  const int to = tokens - from < block.cut.tokensPerSplit ? tokens : from + block.cut.tokensPerSplit;
+  plainAttention(layout, block.q, keys, values, block.listed, from, to, block.heads, headDim, scale);
+  finishSplit(block.target, block.partials, block.entry, blockIdx.x, block.cut.splits, layout.out, headDim,
+              layout.state, layout.weights);
+}
+
+template <typename Act, typename Kv, int D, int Warps>
+__device__ __forceinline__ void attendPagesTiled(const AttendBlock<Act>& block, const Kv* keys, const Kv* values,
+                                                 float scale) {
+  QUEST_DYNAMIC_SHARED(shared);
+  __shared__ SoftmaxState perWarp[Warps * kHeadsPerBlock];
+  __shared__ SoftmaxState joined[kHeadsPerBlock];
+  constexpr int kWarpElements = kStages * 2 * kWarpTile * kTileStride<D>;
+  Kv* stages = reinterpret_cast<Kv*>(shared);
+  Kv* q = stages + Warps * kWarpElements;
+  for (int i = threadIdx.x; i < kHeadsPerBlock * D; i += blockDim.x) {
+    const int head = i / D;
+    q[head * kTileStride<D> + i % D] = fromFloat<Kv>(head < block.heads ? toFloat(block.q[i]) : 0.0f);
+  }
+  __syncthreads();  // the queries are complete before any warp multiplies with them
+  const int warp = threadIdx.x / kWarp;
+  const int perRun = block.cut.tokensPerSplit / Warps;
+  const int from = blockIdx.x * block.cut.tokensPerSplit + warp * perRun;
+  const int tokens = block.listed.tokens();
+  FlashRows<Kv, D> rows;
+  attendRun<Kv, D>(rows, q, stages + warp * kWarpElements, keys, values, block.listed, from,
+                   tokens - from < perRun ? tokens : from + perRun, scale);
+  __syncthreads();  // all warps are done with their tiles before the outputs take that memory
+  float* out = reinterpret_cast<float*>(shared);
+  float* weights = out + Warps * kHeadsPerBlock * D;  // 4 KB of what is left of the tiles' memory
+  static_assert(Warps * kHeadsPerBlock * D * 4 + kHeadsPerBlock * kMaxSplits * 4 <= Warps * kWarpElements * 2,
+                "the outputs and the merge weights fit where the tiles were");
+  joinWarps<Kv, D, Warps>(out, joined, perWarp, rows, block.heads);
+  finishSplit(block.target, block.partials, block.entry, blockIdx.x, block.cut.splits, out, D, joined, weights);
+}
+
+}  // namespace quest
+
+#define ATTEND_PAGES(act, Act, dtype, Kv, suffix, threads, ...)                                                   \
+  extern "C" __global__ void __launch_bounds__(threads) attend_pages_##act##_##dtype##suffix(                     \
+      Act* __restrict__ out, float* __restrict__ logSumExp, unsigned long long* __restrict__ counters,            \
+      float* partOut, float* partState, int* tickets, const Act* __restrict__ q, const Kv* __restrict__ keys,     \
+      const Kv* __restrict__ values, const int* __restrict__ list, const int* __restrict__ listCount,             \
+      const int* __restrict__ positions, const int* __restrict__ rowSpan, const int* __restrict__ spanPages,      \
+      const int* __restrict__ pageTable, int fromRow, int kvHeads, int headDim, int pageSize, int group,          \
+      int window, int maxPages, int qStride, int outStride, int lseStride, float scale) {                         \
+    const quest::RowPages row = quest::RowPages::of(fromRow + blockIdx.z, positions, rowSpan, spanPages,          \
+                                                    pageTable, pageSize, window);                                 \
+    const int slots = group < quest::kHeadsPerBlock ? group : quest::kHeadsPerBlock;                              \
+    const quest::Partials workspace = {partOut, reinterpret_cast<quest::SoftmaxState*>(partState), tickets,       \
+                                       slots,   0, headDim};                                                      \
+    const quest::AttendBlock<Act> block = quest::attendBlock(                                                     \
+        out, logSumExp, workspace, q, list, listCount, row, quest::PagedKv{kvHeads, headDim, pageSize}, fromRow,  \
+        group, maxPages, qStride, outStride, lseStride);                                                          \
+    if (static_cast<int>(blockIdx.x) < block.cut.splits) { /* uniform over the block */                           \
+      quest::countReads(counters, block.listed, fromRow + blockIdx.z, group);                                     \
+      quest::__VA_ARGS__(block, keys, values, scale);                                                             \
+    }                                                                                                             \
+  }
+
+ATTEND_PAGES(f32, float, f32, float, , 128, attendPagesPlain)
+ATTEND_PAGES(f32, float, bf16, bf16, , 128, attendPagesPlain)
+ATTEND_PAGES(f32, float, f16, f16, , 128, attendPagesPlain)
+ATTEND_PAGES(bf16, bf16, bf16, bf16, , 128, attendPagesPlain)
+ATTEND_PAGES(bf16, bf16, f16, f16, , 128, attendPagesPlain)
+ATTEND_PAGES(f32, float, bf16, bf16, _d64, 128, attendPagesTiled<float, bf16, 64, 4>)
+ATTEND_PAGES(f32, float, bf16, bf16, _d96, 128, attendPagesTiled<float, bf16, 96, 4>)
+ATTEND_PAGES(f32, float, bf16, bf16, _d128, 128, attendPagesTiled<float, bf16, 128, 4>)
+ATTEND_PAGES(f32, float, bf16, bf16, _d256, 64, attendPagesTiled<float, bf16, 256, 2>)
+ATTEND_PAGES(f32, float, f16, f16, _d64, 128, attendPagesTiled<float, f16, 64, 4>)
+ATTEND_PAGES(f32, float, f16, f16, _d96, 128, attendPagesTiled<float, f16, 96, 4>)
+ATTEND_PAGES(f32, float, f16, f16, _d128, 128, attendPagesTiled<float, f16, 128, 4>)
+ATTEND_PAGES(f32, float, f16, f16, _d256, 64, attendPagesTiled<float, f16, 256, 2>)
+ATTEND_PAGES(bf16, bf16, bf16, bf16, _d64, 128, attendPagesTiled<bf16, bf16, 64, 4>)
+ATTEND_PAGES(bf16, bf16, bf16, bf16, _d96, 128, attendPagesTiled<bf16, bf16, 96, 4>)
+ATTEND_PAGES(bf16, bf16, bf16, bf16, _d128, 128, attendPagesTiled<bf16, bf16, 128, 4>)
+ATTEND_PAGES(bf16, bf16, bf16, bf16, _d256, 64, attendPagesTiled<bf16, bf16, 256, 2>)
+ATTEND_PAGES(bf16, bf16, f16, f16, _d64, 128, attendPagesTiled<bf16, f16, 64, 4>)
+ATTEND_PAGES(bf16, bf16, f16, f16, _d96, 128, attendPagesTiled<bf16, f16, 96, 4>)
+ATTEND_PAGES(bf16, bf16, f16, f16, _d128, 128, attendPagesTiled<bf16, f16, 128, 4>)
+ATTEND_PAGES(bf16, bf16, f16, f16, _d256, 64, attendPagesTiled<bf16, f16, 256, 2>)
