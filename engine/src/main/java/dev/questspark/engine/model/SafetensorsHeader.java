@@ -100,7 +100,7 @@ final class SafetensorsHeader {
   private static Entry entry(Path file, String name, JsonFields tensor, long dataStart) {
     long[] shape = longs(tensor, "shape");
     long[] offsets = longs(tensor, "data_offsets");
-    if (offsets.length != 2 || offsets[1] < offsets[0]) {
+    if (offsets.length != 2 || offsets[1] < offsets[0] || offsets[1] > Long.MAX_VALUE - dataStart) {
       throw tensor.bad("data_offsets", "a begin and an end");
     }
     String dtype = tensor.requireString("dtype");
@@ -130,7 +130,7 @@ final class SafetensorsHeader {
                 + expected);
       }
     }
-    return new Entry(name, dtype, shape, Math.addExact(dataStart, offsets[0]), bytes);
+    return new Entry(name, dtype, shape, dataStart + offsets[0], bytes);
   }
 
   /** Tensors must tile the data part: no overlap, no hole, nothing beyond the end. */
@@ -151,7 +151,7 @@ final class SafetensorsHeader {
                 + ", which ends at "
                 + end);
       }
-      end = Math.addExact(entry.offset(), entry.bytes());
+      end = entry.offset() + entry.bytes();
       previous = entry.name();
     }
     if (end != fileBytes) {

@@ -1,0 +1,260 @@
+package dev.questspark.engine.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.ops.DType;
+import dev.questspark.engine.ops.HostTensor;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class SafetensorsReaderTest {
+  private static final String INDEX = "model.safetensors.index.json";
+
+  @TempDir Path folder;
+  private Path file;
+
+  @BeforeEach
+  void name() {
+    file = folder.resolve("model.safetensors");
+  }
+
+  private static SafetensorsFile two() {
+    return new SafetensorsFile().add("a", DType.F32, 3, 4).add("b", DType.BF16, 5);
+  }
+
+  @ParameterizedTest
+  @EnumSource(DType.class)
+  void roundTrip(DType dtype) throws IOException {
+    SafetensorsFile source =
+        new SafetensorsFile().add("first", DType.BF16, 1).add("m", dtype, 3, 5).add("v", dtype, 7);
+    source.header().add("__metadata__", JsonParser.parseString("{\"format\": \"pt\"}"));
+    source.write(file);
+    HostTensor matrix;
+    HostTensor vector;
+    try (SafetensorsReader reader = SafetensorsReader.open(folder)) {
+      assertThat(reader.names()).containsExactlyInAnyOrder("first", "m", "v");
+      matrix = reader.matrix("m", 3, 5);
+      vector = reader.vector("v", 7);
+      assertThat(reader.unread()).containsExactly("first");
+    } // what was handed out stays readable
+    assertThat(matrix.dtype()).isEqualTo(dtype);
+    assertThat(vector.rows()).isEqualTo(1);
+    for (int i = 0; i < 15; i++) {
+      assertThat(matrix.get(i / 5, i % 5)).isEqualTo(SafetensorsFile.value(i));
+    }
+    for (int i = 0; i < 7; i++) {
+      assertThat(vector.get(0, i)).isEqualTo(SafetensorsFile.value(i));
+    }
+  }
+
+  @Test
+  void readsShardsThatTransformersWrote() throws IOException {
+    Path fixture = ModelFolder.fixture("llama3-gqa");
+    try (SafetensorsReader reader = SafetensorsReader.open(fixture)) {
+      JsonObject index =
+          JsonParser.parseString(Files.readString(fixture.resolve(INDEX))).getAsJsonObject();
+      assertThat(reader.names()).isEqualTo(index.getAsJsonObject("weight_map").keySet());
+      HostTensor table = reader.matrix("model.embed_tokens.weight", 320, 64);
+      assertThat(table.dtype()).isEqualTo(DType.BF16);
+      double squares = 0;
+      for (int i = 0; i < 320 * 64; i++) {
+        squares += table.get(i / 64, i % 64) * table.get(i / 64, i % 64);
+      }
+      // drawn from a normal distribution of deviation 0.12
+      assertThat(Math.sqrt(squares / (320 * 64))).isBetween(0.117, 0.123);
+    }
+  }
+
+  @Test
+  void mapsATensorBeyondTwoGibibytes() throws IOException {
+    // A sparse file: a hole of 2.2 GB owned by a tensor that is never read, then a small one.
+    long hole = 2_200_000_000L;
+    String header =
+        "{\"big\":{\"dtype\":\"U8\",\"shape\":[%d],\"data_offsets\":[0,%d]},".formatted(hole, hole)
+            + "\"end\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[%d,%d]}}"
+                .formatted(hole, hole + 8);
+    byte[] json = header.getBytes(StandardCharsets.UTF_8);
+    try (RandomAccessFile sparse = new RandomAccessFile(file.toFile(), "rw")) {
+      sparse.write(
+          ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(json.length).array());
+      sparse.write(json);
+      sparse.seek(8 + json.length + hole);
+      sparse.write(
+          ByteBuffer.allocate(8)
+              .order(ByteOrder.LITTLE_ENDIAN)
+              .putFloat(1.5f)
+              .putFloat(-2)
+              .array());
+    }
+    try (SafetensorsReader reader = SafetensorsReader.open(folder)) {
+      HostTensor end = reader.vector("end", 2);
+      assertThat(end.get(0, 0)).isEqualTo(1.5f);
+      assertThat(end.get(0, 1)).isEqualTo(-2f);
+    }
+  }
+
+  private void assertRefused(String... parts) {
+    assertThatThrownBy(() -> SafetensorsReader.open(folder).close())
+        .isInstanceOf(ConfigException.class)
+        .satisfies(e -> assertThat(e.getMessage()).contains(parts));
+  }
+
+  @Test
+  void refusesEveryTruncation() throws IOException {
+    byte[] whole = two().bytes();
+    for (int length = 0; length < whole.length; length++) {
+      Files.write(file, Arrays.copyOf(whole, length));
+      assertRefused("model.safetensors");
+    }
+    Files.write(file, Arrays.copyOf(whole, whole.length - 1));
+    assertRefused("truncated", "end at byte " + whole.length, "has " + (whole.length - 1));
+    Files.write(file, Arrays.copyOf(whole, whole.length + 1));
+    assertRefused("bytes that no tensor owns");
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {-1, 0, 1, 1L << 40, Long.MAX_VALUE})
+  void refusesAHeaderThatOverrunsTheFile(long length) throws IOException {
+    byte[] bytes = two().bytes();
+    ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).putLong(0, length);
+    Files.write(file, bytes);
+    assertRefused("header claims " + Long.toUnsignedString(length));
+  }
+
+  @Test
+  void refusesAHeaderThatIsNoJson() throws IOException {
+    byte[] bytes = two().bytes();
+    bytes[9] = '}';
+    Files.write(file, bytes);
+    assertRefused("not valid JSON");
+  }
+
+  @Test
+  void refusesOffsetsThatDoNotFitTheShape() throws IOException {
+    SafetensorsFile source = two();
+    source.entry("a").getAsJsonArray("shape").set(1, JsonParser.parseString("5"));
+    source.write(file);
+    assertRefused("tensor a spans 48 bytes", "[3, 5] F32 needs 60");
+  }
+
+  @Test
+  void refusesOverlapAndHole() throws IOException {
+    SafetensorsFile source = two();
+    source.entry("b").add("data_offsets", offsets(40, 50));
+    source.write(file);
+    assertRefused("tensor b starts at byte", "overlaps a");
+    source.entry("b").add("data_offsets", offsets(50, 60));
+    source.write(file);
+    assertRefused("tensor b starts at byte", "hole after a");
+  }
+
+  @Test
+  void refusesOffsetsThatAreNone() throws IOException {
+    for (String wrong :
+        List.of(
+            "[4]",
+            "[8,4]",
+            "[-1,47]",
+            "[0.5,48]",
+            "\"0\"",
+            "[\"x\",48]",
+            "[0,9223372036854775807]")) {
+      SafetensorsFile source = two();
+      source.entry("a").add("data_offsets", JsonParser.parseString(wrong));
+      source.write(file);
+      assertRefused("a.data_offsets is " + wrong);
+    }
+  }
+
+  @Test
+  void aDamagedHeaderIsReadOrRefusedButNeverABug() throws IOException {
+    byte[] whole = two().bytes();
+    SplittableRandom random = new SplittableRandom(5);
+    int refused = 0;
+    for (int run = 0; run < 3000; run++) {
+      byte[] damaged = whole.clone();
+      for (int flips = 1 + random.nextInt(3); flips > 0; flips--) {
+        damaged[random.nextInt(whole.length - 58)] = (byte) (32 + random.nextInt(95));
+      }
+      Files.write(file, damaged);
+      try (SafetensorsReader reader = SafetensorsReader.open(folder)) {
+        for (String name : reader.names()) {
+          reader.vector(name, 5);
+        }
+      } catch (ConfigException e) {
+        refused++;
+      }
+    }
+    assertThat(refused).isGreaterThan(2000);
+  }
+
+  private static JsonArray offsets(int begin, int end) {
+    JsonArray offsets = new JsonArray();
+    offsets.add(begin);
+    offsets.add(end);
+    return offsets;
+  }
+
+  @Test
+  void refusesAMissingTensorAWrongShapeAndAnUnreadableType() throws IOException {
+    SafetensorsFile source = two().add("c", DType.F32, 2);
+    source.entry("c").addProperty("dtype", "I32");
+    source.write(file);
+    try (SafetensorsReader reader = SafetensorsReader.open(folder)) {
+      assertThatThrownBy(() -> reader.vector("d", 3))
+          .isInstanceOf(ConfigException.class)
+          .hasMessageContaining("lacks tensor d, expected [3]");
+      assertThatThrownBy(() -> reader.matrix("a", 4, 3))
+          .isInstanceOf(ConfigException.class)
+          .hasMessageContaining("tensor a is [3, 4]; config.json expects [4, 3]");
+      assertThatThrownBy(() -> reader.vector("c", 2))
+          .isInstanceOf(ConfigException.class)
+          .hasMessageContaining("tensor c is I32; BF16, F16 and F32 are read");
+    }
+  }
+
+  @Test
+  void refusesAFolderWithoutCheckpoint() {
+    assertRefused("neither model.safetensors nor " + INDEX);
+  }
+
+  private void writeIndex(String weightMap) throws IOException {
+    Files.writeString(folder.resolve(INDEX), "{\"weight_map\": " + weightMap + "}");
+  }
+
+  @Test
+  void refusesShardsThatDoNotMatchTheIndex() throws IOException {
+    two().write(folder.resolve("one.safetensors"));
+    writeIndex("{\"a\": \"one.safetensors\", \"b\": \"one.safetensors\"}");
+    try (SafetensorsReader reader = SafetensorsReader.open(folder)) {
+      assertThat(reader.names()).containsExactlyInAnyOrder("a", "b");
+    }
+    writeIndex("{\"a\": \"one.safetensors\", \"z\": \"two.safetensors\"}");
+    assertRefused("two.safetensors is missing");
+    writeIndex("{\"a\": \"one.safetensors\", \"z\": \"one.safetensors\"}");
+    assertRefused("one.safetensors lacks tensor z");
+    writeIndex("{\"a\": \"../one.safetensors\"}");
+    assertRefused("weight_map.a is", "a file of the model folder");
+    Files.writeString(folder.resolve(INDEX), "{}");
+    assertRefused("weight_map is missing");
+  }
+}
