@@ -7,7 +7,9 @@ package dev.questspark.engine.ops;
  * minContextTokens} or P &le; {@code pages}, all P are kept. Otherwise exactly {@code pages} are:
  * the current (last) page, the pages that hold the first {@code sinkTokens} tokens, the pages that
  * hold the last {@code recentTokens} tokens, and the best-scored of the rest, ties to the lowest
- * page. Under a sliding window only visible pages count.
+ * page. Under a sliding window only visible pages count. When the always-kept pages alone exceed
+ * the budget, the current page comes first, then sink pages from the first on, then the most recent
+ * ones. A NaN score ranks below all others.
  *
  * @param pages pages per (row, KV head), the current page included; at least 1
  * @param sinkTokens first tokens always kept; 0 for none

@@ -1,0 +1,69 @@
+package dev.questspark.engine.ops;
+
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.Map;
+
+/**
+ * One layer's cache on the host, in the memory order of {@link KvGeometry}. Slots that hold no
+ * token are NaN, so that a verb that reads one is found out.
+ *
+ * @param keys row (page * kvHeads + head) * pageSize + slot
+ * @param values alike
+ * @param digests row page * kvHeads + head
+ */
+record HostKv(
+    KvGeometry geometry,
+    int window,
+    float[][] keys,
+    float[][] values,
+    Map<PageScore, float[][]> digests) {
+
+  static HostKv empty(KvGeometry geometry, int window, int pages) {
+    int heads = geometry.kvHeads();
+    int rows = pages * heads * geometry.pageSize();
+    Map<PageScore, float[][]> digests = new EnumMap<>(PageScore.class);
+    for (PageScore score : PageScore.values()) {
+      digests.put(score, nan(pages * heads, 2 * geometry.headDim()));
+    }
+    return new HostKv(
+        geometry, window, nan(rows, geometry.headDim()), nan(rows, geometry.headDim()), digests);
+  }
+
+  private static float[][] nan(int rows, int cols) {
+    float[][] matrix = new float[rows][cols];
+    for (float[] row : matrix) {
+      Arrays.fill(row, Float.NaN);
+    }
+    return matrix;
+  }
+
+  float[] key(int page, int head, int slot) {
+    return keys[(page * geometry.kvHeads() + head) * geometry.pageSize() + slot];
+  }
+
+  float[] value(int page, int head, int slot) {
+    return values[(page * geometry.kvHeads() + head) * geometry.pageSize() + slot];
+  }
+
+  float[] digest(PageScore score, int page, int head) {
+    return digests.get(score)[page * geometry.kvHeads() + head];
+  }
+
+  int firstVisible(int position) {
+    return window == 0 ? 0 : Math.max(0, position - window + 1);
+  }
+
+  /** The same content in a backend's memory. */
+  KvLayer upload(Backend backend) {
+    Map<PageScore, Tensor> uploaded = new EnumMap<>(PageScore.class);
+    digests.forEach(
+        (score, rows) -> uploaded.put(score, backend.upload(Framed.host(score + "", rows))));
+    return new KvLayer(
+        geometry,
+        backend.upload(Framed.host("keys", keys)),
+        backend.upload(Framed.host("values", values)),
+        uploaded,
+        window);
+  }
+}

@@ -1,0 +1,247 @@
+package dev.questspark.engine.ops;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+
+/**
+ * The specification of every verb: nested loops over host matrices, sums in double. Slow on
+ * purpose; nothing here is clever. Letters as in {@link TensorOps}.
+ */
+final class ReferenceTensorOps {
+
+  float[][] embed(float[][] table, RaggedBatch batch) {
+    float[][] out = new float[batch.rows()][];
+    for (int r = 0; r < out.length; r++) {
+      out[r] = table[batch.tokens()[r]].clone();
+    }
+    return out;
+  }
+
+  float[][] rmsNorm(float[][] x, float[] weight, float eps) {
+    float[][] out = new float[x.length][x[0].length];
+    int channels = weight.length;
+    for (int r = 0; r < x.length; r++) {
+      for (int from = 0; from < x[r].length; from += channels) {
+        double squares = 0;
+        for (int i = 0; i < channels; i++) {
+          squares += (double) x[r][from + i] * x[r][from + i];
+        }
+        double scale = 1 / Math.sqrt(squares / channels + eps);
+        for (int i = 0; i < channels; i++) {
+          out[r][from + i] = (float) (x[r][from + i] * scale * weight[i]);
+        }
+      }
+    }
+    return out;
+  }
+
+  /** With BF16, x and weight are rounded to bfloat16 first; sums are exact either way. */
+  float[][] linear(float[][] x, float[][] weight, float[] bias, DType dtype) {
+    float[][] out = new float[x.length][weight.length];
+    for (int r = 0; r < x.length; r++) {
+      for (int n = 0; n < weight.length; n++) {
+        double sum = bias[n];
+        for (int k = 0; k < weight[n].length; k++) {
+          sum += (double) round(x[r][k], dtype) * round(weight[n][k], dtype);
+        }
+        out[r][n] = (float) sum;
+      }
+    }
+    return out;
+  }
+
+  private static float round(float value, DType dtype) {
+    return dtype == DType.BF16 ? DType.bf16ToFloat(DType.floatToBf16(value)) : value;
+  }
+
+  /** Rotates q and k in place and writes k and v into the cache, then refreshes the digests. */
+  void appendKv(
+      HostKv kv, float[][] q, float[][] k, float[][] v, float[][] rope, RaggedBatch batch) {
+    int headDim = kv.geometry().headDim();
+    int pageSize = kv.geometry().pageSize();
+    for (int span = 0; span < batch.spans(); span++) {
+      for (int r = batch.spanRows()[span]; r < batch.spanRows()[span + 1]; r++) {
+        int position = batch.positions()[r];
+        rotate(q[r], rope[position], headDim);
+        rotate(k[r], rope[position], headDim);
+        int page = batch.pageTable()[batch.spanPages()[span] + position / pageSize];
+        for (int h = 0; h < kv.geometry().kvHeads(); h++) {
+          for (int i = 0; i < headDim; i++) {
+            kv.key(page, h, position % pageSize)[i] = k[r][h * headDim + i];
+            kv.value(page, h, position % pageSize)[i] = v[r][h * headDim + i];
+          }
+          for (PageScore score : PageScore.values()) {
+            digest(kv, score, page, h, position % pageSize + 1);
+          }
+        }
+      }
+    }
+  }
+
+  private static void rotate(float[] heads, float[] cosSin, int headDim) {
+    int half = headDim / 2;
+    for (int from = 0; from < heads.length; from += headDim) {
+      for (int i = 0; i < half; i++) {
+        double a = heads[from + i];
+        double b = heads[from + half + i];
+        double cos = cosSin[i];
+        double sin = cosSin[half + i];
+        heads[from + i] = (float) (a * cos - b * sin);
+        heads[from + half + i] = (float) (b * cos + a * sin);
+      }
+    }
+  }
+
+  /** Digest pair of a page's first {@code tokens} keys: [min | max] or [mean | std]. */
+  void digest(HostKv kv, PageScore score, int page, int head, int tokens) {
+    float[] pair = kv.digest(score, page, head);
+    int headDim = kv.geometry().headDim();
+    for (int i = 0; i < headDim; i++) {
+      double min = Double.POSITIVE_INFINITY;
+      double max = Double.NEGATIVE_INFINITY;
+      double sum = 0;
+      for (int t = 0; t < tokens; t++) {
+        double key = kv.key(page, head, t)[i];
+        min = Math.min(min, key);
+        max = Math.max(max, key);
+        sum += key;
+      }
+      double mean = sum / tokens;
+      double squares = 0;
+      for (int t = 0; t < tokens; t++) {
+        squares += Math.pow(kv.key(page, head, t)[i] - mean, 2);
+      }
+      pair[i] = (float) (score == PageScore.MINMAX ? min : mean);
+      pair[headDim + i] = (float) (score == PageScore.MINMAX ? max : Math.sqrt(squares / tokens));
+    }
+  }
+
+  /** Score of one page for the query heads of one KV head. */
+  double score(
+      HostKv kv, float[] q, int page, int head, PageScore score, GroupReduction reduction) {
+    int headDim = kv.geometry().headDim();
+    int group = q.length / headDim / kv.geometry().kvHeads();
+    float[] pair = kv.digest(score, page, head);
+    double reduced = reduction == GroupReduction.MAX ? Double.NEGATIVE_INFINITY : 0;
+    for (int g = 0; g < group; g++) {
+      double sum = 0;
+      for (int i = 0; i < headDim; i++) {
+        double x = q[(head * group + g) * headDim + i];
+        sum +=
+            score == PageScore.MINMAX
+                ? Math.max(x * pair[i], x * pair[headDim + i])
+                : x * pair[i] + Math.abs(x) * pair[headDim + i];
+      }
+      reduced = reduction == GroupReduction.MAX ? Math.max(reduced, sum) : reduced + sum;
+    }
+    return reduced;
+  }
+
+  /** Pages that the row keeps; {@code scores} by logical page, or null to keep the most recent. */
+  int[] choosePages(HostKv kv, int position, PageBudget budget, float[] scores) {
+    int pageSize = kv.geometry().pageSize();
+    int current = position / pageSize;
+    int first = kv.firstVisible(position) / pageSize;
+    List<Integer> visible = new ArrayList<>();
+    for (int page = first; page <= current; page++) {
+      visible.add(page);
+    }
+    if (budget.readsAll(visible.size(), position + 1)) {
+      return visible.stream().mapToInt(i -> i).toArray();
+    }
+    List<Integer> order = new ArrayList<>(List.of(current));
+    for (int page = first; page < current; page++) {
+      if (page * pageSize < budget.sinkTokens()) {
+        order.add(page);
+      }
+    }
+    for (int page = current - 1; page >= first; page--) {
+      boolean recent = (page + 1) * pageSize > position + 1 - budget.recentTokens();
+      if ((scores == null || recent) && !order.contains(page)) {
+        order.add(page);
+      }
+    }
+    if (scores != null) {
+      visible.removeAll(order);
+      visible.sort(
+          Comparator.comparing((Integer page) -> Float.isNaN(scores[page]))
+              .thenComparingDouble(page -> 0.0 - scores[page]) // 0 - (-0) and 0 - 0 are both +0
+              .thenComparing(page -> page));
+      order.addAll(visible);
+    }
+    return order.subList(0, budget.pages()).stream().mapToInt(i -> i).sorted().toArray();
+  }
+
+  /** One row's attention: output (Hq * D) and log-sum-exp (Hq). */
+  record Attended(float[] out, float[] logSumExp, long tokens) {}
+
+  /** Attention of batch row r over the listed pages of each KV head. */
+  Attended attend(HostKv kv, float[] q, RaggedBatch batch, int r, int[][] lists, float scale) {
+    int headDim = kv.geometry().headDim();
+    int pageSize = kv.geometry().pageSize();
+    int heads = q.length / headDim;
+    int group = heads / kv.geometry().kvHeads();
+    int span = Arrays.binarySearch(batch.spanRows(), r);
+    span = span >= 0 ? span : -span - 2;
+    int position = batch.positions()[r];
+    float[] out = new float[q.length];
+    float[] logSumExp = new float[heads];
+    long tokens = 0;
+    for (int h = 0; h < heads; h++) {
+      double[] weighted = new double[headDim];
+      double sum = 0;
+      for (int logical : lists[h / group]) {
+        int page = batch.pageTable()[batch.spanPages()[span] + logical];
+        for (int slot = 0; slot < pageSize; slot++) {
+          int at = logical * pageSize + slot;
+          if (at < kv.firstVisible(position) || at > position) {
+            continue;
+          }
+          double logit = 0;
+          for (int i = 0; i < headDim; i++) {
+            logit += (double) q[h * headDim + i] * kv.key(page, h / group, slot)[i];
+          }
+          double weight = Math.exp(scale * logit); // small logits: no shift needed in double
+          sum += weight;
+          for (int i = 0; i < headDim; i++) {
+            weighted[i] += weight * kv.value(page, h / group, slot)[i];
+          }
+          tokens += h % group == 0 ? 1 : 0;
+        }
+      }
+      for (int i = 0; i < headDim; i++) {
+        out[h * headDim + i] = (float) (weighted[i] / sum);
+      }
+      logSumExp[h] = (float) Math.log(sum);
+    }
+    return new Attended(out, logSumExp, tokens);
+  }
+
+  float[][] siluMul(float[][] gateUp) {
+    int channels = gateUp[0].length / 2;
+    float[][] out = new float[gateUp.length][channels];
+    for (int r = 0; r < out.length; r++) {
+      for (int i = 0; i < channels; i++) {
+        double gate = gateUp[r][i];
+        out[r][i] = (float) (gate / (1 + Math.exp(-gate)) * gateUp[r][channels + i]);
+      }
+    }
+    return out;
+  }
+
+  float[][] add(float[][] x, float[][] y) {
+    float[][] out = new float[x.length][x[0].length];
+    for (int r = 0; r < x.length; r++) {
+      for (int i = 0; i < x[r].length; i++) {
+        out[r][i] = x[r][i] + y[r][i];
+      }
+    }
+    return out;
+  }
+
+  float[][] gatherRows(float[][] x, RaggedBatch batch) {
+    return Arrays.stream(batch.logitRows()).mapToObj(r -> x[r].clone()).toArray(float[][]::new);
+  }
+}

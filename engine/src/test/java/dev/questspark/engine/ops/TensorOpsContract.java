@@ -1,0 +1,531 @@
+package dev.questspark.engine.ops;
+
+import static dev.questspark.engine.ops.Tolerance.assertClose;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.questspark.engine.ops.CacheScenario.Span;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * What every backend must do, verb by verb, against {@link ReferenceTensorOps}. A backend's test is
+ * a subclass that opens it.
+ */
+public abstract class TensorOpsContract {
+  private static final List<PageBudget> BUDGETS =
+      List.of(
+          PageBudget.ALL,
+          new PageBudget(1, 0, 0, 0),
+          new PageBudget(2, 1, 1, 0),
+          new PageBudget(3, 20, 0, 0),
+          new PageBudget(4, 5, 40, 0),
+          new PageBudget(5, 0, 17, 40));
+
+  private final ReferenceTensorOps reference = new ReferenceTensorOps();
+  private final Random random = new Random(42);
+  private Backend backend;
+  private TensorOps ops;
+
+  /** A fresh backend. */
+  protected abstract Backend open(BackendOptions options);
+
+  @BeforeEach
+  void openBackend() {
+    backend = open(new BackendOptions(2, DType.F32, true));
+    ops = backend.ops();
+  }
+
+  @AfterEach
+  void closeBackend() {
+    backend.close();
+  }
+
+  static List<CacheScenario> scenarios() {
+    List<List<Span>> batches =
+        List.of(
+            List.of(new Span(0, 1)),
+            List.of(new Span(0, 37)),
+            List.of(new Span(0, 5), new Span(31, 1), new Span(16, 17), new Span(64, 3)),
+            List.of(new Span(15, 1), new Span(16, 1), new Span(17, 1), new Span(290, 2)),
+            List.of(new Span(33, 131), new Span(0, 64)));
+    int[][] shapes = { // KV heads, group, head_dim, page size, window
+      {1, 1, 16, 1, 0},
+      {2, 1, 64, 16, 0},
+      {1, 2, 32, 4, 0},
+      {3, 4, 16, 16, 7},
+      {2, 7, 128, 32, 0},
+      {4, 1, 96, 16, 33},
+      {1, 4, 64, 16, 100}
+    };
+    List<CacheScenario> scenarios = new ArrayList<>();
+    for (int[] s : shapes) {
+      for (List<Span> spans : batches) {
+        KvGeometry geometry = new KvGeometry(1, s[0], s[2], s[3], DType.F32);
+        scenarios.add(CacheScenario.of(new Random(7), geometry, s[4], s[1], spans));
+      }
+    }
+    return scenarios;
+  }
+
+  // ---- verbs without a cache
+
+  @ParameterizedTest
+  @CsvSource({"1,1", "1,64", "3,17", "37,128", "5,2047"})
+  void embed(int rows, int channels) {
+    RaggedBatch batch = batchOf(rows);
+    float[][] table = Framed.random(random, 50, channels);
+    Framed out = Framed.blank(backend, rows, channels);
+    ops.embed(out.view(), Framed.of(backend, table).view(), backend.load(batch));
+    assertClose("out", out.read(), reference.embed(table, batch), Tolerance.exact());
+  }
+
+  @Test
+  void embedRefusesTokensOutsideTheVocabulary() {
+    RaggedBatch batch =
+        new RaggedBatch(
+            new int[] {7}, new int[1], new int[] {0, 1}, new int[] {0, 1}, new int[1], new int[0]);
+    Tensor table = Framed.of(backend, Framed.random(random, 7, 4)).view();
+    assertThatThrownBy(
+            () -> {
+              ops.embed(Framed.blank(backend, 1, 4).view(), table, backend.load(batch));
+              backend.load(batch).counters(); // waits for the device
+            })
+        .isInstanceOf(RuntimeException.class);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1,1,1", "1,1,64", "3,1,17", "37,4,32", "5,3,127", "2,1,2048"})
+  void rmsNorm(int rows, int groups, int channels) {
+    float[][] x = Framed.random(random, rows, groups * channels);
+    float[][] weight = Framed.random(random, 1, channels);
+    float[][] expected = reference.rmsNorm(x, weight[0], 1e-5f);
+    Framed out = Framed.blank(backend, rows, groups * channels);
+    Framed input = Framed.of(backend, x);
+    Tensor gain = Framed.of(backend, weight).view();
+    ops.rmsNorm(out.view(), input.view(), gain, 1e-5f);
+    assertClose("out", out.read(), expected, Tolerance.average(channels));
+    ops.rmsNorm(input.view(), input.view(), gain, 1e-5f);
+    assertClose("in place", input.read(), out.read(), Tolerance.exact());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "1,1,1",
+    "1,64,64",
+    "2,33,17",
+    "7,128,255",
+    "8,256,64",
+    "16,31,1",
+    "17,64,257",
+    "37,127,96",
+    "65,48,33",
+    "130,200,130",
+    "1,2048,65",
+    "300,64,64"
+  })
+  void linear(int rows, int in, int out) {
+    linear(backend, DType.F32, rows, in, out);
+    try (Backend bf16 = open(new BackendOptions(2, DType.BF16, true))) {
+      linear(bf16, DType.BF16, rows, in, out);
+    }
+    try (Backend fast = open(new BackendOptions(2, DType.F32, false))) {
+      linear(fast, DType.F32, rows, in, out);
+    }
+  }
+
+  private void linear(Backend on, DType arithmetic, int rows, int in, int out) {
+    int head = out / 3; // two fused parts where there is room for two
+    float[][] x = Framed.random(random, rows, in);
+    float[][] weight = Framed.random(random, out, in);
+    float[][] bias = Framed.random(random, 1, out);
+    List<HostTensor> weights = new ArrayList<>();
+    List<HostTensor> biases = new ArrayList<>();
+    for (int[] part : head == 0 ? new int[][] {{0, out}} : new int[][] {{0, head}, {head, out}}) {
+      float[][] rowsOfPart = Arrays.copyOfRange(weight, part[0], part[1]);
+      float[][] biasOfPart = {Arrays.copyOfRange(bias[0], part[0], part[1])};
+      weights.add(Framed.host("weight", rowsOfPart));
+      biases.add(Framed.host("bias", biasOfPart));
+    }
+    for (List<HostTensor> given : List.of(biases, List.<HostTensor>of())) {
+      Framed result = Framed.blank(on, rows, out);
+      try (LinearWeight packed = on.pack(weights, given)) {
+        assertThat(packed.outFeatures()).isEqualTo(out);
+        assertThat(packed.inFeatures()).isEqualTo(in);
+        on.ops().linear(result.view(), Framed.of(on, x).view(), packed);
+        float[] addend = given.isEmpty() ? new float[out] : bias[0];
+        float[][] expected = reference.linear(x, weight, addend, arithmetic);
+        assertClose("out in " + arithmetic, result.read(), expected, Tolerance.dot(in));
+      }
+    }
+  }
+
+  @Test
+  void linearReadsBf16WeightsExactly() {
+    float[][] x = Framed.random(random, 5, 40);
+    float[][] weight = Framed.random(random, 24, 40);
+    Framed out = Framed.blank(backend, 5, 24);
+    try (LinearWeight packed =
+        backend.pack(List.of(Framed.host("w", DType.BF16, weight)), List.of())) {
+      ops.linear(out.view(), Framed.of(backend, x).view(), packed);
+    }
+    for (float[] row : weight) {
+      for (int i = 0; i < row.length; i++) {
+        row[i] = DType.bf16ToFloat(DType.floatToBf16(row[i]));
+      }
+    }
+    float[][] expected = reference.linear(x, weight, new float[24], DType.F32);
+    assertClose("out", out.read(), expected, Tolerance.dot(40));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1,1", "3,17", "37,128", "5,2047"})
+  void siluMulAndAdd(int rows, int channels) {
+    float[][] gateUp = Framed.random(random, rows, 2 * channels);
+    for (float[] row : gateUp) {
+      row[0] *= 200; // saturated gates as well
+    }
+    Framed out = Framed.blank(backend, rows, channels);
+    ops.siluMul(out.view(), Framed.of(backend, gateUp).view());
+    float[][] expected = reference.siluMul(gateUp);
+    assertClose("siluMul", out.read(), expected, Tolerance.elementwise());
+    float[][] y = Framed.random(random, rows, channels);
+    float[][] sum = reference.add(out.read(), y);
+    ops.add(out.view(), Framed.of(backend, y).view());
+    assertClose("add", out.read(), sum, Tolerance.exact());
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1,1", "3,17", "37,128"})
+  void gatherRows(int rows, int channels) {
+    RaggedBatch batch = batchOf(rows);
+    float[][] x = Framed.random(random, rows, channels);
+    Framed out = Framed.blank(backend, batch.logitRows().length, channels);
+    ops.gatherRows(out.view(), Framed.of(backend, x).view(), backend.load(batch));
+    assertClose("out", out.read(), reference.gatherRows(x, batch), Tolerance.exact());
+  }
+
+  private RaggedBatch batchOf(int rows) {
+    KvGeometry geometry = new KvGeometry(1, 1, 2, 16, DType.F32);
+    return CacheScenario.of(random, geometry, 0, 1, List.of(new Span(0, rows))).batch();
+  }
+
+  // ---- the cache
+
+  @ParameterizedTest
+  @MethodSource("scenarios")
+  void appendKv(CacheScenario full) {
+    CacheScenario before = full.beforeAppend();
+    HostKv kv = before.kv();
+    RaggedBatch batch = before.batch();
+    int headDim = kv.geometry().headDim();
+    float[][] q = Framed.random(random, batch.rows(), before.queryColumns());
+    float[][] k = Framed.random(random, batch.rows(), kv.geometry().kvHeads() * headDim);
+    float[][] v = Framed.random(random, batch.rows(), kv.geometry().kvHeads() * headDim);
+    float[][] rope = Framed.random(random, 400, headDim);
+    Framed query = Framed.of(backend, q);
+    KvLayer layer = kv.upload(backend);
+    ops.appendKv(
+        layer,
+        query.view(),
+        Framed.of(backend, k).view(),
+        Framed.of(backend, v).view(),
+        Framed.of(backend, rope).view(),
+        backend.load(batch));
+    reference.appendKv(kv, q, k, v, rope, batch);
+    assertClose("q", query.read(), q, Tolerance.elementwise());
+    float[][] keys = Framed.matrix(backend, layer.keys());
+    assertClose("keys", keys, kv.keys(), Tolerance.elementwise());
+    float[][] values = Framed.matrix(backend, layer.values());
+    assertClose("values", values, kv.values(), Tolerance.exact());
+    for (PageScore score : PageScore.values()) {
+      float[][] digests = Framed.matrix(backend, layer.digests().get(score));
+      // A standard deviation is a root: near zero it magnifies the rounding of its argument.
+      double tolerance = score == PageScore.MINMAX ? Tolerance.elementwise() : 1e-6;
+      assertClose(score + " digests", digests, kv.digests().get(score), tolerance);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("scenarios")
+  void copyPages(CacheScenario scenario) {
+    HostKv kv = scenario.kv();
+    KvLayer layer = kv.upload(backend);
+    int pages = kv.keys().length / kv.geometry().kvHeads() / kv.geometry().pageSize();
+    int source = scenario.batch().pageTable()[0];
+    ops.copyPages(layer, new int[] {source, source}, new int[] {pages - 1, pages - 3});
+    for (int target : new int[] {pages - 1, pages - 3}) {
+      copy(kv.keys(), source, target, pages);
+      copy(kv.values(), source, target, pages);
+      kv.digests().values().forEach(rows -> copy(rows, source, target, pages));
+    }
+    assertClose("keys", Framed.matrix(backend, layer.keys()), kv.keys(), Tolerance.exact());
+    assertClose("values", Framed.matrix(backend, layer.values()), kv.values(), Tolerance.exact());
+    for (Map.Entry<PageScore, Tensor> digest : layer.digests().entrySet()) {
+      float[][] actual = Framed.matrix(backend, digest.getValue());
+      assertClose("digests", actual, kv.digests().get(digest.getKey()), Tolerance.exact());
+    }
+  }
+
+  private static void copy(float[][] rows, int source, int target, int pages) {
+    int rowsPerPage = rows.length / pages;
+    for (int i = 0; i < rowsPerPage; i++) {
+      rows[target * rowsPerPage + i] = rows[source * rowsPerPage + i].clone();
+    }
+  }
+
+  // ---- which pages
+
+  @ParameterizedTest
+  @MethodSource("scenarios")
+  void scorePages(CacheScenario scenario) {
+    float[][] q = Framed.random(random, scenario.batch().rows(), scenario.queryColumns());
+    for (PageScore score : PageScore.values()) {
+      for (GroupReduction reduction : GroupReduction.values()) {
+        scorePages(scenario, q, score, reduction);
+      }
+    }
+  }
+
+  private void scorePages(
+      CacheScenario scenario, float[][] q, PageScore score, GroupReduction reduction) {
+    HostKv kv = scenario.kv();
+    RaggedBatch batch = scenario.batch();
+    int kvHeads = kv.geometry().kvHeads();
+    RowRange rows = new RowRange(batch.rows() / 4, batch.rows());
+    PageBudget budget = new PageBudget(2, 0, 0, 0);
+    LoadedBatch loaded = backend.load(batch);
+    Framed scores = Framed.blank(backend, rows.count() * kvHeads, scenario.longestPages());
+    ops.scorePages(
+        scores.view(),
+        Framed.of(backend, q).view(),
+        kv.upload(backend),
+        loaded,
+        rows,
+        score,
+        reduction,
+        budget);
+    float[][] actual = scores.read();
+    long[] counted = loaded.counters().pagesScored();
+    int terms = 2 * kv.geometry().headDim() * scenario.group();
+    for (int r = 0; r < batch.rows(); r++) {
+      int position = batch.positions()[r];
+      int first = kv.firstVisible(position) / kv.geometry().pageSize();
+      int current = position / kv.geometry().pageSize();
+      if (r < rows.from() || budget.readsAll(current - first + 1, position + 1)) {
+        assertThat(counted[r]).as("pages scored by row %d", r).isZero();
+        continue;
+      }
+      assertThat(counted[r]).as("pages scored").isEqualTo((long) (current - first) * kvHeads);
+      for (int h = 0; h < kvHeads; h++) {
+        for (int page = first; page < current; page++) {
+          int span = spanOf(batch, r);
+          int id = batch.pageTable()[batch.spanPages()[span] + page];
+          float expected = (float) reference.score(kv, q[r], id, h, score, reduction);
+          float[] pair = {actual[(r - rows.from()) * kvHeads + h][page]};
+          assertClose(score + " page " + page, pair, new float[] {expected}, Tolerance.dot(terms));
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("scenarios")
+  void topPagesAndKeepPages(CacheScenario scenario) {
+    HostKv kv = scenario.kv();
+    RaggedBatch batch = scenario.batch();
+    int kvHeads = kv.geometry().kvHeads();
+    RowRange rows = new RowRange(batch.rows() / 3, batch.rows());
+    float[][] scores = Framed.random(random, rows.count() * kvHeads, scenario.longestPages());
+    for (float[] row : scores) {
+      for (int i = 0; i < row.length; i++) {
+        row[i] = Math.round(row[i] * 4) / 4f; // many ties, zeros of both signs
+      }
+      row[random.nextInt(row.length)] = Float.NaN;
+      row[random.nextInt(row.length)] = Float.NEGATIVE_INFINITY;
+    }
+    KvLayer layer = kv.upload(backend);
+    LoadedBatch loaded = backend.load(batch);
+    Tensor given = Framed.of(backend, scores).view();
+    for (PageBudget budget : BUDGETS) {
+      try (PageList top =
+              backend.allocatePageList(rows.count() + 1, kvHeads, scenario.longestPages());
+          PageList kept =
+              backend.allocatePageList(rows.count() + 1, kvHeads, scenario.longestPages())) {
+        ops.topPages(top, given, layer, loaded, rows, budget);
+        ops.keepPages(kept, layer, loaded, rows, budget);
+        for (int i = 0; i < rows.count(); i++) {
+          int position = batch.positions()[rows.from() + i];
+          for (int h = 0; h < kvHeads; h++) {
+            float[] scoresOfRow = scores[i * kvHeads + h];
+            assertThat(top.read(i, h))
+                .as("top pages at position %d, %s", position, budget)
+                .isEqualTo(reference.choosePages(kv, position, budget, scoresOfRow));
+            assertThat(kept.read(i, h))
+                .as("kept pages at position %d, %s", position, budget)
+                .isEqualTo(reference.choosePages(kv, position, budget, null));
+          }
+        }
+      }
+    }
+  }
+
+  // ---- attention
+
+  @ParameterizedTest
+  @MethodSource("scenarios")
+  void attendPages(CacheScenario scenario) {
+    HostKv kv = scenario.kv();
+    RaggedBatch batch = scenario.batch();
+    int kvHeads = kv.geometry().kvHeads();
+    int pages = scenario.longestPages();
+    RowRange rows = new RowRange(batch.rows() / 3, batch.rows());
+    float[][] q = Framed.random(random, batch.rows(), scenario.queryColumns());
+    Tensor scores = Framed.of(backend, Framed.random(random, rows.count() * kvHeads, pages)).view();
+    KvLayer layer = kv.upload(backend);
+    Tensor query = Framed.of(backend, q).view();
+    for (PageBudget budget : BUDGETS) {
+      LoadedBatch loaded = backend.load(batch);
+      Framed out = Framed.blank(backend, batch.rows(), scenario.queryColumns());
+      Framed sums = Framed.blank(backend, batch.rows(), scenario.queryHeads());
+      try (PageList list = backend.allocatePageList(rows.count(), kvHeads, pages)) {
+        ops.topPages(list, scores, layer, loaded, rows, budget);
+        ops.attendPages(out.view(), sums.view(), query, layer, loaded, rows, list, 0.125f);
+        checkAttended(scenario, q, rows, list, out.read(), sums.read(), loaded.counters());
+        if (budget == PageBudget.ALL) {
+          Framed again = Framed.blank(backend, batch.rows(), scenario.queryColumns());
+          ops.keepPages(list, layer, loaded, rows, budget);
+          ops.attendPages(again.view(), sums.view(), query, layer, loaded, rows, list, 0.125f);
+          assertClose("dense", again.read(), out.read(), Tolerance.exact());
+        }
+      }
+    }
+  }
+
+  private void checkAttended(
+      CacheScenario scenario,
+      float[][] q,
+      RowRange rows,
+      PageList list,
+      float[][] out,
+      float[][] sums,
+      ReadCounters counters) {
+    int kvHeads = scenario.kv().geometry().kvHeads();
+    for (int r = 0; r < scenario.batch().rows(); r++) {
+      if (r < rows.from()) {
+        assertThat(Framed.untouched(out[r]) && Framed.untouched(sums[r])).isTrue();
+        assertThat(counters.pagesAttended()[r]).isZero();
+        continue;
+      }
+      int[][] lists = new int[kvHeads][];
+      for (int h = 0; h < kvHeads; h++) {
+        lists[h] = list.read(r - rows.from(), h);
+      }
+      ReferenceTensorOps.Attended expected =
+          reference.attend(scenario.kv(), q[r], scenario.batch(), r, lists, 0.125f);
+      double tolerance = Tolerance.average(scenario.kv().geometry().headDim() + 300);
+      assertClose("out row " + r, out[r], expected.out(), tolerance);
+      assertClose("logSumExp row " + r, sums[r], expected.logSumExp(), tolerance);
+      assertThat(counters.tokensAttended()[r]).isEqualTo(expected.tokens());
+      assertThat(counters.pagesAttended()[r])
+          .isEqualTo(Arrays.stream(lists).mapToInt(pages -> pages.length).sum());
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("scenarios")
+  void attendPrefill(CacheScenario scenario) {
+    HostKv kv = scenario.kv();
+    RaggedBatch batch = scenario.batch();
+    int fromSpan = batch.spans() / 3;
+    float[][] q = Framed.random(random, batch.rows(), scenario.queryColumns());
+    Framed out = Framed.blank(backend, batch.rows(), scenario.queryColumns());
+    LoadedBatch loaded = backend.load(batch);
+    ops.attendPrefill(
+        out.view(),
+        Framed.of(backend, q).view(),
+        kv.upload(backend),
+        loaded,
+        fromSpan,
+        batch.spans(),
+        0.125f);
+    float[][] actual = out.read();
+    for (int r = 0; r < batch.rows(); r++) {
+      if (r < batch.spanRows()[fromSpan]) {
+        assertThat(Framed.untouched(actual[r])).as("row %d of another span", r).isTrue();
+        continue;
+      }
+      int[][] all = new int[kv.geometry().kvHeads()][];
+      Arrays.fill(all, reference.choosePages(kv, batch.positions()[r], PageBudget.ALL, null));
+      float[] expected = reference.attend(kv, q[r], batch, r, all, 0.125f).out();
+      double tolerance = Tolerance.average(kv.geometry().headDim() + 300);
+      assertClose("out row " + r, actual[r], expected, tolerance);
+    }
+    assertThat(loaded.counters().tokensAttended()).as("prefill is not counted").containsOnly(0);
+  }
+
+  @ParameterizedTest
+  @EnumSource(Share.class)
+  void mergeAttention(Share share) {
+    KvGeometry geometry = new KvGeometry(1, 2, 64, 16, DType.F32);
+    CacheScenario scenario =
+        CacheScenario.of(random, geometry, 0, 2, List.of(new Span(100, 3), new Span(250, 2)));
+    HostKv kv = scenario.kv();
+    RaggedBatch batch = scenario.batch();
+    float[][] q = Framed.random(random, batch.rows(), scenario.queryColumns());
+    float[][][] out = new float[2][batch.rows()][];
+    float[][][] sums = new float[2][batch.rows()][];
+    float[][] expected = new float[batch.rows()][];
+    float[][] expectedSums = new float[batch.rows()][];
+    for (int r = 0; r < batch.rows(); r++) {
+      int[] pages = reference.choosePages(kv, batch.positions()[r], PageBudget.ALL, null);
+      int cut = share.of(pages.length);
+      int[][] parts = {Arrays.copyOf(pages, cut), Arrays.copyOfRange(pages, cut, pages.length)};
+      for (int i = 0; i < 2; i++) {
+        int[][] lists = {parts[i], parts[i]};
+        ReferenceTensorOps.Attended state = reference.attend(kv, q[r], batch, r, lists, 0.125f);
+        out[i][r] = parts[i].length == 0 ? new float[state.out().length] : state.out();
+        sums[i][r] = state.logSumExp();
+      }
+      ReferenceTensorOps.Attended whole =
+          reference.attend(kv, q[r], batch, r, new int[][] {pages, pages}, 0.125f);
+      expected[r] = whole.out();
+      expectedSums[r] = whole.logSumExp();
+    }
+    Framed first = Framed.of(backend, out[0]);
+    Framed firstSums = Framed.of(backend, sums[0]);
+    ops.mergeAttention(
+        first.view(),
+        firstSums.view(),
+        Framed.of(backend, out[1]).view(),
+        Framed.of(backend, sums[1]).view());
+    assertClose("out", first.read(), expected, Tolerance.average(8));
+    assertClose("logSumExp", firstSums.read(), expectedSums, Tolerance.average(8));
+  }
+
+  /** Which part of the pages the first of two merged states covers. */
+  enum Share {
+    NOTHING,
+    HALF,
+    EVERYTHING;
+
+    int of(int pages) {
+      return this == NOTHING ? 0 : this == HALF ? pages / 2 : pages;
+    }
+  }
+
+  private static int spanOf(RaggedBatch batch, int row) {
+    int span = Arrays.binarySearch(batch.spanRows(), row);
+    return span >= 0 ? span : -span - 2;
+  }
+}
