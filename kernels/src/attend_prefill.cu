@@ -1,0 +1,231 @@
+// attend_prefill: dense causal attention of the rows of some spans over their sequences' pages, the rows' own keys
+// included (append_kv ran before). FlashAttention-2 (arXiv 2307.08691) over a paged cache.
+//
+//   out, q (R, Hq * D) indexed by batch row   keys, values (page, Hkv, slot, D)
+//
+// Per query tile of B rows and head it moves 2 * D elements per visible key, mostly from L2, and does 4 * D FLOP per
+// (query, key): at B = 128 and 16 bits that is 128 FLOP per byte from L2, so tensor cores are the limit. A warp's tile
+// (16 x 64 keys, D = 128) is 128 mma and 32 KB of ldmatrix; keys and values are single-buffered, and each copy runs
+// behind the other half of the arithmetic.
+// Keys come in blocks of 64 that start at position 0, whatever the chunk: a row's reduction order depends on its own
+// position alone. Blocks that a row does not see change none of its bits (flash_tile.cuh).
+//   ..._d<D>  bf16 and f16 caches. Grid: (ceil(longest span / B), Hq, spans) blocks; B = 128 and 256 threads, at D = 256
+//             B = 64 and 128 threads. Dynamic shared memory: (B + 128) * (D + 8) * 2 bytes.
+//   no suffix  any D that is a multiple of 8, for float caches and small heads. Grid: (longest span, Hkv * ceil(G / 16),
+//             spans) blocks of 128 threads; dynamic shared memory 2048 + min(G, 16) * (1024 + 8 * D + 16) bytes.
+// Spans are numbered from `fromSpan`.
+#include "async_copy.cuh"
+#include "flash_tile.cuh"
+#include "plain_attention.cuh"
+#include "shared_memory.cuh"
+
+namespace quest {
+
+constexpr int kKeyBlock = 64;
+
+/** What a span's blocks read: its rows and its sequence's pages. */
+struct PrefillSpan {
+  int firstRow;
+  int rows;
+  int firstPosition;  // of the first row
+  const int* table;
+  int window;
+
+  static __device__ __forceinline__ PrefillSpan of(int span, const int* positions, const int* spanRows,
+                                                   const int* spanPages, const int* pageTable, int window) {
+    const int firstRow = spanRows[span];
+    const int rows = spanRows[span + 1] - firstRow;
+    return {firstRow, rows, rows > 0 ? positions[firstRow] : 0, pageTable + spanPages[span], window};
+  }
+
+  __device__ __forceinline__ int firstVisible(int position) const {
+    return window == 0 || position < window ? 0 : position - window + 1;
+  }
+};
+
+/** The keys of one row, by position. */
+struct CausalKeys {
+  const int* table;
+  PagedKv kv;
+  int kvHead;
+  int firstVisible;
+
+  __device__ __forceinline__ size_t offsetOf(int position) const {
+    return position < firstVisible ? kNoKey
+                                   : kv.token(table[position / kv.pageSize], kvHead, position % kv.pageSize);
+  }
+};
+
+template <typename Act, typename Kv>
+__device__ __forceinline__ void attendPrefillPlain(Act* out, const Act* q, const Kv* keys, const Kv* values,
+                                                   const PrefillSpan& span, const PagedKv& kv, int group,
+                                                   int qStride, int outStride, float scale) {
+  QUEST_DYNAMIC_SHARED(shared);
+  const int headTiles = ceilDiv(group, kHeadsPerBlock);
+  const int kvHead = blockIdx.y / headTiles;
+  const int tileHead = blockIdx.y % headTiles * kHeadsPerBlock;
+  const int heads = group - tileHead < kHeadsPerBlock ? group - tileHead : kHeadsPerBlock;
+  if (static_cast<int>(blockIdx.x) >= span.rows) {
+    return;  // uniform over the block
+  }
+  const size_t row = span.firstRow + blockIdx.x;
+  const int position = span.firstPosition + blockIdx.x;
+  const size_t channel = static_cast<size_t>(kvHead * group + tileHead) * kv.headDim;
+  const CausalKeys source = {span.table, kv, kvHead, span.firstVisible(position)};
+  const PlainShared layout = PlainShared::over(shared, heads, kv.headDim);
+  const int from = source.firstVisible / kPlainKeys * kPlainKeys;  // blocks start at fixed positions
+  plainAttention(layout, q + row * qStride + channel, keys, values, source, from, position + 1, heads, kv.headDim,
+                 scale);
+  for (int i = threadIdx.x; i < heads * kv.headDim; i += blockDim.x) {
+    out[row * outStride + channel + i] = fromFloat<Act>(layout.out[i] * layout.state[i / kv.headDim].normalizer());
+  }
+}
+
+/** Starts the copy of the keys (or values) at positions base..base + 63; those from `end` on become zero. */
+template <typename Kv, int D>
+__device__ __forceinline__ void startKeyBlock(Kv* tile, const Kv* cache, const CausalKeys& source, int base,
+                                              int end) {
+  for (int chunk = threadIdx.x; chunk < kKeyBlock * D / 8; chunk += blockDim.x) {
+    const int key = chunk / (D / 8);
+    const int channel = chunk % (D / 8) * 8;
+    const bool present = base + key >= source.firstVisible && base + key < end;
+    const size_t offset = present ? source.offsetOf(base + key) : 0;
+    copyAsync(tile + key * kTileStride<D> + channel, cache + offset + channel, present);
+  }
+}
+
+/** The queries of rows firstRow..firstRow + Rows - 1 of the span, rounded to the cache's type; none is zero. */
+template <typename Act, typename Kv, int D, int Rows>
+__device__ __forceinline__ void loadQueries(Kv* tile, const Act* q, int rows, int qStride) {
+  for (int i = threadIdx.x; i < Rows * D / 8; i += blockDim.x) {
+    const int row = i / (D / 8);
+    const int channel = i % (D / 8) * 8;
+    Pack<Kv, 8> narrow = {};
+    if (row < rows) {
+      float wide[8];
+      loadEight(wide, q + static_cast<size_t>(row) * qStride + channel);
+#pragma unroll
+      for (int j = 0; j < 8; j++) {
+        narrow.at[j] = fromFloat<Kv>(wide[j]);
+      }
+    }
+    *reinterpret_cast<Pack<Kv, 8>*>(tile + row * kTileStride<D> + channel) = narrow;
+  }
+}
+
+template <typename Act, typename Kv, int D, int Warps>
+__device__ __forceinline__ void attendPrefillTiled(Act* out, const Act* q, const Kv* keys, const Kv* values,
+                                                   const PrefillSpan& span, const PagedKv& kv, int group,
+                                                   int qStride, int outStride, float scale) {
+  QUEST_DYNAMIC_SHARED(shared);
+  constexpr int kRows = Warps * 16;
+  Kv* queryTile = reinterpret_cast<Kv*>(shared);
+  Kv* keyTile = queryTile + kRows * kTileStride<D>;
+  Kv* valueTile = keyTile + kKeyBlock * kTileStride<D>;
+  const int tile = static_cast<int>(gridDim.x) - 1 - static_cast<int>(blockIdx.x);  // the longest tiles start first
+  const int tileRow = tile * kRows;
+  if (tileRow >= span.rows) {
+    return;  // uniform over the block
+  }
+  const int rows = span.rows - tileRow < kRows ? span.rows - tileRow : kRows;
+  const size_t batchRow = span.firstRow + tileRow;
+  const size_t channel = static_cast<size_t>(blockIdx.y) * D;
+  const int firstPosition = span.firstPosition + tileRow;
+  const int end = firstPosition + rows;  // position after the tile's last
+  const CausalKeys source = {span.table, kv, static_cast<int>(blockIdx.y) / group, span.firstVisible(firstPosition)};
+
+  const int lane = threadIdx.x % kWarp;
+  const int warpRow = threadIdx.x / kWarp * 16;
+  const int warpFirst = firstPosition + warpRow;
+  const int warpLast = warpFirst + 15;
+  FlashRows<Kv, D> state;
+  state.clear();
+  const int firstBlock = source.firstVisible / kKeyBlock * kKeyBlock;
+  startKeyBlock<Kv, D>(keyTile, keys, source, firstBlock, end);
+  commitCopies();
+  loadQueries<Act, Kv, D, kRows>(queryTile, q + batchRow * qStride + channel, rows, qStride);
+  for (int base = firstBlock; base < end; base += kKeyBlock) {
+    startKeyBlock<Kv, D>(valueTile, values, source, base, end);
+    commitCopies();
+    waitCopies<1>();
+    __syncthreads();  // all threads' copies of the keys (and, the first time, the queries) have landed
+    const bool seen = base <= warpLast && base + kKeyBlock > span.firstVisible(warpFirst);  // uniform over the warp
+    FragmentC scores[kKeyBlock / 8];
+    if (seen) {
+      tileScores<Kv, D, kKeyBlock>(scores, queryTile + warpRow * kTileStride<D>, keyTile);
+    }
+    __syncthreads();  // all warps have read the keys before the next ones replace them
+    if (base + kKeyBlock < end) {
+      startKeyBlock<Kv, D>(keyTile, keys, source, base + kKeyBlock, end);
+    }
+    commitCopies();
+    if (seen) {
+      const int mine = warpFirst + lane / 4 - base;  // the lane's first row, counted from the block's first key
+      const int window = span.window == 0 ? end + 1 : span.window;
+      if (base + kKeyBlock - 1 <= warpFirst && base > warpLast - window) {
+        state.template weigh<kKeyBlock>(scores, scale * kLog2E, [](int, int) { return true; });
+      } else {
+        state.template weigh<kKeyBlock>(scores, scale * kLog2E, [=](int row, int key) {
+          return key <= mine + 8 * row && key > mine + 8 * row - window;
+        });
+      }
+    }
+    waitCopies<1>();
+    __syncthreads();  // all threads' copies of the values have landed
+    if (seen) {
+      state.template gather<kKeyBlock>(scores, valueTile);
+    }
+    __syncthreads();  // all warps have read the values before the next ones replace them
+  }
+  waitCopies<0>();
+  state.finish();
+#pragma unroll
+  for (int i = 0; i < 2; i++) {
+    const int row = warpRow + lane / 4 + 8 * i;
+    if (row < rows) {
+      const float normalizer = state.state[i].normalizer();
+      Act* target = out + (batchRow + row) * outStride + channel + lane % 4 * 2;
+#pragma unroll
+      for (int d = 0; d < D / 8; d++) {
+        target[d * 8] = fromFloat<Act>(state.out[d].at[2 * i] * normalizer);
+        target[d * 8 + 1] = fromFloat<Act>(state.out[d].at[2 * i + 1] * normalizer);
+      }
+    }
+  }
+}
+
+}  // namespace quest
+
+#define ATTEND_PREFILL(act, Act, dtype, Kv, suffix, threads, ...)                                                 \
+  extern "C" __global__ void __launch_bounds__(threads) attend_prefill_##act##_##dtype##suffix(                   \
+      Act* __restrict__ out, const Act* __restrict__ q, const Kv* __restrict__ keys,                              \
+      const Kv* __restrict__ values, const int* __restrict__ positions, const int* __restrict__ spanRows,         \
+      const int* __restrict__ spanPages, const int* __restrict__ pageTable, int fromSpan, int kvHeads, int headDim,\
+      int pageSize, int group, int window, int qStride, int outStride, float scale) {                             \
+    const quest::PrefillSpan span = quest::PrefillSpan::of(fromSpan + blockIdx.z, positions, spanRows, spanPages, \
+                                                           pageTable, window);                                    \
+    quest::__VA_ARGS__(out, q, keys, values, span, quest::PagedKv{kvHeads, headDim, pageSize}, group, qStride,    \
+                       outStride, scale);                                                                         \
+  }
+
+ATTEND_PREFILL(f32, float, f32, float, , 128, attendPrefillPlain)
+ATTEND_PREFILL(f32, float, bf16, bf16, , 128, attendPrefillPlain)
+ATTEND_PREFILL(f32, float, f16, f16, , 128, attendPrefillPlain)
+ATTEND_PREFILL(bf16, bf16, bf16, bf16, , 128, attendPrefillPlain)
+ATTEND_PREFILL(bf16, bf16, f16, f16, , 128, attendPrefillPlain)
+ATTEND_PREFILL(f32, float, bf16, bf16, _d64, 256, attendPrefillTiled<float, bf16, 64, 8>)
+ATTEND_PREFILL(f32, float, bf16, bf16, _d96, 256, attendPrefillTiled<float, bf16, 96, 8>)
+ATTEND_PREFILL(f32, float, bf16, bf16, _d128, 256, attendPrefillTiled<float, bf16, 128, 8>)
+ATTEND_PREFILL(f32, float, bf16, bf16, _d256, 128, attendPrefillTiled<float, bf16, 256, 4>)
+ATTEND_PREFILL(f32, float, f16, f16, _d64, 256, attendPrefillTiled<float, f16, 64, 8>)
+ATTEND_PREFILL(f32, float, f16, f16, _d96, 256, attendPrefillTiled<float, f16, 96, 8>)
+ATTEND_PREFILL(f32, float, f16, f16, _d128, 256, attendPrefillTiled<float, f16, 128, 8>)
+ATTEND_PREFILL(f32, float, f16, f16, _d256, 128, attendPrefillTiled<float, f16, 256, 4>)
+ATTEND_PREFILL(bf16, bf16, bf16, bf16, _d64, 256, attendPrefillTiled<bf16, bf16, 64, 8>)
+ATTEND_PREFILL(bf16, bf16, bf16, bf16, _d96, 256, attendPrefillTiled<bf16, bf16, 96, 8>)
+ATTEND_PREFILL(bf16, bf16, bf16, bf16, _d128, 256, attendPrefillTiled<bf16, bf16, 128, 8>)
+ATTEND_PREFILL(bf16, bf16, bf16, bf16, _d256, 128, attendPrefillTiled<bf16, bf16, 256, 4>)
+ATTEND_PREFILL(bf16, bf16, f16, f16, _d64, 256, attendPrefillTiled<bf16, f16, 64, 8>)
+ATTEND_PREFILL(bf16, bf16, f16, f16, _d96, 256, attendPrefillTiled<bf16, f16, 96, 8>)
+ATTEND_PREFILL(bf16, bf16, f16, f16, _d128, 256, attendPrefillTiled<bf16, f16, 128, 8>)
+ATTEND_PREFILL(bf16, bf16, f16, f16, _d256, 128, attendPrefillTiled<bf16, f16, 256, 4>)
