@@ -43,7 +43,7 @@ __device__ __forceinline__ void appendKv(Act* q, Kv* keys, Kv* values, Kv* minMa
                                          const Act* v, const float* rope, const int* positions,
                                          const int* rowSpan, const int* spanRows, const int* spanPages,
                                          const int* pageTable, const PagedKv& kv, int group, int qStride,
-                                         int kStride, int vStride) {
+                                         int kStride, int vStride, int ropeStride) {
   const int leader = blockIdx.x;
   const int kvHead = blockIdx.y;
   const int span = rowSpan[leader];
@@ -59,7 +59,7 @@ __device__ __forceinline__ void appendKv(Act* q, Kv* keys, Kv* values, Kv* minMa
 
   for (int i = 0; i < rows; i++) {
     const size_t row = leader + i;
-    const Rotation rotation = {rope + static_cast<size_t>(positions[row]) * headDim, headDim / 2};
+    const Rotation rotation = {rope + static_cast<size_t>(positions[row]) * ropeStride, headDim / 2};
     for (int head = kvHead * group; head < (kvHead + 1) * group; head++) {
       Act* query = q + row * qStride + static_cast<size_t>(head) * headDim;
       rotateHead(query, query, rotation);
@@ -93,9 +93,11 @@ __device__ __forceinline__ void appendKv(Act* q, Kv* keys, Kv* values, Kv* minMa
       Kv* __restrict__ meanStd, const Act* __restrict__ k, const Act* __restrict__ v,                         \
       const float* __restrict__ rope, const int* __restrict__ positions, const int* __restrict__ rowSpan,     \
       const int* __restrict__ spanRows, const int* __restrict__ spanPages, const int* __restrict__ pageTable, \
-      int kvHeads, int headDim, int pageSize, int group, int qStride, int kStride, int vStride) {             \
+      int kvHeads, int headDim, int pageSize, int group, int qStride, int kStride, int vStride,               \
+      int ropeStride) {                                                                                       \
     quest::appendKv(q, keys, values, minMax, meanStd, k, v, rope, positions, rowSpan, spanRows, spanPages,    \
-                    pageTable, quest::PagedKv{kvHeads, headDim, pageSize}, group, qStride, kStride, vStride); \
+                    pageTable, quest::PagedKv{kvHeads, headDim, pageSize}, group, qStride, kStride, vStride, \
+                    ropeStride);                                                                              \
   }
 
 APPEND_KV(f32, float, f32, float)

@@ -6,9 +6,10 @@
 namespace quest {
 
 template <typename Act, typename Weight>
-__device__ __forceinline__ void embed(Act* out, const int* tokens, const Weight* table, int hidden, int outStride) {
+__device__ __forceinline__ void embed(Act* out, const int* tokens, const Weight* table, int hidden, int outStride,
+                                      int tableStride) {
   const size_t row = blockIdx.x;
-  const Weight* source = table + static_cast<size_t>(tokens[row]) * hidden;
+  const Weight* source = table + static_cast<size_t>(tokens[row]) * tableStride;
   Act* target = out + row * outStride;
   for (int c = threadIdx.x; c < hidden; c += blockDim.x) {
     target[c] = fromFloat<Act>(toFloat(source[c]));
@@ -20,8 +21,8 @@ __device__ __forceinline__ void embed(Act* out, const int* tokens, const Weight*
 #define EMBED(act, Act, weight, Weight)                                                                       \
   extern "C" __global__ void __launch_bounds__(256) embed_##act##_##weight(                                   \
       Act* __restrict__ out, const int* __restrict__ tokens, const Weight* __restrict__ table, int hidden,    \
-      int outStride) {                                                                                        \
-    quest::embed(out, tokens, table, hidden, outStride);                                                      \
+      int outStride, int tableStride) {                                                                       \
+    quest::embed(out, tokens, table, hidden, outStride, tableStride);                                         \
   }
 
 EMBED(f32, float, f32, float)
