@@ -34,6 +34,9 @@ public record SamplingParams(
   public SamplingParams {
     stop = List.copyOf(stop);
     stopTokenIds = List.copyOf(stopTokenIds);
+    if (stop.contains("")) {
+      throw new ConfigException("stop holds an empty string, which would end every row at once");
+    }
     require(maxTokens >= 1, "max_tokens", maxTokens, "at least 1");
     require(temperature >= 0, "temperature", temperature, "0 (greedy) or more");
     require(topP > 0 && topP <= 1, "top_p", topP, "above 0 and at most 1");

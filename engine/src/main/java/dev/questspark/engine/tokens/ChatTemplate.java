@@ -99,6 +99,7 @@ public final class ChatTemplate {
       turns.add(turn);
     }
     Map<String, Object> context = new HashMap<>(variables);
+    context.put("strftime_now", true); // templates ask whether it is defined before they call it
     context.put("messages", turns);
     context.put("add_generation_prompt", addGenerationPrompt);
     context.put("bos_token", settings.bosToken().orElse(""));

@@ -1,5 +1,7 @@
 package dev.questspark.engine.tokens;
 
+import java.util.regex.Pattern;
+
 /**
  * Rewrites a Jinja2 template so that jinjava renders it as Jinja2 does.
  *
@@ -9,6 +11,10 @@ package dev.questspark.engine.tokens;
  * newlines of the output. Expressions go through {@link PythonExpressions}.
  */
 final class JinjaSource {
+  /** Marks that transformers adds to Jinja2 for training; they print nothing. */
+  private static final Pattern TRAINING_TAG =
+      Pattern.compile("\\{%[-+]?\\s*(end)?generation\\s*[-+]?%}");
+
   private final String template;
   private final StringBuilder out = new StringBuilder();
   private int at;
@@ -22,7 +28,8 @@ final class JinjaSource {
 
   /** The template for jinjava, without comments and marks. */
   static String forJinjava(String template) {
-    String text = template.endsWith("\n") ? template.substring(0, template.length() - 1) : template;
+    String text = template.replace("\r\n", "\n");
+    text = text.endsWith("\n") ? text.substring(0, text.length() - 1) : text;
     return new JinjaSource(text).run();
   }
 
@@ -84,7 +91,7 @@ final class JinjaSource {
     } else if (kind != '{' && first != '+') {
       stripLine(start);
     }
-    if (kind != '#') {
+    if (kind != '#' && !TRAINING_TAG.matcher(template.substring(start, end)).matches()) {
       int trimmedFrom = from + (first == '-' || first == '+' ? 1 : 0);
       int trimmedTo = to - (to - from > 1 && (last == '-' || last == '+') ? 1 : 0);
       out.append('{').append(kind);

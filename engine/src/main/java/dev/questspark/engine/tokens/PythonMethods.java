@@ -47,6 +47,11 @@ final class PythonMethods extends ELResolver {
           case "replace" -> text.replace(first, arguments[1].toString());
           case "upper" -> text.toUpperCase(Locale.ROOT);
           case "lower" -> text.toLowerCase(Locale.ROOT);
+          case "capitalize" ->
+              text.isEmpty()
+                  ? text
+                  : text.substring(0, 1).toUpperCase(Locale.ROOT)
+                      + text.substring(1).toLowerCase(Locale.ROOT);
           default -> null;
         });
   }

@@ -3,6 +3,7 @@ package dev.questspark.engine.tokens;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.model.ModelFolder;
 import dev.questspark.engine.model.SamplingParams;
 import java.util.List;
@@ -57,6 +58,13 @@ class StopCheckerTest {
       assertThat(checker.tokens()).containsExactly(64 + 'h', 64 + 'i');
       assertThat(checker.text()).isEqualTo("hi");
     }
+  }
+
+  @Test
+  void refusesAStopStringThatIsEverywhere() {
+    assertThatThrownBy(() -> params(false, "END", ""))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContaining("empty string");
   }
 
   @Test
