@@ -44,6 +44,9 @@ final class PythonExpressions {
     }
     PythonExpressions rewriter = new PythonExpressions(tag);
     rewriter.copy(Set.of(), false);
+    for (String rest : rewriter.tokens.subList(rewriter.at, rewriter.tokens.size())) {
+      rewriter.out.append(rest); // a bracket too many; jinjava says so
+    }
     return rewriter.out.toString();
   }
 

@@ -22,6 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ChatTemplateTest {
   private static final TokenizerSettings TOKENS =
@@ -106,9 +107,16 @@ class ChatTemplateTest {
         .matches("\\d\\d [A-Z][a-z]{2} 20\\d\\d");
   }
 
-  @Test
-  void aTemplateThatCannotBeParsedIsOneSentence() throws IOException {
-    write("chat_template.jinja", "{% for m in messages %}{{ m.content }");
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{% for m in messages %}{{ m.content }",
+        "{{ messages[0].content ] }}",
+        "{{ messages[0].content.nosuchmethod() }}",
+        "{% nosuchtag %}",
+      })
+  void aTemplateThatCannotBeRenderedIsOneSentence(String text) throws IOException {
+    write("chat_template.jinja", text);
     assertThatThrownBy(() -> ChatTemplate.open(folder).orElseThrow().render(USER, true))
         .isInstanceOf(ConfigException.class)
         .hasMessageContaining("chat_template.jinja")
