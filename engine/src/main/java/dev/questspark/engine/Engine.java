@@ -1,0 +1,302 @@
+package dev.questspark.engine;
+
+import dev.questspark.engine.cache.KvStore;
+import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.failure.DocumentException;
+import dev.questspark.engine.failure.ErrorCode;
+import dev.questspark.engine.model.Decoder;
+import dev.questspark.engine.model.ModelConfig;
+import dev.questspark.engine.model.ModelConfigReader;
+import dev.questspark.engine.model.ModelWeights;
+import dev.questspark.engine.model.RopeTable;
+import dev.questspark.engine.ops.Backend;
+import dev.questspark.engine.ops.BackendOptions;
+import dev.questspark.engine.ops.DType;
+import dev.questspark.engine.ops.KvGeometry;
+import dev.questspark.engine.ops.cpu.CpuBackend;
+import dev.questspark.engine.pages.PagePool;
+import dev.questspark.engine.schedule.Scheduler;
+import dev.questspark.engine.schedule.SchedulerLimits;
+import dev.questspark.engine.select.PageSelectors;
+import dev.questspark.engine.stats.EngineReport;
+import dev.questspark.engine.stats.StepStats;
+import dev.questspark.engine.tokens.HfTokenizer;
+import dev.questspark.engine.tokens.StopChecker;
+import dev.questspark.engine.tokens.Tokenizer;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One inference engine on one device: long documents in, answers out. Any thread may submit; one
+ * thread of its own runs the steps. All memory is planned at open; a request that cannot fit is
+ * refused with numbers.
+ *
+ * <p>A document is prefilled once, densely, whatever the number of its questions and of their
+ * selectors.
+ */
+public final class Engine implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Engine.class);
+
+  private final EngineConfig config;
+  private final ModelConfig model;
+  private final Tokenizer tokenizer;
+  private final int maxModelLen;
+  private final Deque<AutoCloseable> resources;
+  private final EngineTotals totals;
+  private final EngineTotals.Fixed fixed;
+  private final EngineLoop loop;
+  private final Thread thread;
+  private final AtomicLong nextId = new AtomicLong();
+
+  private Engine(Opening opening, Consumer<StepStats> listener) {
+    this.config = opening.config;
+    this.model = opening.model;
+    this.tokenizer = opening.tokenizer;
+    this.maxModelLen = opening.maxModelLen;
+    this.resources = opening.resources;
+    this.totals = new EngineTotals();
+    this.fixed = opening.fixed;
+    StepPlanner planner = new StepPlanner(config.pageSize());
+    StepRunner runner =
+        new StepRunner(opening.backend, model, opening.kvStore, opening.decoder, totals);
+    SchedulerLimits limits =
+        new SchedulerLimits(
+            config.pageSize(),
+            config.maxNumSeqs(),
+            config.maxNumBatchedTokens(),
+            config.overcommit());
+    Scheduler scheduler = new Scheduler(limits, new PagePool(opening.kvStore.pages()));
+    this.loop = new EngineLoop(scheduler, planner, runner, totals, listener);
+    this.thread = new Thread(loop, "quest-engine");
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  /**
+   * Opens an engine with the folder's own tokenizer; see {@link #open(EngineConfig, Tokenizer,
+   * Consumer)}.
+   */
+  public static Engine open(EngineConfig config) {
+    return open(config, HfTokenizer.open(config.model()), step -> {});
+  }
+
+  /**
+   * Reads the model, plans the memory, starts the engine thread.
+   *
+   * @param tokenizer turns generated ids into text
+   * @param listener gets every step's statistics, on the engine thread
+   * @throws ConfigException if anything about the model folder or the configuration does not fit
+   */
+  public static Engine open(
+      EngineConfig config, Tokenizer tokenizer, Consumer<StepStats> listener) {
+    Opening opening = new Opening(config, tokenizer);
+    try {
+      opening.run();
+      return new Engine(opening, listener);
+    } catch (RuntimeException | Error e) {
+      closeAll(opening.resources);
+      throw e;
+    }
+  }
+
+  /** The steps of opening, and what they leave behind. */
+  private static final class Opening {
+    final EngineConfig config;
+    final Tokenizer tokenizer;
+    final Deque<AutoCloseable> resources = new ArrayDeque<>();
+    ModelConfig model;
+    Backend backend;
+    KvStore kvStore;
+    Decoder decoder;
+    int maxModelLen;
+    EngineTotals.Fixed fixed;
+
+    Opening(EngineConfig config, Tokenizer tokenizer) {
+      this.config = config;
+      this.tokenizer = tokenizer;
+    }
+
+    void run() {
+      long start = System.nanoTime();
+      model = ModelConfigReader.read(config.model());
+      maxModelLen = MemoryPlan.maxModelLen(config, model);
+      backend = keep(openBackend());
+      ModelWeights weights = keep(ModelWeights.load(config.model(), model, backend));
+      KvGeometry geometry =
+          new KvGeometry(
+              model.layers(), model.kvHeads(), model.headDim(), config.pageSize(), DType.F32);
+      int pages = MemoryPlan.pages(config, geometry, maxModelLen, backend.freeBytes());
+      kvStore = keep(new KvStore(backend, geometry, pages, config.pageScores(), model::window));
+      decoder =
+          keep(
+              new Decoder(
+                  backend,
+                  model,
+                  weights,
+                  kvStore,
+                  RopeTable.build(model.rope(), model.headDim(), maxModelLen),
+                  config.maxNumBatchedTokens(),
+                  config.maxNumSeqs()));
+      long loaded = System.nanoTime();
+      WarmUp.run(backend, decoder, config);
+      fixed =
+          new EngineTotals.Fixed(
+              backend.describe(),
+              loaded - start,
+              System.nanoTime() - loaded,
+              weights.bytes(),
+              kvStore.bytes(),
+              decoder.workspaceBytes(),
+              pages,
+              config.pageSize(),
+              maxModelLen);
+      LOG.info(
+          "engine open: {}; {} KV pages of {} tokens ({} MiB), weights {} MiB, max_model_len {}, loaded in {} ms, warm in {} ms",
+          fixed.backend(),
+          pages,
+          config.pageSize(),
+          fixed.kvCacheBytes() >> 20,
+          fixed.weightBytes() >> 20,
+          maxModelLen,
+          fixed.modelLoadNanos() / 1_000_000,
+          fixed.warmupNanos() / 1_000_000);
+    }
+
+    private Backend openBackend() {
+      if (!config.backend().equals("cpu")) {
+        throw new ConfigException("backend '" + config.backend() + "' is unknown; known: cpu");
+      }
+      DType dtype =
+          switch (config.dtype()) {
+            case "auto", "float32" -> DType.F32;
+            case "bfloat16" -> DType.BF16;
+            default ->
+                throw new ConfigException(
+                    "dtype '" + config.dtype() + "' is unknown; known: auto, float32, bfloat16");
+          };
+      return CpuBackend.open(new BackendOptions(config.threads(), dtype, config.batchInvariant()));
+    }
+
+    private <T extends AutoCloseable> T keep(T resource) {
+      resources.push(resource);
+      return resource;
+    }
+  }
+
+  /**
+   * Queues a document with its questions. Cancelling all futures of a document drops it.
+   *
+   * @return one future per question, in order. A question that can never fit fails alone, with
+   *     {@link DocumentException} TOO_LONG or EXCEEDS_KV_CACHE; a closed engine fails them with
+   *     {@link java.util.concurrent.CancellationException}; a failed engine with
+   *     IllegalStateException
+   * @throws ConfigException if a selector is unknown or its budget has no room
+   */
+  public List<CompletableFuture<Completion>> submit(DocumentRequest request) {
+    Row.Document document = new Row.Document(nextId.getAndIncrement(), request, System.nanoTime());
+    List<CompletableFuture<Completion>> futures = new ArrayList<>();
+    List<Row> rows = new ArrayList<>();
+    for (QuestionRequest question : request.questions()) {
+      PageSelectors.of(question.selector(), config.pageSize());
+      checkDigests(question);
+      Row row =
+          new Row(
+              nextId.getAndIncrement(),
+              document,
+              question,
+              new StopChecker(tokenizer, question.sampling()));
+      futures.add(row.future);
+      int total = row.promptTokens() + question.sampling().maxTokens();
+      if (total > maxModelLen) {
+        row.future.completeExceptionally(tooLong(row, total));
+      } else {
+        rows.add(row);
+        row.future.whenComplete(
+            (completion, failure) -> {
+              if (row.future.isCancelled()) {
+                loop.submit(new EngineLoop.Arrival(document, List.of()));
+              }
+            });
+      }
+    }
+    if (!rows.isEmpty()) {
+      loop.submit(new EngineLoop.Arrival(document, rows));
+    }
+    return futures;
+  }
+
+  private void checkDigests(QuestionRequest question) {
+    if (question.selector().selector().equals("quest")
+        && !config.pageScores().contains(question.selector().pageScore())) {
+      throw new ConfigException(
+          "page_score "
+              + question.selector().pageScore()
+              + " needs its digests, but the engine was opened with "
+              + config.pageScores());
+    }
+  }
+
+  private DocumentException tooLong(Row row, int total) {
+    return new DocumentException(
+        ErrorCode.TOO_LONG,
+        "document "
+            + row.document.request.tokens().length
+            + " + question "
+            + row.request.tokens().length
+            + " + max_tokens "
+            + row.request.sampling().maxTokens()
+            + " = "
+            + total
+            + " tokens, but max_model_len is "
+            + maxModelLen);
+  }
+
+  /** Sums since open. */
+  public EngineReport report() {
+    return totals.report(fixed);
+  }
+
+  /** The model's shape. */
+  public ModelConfig model() {
+    return model;
+  }
+
+  /** The tokenizer of the model folder. */
+  public Tokenizer tokenizer() {
+    return tokenizer;
+  }
+
+  /** Tokens of document, question and answer together. */
+  public int maxModelLen() {
+    return maxModelLen;
+  }
+
+  /** Stops after the current step, fails what is unfinished, releases all memory. */
+  @Override
+  public void close() {
+    loop.close();
+    try {
+      thread.join();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    closeAll(resources);
+  }
+
+  private static void closeAll(Deque<AutoCloseable> resources) {
+    while (!resources.isEmpty()) {
+      try {
+        resources.pop().close();
+      } catch (Exception e) {
+        LOG.warn("closing the engine: {}", e.toString());
+      }
+    }
+  }
+}

@@ -1,0 +1,264 @@
+package dev.questspark.engine;
+
+import dev.questspark.engine.failure.DocumentException;
+import dev.questspark.engine.failure.ErrorCode;
+import dev.questspark.engine.schedule.DocumentWork;
+import dev.questspark.engine.schedule.QuestionWork;
+import dev.questspark.engine.schedule.Scheduler;
+import dev.questspark.engine.schedule.Span;
+import dev.questspark.engine.schedule.SpanKind;
+import dev.questspark.engine.schedule.Step;
+import dev.questspark.engine.schedule.StepResult;
+import dev.questspark.engine.schedule.Submission;
+import dev.questspark.engine.stats.Phase;
+import dev.questspark.engine.stats.StepStats;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.function.Consumer;
+
+/**
+ * The engine's one thread: takes submissions, asks the scheduler for a step, runs it, applies the
+ * tokens. It alone touches the scheduler, the rows and the device.
+ */
+final class EngineLoop implements Runnable {
+  private final Scheduler scheduler;
+  private final StepPlanner planner;
+  private final StepRunner runner;
+  private final EngineTotals totals;
+  private final Consumer<StepStats> listener;
+  private final LinkedBlockingQueue<Arrival> inbox = new LinkedBlockingQueue<>();
+  private final Map<Long, Row> rows = new HashMap<>();
+  private final Map<Long, Row.Document> documents = new HashMap<>();
+  private final long openedNanos = System.nanoTime();
+  private long nextStep;
+  private volatile boolean closed;
+  private volatile Throwable broken;
+
+  EngineLoop(
+      Scheduler scheduler,
+      StepPlanner planner,
+      StepRunner runner,
+      EngineTotals totals,
+      Consumer<StepStats> listener) {
+    this.scheduler = scheduler;
+    this.planner = planner;
+    this.runner = runner;
+    this.totals = totals;
+    this.listener = listener;
+  }
+
+  /**
+   * A document and its rows, on the way from a caller's thread. Without rows it asks to drop the
+   * document if all its rows have been cancelled; without a document it only wakes the loop.
+   */
+  record Arrival(Row.Document document, List<Row> rows) {}
+
+  void submit(Arrival arrival) {
+    inbox.add(arrival);
+    if (closed) { // the loop may have drained the inbox before this was added
+      failInbox();
+    }
+  }
+
+  /** The cause that ended the loop, or null. */
+  Throwable broken() {
+    return broken;
+  }
+
+  void close() {
+    closed = true;
+    inbox.add(new Arrival(null, List.of()));
+  }
+
+  @Override
+  public void run() {
+    try {
+      while (!closed) {
+        drainInbox();
+        var step = scheduler.next();
+        if (step.isPresent()) {
+          runStep(step.get());
+        } else if (inbox.isEmpty()) {
+          accept(inbox.take());
+        }
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (RuntimeException | Error e) { // a bug or a lost device: every caller must hear of it
+      broken = e;
+    } finally {
+      closed = true;
+      rows.values().forEach(row -> row.future.completeExceptionally(ended()));
+      failInbox();
+    }
+  }
+
+  private RuntimeException ended() {
+    return broken != null
+        ? new IllegalStateException("the engine has failed: " + broken, broken)
+        : new CancellationException("the engine was closed");
+  }
+
+  private void failInbox() {
+    for (Arrival s = inbox.poll(); s != null; s = inbox.poll()) {
+      s.rows().forEach(row -> row.future.completeExceptionally(ended()));
+    }
+  }
+
+  private void drainInbox() {
+    for (Arrival s = inbox.poll(); s != null; s = inbox.poll()) {
+      accept(s);
+    }
+  }
+
+  private void accept(Arrival arrival) {
+    if (arrival.rows().isEmpty()) {
+      dropIfAbandoned(arrival.document());
+      return;
+    }
+    List<Row> candidates = new ArrayList<>(arrival.rows());
+    while (!candidates.isEmpty()) {
+      Submission result = scheduler.submit(work(arrival.document(), candidates));
+      if (result instanceof Submission.Refused refused) {
+        // The largest question decides whether the document fits; the others may still be answered.
+        Row largest =
+            candidates.stream()
+                .max(Comparator.comparingInt(EngineLoop::privateTokens))
+                .orElseThrow();
+        candidates.remove(largest);
+        largest.future.completeExceptionally(tooLarge(largest, refused));
+      } else {
+        documents.put(arrival.document().id, arrival.document());
+        candidates.forEach(row -> rows.put(row.id, row));
+        return;
+      }
+    }
+  }
+
+  /** A caller that gave up (a killed task) must not keep pages busy. */
+  private void dropIfAbandoned(Row.Document document) {
+    List<Row> left = rows.values().stream().filter(row -> row.document == document).toList();
+    if (!left.isEmpty() && left.stream().allMatch(row -> row.future.isDone())) {
+      scheduler.cancel(document.id);
+      left.forEach(row -> rows.remove(row.id));
+      documents.remove(document.id);
+    }
+  }
+
+  private static DocumentWork work(Row.Document document, List<Row> rows) {
+    return new DocumentWork(
+        document.id,
+        document.request.tokens().length,
+        rows.stream()
+            .map(
+                row ->
+                    new QuestionWork(
+                        row.id, row.request.tokens().length, row.request.sampling().maxTokens()))
+            .toList());
+  }
+
+  private static int privateTokens(Row row) {
+    return row.request.tokens().length + row.request.sampling().maxTokens();
+  }
+
+  private static DocumentException tooLarge(Row row, Submission.Refused refused) {
+    return new DocumentException(
+        ErrorCode.EXCEEDS_KV_CACHE,
+        "document of "
+            + row.document.request.tokens().length
+            + " tokens with a question of "
+            + row.request.tokens().length
+            + " and max_tokens "
+            + row.request.sampling().maxTokens()
+            + " needs "
+            + refused.neededPages()
+            + " KV pages, but the cache has "
+            + refused.totalPages()
+            + "; raise kv_cache_memory_bytes");
+  }
+
+  private void runStep(Step step) {
+    long start = System.nanoTime();
+    for (Span span : step.spans()) {
+      noteStart(span, start);
+    }
+    StepPlan plan = planner.plan(step, rows::get, documents::get);
+    StepRunner.Outcome outcome = runner.run(plan, step.copies());
+    List<Long> finished = new ArrayList<>();
+    for (int i = 0; i < outcome.tokens().length; i++) {
+      Row row = plan.samples().get(i);
+      if (apply(row, outcome.tokens()[i])) {
+        finished.add(row.id);
+      }
+    }
+    scheduler.complete(new StepResult(finished.stream().mapToLong(Long::longValue).toArray()));
+    long nanos = System.nanoTime() - start;
+    totals.step(plan, outcome.groupNanos(), nanos, scheduler.pagesUsed());
+    listener.accept(stats(plan, outcome, start, nanos));
+    finished.forEach(this::finish);
+  }
+
+  private void noteStart(Span span, long now) {
+    Row.Document document =
+        span.kind() == SpanKind.PREFILL
+            ? documents.get(span.sequenceId())
+            : rows.get(span.sequenceId()).document;
+    if (document.firstStepNanos == 0) {
+      document.firstStepNanos = now;
+    }
+    if (span.kind() == SpanKind.PREFILL
+        && span.firstPosition() + span.tokens() == document.request.tokens().length) {
+      totals.documentPrefilled();
+    }
+    if (span.kind() == SpanKind.QUESTION) {
+      Row row = rows.get(span.sequenceId());
+      row.cachedTokens = Math.max(row.cachedTokens, span.cachedTokens());
+      if (span.preemptions() > row.preemptions) {
+        row.preemptions = span.preemptions();
+        totals.preempted();
+      }
+    }
+  }
+
+  /** Gives a row its token; returns whether the row has ended. */
+  private boolean apply(Row row, int token) {
+    if (row.firstTokenNanos == 0) {
+      row.firstTokenNanos = System.nanoTime();
+    }
+    return row.accept(token);
+  }
+
+  private void finish(long id) {
+    Row row = rows.remove(id);
+    row.future.complete(row.completion(System.nanoTime(), planner.pagesFor(row.contextTokens())));
+    if (rows.values().stream().noneMatch(other -> other.document == row.document)) {
+      documents.remove(row.document.id);
+    }
+  }
+
+  private StepStats stats(StepPlan plan, StepRunner.Outcome outcome, long start, long nanos) {
+    long[] attention = new long[Phase.values().length];
+    for (int g = 0; g < plan.groups().size(); g++) {
+      attention[plan.groups().get(g).phase().ordinal()] += outcome.groupNanos()[g];
+    }
+    return new StepStats(
+        nextStep++,
+        start - openedNanos,
+        nanos,
+        plan.rows(Phase.PREFILL),
+        plan.rows(Phase.QUESTION),
+        plan.rows(Phase.DECODE),
+        attention[Phase.PREFILL.ordinal()],
+        attention[Phase.QUESTION.ordinal()],
+        attention[Phase.DECODE.ordinal()],
+        scheduler.running(),
+        scheduler.waiting(),
+        scheduler.pagesUsed(),
+        outcome.bytesRead());
+  }
+}

@@ -1,0 +1,137 @@
+package dev.questspark.engine;
+
+import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.stats.EngineReport;
+import dev.questspark.engine.stats.SelectorReport;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** Running sums behind {@link EngineReport}. Written by the engine thread, read by any. */
+final class EngineTotals {
+  private final Map<SelectorSpec, Sums> selectors = new LinkedHashMap<>();
+  private long steps;
+  private long busyNanos;
+  private int peakPagesUsed;
+  private long preemptions;
+  private long documents;
+  private long prefillTokens;
+  private long prefillNanos;
+
+  private static final class Sums {
+    long questionTokens;
+    long questionNanos;
+    long decodeTokens;
+    long decodeNanos;
+    long bytesRead;
+    long bytesDense;
+    long sparseSteps;
+    long denseSteps;
+  }
+
+  /**
+   * Attributes one step's time: attention to the group it was timed for, the rest by row count.
+   *
+   * @param groupNanos attention time of each group of the plan
+   */
+  synchronized void step(StepPlan plan, long[] groupNanos, long nanos, int pagesUsed) {
+    steps++;
+    busyNanos += nanos;
+    peakPagesUsed = Math.max(peakPagesUsed, pagesUsed);
+    long attention = 0;
+    for (long group : groupNanos) {
+      attention += group;
+    }
+    double sharedPerRow = (double) (nanos - attention) / plan.batch().rows();
+    for (int g = 0; g < plan.groups().size(); g++) {
+      StepPlan.Group group = plan.groups().get(g);
+      int rows = group.attention().rows().count();
+      long share = groupNanos[g] + Math.round(sharedPerRow * rows);
+      switch (group.phase()) {
+        case PREFILL -> {
+          prefillTokens += rows;
+          prefillNanos += share;
+        }
+        case QUESTION -> {
+          sums(group.selector()).questionTokens += rows;
+          sums(group.selector()).questionNanos += share;
+        }
+        case DECODE -> {
+          sums(group.selector()).decodeTokens += rows;
+          sums(group.selector()).decodeNanos += share;
+        }
+      }
+    }
+  }
+
+  synchronized void read(SelectorSpec selector, long bytesRead, long bytesDense, boolean sparse) {
+    Sums sums = sums(selector);
+    sums.bytesRead += bytesRead;
+    sums.bytesDense += bytesDense;
+    if (sparse) {
+      sums.sparseSteps++;
+    } else {
+      sums.denseSteps++;
+    }
+  }
+
+  synchronized void documentPrefilled() {
+    documents++;
+  }
+
+  synchronized void preempted() {
+    preemptions++;
+  }
+
+  private Sums sums(SelectorSpec selector) {
+    return selectors.computeIfAbsent(selector, s -> new Sums());
+  }
+
+  /** What does not change after open. */
+  record Fixed(
+      String backend,
+      long modelLoadNanos,
+      long warmupNanos,
+      long weightBytes,
+      long kvCacheBytes,
+      long workspaceBytes,
+      int kvPages,
+      int pageSize,
+      int maxModelLen) {}
+
+  synchronized EngineReport report(Fixed fixed) {
+    List<SelectorReport> reports = new ArrayList<>();
+    selectors.forEach(
+        (spec, s) ->
+            reports.add(
+                new SelectorReport(
+                    spec,
+                    s.questionTokens,
+                    s.questionNanos,
+                    s.decodeTokens,
+                    s.decodeNanos,
+                    s.bytesRead,
+                    s.bytesDense,
+                    s.sparseSteps,
+                    s.denseSteps)));
+    return new EngineReport(
+        fixed.backend(),
+        fixed.modelLoadNanos(),
+        fixed.warmupNanos(),
+        fixed.weightBytes(),
+        fixed.kvCacheBytes(),
+        fixed.workspaceBytes(),
+        fixed.kvPages(),
+        fixed.pageSize(),
+        fixed.maxModelLen(),
+        steps,
+        busyNanos,
+        peakPagesUsed,
+        preemptions,
+        documents,
+        prefillTokens,
+        prefillNanos,
+        reports);
+  }
+}

@@ -1,0 +1,60 @@
+package dev.questspark.engine;
+
+import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.model.ModelConfig;
+import dev.questspark.engine.ops.KvGeometry;
+
+/** How long a sequence may be and how many KV pages there are, decided once at open. */
+final class MemoryPlan {
+  private MemoryPlan() {}
+
+  /** {@code max_model_len}: as configured, at most what the model was made for. */
+  static int maxModelLen(EngineConfig config, ModelConfig model) {
+    if (config.maxModelLen() > model.maxPositionEmbeddings()) {
+      throw new ConfigException(
+          "max_model_len is "
+              + config.maxModelLen()
+              + ", but "
+              + config.model()
+              + " was made for "
+              + model.maxPositionEmbeddings()
+              + " positions (max_position_embeddings); lower max_model_len");
+    }
+    return config.maxModelLen() == 0 ? model.maxPositionEmbeddings() : config.maxModelLen();
+  }
+
+  /**
+   * Pages of the cache. Automatic: the given share of free memory, but no more than {@code
+   * max_num_seqs} sequences of full length can use.
+   */
+  static int pages(EngineConfig config, KvGeometry geometry, int maxModelLen, long freeBytes) {
+    long pageBytes = geometry.pageBytes(config.pageScores().size());
+    long useful = (long) config.maxNumSeqs() * (geometry.pagesFor(maxModelLen) + 1L);
+    long budget =
+        config.kvCacheBytes() > 0
+            ? config.kvCacheBytes()
+            : (long) (freeBytes * config.memoryUtilization());
+    long fits = budget / pageBytes - 1; // the null page takes one
+    long pages = config.kvCacheBytes() > 0 ? fits : Math.min(fits, useful);
+    if (pages < geometry.pagesFor(maxModelLen)) {
+      throw new ConfigException(
+          "one sequence of max_model_len "
+              + maxModelLen
+              + " needs "
+              + geometry.pagesFor(maxModelLen)
+              + " KV pages ("
+              + (geometry.pagesFor(maxModelLen) + 1L) * pageBytes
+              + " bytes), but "
+              + (config.kvCacheBytes() > 0
+                  ? "kv_cache_memory_bytes is " + budget
+                  : budget
+                      + " of "
+                      + freeBytes
+                      + " free bytes are for the cache (gpu_memory_utilization "
+                      + config.memoryUtilization()
+                      + ")")
+              + "; lower max_model_len or give more memory");
+    }
+    return Math.toIntExact(Math.min(pages, Integer.MAX_VALUE - 1L));
+  }
+}

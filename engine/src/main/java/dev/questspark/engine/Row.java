@@ -1,0 +1,122 @@
+package dev.questspark.engine;
+
+import dev.questspark.engine.tokens.StopChecker;
+import java.util.Arrays;
+import java.util.BitSet;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * One question in flight: its prompt, what it has generated, its clocks and counters. Engine thread
+ * only.
+ */
+final class Row {
+  final long id;
+  final Document document;
+  final QuestionRequest request;
+  final CompletableFuture<Completion> future = new CompletableFuture<>();
+  final StopChecker stop;
+  final KvReadCounter reads = new KvReadCounter();
+  private int[] generated = new int[16];
+  private int generatedCount;
+  int cachedTokens;
+  int preemptions;
+  long firstTokenNanos;
+  private FinishReason reason;
+
+  Row(long id, Document document, QuestionRequest request, StopChecker stop) {
+    this.id = id;
+    this.document = document;
+    this.request = request;
+    this.stop = stop;
+  }
+
+  /**
+   * The token at a position of the whole sequence: document, then question, then generated tokens.
+   */
+  int tokenAt(int position) {
+    int[] prefix = document.request.tokens();
+    if (position < prefix.length) {
+      return prefix[position];
+    }
+    int[] question = request.tokens();
+    int inQuestion = position - prefix.length;
+    return inQuestion < question.length
+        ? question[inQuestion]
+        : generated[inQuestion - question.length];
+  }
+
+  int promptTokens() {
+    return document.request.tokens().length + request.tokens().length;
+  }
+
+  int generatedTokens() {
+    return generatedCount;
+  }
+
+  /** Ids in prompt and output so far, for the repetition penalty; empty when that is off. */
+  BitSet seen() {
+    BitSet seen = new BitSet();
+    if (request.sampling().repetitionPenalty() != 1) {
+      for (int position = 0; position < promptTokens() + generatedCount; position++) {
+        seen.set(tokenAt(position));
+      }
+    }
+    return seen;
+  }
+
+  /** Tokens whose keys and values are in the cache when the row ends. */
+  int contextTokens() {
+    return promptTokens() + Math.max(0, generatedCount - 1);
+  }
+
+  /**
+   * Takes a sampled token, which may end the row.
+   *
+   * @return whether it did, by a stop or by its length
+   */
+  boolean accept(int token) {
+    if (generatedCount == generated.length) {
+      generated = Arrays.copyOf(generated, 2 * generatedCount);
+    }
+    generated[generatedCount++] = token;
+    if (stop.accept(token)) {
+      reason = FinishReason.STOP;
+    } else if (generatedCount == request.sampling().maxTokens()) {
+      stop.finish();
+      reason = FinishReason.LENGTH;
+    }
+    return reason != null;
+  }
+
+  /** The row's answer, at the time of its last token. */
+  Completion completion(long now, int pagesTotal) {
+    long submitted = document.submittedNanos;
+    return new Completion(
+        stop.tokens(),
+        stop.text(),
+        reason,
+        new Completion.Usage(promptTokens(), stop.tokens().size(), cachedTokens),
+        new Completion.Timings(
+            document.firstStepNanos - submitted,
+            firstTokenNanos - document.firstStepNanos,
+            firstTokenNanos - submitted,
+            now - firstTokenNanos,
+            now - submitted,
+            preemptions),
+        reads.total(pagesTotal));
+  }
+
+  /** One document in flight, with the clocks its questions share. */
+  static final class Document {
+    final long id;
+    final DocumentRequest request;
+    final long submittedNanos;
+    long firstStepNanos;
+
+    Document(long id, DocumentRequest request, long submittedNanos) {
+      this.id = id;
+      this.request = request;
+      this.submittedNanos = submittedNanos;
+    }
+  }
+}

@@ -1,0 +1,176 @@
+package dev.questspark.engine;
+
+import dev.questspark.engine.model.AttentionGroup;
+import dev.questspark.engine.ops.RaggedBatch;
+import dev.questspark.engine.ops.RowRange;
+import dev.questspark.engine.schedule.Span;
+import dev.questspark.engine.schedule.SpanKind;
+import dev.questspark.engine.schedule.Step;
+import dev.questspark.engine.select.PageSelector;
+import dev.questspark.engine.select.PageSelectors;
+import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.stats.Phase;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.LongFunction;
+
+/**
+ * Turns a scheduler's step into a {@link StepPlan}: fetches the tokens, sorts the spans so that
+ * rows of one phase and one selector are contiguous, and names the rows whose logits are read.
+ * Order: document rows, dense question rows, question rows by selector, decode rows by selector.
+ */
+final class StepPlanner {
+  private final int pageSize;
+  private final Map<SelectorSpec, PageSelector> selectors = new HashMap<>();
+  private final Map<SelectorSpec, Integer> selectorOrder = new LinkedHashMap<>();
+
+  StepPlanner(int pageSize) {
+    this.pageSize = pageSize;
+  }
+
+  /**
+   * Part of a span that attends in one way. {@code row} is null for document rows, {@code selector}
+   * for dense rows.
+   */
+  private record Piece(
+      Phase phase,
+      Row row,
+      Row.Document document,
+      SelectorSpec selector,
+      int from,
+      int to,
+      Span span) {
+
+    int tokenAt(int position) {
+      return row == null ? document.request.tokens()[position] : row.tokenAt(position);
+    }
+
+    boolean samples() {
+      return span.samples() && to == span.firstPosition() + span.tokens();
+    }
+  }
+
+  StepPlan plan(Step step, LongFunction<Row> rows, LongFunction<Row.Document> documents) {
+    List<Piece> pieces = new ArrayList<>();
+    for (Span span : step.spans()) {
+      cut(span, rows, documents, pieces);
+    }
+    pieces.sort(
+        Comparator.comparing(Piece::phase)
+            .thenComparing(piece -> piece.selector() == null ? 0 : 1)
+            .thenComparing(
+                piece -> piece.row() == null ? 0 : order(piece.row().request.selector())));
+    return lay(pieces);
+  }
+
+  /**
+   * A question whose rows attend densely ({@code question_attention=dense}) and that is replayed
+   * after a preemption is cut where its generated tokens begin: those were sparse the first time,
+   * so they are again.
+   */
+  private void cut(
+      Span span, LongFunction<Row> rows, LongFunction<Row.Document> documents, List<Piece> pieces) {
+    int from = span.firstPosition();
+    int to = from + span.tokens();
+    if (span.kind() == SpanKind.PREFILL) {
+      pieces.add(
+          new Piece(Phase.PREFILL, null, documents.apply(span.sequenceId()), null, from, to, span));
+      return;
+    }
+    Row row = rows.apply(span.sequenceId());
+    SelectorSpec selector = row.request.selector();
+    if (span.kind() == SpanKind.DECODE) {
+      pieces.add(new Piece(Phase.DECODE, row, row.document, selector, from, to, span));
+      return;
+    }
+    int denseEnd = row.request.denseQuestion() ? Math.min(to, row.promptTokens()) : from;
+    if (denseEnd > from) {
+      pieces.add(new Piece(Phase.QUESTION, row, row.document, null, from, denseEnd, span));
+    }
+    if (denseEnd < to) {
+      int sparseFrom = Math.max(from, denseEnd);
+      pieces.add(new Piece(Phase.QUESTION, row, row.document, selector, sparseFrom, to, span));
+    }
+  }
+
+  private StepPlan lay(List<Piece> pieces) {
+    int rowCount = pieces.stream().mapToInt(piece -> piece.to() - piece.from()).sum();
+    int[] tokens = new int[rowCount];
+    int[] positions = new int[rowCount];
+    int[] spanRows = new int[pieces.size() + 1];
+    int[] spanPages = new int[pieces.size() + 1];
+    int[] pageTable = new int[pieces.stream().mapToInt(piece -> pagesFor(piece.to())).sum()];
+    List<StepPlan.Group> groups = new ArrayList<>();
+    List<Row> samples = new ArrayList<>();
+    List<Integer> logitRows = new ArrayList<>();
+    List<Row> decodes = new ArrayList<>();
+    int row = 0;
+    int groupStart = 0;
+    for (int p = 0; p < pieces.size(); p++) {
+      Piece piece = pieces.get(p);
+      for (int position = piece.from(); position < piece.to(); position++) {
+        tokens[row] = piece.tokenAt(position);
+        positions[row++] = position;
+      }
+      spanRows[p + 1] = row;
+      int pages = pagesFor(piece.to());
+      System.arraycopy(piece.span().pages(), 0, pageTable, spanPages[p], pages);
+      spanPages[p + 1] = spanPages[p] + pages;
+      if (piece.samples()) {
+        samples.add(piece.row());
+        logitRows.add(row - 1);
+      }
+      if (piece.phase() == Phase.DECODE) {
+        decodes.add(piece.row());
+      }
+      if (p + 1 == pieces.size() || !sameGroup(piece, pieces.get(p + 1))) {
+        groups.add(group(piece, new RowRange(spanRows[groupStart], row), groupStart, p + 1));
+        groupStart = p + 1;
+      }
+    }
+    RaggedBatch batch =
+        new RaggedBatch(
+            tokens,
+            positions,
+            spanRows,
+            spanPages,
+            pageTable,
+            logitRows.stream().mapToInt(Integer::intValue).toArray());
+    return new StepPlan(batch, groups, samples, decodes, rowCount - decodes.size());
+  }
+
+  private StepPlan.Group group(Piece piece, RowRange rows, int fromSpan, int toSpan) {
+    SelectorSpec selector = piece.selector();
+    AttentionGroup attention =
+        selector == null
+            ? new AttentionGroup.Prefill(rows, fromSpan, toSpan)
+            : new AttentionGroup.Selected(rows, selectorOf(selector));
+    // Dense question rows count for their row's selector: their time is part of what it costs.
+    SelectorSpec owner = piece.row() == null ? SelectorSpec.all() : piece.row().request.selector();
+    return new StepPlan.Group(piece.phase(), owner, attention);
+  }
+
+  private static boolean sameGroup(Piece a, Piece b) {
+    return a.phase() == b.phase()
+        && Objects.equals(a.selector(), b.selector())
+        && (a.row() == null || a.row().request.selector().equals(b.row().request.selector()));
+  }
+
+  /** Pages that hold {@code tokens} tokens. */
+  int pagesFor(int tokens) {
+    return (tokens + pageSize - 1) / pageSize;
+  }
+
+  private PageSelector selectorOf(SelectorSpec spec) {
+    return selectors.computeIfAbsent(spec, s -> PageSelectors.of(s, pageSize));
+  }
+
+  private int order(SelectorSpec spec) {
+    return selectorOrder.computeIfAbsent(spec, s -> selectorOrder.size());
+  }
+}

@@ -1,0 +1,95 @@
+package dev.questspark.engine;
+
+import dev.questspark.engine.cache.KvStore;
+import dev.questspark.engine.model.Decoder;
+import dev.questspark.engine.model.ModelConfig;
+import dev.questspark.engine.model.Sampler;
+import dev.questspark.engine.ops.Backend;
+import dev.questspark.engine.ops.KvGeometry;
+import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.ReadCounters;
+import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.schedule.PageCopy;
+import java.util.List;
+
+/** Runs one planned step on the device: copies, forward pass, sampling, counters. */
+final class StepRunner {
+  private final Backend backend;
+  private final ModelConfig model;
+  private final KvStore kvStore;
+  private final Decoder decoder;
+  private final Sampler sampler;
+  private final EngineTotals totals;
+  private final float[] logits;
+
+  StepRunner(
+      Backend backend, ModelConfig model, KvStore kvStore, Decoder decoder, EngineTotals totals) {
+    this.backend = backend;
+    this.model = model;
+    this.kvStore = kvStore;
+    this.decoder = decoder;
+    this.totals = totals;
+    this.sampler = new Sampler(model.vocabSize());
+    this.logits = new float[model.vocabSize()];
+  }
+
+  /**
+   * What a step produced.
+   *
+   * @param tokens one per {@link StepPlan#samples()}
+   * @param groupNanos attention time per group
+   * @param bytesRead KV bytes that question and decode rows read
+   */
+  record Outcome(int[] tokens, long[] groupNanos, long bytesRead) {}
+
+  Outcome run(StepPlan plan, List<PageCopy> copies) {
+    if (!copies.isEmpty()) {
+      kvStore.copyPages(
+          backend,
+          copies.stream().mapToInt(PageCopy::from).toArray(),
+          copies.stream().mapToInt(PageCopy::to).toArray());
+    }
+    LoadedBatch batch = backend.load(plan.batch());
+    long[] groupNanos = new long[plan.groups().size()];
+    Tensor stepLogits = decoder.forward(batch, plan.attention(), groupNanos);
+    int[] tokens = new int[plan.samples().size()];
+    for (int i = 0; i < tokens.length; i++) {
+      Row row = plan.samples().get(i);
+      backend.read(stepLogits, i, logits);
+      tokens[i] = sampler.sample(logits, row.request.sampling(), row.seen(), row.generatedTokens());
+    }
+    return new Outcome(tokens, groupNanos, count(plan, batch.counters()));
+  }
+
+  /** Adds the counted reads to the decode rows and to the totals. */
+  private long count(StepPlan plan, ReadCounters counters) {
+    KvGeometry geometry = kvStore.geometry();
+    for (int i = 0; i < plan.decodes().size(); i++) {
+      int r = plan.firstDecodeRow() + i;
+      Row row = plan.decodes().get(i);
+      long denseTokens = denseTokens(plan.batch().positions()[r]);
+      long tokens = counters.tokensAttended()[r];
+      long read = geometry.attendBytes(tokens) + geometry.scoreBytes(counters.pagesScored()[r]);
+      long dense = geometry.attendBytes(denseTokens);
+      row.reads.add(
+          counters.pagesScored()[r], counters.pagesAttended()[r], tokens, denseTokens, read, dense);
+      totals.read(row.request.selector(), read, dense, tokens < denseTokens);
+    }
+    long bytes = 0;
+    for (int r = 0; r < plan.batch().rows(); r++) {
+      bytes +=
+          geometry.attendBytes(counters.tokensAttended()[r])
+              + geometry.scoreBytes(counters.pagesScored()[r]);
+    }
+    return bytes;
+  }
+
+  /** Tokens that a row sees, summed over layers and KV heads: what dense attention reads. */
+  private long denseTokens(int position) {
+    long tokens = 0;
+    for (int layer = 0; layer < model.layers(); layer++) {
+      tokens += position + 1 - kvStore.layer(layer).firstVisible(position);
+    }
+    return tokens * model.kvHeads();
+  }
+}

@@ -1,0 +1,55 @@
+package dev.questspark.engine;
+
+import dev.questspark.engine.model.AttentionGroup;
+import dev.questspark.engine.model.Decoder;
+import dev.questspark.engine.ops.Backend;
+import dev.questspark.engine.ops.RaggedBatch;
+import dev.questspark.engine.ops.RowRange;
+import dev.questspark.engine.select.PageSelector;
+import dev.questspark.engine.select.PageSelectors;
+import dev.questspark.engine.select.SelectorSpec;
+import java.util.List;
+
+/**
+ * First steps on pages that no sequence owns yet, so that compilation and one-time set-up are not
+ * on any document's clock. Whatever they leave in the pages is overwritten before it is read.
+ */
+final class WarmUp {
+  private static final int STEPS = 3;
+
+  private WarmUp() {}
+
+  static void run(Backend backend, Decoder decoder, EngineConfig config) {
+    int rows = Math.min(4 * config.pageSize(), config.maxNumBatchedTokens());
+    PageSelector dense = PageSelectors.of(SelectorSpec.all(), config.pageSize());
+    for (int i = 0; i < STEPS; i++) {
+      RowRange all = new RowRange(0, rows);
+      decoder.forward(
+          backend.load(batch(0, rows, config.pageSize(), new int[0])),
+          List.of(new AttentionGroup.Prefill(all, 0, 1)),
+          new long[1]);
+      decoder.forward(
+          backend.load(batch(rows - 1, 1, config.pageSize(), new int[] {0})),
+          List.of(new AttentionGroup.Selected(new RowRange(0, 1), dense)),
+          new long[1]);
+    }
+  }
+
+  private static RaggedBatch batch(int first, int rows, int pageSize, int[] logitRows) {
+    int[] positions = new int[rows];
+    for (int r = 0; r < rows; r++) {
+      positions[r] = first + r;
+    }
+    int[] pages = new int[(first + rows + pageSize - 1) / pageSize];
+    for (int p = 0; p < pages.length; p++) {
+      pages[p] = p + 1;
+    }
+    return new RaggedBatch(
+        new int[rows],
+        positions,
+        new int[] {0, rows},
+        new int[] {0, pages.length},
+        pages,
+        logitRows);
+  }
+}

@@ -1,0 +1,79 @@
+package dev.questspark.engine.model;
+
+import dev.questspark.engine.ops.KvLayer;
+import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.RowRange;
+import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.TensorOps;
+import dev.questspark.engine.select.PageSelector;
+import java.util.List;
+
+/**
+ * Attention of one layer over the paged cache. Document rows attend densely; all other rows attend
+ * to the pages that their selector lists, and nothing here knows whether that is all of them.
+ */
+final class Attention {
+  private final TensorOps ops;
+  private final Workspace workspace;
+  private final float scale;
+
+  Attention(TensorOps ops, Workspace workspace, float scale) {
+    this.ops = ops;
+    this.workspace = workspace;
+    this.scale = scale;
+  }
+
+  /**
+   * Runs all groups that are needed.
+   *
+   * @param q (R, Hq * D) rotated
+   * @param logitsOnly skip prefill groups none of whose rows has its logits read: in the last layer
+   *     nothing else reads them
+   * @param groupNanos time per group, added to
+   */
+  void attend(
+      int layer,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch batch,
+      List<AttentionGroup> groups,
+      boolean logitsOnly,
+      long[] groupNanos) {
+    for (int g = 0; g < groups.size(); g++) {
+      AttentionGroup group = groups.get(g);
+      long start = System.nanoTime();
+      if (group instanceof AttentionGroup.Prefill prefill) {
+        if (!logitsOnly || readsLogits(batch, prefill.rows())) {
+          ops.attendPrefill(
+              workspace.attended, q, kv, batch, prefill.fromSpan(), prefill.toSpan(), scale);
+        }
+      } else if (group instanceof AttentionGroup.Selected selected) {
+        attendSelected(layer, q, kv, batch, selected);
+      }
+      groupNanos[g] += System.nanoTime() - start;
+    }
+  }
+
+  private void attendSelected(
+      int layer, Tensor q, KvLayer kv, LoadedBatch batch, AttentionGroup.Selected selected) {
+    PageSelector selector = selected.selector();
+    int end = selected.rows().to();
+    for (int from = selected.rows().from(); from < end; from += Workspace.SELECT_ROWS) {
+      RowRange rows = new RowRange(from, Math.min(end, from + Workspace.SELECT_ROWS));
+      selector.select(
+          workspace.pages,
+          new PageSelector.Query(ops, layer, q, kv, batch, rows, workspace.scores));
+      ops.attendPages(
+          workspace.attended, workspace.logSumExp, q, kv, batch, rows, workspace.pages, scale);
+    }
+  }
+
+  private static boolean readsLogits(LoadedBatch batch, RowRange rows) {
+    for (int row : batch.host().logitRows()) {
+      if (row >= rows.from() && row < rows.to()) {
+        return true;
+      }
+    }
+    return false;
+  }
+}

@@ -1,0 +1,17 @@
+package dev.questspark.engine.model;
+
+import dev.questspark.engine.ops.RowRange;
+import dev.questspark.engine.select.PageSelector;
+
+/** Rows of a step that attend in the same way. The groups of a step cover its rows in order. */
+public sealed interface AttentionGroup {
+
+  /** Rows of the group. */
+  RowRange rows();
+
+  /** Document rows, dense and causal: spans [fromSpan, toSpan). */
+  record Prefill(RowRange rows, int fromSpan, int toSpan) implements AttentionGroup {}
+
+  /** Rows that attend to the pages their selector lists. */
+  record Selected(RowRange rows, PageSelector selector) implements AttentionGroup {}
+}

@@ -1,0 +1,138 @@
+package dev.questspark.engine.model;
+
+import dev.questspark.engine.cache.KvStore;
+import dev.questspark.engine.ops.Backend;
+import dev.questspark.engine.ops.HostTensor;
+import dev.questspark.engine.ops.KvLayer;
+import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.TensorOps;
+import java.util.List;
+
+/**
+ * The forward pass of a Llama-shaped decoder (Llama, Mistral, Qwen2, Qwen3): pre-norm attention and
+ * gated feed-forward on a residual stream, over a ragged batch. Letters as in {@link TensorOps}.
+ */
+public final class Decoder implements AutoCloseable {
+  private final ModelConfig config;
+  private final ModelWeights weights;
+  private final KvStore kvStore;
+  private final TensorOps ops;
+  private final Workspace workspace;
+  private final Attention attention;
+  private final Tensor rope;
+
+  /**
+   * Allocates the workspace and uploads the rotary table.
+   *
+   * @param rope (most tokens per sequence, D), see {@link RopeTable}
+   * @param maxRows most rows per step
+   * @param maxLogitRows most rows per step whose logits are read
+   */
+  public Decoder(
+      Backend backend,
+      ModelConfig config,
+      ModelWeights weights,
+      KvStore kvStore,
+      HostTensor rope,
+      int maxRows,
+      int maxLogitRows) {
+    this.config = config;
+    this.weights = weights;
+    this.kvStore = kvStore;
+    this.ops = backend.ops();
+    this.workspace =
+        new Workspace(
+            backend, config, maxRows, maxLogitRows, kvStore.geometry().pagesFor(rope.rows()));
+    this.attention = new Attention(ops, workspace, config.attentionScale());
+    this.rope = backend.upload(rope);
+  }
+
+  /**
+   * Runs one step: appends every row's key and value to the cache and computes the logits of the
+   * batch's {@code logitRows}.
+   *
+   * @param groups how the rows attend; they cover the rows in order
+   * @param groupNanos attention time per group, added to
+   * @return logits (logit rows, vocabulary), valid until the next step
+   */
+  public Tensor forward(LoadedBatch batch, List<AttentionGroup> groups, long[] groupNanos) {
+    int rows = batch.host().rows();
+    int logitRows = batch.host().logitRows().length;
+    Tensor x = workspace.hidden.rows(0, rows);
+    ops.embed(x, weights.embedding(), batch);
+    int last = config.layers() - 1;
+    for (int layer = 0; layer < last; layer++) {
+      attend(layer, x, batch, groups, false, groupNanos);
+      Tensor attended = workspace.attended.rows(0, rows);
+      feedForward(weights.layers().get(layer), x, attended);
+    }
+    // The last layer's output is read at the logit rows only: every row still appends its key and
+    // value, but the projections after attention run on those rows alone.
+    attend(last, x, batch, groups, true, groupNanos);
+    if (logitRows == 0) {
+      return workspace.logits.rows(0, 0);
+    }
+    Tensor y = workspace.lastHidden.rows(0, logitRows);
+    Tensor attended = workspace.lastAttended.rows(0, logitRows);
+    ops.gatherRows(y, x, batch);
+    ops.gatherRows(attended, workspace.attended.rows(0, rows), batch);
+    feedForward(weights.layers().get(last), y, attended);
+    ops.rmsNorm(y, y, weights.finalNorm(), config.rmsNormEps());
+    Tensor logits = workspace.logits.rows(0, logitRows);
+    ops.linear(logits, y, weights.lmHead());
+    return logits;
+  }
+
+  /** Projects x (R, H) to queries, keys and values, appends the latter, and attends. */
+  private void attend(
+      int layer,
+      Tensor x,
+      LoadedBatch batch,
+      List<AttentionGroup> groups,
+      boolean logitsOnly,
+      long[] groupNanos) {
+    LayerWeights w = weights.layers().get(layer);
+    int queryWidth = config.queryCols();
+    int kvWidth = config.kvCols();
+    Tensor normed = workspace.normed.rows(0, x.rows());
+    ops.rmsNorm(normed, x, w.attentionNorm(), config.rmsNormEps());
+    Tensor qkv = workspace.qkv.rows(0, x.rows());
+    ops.linear(qkv, normed, w.qkv());
+    Tensor q = qkv.cols(0, queryWidth);
+    Tensor k = qkv.cols(queryWidth, queryWidth + kvWidth);
+    Tensor v = qkv.cols(queryWidth + kvWidth, queryWidth + 2 * kvWidth);
+    if (w.qkNorm().isPresent()) {
+      ops.rmsNorm(q, q, w.qkNorm().get().query(), config.rmsNormEps());
+      ops.rmsNorm(k, k, w.qkNorm().get().key(), config.rmsNormEps());
+    }
+    KvLayer kv = kvStore.layer(layer);
+    ops.appendKv(kv, q, k, v, rope, batch);
+    attention.attend(layer, q, kv, batch, groups, logitsOnly, groupNanos);
+  }
+
+  /** x += o(attended); x += down(silu(gate) * up), for x (r, H) and attended (r, Hq * D). */
+  private void feedForward(LayerWeights w, Tensor x, Tensor attended) {
+    Tensor normed = workspace.normed.rows(0, x.rows());
+    ops.linear(normed, attended, w.output());
+    ops.add(x, normed);
+    ops.rmsNorm(normed, x, w.mlpNorm(), config.rmsNormEps());
+    Tensor gateUp = workspace.gateUp.rows(0, x.rows());
+    ops.linear(gateUp, normed, w.gateUp());
+    Tensor activated = workspace.activated.rows(0, x.rows());
+    ops.siluMul(activated, gateUp);
+    ops.linear(normed, activated, w.down());
+    ops.add(x, normed);
+  }
+
+  /** Bytes of activation buffers and rotary table. */
+  public long workspaceBytes() {
+    return workspace.bytes() + rope.buffer().bytes();
+  }
+
+  @Override
+  public void close() {
+    workspace.close();
+    rope.buffer().close();
+  }
+}

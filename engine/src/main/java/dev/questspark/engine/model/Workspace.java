@@ -1,0 +1,69 @@
+package dev.questspark.engine.model;
+
+import dev.questspark.engine.ops.Backend;
+import dev.questspark.engine.ops.Buffer;
+import dev.questspark.engine.ops.PageList;
+import dev.questspark.engine.ops.Tensor;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Every activation buffer of the forward pass, allocated once per engine. R = rows per step, Z =
+ * rows whose logits are read, W = rows selected at a time.
+ */
+final class Workspace implements AutoCloseable {
+  /**
+   * Rows whose pages are selected at a time: enough to keep all cores busy, few enough that the
+   * scores of a long context stay in cache.
+   */
+  static final int SELECT_ROWS = 32;
+
+  final Tensor hidden; // (R, H) residual stream
+  final Tensor normed; // (R, H)
+  final Tensor qkv; // (R, (Hq + 2 Hkv) * D)
+  final Tensor attended; // (R, Hq * D)
+  final Tensor logSumExp; // (R, Hq)
+  final Tensor gateUp; // (R, 2 I)
+  final Tensor activated; // (R, I)
+  final Tensor lastHidden; // (Z, H)
+  final Tensor lastAttended; // (Z, Hq * D)
+  final Tensor logits; // (Z, vocabulary)
+  final Tensor scores; // (W * Hkv, max pages)
+  final PageList pages; // (W, Hkv, max pages)
+
+  private final List<Buffer> buffers = new ArrayList<>();
+
+  Workspace(Backend backend, ModelConfig config, int maxRows, int maxLogitRows, int maxPages) {
+    int hiddenSize = config.hiddenSize();
+    int queryWidth = config.queryCols();
+    int kvWidth = config.kvCols();
+    hidden = keep(backend.allocate(maxRows, hiddenSize));
+    normed = keep(backend.allocate(maxRows, hiddenSize));
+    qkv = keep(backend.allocate(maxRows, queryWidth + 2 * kvWidth));
+    attended = keep(backend.allocate(maxRows, queryWidth));
+    logSumExp = keep(backend.allocate(maxRows, config.heads()));
+    gateUp = keep(backend.allocate(maxRows, 2 * config.intermediateSize()));
+    activated = keep(backend.allocate(maxRows, config.intermediateSize()));
+    lastHidden = keep(backend.allocate(maxLogitRows, hiddenSize));
+    lastAttended = keep(backend.allocate(maxLogitRows, queryWidth));
+    logits = keep(backend.allocate(maxLogitRows, config.vocabSize()));
+    scores = keep(backend.allocate(SELECT_ROWS * config.kvHeads(), maxPages));
+    pages = backend.allocatePageList(SELECT_ROWS, config.kvHeads(), maxPages);
+  }
+
+  private Tensor keep(Tensor tensor) {
+    buffers.add(tensor.buffer());
+    return tensor;
+  }
+
+  long bytes() {
+    return buffers.stream().mapToLong(Buffer::bytes).sum();
+  }
+
+  @Override
+  public void close() {
+    buffers.forEach(Buffer::close);
+    buffers.clear();
+    pages.close();
+  }
+}

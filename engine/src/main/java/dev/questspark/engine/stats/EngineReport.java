@@ -1,0 +1,47 @@
+package dev.questspark.engine.stats;
+
+import java.util.List;
+
+/**
+ * What one engine is and has done since it opened.
+ *
+ * <p>Step time is attributed to phases and selectors thus: attention is timed per group of rows;
+ * everything else in the step (projections, norms, sampling) is shared by row count. The attributed
+ * times add up to {@code busyNanos}.
+ *
+ * @param backend the backend's description of itself
+ * @param modelLoadNanos reading and packing weights, allocating the cache
+ * @param warmupNanos first steps on scratch data, before any request
+ * @param weightBytes resident bytes of the packed weights
+ * @param kvCacheBytes planned bytes of KV pages and digests
+ * @param workspaceBytes activation buffers and rotary table
+ * @param kvPages usable pages
+ * @param pageSize tokens per page
+ * @param maxModelLen tokens of document, question and answer together
+ * @param steps steps run
+ * @param busyNanos time inside steps
+ * @param peakPagesUsed most pages ever in use
+ * @param preemptions rows that lost their pages and were recomputed
+ * @param documents documents prefilled (a recomputed one counts again)
+ * @param prefillTokens document tokens computed
+ * @param prefillNanos their share of step time
+ * @param selectors sums per selector and budget, in order of first use
+ */
+public record EngineReport(
+    String backend,
+    long modelLoadNanos,
+    long warmupNanos,
+    long weightBytes,
+    long kvCacheBytes,
+    long workspaceBytes,
+    int kvPages,
+    int pageSize,
+    int maxModelLen,
+    long steps,
+    long busyNanos,
+    int peakPagesUsed,
+    long preemptions,
+    long documents,
+    long prefillTokens,
+    long prefillNanos,
+    List<SelectorReport> selectors) {}

@@ -1,0 +1,293 @@
+package dev.questspark.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.failure.DocumentException;
+import dev.questspark.engine.failure.ErrorCode;
+import dev.questspark.engine.model.SamplingParams;
+import dev.questspark.engine.ops.GroupReduction;
+import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.stats.EngineReport;
+import dev.questspark.engine.stats.SelectorReport;
+import dev.questspark.engine.tokens.ByteTokenizer;
+import java.net.URISyntaxException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import org.junit.jupiter.api.Test;
+
+/** The engine as its callers see it, on a small grouped-query checkpoint. */
+class EngineTest {
+  private static final int VOCABULARY = 320;
+  private static final SelectorSpec QUEST =
+      new SelectorSpec("quest", 64, PageScore.MINMAX, GroupReduction.MAX, 16, 16, 0, 0);
+  private static final SelectorSpec MEANSTD =
+      new SelectorSpec("quest", 64, PageScore.MEANSTD, GroupReduction.SUM, 0, 0, 1, 0);
+  private static final SelectorSpec SINK_RECENT =
+      new SelectorSpec("sink_recent", 64, PageScore.MINMAX, GroupReduction.MAX, 16, 0, 0, 0);
+
+  private static EngineConfig config(
+      int maxNumSeqs, int maxRows, long kvBytes, boolean overcommit) {
+    return config(1024, maxNumSeqs, maxRows, kvBytes, overcommit);
+  }
+
+  private static EngineConfig config(
+      int maxModelLen, int maxNumSeqs, int maxRows, long kvBytes, boolean overcommit) {
+    try {
+      return new EngineConfig(
+          Path.of(EngineTest.class.getResource("/hf-models/llama3-gqa/config.json").toURI())
+              .getParent(),
+          "cpu",
+          "auto",
+          maxModelLen,
+          16,
+          maxNumSeqs,
+          maxRows,
+          kvBytes,
+          0.5,
+          Set.of(PageScore.MINMAX, PageScore.MEANSTD),
+          2,
+          true,
+          overcommit);
+    } catch (URISyntaxException e) {
+      throw new AssertionError(e);
+    }
+  }
+
+  private static Engine open(EngineConfig config) {
+    return Engine.open(config, new ByteTokenizer(), step -> {});
+  }
+
+  private static int[] tokens(long seed, int count) {
+    return new Random(seed).ints(count, 3, VOCABULARY).toArray();
+  }
+
+  private static QuestionRequest question(
+      long seed, int count, SelectorSpec selector, int maxTokens) {
+    return new QuestionRequest(
+        tokens(seed, count), selector, false, SamplingParams.greedy(maxTokens, List.of()));
+  }
+
+  private static QuestionRequest sampled(
+      long seed, int count, SelectorSpec selector, int maxTokens) {
+    return new QuestionRequest(
+        tokens(seed, count),
+        selector,
+        seed % 2 == 0,
+        new SamplingParams(
+            maxTokens, 0.8f, 0.95f, 50, 0.01f, 1.1f, seed, List.of(), List.of(1), false));
+  }
+
+  private static List<Completion> join(List<CompletableFuture<Completion>> futures) {
+    return futures.stream().map(CompletableFuture::join).toList();
+  }
+
+  private static List<List<Integer>> answers(List<Completion> completions) {
+    return completions.stream().map(Completion::tokens).toList();
+  }
+
+  @Test
+  void fiveQuestionsCostOnePrefillAndAnswerAsFiveRuns() {
+    int[] document = tokens(1, 389);
+    List<QuestionRequest> questions = new ArrayList<>();
+    for (int i = 0; i < 5; i++) {
+      questions.add(question(10 + i, 7 + i, i % 2 == 0 ? QUEST : SelectorSpec.all(), 12));
+    }
+    List<Completion> together;
+    try (Engine engine = open(config(8, 128, 0, false))) {
+      together = join(engine.submit(new DocumentRequest("d", document, questions)));
+      EngineReport report = engine.report();
+      assertThat(report.documents()).isEqualTo(1);
+      assertThat(report.prefillTokens()).isEqualTo(document.length);
+    }
+    assertThat(together.stream().map(c -> c.usage().cachedTokens()))
+        .containsExactly(0, 389, 389, 389, 389);
+    for (int i = 0; i < questions.size(); i++) {
+      try (Engine engine = open(config(1, 61, 0, false))) {
+        Completion alone =
+            join(engine.submit(new DocumentRequest("d", document, List.of(questions.get(i)))))
+                .get(0);
+        assertThat(alone.tokens()).isEqualTo(together.get(i).tokens());
+        assertThat(alone.reads()).isEqualTo(together.get(i).reads());
+      }
+    }
+  }
+
+  /**
+   * A mixed workload: ragged documents, every selector, greedy and sampled, sparse and dense
+   * questions.
+   */
+  private static List<DocumentRequest> workload() {
+    Random random = new Random(5);
+    List<SelectorSpec> selectors = List.of(SelectorSpec.all(), QUEST, MEANSTD, SINK_RECENT);
+    List<DocumentRequest> documents = new ArrayList<>();
+    for (int d = 0; d < 9; d++) {
+      List<QuestionRequest> questions = new ArrayList<>();
+      for (int q = 0; q <= random.nextInt(4); q++) {
+        long seed = 100L * d + q;
+        SelectorSpec selector = selectors.get(random.nextInt(selectors.size()));
+        int count = 1 + random.nextInt(20);
+        int maxTokens = 1 + random.nextInt(70);
+        questions.add(
+            random.nextBoolean()
+                ? question(seed, count, selector, maxTokens)
+                : sampled(seed, count, selector, maxTokens));
+      }
+      int[] document = d == 3 ? new int[0] : tokens(d, 1 + random.nextInt(500));
+      documents.add(new DocumentRequest("d" + d, document, questions));
+    }
+    return documents;
+  }
+
+  private static List<List<Integer>> run(EngineConfig config, long[] preemptions) {
+    try (Engine engine = open(config)) {
+      List<CompletableFuture<Completion>> futures = new ArrayList<>();
+      for (DocumentRequest document : workload()) {
+        futures.addAll(engine.submit(document));
+      }
+      List<List<Integer>> answers = answers(join(futures));
+      preemptions[0] += engine.report().preemptions();
+      return answers;
+    }
+  }
+
+  @Test
+  void answersDependOnNeitherBatchLimitsNorPreemption() {
+    long[] preemptions = new long[1];
+    List<List<Integer>> expected = run(config(1, 1024, 0, false), preemptions);
+    assertThat(run(config(8, 2048, 0, false), preemptions)).isEqualTo(expected);
+    assertThat(run(config(3, 37, 0, false), preemptions)).isEqualTo(expected);
+    assertThat(preemptions[0]).isZero();
+    // 4 layers x 2 KV heads x 16 channels x 4 bytes: 41 pages of 16 tokens with two digest pairs
+    long tight = 42L * 4 * 2 * 16 * 4 * (2 * 16 + 4);
+    assertThat(run(config(640, 8, 256, tight, true), preemptions)).isEqualTo(expected);
+    assertThat(preemptions[0]).as("the tight cache must have preempted something").isPositive();
+  }
+
+  @Test
+  void aBudgetThatCoversTheContextEqualsDense() {
+    int[] document = tokens(2, 500);
+    List<SelectorSpec> selectors =
+        List.of(
+            SelectorSpec.all(),
+            new SelectorSpec("quest", 1024, PageScore.MINMAX, GroupReduction.MAX, 0, 0, 0, 0),
+            new SelectorSpec("quest", 1024, PageScore.MEANSTD, GroupReduction.SUM, 4, 64, 2, 0),
+            new SelectorSpec("quest", 32, PageScore.MINMAX, GroupReduction.MAX, 0, 0, 0, 2000),
+            new SelectorSpec(
+                "sink_recent", 1024, PageScore.MINMAX, GroupReduction.MAX, 4, 0, 0, 0));
+    List<QuestionRequest> questions =
+        selectors.stream().map(selector -> question(3, 9, selector, 256)).toList();
+    try (Engine engine = open(config(8, 512, 0, false))) {
+      List<Completion> completions =
+          join(engine.submit(new DocumentRequest("d", document, questions)));
+      for (Completion completion : completions) {
+        assertThat(completion.tokens()).isEqualTo(completions.get(0).tokens()).hasSize(256);
+        assertThat(completion.reads().sparseSteps()).isZero();
+        assertThat(completion.reads().bytesRead()).isEqualTo(completion.reads().bytesDense());
+      }
+    }
+  }
+
+  @Test
+  void bytesReadEqualTheClosedFormula() {
+    int layers = 4;
+    int kvHeads = 2;
+    int vectorBytes = 16 * 4;
+    int document = 700;
+    int questionTokens = 11;
+    int newTokens = 20;
+    List<QuestionRequest> questions =
+        List.of(
+            question(3, questionTokens, QUEST, newTokens),
+            question(3, questionTokens, MEANSTD, newTokens));
+    try (Engine engine = open(config(4, 512, 0, false))) {
+      List<Completion> completions =
+          join(engine.submit(new DocumentRequest("d", tokens(1, document), questions)));
+      long quest = 0;
+      long skipOne = 0;
+      long dense = 0;
+      for (int i = 0; i < newTokens - 1; i++) {
+        int context = document + questionTokens + i + 1;
+        int fullPages = (context - 1) / 16; // before the current page
+        int inCurrent = context - 16 * fullPages;
+        long sparse = 2L * fullPages + 2L * (3 * 16 + inCurrent); // digests, then 3 pages + current
+        dense += 2L * context * layers;
+        quest += sparse * layers;
+        skipOne += 2L * context + sparse * (layers - 1);
+      }
+      assertThat(completions.get(0).reads().bytesRead()).isEqualTo(quest * kvHeads * vectorBytes);
+      assertThat(completions.get(1).reads().bytesRead()).isEqualTo(skipOne * kvHeads * vectorBytes);
+      assertThat(completions.get(0).reads().bytesDense()).isEqualTo(dense * kvHeads * vectorBytes);
+      assertThat(completions.get(0).reads().sparseSteps()).isEqualTo(newTokens - 1);
+      EngineReport report = engine.report();
+      assertThat(report.selectors().stream().mapToLong(SelectorReport::bytesRead).sum())
+          .isEqualTo((quest + skipOne) * kvHeads * vectorBytes);
+      assertThat(report.selectors().stream().mapToLong(SelectorReport::decodeTokens).sum())
+          .isEqualTo(2L * (newTokens - 1));
+    }
+  }
+
+  @Test
+  void aQuestionThatCannotFitFailsAloneWithNumbers() {
+    try (Engine engine = open(config(4, 512, 0, false))) {
+      List<CompletableFuture<Completion>> futures =
+          engine.submit(
+              new DocumentRequest(
+                  "d",
+                  tokens(1, 900),
+                  List.of(question(1, 10, QUEST, 10), question(2, 100, QUEST, 100))));
+      assertThat(futures.get(0).join().usage().completionTokens()).isEqualTo(10);
+      assertThatThrownBy(() -> futures.get(1).join())
+          .isInstanceOf(CompletionException.class)
+          .cause()
+          .isInstanceOfSatisfying(
+              DocumentException.class, e -> assertThat(e.code()).isEqualTo(ErrorCode.TOO_LONG))
+          .hasMessageContainingAll("900", "100", "1100", "max_model_len is 1024");
+    }
+  }
+
+  @Test
+  void impossibleConfigurationsAreOneSentence() {
+    assertThatThrownBy(() -> open(config(4, 512, 100_000, false)))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContainingAll(
+            "max_model_len 1024", "64 KV pages", "kv_cache_memory_bytes is 100000");
+    try (Engine engine = open(config(4, 512, 0, false))) {
+      SelectorSpec tooSmall =
+          new SelectorSpec("quest", 32, PageScore.MINMAX, GroupReduction.MAX, 16, 64, 0, 0);
+      assertThatThrownBy(
+              () ->
+                  engine.submit(
+                      new DocumentRequest("d", tokens(1, 9), List.of(question(1, 3, tooSmall, 3)))))
+          .isInstanceOf(ConfigException.class)
+          .hasMessageContainingAll("kv_budget 32", "raise kv_budget to 96");
+    }
+  }
+
+  @Test
+  void closingFailsWhatIsUnfinished() {
+    Engine engine = open(config(4, 512, 0, false));
+    List<CompletableFuture<Completion>> futures =
+        engine.submit(
+            new DocumentRequest("d", tokens(1, 700), List.of(question(1, 10, QUEST, 300))));
+    engine.close();
+    engine.close();
+    assertThat(futures.get(0).isDone()).isTrue();
+    assertThatThrownBy(
+            () ->
+                engine
+                    .submit(
+                        new DocumentRequest("d", tokens(1, 7), List.of(question(1, 1, QUEST, 3))))
+                    .get(0)
+                    .join())
+        .isInstanceOf(CancellationException.class);
+  }
+}

@@ -1,0 +1,199 @@
+package dev.questspark.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.questspark.engine.cache.KvStore;
+import dev.questspark.engine.model.Decoder;
+import dev.questspark.engine.model.ModelConfig;
+import dev.questspark.engine.model.ModelConfigReader;
+import dev.questspark.engine.model.ModelWeights;
+import dev.questspark.engine.model.RopeTable;
+import dev.questspark.engine.model.SamplingParams;
+import dev.questspark.engine.ops.Backend;
+import dev.questspark.engine.ops.BackendOptions;
+import dev.questspark.engine.ops.DType;
+import dev.questspark.engine.ops.GroupReduction;
+import dev.questspark.engine.ops.KvGeometry;
+import dev.questspark.engine.ops.KvLayer;
+import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.RaggedBatch;
+import dev.questspark.engine.ops.cpu.CpuBackend;
+import dev.questspark.engine.pages.PagePool;
+import dev.questspark.engine.schedule.DocumentWork;
+import dev.questspark.engine.schedule.QuestionWork;
+import dev.questspark.engine.schedule.Scheduler;
+import dev.questspark.engine.schedule.SchedulerLimits;
+import dev.questspark.engine.schedule.Step;
+import dev.questspark.engine.schedule.StepResult;
+import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.tokens.ByteTokenizer;
+import dev.questspark.engine.tokens.StopChecker;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+
+/**
+ * After every step of a random workload with chunked prefill, single appends, forked documents and
+ * preemption, the digests of all pages in use are bit-equal to a recomputation from their keys.
+ */
+class PageDigestsTest {
+  private static final int PAGE_SIZE = 16;
+  private static final int PAGES = 40;
+
+  private final Map<Long, Row> rows = new HashMap<>();
+  private final Map<Long, Row.Document> documents = new HashMap<>();
+  private long nextId;
+
+  @Test
+  void digestsAreBitEqualToARecomputation() throws Exception {
+    Path folder =
+        Path.of(PageDigestsTest.class.getResource("/hf-models/llama3-gqa/config.json").toURI())
+            .getParent();
+    ModelConfig model = ModelConfigReader.read(folder);
+    try (Backend backend = CpuBackend.open(new BackendOptions(2, DType.F32, true));
+        ModelWeights weights = ModelWeights.load(folder, model, backend);
+        KvStore kvStore =
+            new KvStore(
+                backend,
+                new KvGeometry(
+                    model.layers(), model.kvHeads(), model.headDim(), PAGE_SIZE, DType.F32),
+                PAGES,
+                EnumSet.allOf(PageScore.class),
+                model::window);
+        Decoder decoder =
+            new Decoder(
+                backend,
+                model,
+                weights,
+                kvStore,
+                RopeTable.build(model.rope(), model.headDim(), 512),
+                64,
+                6)) {
+      Scheduler scheduler =
+          new Scheduler(new SchedulerLimits(PAGE_SIZE, 6, 61, true), new PagePool(PAGES));
+      submitWork(scheduler, model.vocabSize());
+      StepPlanner planner = new StepPlanner(PAGE_SIZE);
+      StepRunner runner = new StepRunner(backend, model, kvStore, decoder, new EngineTotals());
+      int preemptions = 0;
+      int checkedPages = 0;
+      Optional<Step> step = scheduler.next();
+      while (step.isPresent()) {
+        StepPlan plan = planner.plan(step.get(), rows::get, documents::get);
+        StepRunner.Outcome outcome = runner.run(plan, step.get().copies());
+        for (int i = 0; i < outcome.tokens().length; i++) {
+          plan.samples().get(i).accept(outcome.tokens()[i]);
+        }
+        checkedPages += checkDigests(backend, kvStore, plan.batch());
+        preemptions +=
+            (int) step.get().spans().stream().filter(span -> span.preemptions() > 0).count();
+        scheduler.complete(new StepResult());
+        step = scheduler.next();
+      }
+      assertThat(scheduler.idle()).isTrue();
+      assertThat(preemptions).as("the pool must be tight enough to preempt").isPositive();
+      assertThat(checkedPages).isGreaterThan(10_000);
+    }
+  }
+
+  private void submitWork(Scheduler scheduler, int vocabulary) {
+    Random random = new Random(11);
+    for (int d = 0; d < 12; d++) {
+      int[] text = random.ints(random.nextInt(250), 3, vocabulary).toArray();
+      List<QuestionRequest> questions = new ArrayList<>();
+      for (int q = 0; q <= random.nextInt(4); q++) {
+        questions.add(
+            new QuestionRequest(
+                random.ints(1 + random.nextInt(20), 3, vocabulary).toArray(),
+                new SelectorSpec("quest", 64, PageScore.MINMAX, GroupReduction.MAX, 0, 0, 0, 0),
+                random.nextBoolean(),
+                SamplingParams.greedy(1 + random.nextInt(60), List.of())));
+      }
+      DocumentRequest request = new DocumentRequest("d" + d, text, questions);
+      Row.Document document = new Row.Document(nextId++, request, 0);
+      documents.put(document.id, document);
+      List<QuestionWork> work = new ArrayList<>();
+      for (QuestionRequest question : questions) {
+        Row row =
+            new Row(
+                nextId++,
+                document,
+                question,
+                new StopChecker(new ByteTokenizer(), question.sampling()));
+        rows.put(row.id, row);
+        work.add(
+            new QuestionWork(row.id, question.tokens().length, question.sampling().maxTokens()));
+      }
+      scheduler.submit(new DocumentWork(document.id, text.length, work));
+    }
+  }
+
+  /**
+   * Checks all pages of all spans of the step; returns how many (page, layer, head) were checked.
+   */
+  private static int checkDigests(Backend backend, KvStore kvStore, RaggedBatch batch) {
+    int checked = 0;
+    KvGeometry geometry = kvStore.geometry();
+    for (int s = 0; s < batch.spans(); s++) {
+      int context = batch.positions()[batch.spanRows()[s + 1] - 1] + 1;
+      for (int i = batch.spanPages()[s]; i < batch.spanPages()[s + 1]; i++) {
+        int tokens = Math.min(PAGE_SIZE, context - (i - batch.spanPages()[s]) * PAGE_SIZE);
+        for (int layer = 0; layer < geometry.layers(); layer++) {
+          for (int head = 0; head < geometry.kvHeads(); head++) {
+            checkDigest(
+                backend,
+                kvStore.layer(layer),
+                batch.pageTable()[i] * geometry.kvHeads() + head,
+                tokens);
+            checked++;
+          }
+        }
+      }
+    }
+    return checked;
+  }
+
+  private static void checkDigest(Backend backend, KvLayer kv, int block, int tokens) {
+    int dim = kv.geometry().headDim();
+    float[] min = new float[dim];
+    float[] max = new float[dim];
+    Arrays.fill(min, Float.POSITIVE_INFINITY);
+    Arrays.fill(max, Float.NEGATIVE_INFINITY);
+    double[] sum = new double[dim];
+    double[] squares = new double[dim];
+    float[] key = new float[dim];
+    for (int slot = 0; slot < tokens; slot++) {
+      backend.read(kv.keys(), block * PAGE_SIZE + slot, key);
+      for (int c = 0; c < dim; c++) {
+        min[c] = Math.min(min[c], key[c]);
+        max[c] = Math.max(max[c], key[c]);
+        sum[c] += key[c];
+      }
+    }
+    for (int slot = 0; slot < tokens; slot++) {
+      backend.read(kv.keys(), block * PAGE_SIZE + slot, key);
+      for (int c = 0; c < dim; c++) {
+        squares[c] += Math.pow(key[c] - sum[c] / tokens, 2);
+      }
+    }
+    float[] bounds = new float[2 * dim];
+    float[] moments = new float[2 * dim];
+    backend.read(kv.digests().get(PageScore.MINMAX), block, bounds);
+    backend.read(kv.digests().get(PageScore.MEANSTD), block, moments);
+    assertThat(Arrays.copyOf(bounds, dim)).isEqualTo(min);
+    assertThat(Arrays.copyOfRange(bounds, dim, 2 * dim)).isEqualTo(max);
+    for (int c = 0; c < dim; c++) {
+      double scale = Math.max(Math.abs(min[c]), Math.abs(max[c]));
+      assertThat((double) moments[c]).isCloseTo(sum[c] / tokens, within(scale * 4e-6));
+      assertThat((double) moments[dim + c])
+          .isCloseTo(Math.sqrt(squares[c] / tokens), within(scale * 1e-3));
+    }
+  }
+}

@@ -1,0 +1,160 @@
+package dev.questspark.engine.model;
+
+import dev.questspark.engine.cache.KvStore;
+import dev.questspark.engine.ops.Backend;
+import dev.questspark.engine.ops.DType;
+import dev.questspark.engine.ops.HostTensor;
+import dev.questspark.engine.ops.KvGeometry;
+import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.RaggedBatch;
+import dev.questspark.engine.ops.RowRange;
+import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.select.PageSelectors;
+import dev.questspark.engine.select.SelectorSpec;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
+
+/**
+ * A decoder with hand-made batches, below the scheduler: tests say exactly which rows stand in
+ * which step. Every sequence owns a fixed run of pages.
+ */
+final class DecoderHarness implements AutoCloseable {
+  static final int PAGE_SIZE = 16;
+  private static final int MAX_ROWS = 1024;
+  private static final int MAX_LEN = 512;
+  private static final int PAGES_PER_SEQUENCE = MAX_LEN / PAGE_SIZE;
+
+  final ModelConfig config;
+  private final Backend backend;
+  private final ModelWeights weights;
+  private final KvStore kvStore;
+  private final Decoder decoder;
+
+  /**
+   * @param roundedRope round the rotary frequencies to bfloat16, as the older reference outputs did
+   */
+  DecoderHarness(Path folder, Backend backend, int sequences, boolean roundedRope) {
+    this.backend = backend;
+    this.config = ModelConfigReader.read(folder);
+    this.weights = ModelWeights.load(folder, config, backend);
+    KvGeometry geometry =
+        new KvGeometry(config.layers(), config.kvHeads(), config.headDim(), PAGE_SIZE, DType.F32);
+    this.kvStore =
+        new KvStore(
+            backend,
+            geometry,
+            sequences * PAGES_PER_SEQUENCE,
+            EnumSet.allOf(PageScore.class),
+            config::window);
+    this.decoder =
+        new Decoder(backend, config, weights, kvStore, rope(roundedRope), MAX_ROWS, MAX_ROWS);
+  }
+
+  private HostTensor rope(boolean rounded) {
+    if (!rounded) {
+      return RopeTable.build(config.rope(), config.headDim(), MAX_LEN);
+    }
+    float[] frequencies = config.rope().inverseFrequencies(config.headDim(), MAX_LEN);
+    float factor = config.rope().attentionFactor();
+    int half = config.headDim() / 2;
+    ByteBuffer table =
+        ByteBuffer.allocate(MAX_LEN * config.headDim() * Float.BYTES)
+            .order(ByteOrder.LITTLE_ENDIAN);
+    for (int position = 0; position < MAX_LEN; position++) {
+      for (int i = 0; i < half; i++) {
+        float angle = position * DType.bf16ToFloat(DType.floatToBf16(frequencies[i]));
+        int at = position * config.headDim() + i;
+        table.putFloat(at * Float.BYTES, (float) Math.cos(angle) * factor);
+        table.putFloat((at + half) * Float.BYTES, (float) Math.sin(angle) * factor);
+      }
+    }
+    return new HostTensor("rounded rope table", DType.F32, MAX_LEN, config.headDim(), table);
+  }
+
+  /**
+   * Rows [from, to) of a sequence.
+   *
+   * @param selector null for dense prefill
+   * @param logits positions whose logits are read
+   */
+  record Rows(int sequence, int[] tokens, int from, int to, SelectorSpec selector, int... logits) {}
+
+  /**
+   * One step; dense rows must come before selected ones. Returns the logits asked for, in order.
+   */
+  List<float[]> step(List<Rows> spans) {
+    List<Integer> tokens = new ArrayList<>();
+    List<Integer> positions = new ArrayList<>();
+    List<Integer> pageTable = new ArrayList<>();
+    List<Integer> logitRows = new ArrayList<>();
+    List<AttentionGroup> groups = new ArrayList<>();
+    int[] spanRows = new int[spans.size() + 1];
+    int[] spanPages = new int[spans.size() + 1];
+    for (int s = 0; s < spans.size(); s++) {
+      Rows span = spans.get(s);
+      int first = tokens.size();
+      for (int p = span.from(); p < span.to(); p++) {
+        for (int wanted : span.logits()) {
+          if (wanted == p) {
+            logitRows.add(tokens.size());
+          }
+        }
+        tokens.add(span.tokens()[p]);
+        positions.add(p);
+      }
+      for (int page = 0; page * PAGE_SIZE < span.to(); page++) {
+        pageTable.add(1 + span.sequence() * PAGES_PER_SEQUENCE + page);
+      }
+      spanRows[s + 1] = tokens.size();
+      spanPages[s + 1] = pageTable.size();
+      RowRange rows = new RowRange(first, tokens.size());
+      groups.add(
+          span.selector() == null
+              ? new AttentionGroup.Prefill(rows, s, s + 1)
+              : new AttentionGroup.Selected(rows, PageSelectors.of(span.selector(), PAGE_SIZE)));
+    }
+    LoadedBatch batch =
+        backend.load(
+            new RaggedBatch(
+                ints(tokens),
+                ints(positions),
+                spanRows,
+                spanPages,
+                ints(pageTable),
+                ints(logitRows)));
+    Tensor logits = decoder.forward(batch, groups, new long[groups.size()]);
+    List<float[]> result = new ArrayList<>();
+    for (int i = 0; i < logitRows.size(); i++) {
+      float[] row = new float[config.vocabSize()];
+      backend.read(logits, i, row);
+      result.add(row);
+    }
+    return result;
+  }
+
+  static int argmax(float[] logits) {
+    int best = 0;
+    for (int i = 1; i < logits.length; i++) {
+      if (logits[i] > logits[best]) {
+        best = i;
+      }
+    }
+    return best;
+  }
+
+  private static int[] ints(List<Integer> list) {
+    return list.stream().mapToInt(Integer::intValue).toArray();
+  }
+
+  @Override
+  public void close() {
+    decoder.close();
+    kvStore.close();
+    weights.close();
+  }
+}
