@@ -11,12 +11,16 @@ import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
 import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The embedded backend: tensors are Java arrays, verbs run on a fixed crew of threads. Opened and
  * used by one engine thread.
  */
 public final class CpuBackend implements Backend {
+  private static final Logger LOG = LoggerFactory.getLogger(CpuBackend.class);
+
   private final BackendOptions options;
   private final Workers workers;
   private final Gemm gemm;
@@ -39,7 +43,21 @@ public final class CpuBackend implements Backend {
       throw new IllegalArgumentException("the CPU backend computes in f32 or bf16, not in f16");
     }
     Workers workers = new Workers(options.threads());
-    return new CpuBackend(options, workers, new JavaGemm(workers, options.dtype()));
+    return new CpuBackend(options, workers, gemm(options, workers));
+  }
+
+  private static Gemm gemm(BackendOptions options, Workers workers) {
+    try {
+      return new OneDnnGemm(OneDnn.load(), workers, options.dtype(), options.batchInvariant());
+    } catch (LinkageError e) {
+      LOG.warn(
+          "oneDNN has no library for this platform ({} {}): linear runs in plain Java, many times"
+              + " slower; {}",
+          System.getProperty("os.name"),
+          System.getProperty("os.arch"),
+          String.valueOf(e.getMessage()));
+      return new JavaGemm(workers, options.dtype());
+    }
   }
 
   @Override

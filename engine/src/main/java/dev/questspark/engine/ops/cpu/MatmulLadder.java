@@ -1,0 +1,246 @@
+package dev.questspark.engine.ops.cpu;
+
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_BIAS;
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_DST;
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SCRATCHPAD;
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC;
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_WEIGHTS;
+
+import dev.questspark.engine.ops.DType;
+import java.nio.FloatBuffer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import org.bytedeco.dnnl.IntMemoryMap;
+import org.bytedeco.dnnl.matmul;
+import org.bytedeco.dnnl.memory;
+import org.bytedeco.dnnl.reorder;
+import org.bytedeco.javacpp.FloatPointer;
+
+/**
+ * The matrix products of one weight shape (K, N), one primitive per height of the row tile, all
+ * reading the same packed layout.
+ *
+ * <p>A row's bits must not depend on the height of the tile it falls into. oneDNN promises no such
+ * thing, so it is measured at load on random data: a height stays in the ladder only if each of its
+ * rows comes out bit-equal to the same row of the tallest tile, at every place in the tile. (Of the
+ * heights below, one row with K above 1,024 is known to sum in another order; it then goes through
+ * the tile of two.)
+ */
+final class MatmulLadder {
+  static final int TALLEST = 64;
+  private static final int[] HEIGHTS = {1, 2, 4, 8, 16, 32, TALLEST};
+
+  private final OneDnn library;
+  private final int inFeatures;
+  private final int outFeatures;
+  private final memory.data_type type;
+  private final memory.desc packed;
+  private final List<Rung> rungs = new ArrayList<>();
+  private final Bench[] benches;
+
+  /** One tile height: rows, and the primitive that multiplies them. */
+  private record Rung(int rows, matmul product) {}
+
+  /** One worker's native memory, and the arguments of each rung bound to it. */
+  private final class Bench {
+    final FloatBuffer x = OneDnn.floats((long) TALLEST * inFeatures);
+    final FloatBuffer y = OneDnn.floats((long) TALLEST * outFeatures);
+    final IntMemoryMap[] arguments = new IntMemoryMap[HEIGHTS.length];
+    final memory[] floats = new memory[HEIGHTS.length];
+    final memory[] rounded = new memory[HEIGHTS.length];
+    final reorder[] rounding = new reorder[HEIGHTS.length];
+
+    void bind(int rung, int rows, memory.desc scratch) {
+      floats[rung] = library.memory(OneDnn.rowMajor(memory.data_type.f32, rows, inFeatures), x);
+      boolean round = type != memory.data_type.f32;
+      rounded[rung] =
+          round ? library.memory(OneDnn.rowMajor(type, rows, inFeatures)) : floats[rung];
+      rounding[rung] = round ? new reorder(floats[rung], rounded[rung]) : null;
+      memory.desc output = OneDnn.rowMajor(memory.data_type.f32, rows, outFeatures);
+      arguments[rung] =
+          new IntMemoryMap()
+              .put(DNNL_ARG_SRC, rounded[rung])
+              .put(DNNL_ARG_DST, library.memory(output, y))
+              .put(DNNL_ARG_SCRATCHPAD, library.memory(scratch));
+    }
+  }
+
+  /**
+   * Builds the primitives.
+   *
+   * @param workers how many threads may call {@link #multiply}, each with its own index
+   * @param invariant keep only heights with equal bits
+   */
+  MatmulLadder(
+      OneDnn library,
+      DType dtype,
+      int inFeatures,
+      int outFeatures,
+      int workers,
+      boolean invariant) {
+    this.library = library;
+    this.inFeatures = inFeatures;
+    this.outFeatures = outFeatures;
+    this.type = dtype == DType.BF16 ? memory.data_type.bf16 : memory.data_type.f32;
+    memory.desc any =
+        new memory.desc(new long[] {inFeatures, outFeatures}, type, memory.format_tag.any);
+    this.packed = describe(TALLEST, any).weights_desc();
+    this.benches = new Bench[workers];
+    Arrays.setAll(benches, i -> new Bench());
+    for (int rows : HEIGHTS) {
+      matmul.primitive_desc description = describe(rows, packed);
+      for (Bench bench : benches) {
+        bench.bind(rungs.size(), rows, description.scratchpad_desc());
+      }
+      rungs.add(new Rung(rows, new matmul(description)));
+    }
+    if (invariant) {
+      keepEqualBits();
+    }
+  }
+
+  private matmul.primitive_desc describe(int rows, memory.desc weights) {
+    memory.data_type f32 = memory.data_type.f32;
+    return new matmul.primitive_desc(
+        library.cpu(),
+        OneDnn.rowMajor(type, rows, inFeatures),
+        weights,
+        OneDnn.rowMajor(f32, 1, outFeatures),
+        OneDnn.rowMajor(f32, rows, outFeatures),
+        OneDnn.callerScratch(),
+        false);
+  }
+
+  /** Packs {@code weight} (N, K), row-major, into the layout of the primitives. */
+  memory pack(float[] weight) {
+    // As (K, N) with swapped strides: the reorder transposes.
+    memory.desc transposed =
+        new memory.desc(
+            new long[] {inFeatures, outFeatures}, memory.data_type.f32, new long[] {1, inFeatures});
+    memory plain = library.memory(transposed);
+    memory target = library.memory(packed);
+    try (FloatPointer floats = new FloatPointer(plain.get_data_handle());
+        reorder packing = new reorder(plain, target)) {
+      floats.put(weight, 0, inFeatures * outFeatures);
+      packing.execute(library.inOrder(), plain, target);
+      library.inOrder()._wait();
+    }
+    plain.close();
+    return target;
+  }
+
+  /** Copies a bias (N) to native memory. */
+  memory bias(float[] bias, int from) {
+    memory target = library.memory(OneDnn.rowMajor(memory.data_type.f32, 1, outFeatures));
+    try (FloatPointer floats = new FloatPointer(target.get_data_handle())) {
+      floats.put(bias, from, outFeatures);
+    }
+    return target;
+  }
+
+  long packedBytes() {
+    return packed.get_size();
+  }
+
+  /** Where worker {@code worker} puts its rows of x, K floats each. */
+  FloatBuffer input(int worker) {
+    return benches[worker].x;
+  }
+
+  /** Where {@link #multiply} leaves the rows, N floats each. */
+  FloatBuffer output(int worker) {
+    return benches[worker].y;
+  }
+
+  /** Multiplies the first {@code rows} rows, at most {@link #TALLEST}, of the worker's input. */
+  void multiply(int rows, memory weight, memory bias, int worker) {
+    int rung = 0;
+    while (rungs.get(rung).rows < rows) {
+      rung++;
+    }
+    multiply(rungs.get(rung), weight, bias, worker);
+  }
+
+  private void multiply(Rung rung, memory weight, memory bias, int worker) {
+    library.bindThread();
+    Bench bench = benches[worker];
+    int index = Arrays.binarySearch(HEIGHTS, rung.rows);
+    if (bench.rounding[index] != null) {
+      bench.rounding[index].execute(library.inOrder(), bench.floats[index], bench.rounded[index]);
+    }
+    IntMemoryMap arguments = bench.arguments[index];
+    arguments.put(DNNL_ARG_WEIGHTS, weight).put(DNNL_ARG_BIAS, bias);
+    rung.product.execute(library.inOrder(), arguments);
+  }
+
+  /** Drops the heights whose rows differ in any bit from the tallest tile's. */
+  private void keepEqualBits() {
+    Random random = new Random(1);
+    float[] x = random(random, TALLEST * inFeatures);
+    memory weight = pack(random(random, inFeatures * outFeatures));
+    memory bias = bias(random(random, outFeatures), 0);
+    Rung tallest = rungs.get(rungs.size() - 1);
+    float[] expected = probe(tallest, x, 0, weight, bias);
+    rungs.removeIf(
+        rung -> {
+          for (int first = 0; first < TALLEST; first += rung.rows) {
+            float[] rows = probe(rung, x, first, weight, bias);
+            if (!Arrays.equals(
+                rows,
+                0,
+                rows.length,
+                expected,
+                first * outFeatures,
+                first * outFeatures + rows.length)) {
+              return true;
+            }
+          }
+          return false;
+        });
+    // Place in the tile: the same row everywhere must give the same bits everywhere.
+    float[] same = new float[x.length];
+    for (int row = 0; row < TALLEST; row++) {
+      System.arraycopy(x, 0, same, row * inFeatures, inFeatures);
+    }
+    for (Rung rung : List.copyOf(rungs)) {
+      float[] rows = probe(rung, same, 0, weight, bias);
+      for (int at = 0; at < rows.length; at += outFeatures) {
+        if (!Arrays.equals(rows, at, at + outFeatures, expected, 0, outFeatures)) {
+          rungs.remove(rung);
+          break;
+        }
+      }
+    }
+    weight.close();
+    bias.close();
+    if (rungs.isEmpty()) {
+      throw new IllegalStateException(
+          "oneDNN's product of (rows, "
+              + inFeatures
+              + ") and ("
+              + inFeatures
+              + ", "
+              + outFeatures
+              + ") depends on a row's place; run with batch_invariant=false");
+    }
+  }
+
+  private float[] probe(Rung rung, float[] x, int firstRow, memory weight, memory bias) {
+    Bench bench = benches[0];
+    bench.x.put(0, x, firstRow * inFeatures, rung.rows * inFeatures);
+    multiply(rung, weight, bias, 0);
+    float[] y = new float[rung.rows * outFeatures];
+    bench.y.get(0, y);
+    return y;
+  }
+
+  private static float[] random(Random random, int count) {
+    float[] values = new float[count];
+    for (int i = 0; i < count; i++) {
+      values[i] = 2 * random.nextFloat() - 1;
+    }
+    return values;
+  }
+}

@@ -1,0 +1,116 @@
+package dev.questspark.engine.ops.cpu;
+
+import com.sun.jna.Function;
+import com.sun.jna.NativeLibrary;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import org.bytedeco.dnnl.engine;
+import org.bytedeco.dnnl.global.dnnl;
+import org.bytedeco.dnnl.memory;
+import org.bytedeco.dnnl.primitive_attr;
+import org.bytedeco.dnnl.stream;
+import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.javacpp.Loader;
+
+/**
+ * The oneDNN library of this process, and what its callers share. Every primitive runs on one
+ * thread, the worker that calls it: the library's own OpenMP threads stay out of the way, so that
+ * {@code threads} bounds what the backend uses.
+ */
+final class OneDnn {
+  private static final int CACHE_LINE = 64;
+
+  private final engine cpu;
+  private final stream inOrder;
+  private final Function setThreads;
+  private final ThreadLocal<Boolean> singleThreaded;
+
+  private OneDnn() {
+    // JavaCPP would count the Java heap and mapped weights against a limit of its own.
+    unlessSet("org.bytedeco.javacpp.maxBytes");
+    unlessSet("org.bytedeco.javacpp.maxPhysicalBytes");
+    String bindings = Loader.load(dnnl.class);
+    // Resolved through the bindings, whose dependency is the very OpenMP runtime oneDNN calls.
+    this.setThreads = NativeLibrary.getInstance(bindings).getFunction("omp_set_num_threads");
+    this.singleThreaded =
+        ThreadLocal.withInitial(
+            () -> {
+              setThreads.invokeVoid(new Object[] {1}); // OpenMP keeps this setting per thread
+              return true;
+            });
+    bindThread();
+    this.cpu = new engine(engine.kind.cpu, 0);
+    this.inOrder = new stream(cpu);
+  }
+
+  private static void unlessSet(String property) {
+    if (System.getProperty(property) == null) {
+      System.setProperty(property, "0");
+    }
+  }
+
+  /** One library per process; the first caller loads it. */
+  private static final class Holder {
+    static final OneDnn LIBRARY = new OneDnn();
+  }
+
+  /**
+   * Loads the library.
+   *
+   * @throws LinkageError if there is none for this platform
+   */
+  static OneDnn load() {
+    return Holder.LIBRARY;
+  }
+
+  /** Version and instruction set in use. */
+  String describe() {
+    var version = dnnl.version();
+    String isa = dnnl.get_effective_cpu_isa().intern().name();
+    return "oneDNN " + version.major() + "." + version.minor() + "." + version.patch() + " " + isa;
+  }
+
+  /** Makes oneDNN calls of the current thread run on this thread alone; cheap to repeat. */
+  void bindThread() {
+    singleThreaded.get();
+  }
+
+  engine cpu() {
+    return cpu;
+  }
+
+  stream inOrder() {
+    return inOrder;
+  }
+
+  /** A row-major matrix. */
+  static memory.desc rowMajor(memory.data_type type, long rows, long cols) {
+    return new memory.desc(new long[] {rows, cols}, type, new long[] {cols, 1});
+  }
+
+  /** Scratch memory is passed at execution, so that workers can share a primitive. */
+  static primitive_attr callerScratch() {
+    primitive_attr attributes = new primitive_attr();
+    attributes.set_scratchpad_mode(dnnl.dnnl_scratchpad_mode_user);
+    return attributes;
+  }
+
+  memory memory(memory.desc description) {
+    return new memory(description, cpu);
+  }
+
+  memory memory(memory.desc description, FloatBuffer floats) {
+    return new memory(description, cpu, new FloatPointer(floats));
+  }
+
+  /**
+   * Native floats that both sides see, zeroed and aligned to a cache line. A {@code memory} over
+   * them does not keep them alive: whoever owns the buffer must.
+   */
+  static FloatBuffer floats(long count) {
+    long lines = (count * Float.BYTES + CACHE_LINE - 1) / CACHE_LINE;
+    ByteBuffer bytes = ByteBuffer.allocateDirect(Math.toIntExact((lines + 1) * CACHE_LINE));
+    return bytes.alignedSlice(CACHE_LINE).order(ByteOrder.nativeOrder()).asFloatBuffer();
+  }
+}

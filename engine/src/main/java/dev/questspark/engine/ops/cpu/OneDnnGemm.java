@@ -1,0 +1,159 @@
+package dev.questspark.engine.ops.cpu;
+
+import dev.questspark.engine.ops.DType;
+import dev.questspark.engine.ops.HostTensor;
+import dev.questspark.engine.ops.LinearWeight;
+import dev.questspark.engine.ops.Tensor;
+import java.nio.FloatBuffer;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.dnnl.memory;
+
+/**
+ * {@code linear} on oneDNN. A weight is cut into panels of output columns, each packed once in the
+ * layout that the product reads; a call is cut into tasks of one row tile times one panel. How rows
+ * are cut into tiles follows the call and the threads; it cannot be seen in the bits (see {@link
+ * MatmulLadder}).
+ */
+final class OneDnnGemm implements Gemm {
+  /**
+   * Columns per panel: enough work to hide the copy of x (about 5 % at 64 rows), few enough that a
+   * decode step's single row still splits over the workers.
+   */
+  private static final int PANEL = 512;
+
+  /** Below this height a tile reads its weights too often for what it computes. */
+  private static final int SHORTEST_SHARED_TILE = 16;
+
+  private final OneDnn library;
+  private final Workers workers;
+  private final DType dtype;
+  private final boolean invariant;
+  private final Map<List<Integer>, MatmulLadder> ladders = new HashMap<>();
+
+  OneDnnGemm(OneDnn library, Workers workers, DType dtype, boolean invariant) {
+    this.library = library;
+    this.workers = workers;
+    this.dtype = dtype;
+    this.invariant = invariant;
+  }
+
+  /** Output columns [from, from + N of the ladder). */
+  private record Panel(int from, int columns, MatmulLadder ladder, memory weight, memory bias) {}
+
+  private record Packed(List<Panel> panels, int outFeatures, int inFeatures, long bytes)
+      implements LinearWeight {
+    @Override
+    public void close() {
+      for (Panel panel : panels) {
+        panel.weight.close();
+        panel.bias.close();
+      }
+    }
+  }
+
+  @Override
+  public String describe() {
+    return library.describe() + " " + dtype;
+  }
+
+  @Override
+  public LinearWeight pack(List<HostTensor> weights, List<HostTensor> biases) {
+    int n = WeightRows.outFeatures(weights);
+    int k = weights.get(0).cols();
+    float[] bias = WeightRows.bias(weights, biases);
+    List<Panel> panels = new ArrayList<>();
+    long bytes = (long) n * Float.BYTES;
+    RowReader rows = new RowReader(weights);
+    for (int from = 0; from < n; from += PANEL) {
+      int columns = Math.min(PANEL, n - from);
+      float[] block = new float[Math.multiplyExact(columns, k)];
+      for (int row = 0; row < columns; row++) {
+        rows.next(block, row * k);
+      }
+      MatmulLadder ladder =
+          ladders.computeIfAbsent(
+              List.of(k, columns),
+              shape -> new MatmulLadder(library, dtype, k, columns, workers.threads(), invariant));
+      panels.add(new Panel(from, columns, ladder, ladder.pack(block), ladder.bias(bias, from)));
+      bytes += ladder.packedBytes();
+    }
+    return new Packed(List.copyOf(panels), n, k, bytes);
+  }
+
+  /** Reads the rows of fused weights one after the other. */
+  private static final class RowReader {
+    private final List<HostTensor> parts;
+    private int part;
+    private int row;
+
+    RowReader(List<HostTensor> parts) {
+      this.parts = parts;
+    }
+
+    void next(float[] target, int at) {
+      while (row == parts.get(part).rows()) {
+        part++;
+        row = 0;
+      }
+      WeightRows.row(parts.get(part), row++, target, at);
+    }
+  }
+
+  @Override
+  public void linear(Tensor out, Tensor x, LinearWeight weight) {
+    Packed packed = (Packed) weight;
+    int rows = x.rows();
+    int panels = packed.panels.size();
+    int height = tileHeight(rows, panels);
+    int tiles = (rows + height - 1) / height;
+    workers.run(
+        tiles * panels,
+        (long) Math.min(height, rows) * packed.inFeatures * PANEL,
+        (task, worker) -> {
+          int from = task / panels * height;
+          int to = Math.min(rows, from + height);
+          multiply(out, x, packed.panels.get(task % panels), from, to, worker);
+        });
+  }
+
+  /** The tallest tile that still gives every worker something to do. */
+  private int tileHeight(int rows, int panels) {
+    int height = MatmulLadder.TALLEST;
+    while (height > SHORTEST_SHARED_TILE
+        && (rows + height - 1) / height * panels < 2 * workers.threads()) {
+      height /= 2;
+    }
+    return height;
+  }
+
+  private static void multiply(Tensor out, Tensor x, Panel panel, int from, int to, int worker) {
+    float[] source = HeapFloats.of(x);
+    float[] target = HeapFloats.of(out);
+    int k = x.cols();
+    FloatBuffer input = panel.ladder.input(worker);
+    if (x.rowStride() == k) {
+      input.put(0, source, HeapFloats.at(x, from), (to - from) * k);
+    } else {
+      for (int row = from; row < to; row++) {
+        input.put((row - from) * k, source, HeapFloats.at(x, row), k);
+      }
+    }
+    panel.ladder.multiply(to - from, panel.weight, panel.bias, worker);
+    FloatBuffer output = panel.ladder.output(worker);
+    for (int row = from; row < to; row++) {
+      output.get(
+          (row - from) * panel.columns,
+          target,
+          HeapFloats.at(out, row) + panel.from,
+          panel.columns);
+    }
+  }
+
+  @Override
+  public void close() {
+    ladders.clear(); // native memory goes with the last reference
+  }
+}
