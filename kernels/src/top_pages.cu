@@ -19,8 +19,11 @@ namespace quest {
 constexpr int kRadixBits = 11;
 constexpr int kRadixBins = 1 << kRadixBits;
 
-/** Maps floats to unsigned integers of the same order; -0 and +0 to the same one. */
+/** Maps floats to unsigned integers of the same order; -0 and +0 to the same one, NaN below all. */
 __device__ __forceinline__ unsigned orderedBits(float score) {
+  if (score != score) {
+    return 0u;  // -inf is 0x007fffff
+  }
   const unsigned bits = bitsOfFloat(score + 0.0f);
   return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
 }

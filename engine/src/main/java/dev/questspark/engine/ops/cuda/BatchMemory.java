@@ -1,0 +1,128 @@
+package dev.questspark.engine.ops.cuda;
+
+import dev.questspark.engine.ops.RaggedBatch;
+import dev.questspark.engine.ops.ReadCounters;
+import java.nio.ByteBuffer;
+import java.nio.IntBuffer;
+
+/**
+ * Where a step's batch lives: its arrays back to back in one pinned buffer and in one device
+ * buffer, at places that never change, so that a step costs one small copy and repeated steps have
+ * the same launch arguments. The page table stands last: only its used part is copied.
+ */
+final class BatchMemory implements AutoCloseable {
+  /** The arrays, in memory order. */
+  enum Section {
+    TOKENS,
+    POSITIONS,
+    ROW_SPAN,
+    SPAN_ROWS,
+    SPAN_PAGES,
+    LOGIT_ROWS,
+    PAGE_TABLE
+  }
+
+  private static final int COUNTERS = 3;
+
+  private final CudaStream stream;
+  private final LaunchTape tape;
+  private final Readback readback;
+  private final int maxRows;
+  private final int maxPageEntries;
+  private final int sectionInts;
+  private final PinnedBuffer staging;
+  private final IntBuffer ints;
+  private final DeviceBuffer device;
+  private final DeviceBuffer counters;
+  private CudaBatch current;
+
+  BatchMemory(
+      CudaContext context,
+      DevicePool pool,
+      CudaStream stream,
+      LaunchTape tape,
+      Readback readback,
+      CudaOptions options) {
+    this.stream = stream;
+    this.tape = tape;
+    this.readback = readback;
+    this.maxRows = options.maxRows();
+    this.maxPageEntries = options.maxPageEntries();
+    this.sectionInts = (maxRows + 1 + 63) / 64 * 64; // whole 256-byte lines
+    int bytes = Math.multiplyExact(4, Math.addExact(6 * sectionInts, maxPageEntries));
+    this.staging = new PinnedBuffer(context, bytes);
+    this.ints = staging.bytes().asIntBuffer();
+    this.device = pool.allocate(bytes);
+    this.counters = pool.allocate(8L * COUNTERS * maxRows);
+  }
+
+  /** Queues the copy of a batch, and zeroed counters. */
+  CudaBatch load(RaggedBatch batch) {
+    if (batch.rows() > maxRows || batch.pageTable().length > maxPageEntries) {
+      throw new IllegalArgumentException(
+          "a batch of "
+              + batch.rows()
+              + " rows and "
+              + batch.pageTable().length
+              + " page-table entries; the backend was opened for "
+              + maxRows
+              + " and "
+              + maxPageEntries);
+    }
+    tape.flush();
+    stream.awaitUpload();
+    put(Section.TOKENS, batch.tokens());
+    put(Section.POSITIONS, batch.positions());
+    int rowSpan = sectionInts * Section.ROW_SPAN.ordinal();
+    for (int span = 0; span < batch.spans(); span++) {
+      for (int row = batch.spanRows()[span]; row < batch.spanRows()[span + 1]; row++) {
+        ints.put(rowSpan + row, span);
+      }
+    }
+    put(Section.SPAN_ROWS, batch.spanRows());
+    put(Section.SPAN_PAGES, batch.spanPages());
+    put(Section.LOGIT_ROWS, batch.logitRows());
+    put(Section.PAGE_TABLE, batch.pageTable());
+    stream.upload(device, 0, staging, 4L * (6 * sectionInts + batch.pageTable().length));
+    stream.zero(counters, 8L * COUNTERS * batch.rows());
+    current = new CudaBatch(this, batch);
+    return current;
+  }
+
+  private void put(Section section, int[] values) {
+    ints.put(sectionInts * section.ordinal(), values, 0, values.length);
+  }
+
+  boolean holds(CudaBatch batch) {
+    return batch == current;
+  }
+
+  long address(Section section) {
+    return device.address() + 4L * sectionInts * section.ordinal();
+  }
+
+  long countersAddress() {
+    return counters.address();
+  }
+
+  /** Waits for the device, then copies the counters of the first {@code rows} rows. */
+  ReadCounters readCounters(int rows) {
+    ByteBuffer read = readback.read(counters, 0, 8L * COUNTERS * rows);
+    long[] scored = new long[rows];
+    long[] attended = new long[rows];
+    long[] tokens = new long[rows];
+    for (int row = 0; row < rows; row++) {
+      scored[row] = read.getLong(8 * COUNTERS * row);
+      attended[row] = read.getLong(8 * (COUNTERS * row + 1));
+      tokens[row] = read.getLong(8 * (COUNTERS * row + 2));
+    }
+    return new ReadCounters(scored, attended, tokens);
+  }
+
+  @Override
+  public void close() {
+    staging.close();
+    device.close();
+    counters.close();
+  }
+}

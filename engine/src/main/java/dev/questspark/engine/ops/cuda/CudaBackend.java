@@ -1,0 +1,236 @@
+package dev.questspark.engine.ops.cuda;
+
+import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.ops.Backend;
+import dev.questspark.engine.ops.DType;
+import dev.questspark.engine.ops.HostTensor;
+import dev.questspark.engine.ops.LinearWeight;
+import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.PageList;
+import dev.questspark.engine.ops.RaggedBatch;
+import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.TensorOps;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** An NVIDIA GPU. Used by one thread at a time, which may change between calls. */
+public final class CudaBackend implements Backend {
+  private static final Logger LOG = LoggerFactory.getLogger(CudaBackend.class);
+
+  private final CudaOptions options;
+  private final CudaDevice device;
+  private final Deque<AutoCloseable> resources = new ArrayDeque<>();
+  private CudaContext context;
+  private DevicePool pool;
+  private CudaStream stream;
+  private LaunchTape tape;
+  private Readback readback;
+  private BatchMemory batches;
+  private WeightUpload uploads;
+  private CudaGemm gemm;
+  private TensorOps ops;
+
+  private CudaBackend(CudaOptions options, CudaDevice device) {
+    this.options = options;
+    this.device = device;
+  }
+
+  /**
+   * Opens the GPU and loads the kernels.
+   *
+   * @throws ConfigException if there is no driver, no such GPU, no room on it, or no kernels for it
+   */
+  public static CudaBackend open(CudaOptions options) {
+    return open(options, DevicePool.SLAB_BYTES);
+  }
+
+  /** As {@link #open(CudaOptions)}, with slabs of a size that a test chooses. */
+  static CudaBackend open(CudaOptions options, long slabBytes) {
+    CudaBackend backend = new CudaBackend(options, CudaDevice.of(options.device()));
+    try {
+      backend.acquire(slabBytes);
+      return backend;
+    } catch (RuntimeException | Error e) {
+      backend.closeResources();
+      throw e;
+    }
+  }
+
+  private void acquire(long slabBytes) {
+    context = keep(new CudaContext(device.ordinal()));
+    pool = keep(new DevicePool(context, device, slabBytes));
+    KernelModule module = keep(KernelModule.load(context, device));
+    stream = keep(new CudaStream(context));
+    tape = keep(new LaunchTape(context, stream, module));
+    pool.beforeFree(tape::flush);
+    readback = keep(new Readback(context, stream, tape));
+    batches = keep(new BatchMemory(context, pool, stream, tape, readback, options));
+    uploads = keep(new WeightUpload(context, stream));
+    Launch launch = new Launch(tape);
+    gemm = keep(new KernelGemm(launch));
+    CudaKvVerbs kv = keep(new CudaKvVerbs(context, pool, stream, tape, launch));
+    ops = new CudaTensorOps(launch, gemm, kv);
+  }
+
+  private <T extends AutoCloseable> T keep(T resource) {
+    resources.push(resource);
+    return resource;
+  }
+
+  @Override
+  public String name() {
+    return "cuda";
+  }
+
+  @Override
+  public String describe() {
+    return "cuda, "
+        + device.report()
+        + ", "
+        + options.dtype()
+        + ", linear by "
+        + gemm.describe()
+        + (options.batchInvariant() ? ", batch invariant" : "");
+  }
+
+  @Override
+  public TensorOps ops() {
+    return ops;
+  }
+
+  @Override
+  public Tensor allocate(int rows, int cols) {
+    return zeroed(DType.F32, rows, cols);
+  }
+
+  private Tensor zeroed(DType dtype, int rows, int cols) {
+    Tensor tensor = uninitialised(dtype, rows, cols);
+    stream.zero(DeviceBuffer.of(tensor), (tensor.buffer().bytes() + 3) / 4 * 4);
+    return tensor;
+  }
+
+  private Tensor uninitialised(DType dtype, int rows, int cols) {
+    long elements = Math.multiplyExact((long) rows, (long) cols);
+    // Whole 16-byte units: a view's end is never in the middle of a vector load.
+    long bytes = (Math.multiplyExact(elements, (long) dtype.bytes()) + 15) / 16 * 16;
+    return new Tensor(pool.allocate(bytes), dtype, 0, rows, cols, cols);
+  }
+
+  @Override
+  public PageList allocatePageList(int maxRows, int kvHeads, int maxPages) {
+    return new CudaPageList(pool, readback, maxRows, kvHeads, maxPages);
+  }
+
+  @Override
+  public Tensor upload(HostTensor source) {
+    Tensor tensor = uninitialised(DType.F32, source.rows(), source.cols());
+    uploads.upload(source, tensor);
+    return tensor;
+  }
+
+  @Override
+  public LinearWeight pack(List<HostTensor> weights, List<HostTensor> biases) {
+    Tensor weight = stack(weights, options.dtype());
+    return new CudaLinearWeight(weight, biases.isEmpty() ? null : joined(biases, weight));
+  }
+
+  /** Matrices of as many columns, one below the other. */
+  private Tensor stack(List<HostTensor> parts, DType dtype) {
+    int cols = parts.get(0).cols();
+    int rows = 0;
+    for (HostTensor part : parts) {
+      if (part.cols() != cols) {
+        throw new IllegalArgumentException(
+            part.name()
+                + " has "
+                + part.cols()
+                + " columns; "
+                + parts.get(0).name()
+                + " has "
+                + cols);
+      }
+      rows = Math.addExact(rows, part.rows());
+    }
+    Tensor whole = uninitialised(dtype, rows, cols);
+    int row = 0;
+    for (HostTensor part : parts) {
+      uploads.upload(part, whole.rows(row, row + part.rows()));
+      row += part.rows();
+    }
+    return whole;
+  }
+
+  /** Vectors, one after the other, as one row of floats. */
+  private Tensor joined(List<HostTensor> parts, Tensor weight) {
+    Tensor whole = uninitialised(DType.F32, 1, weight.rows());
+    int col = 0;
+    for (HostTensor part : parts) {
+      if (part.rows() != 1 || col + part.cols() > whole.cols()) {
+        throw new IllegalArgumentException(
+            "bias "
+                + part.name()
+                + " is ("
+                + part.rows()
+                + ", "
+                + part.cols()
+                + "), after "
+                + col
+                + " of "
+                + whole.cols()
+                + " output features");
+      }
+      uploads.upload(part, whole.cols(col, col + part.cols()));
+      col += part.cols();
+    }
+    if (col != whole.cols()) {
+      throw new IllegalArgumentException(
+          "biases cover " + col + " of " + whole.cols() + " output features");
+    }
+    return whole;
+  }
+
+  @Override
+  public LoadedBatch load(RaggedBatch batch) {
+    context.bind();
+    return batches.load(batch);
+  }
+
+  @Override
+  public void read(Tensor source, int row, float[] target) {
+    readback.read(source, row, target);
+  }
+
+  @Override
+  public long freeBytes() {
+    return pool.freeBytes();
+  }
+
+  /** Device memory blocks that are still open, the backend's own among them. */
+  int outstandingBuffers() {
+    return pool.outstandingBuffers();
+  }
+
+  /** Steps that were replayed as a graph. */
+  long replays() {
+    return tape.replays();
+  }
+
+  /** Frees everything; memory that its owner forgot is named in a warning. */
+  @Override
+  public void close() {
+    closeResources();
+  }
+
+  private void closeResources() {
+    while (!resources.isEmpty()) {
+      try {
+        resources.pop().close();
+      } catch (Exception e) {
+        LOG.warn("closing the CUDA backend: {}", e.getMessage());
+      }
+    }
+  }
+}

@@ -1,0 +1,99 @@
+package dev.questspark.engine.ops.cuda;
+
+import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.RaggedBatch;
+import dev.questspark.engine.ops.ReadCounters;
+import dev.questspark.engine.ops.RowRange;
+
+/** A step's batch in device memory: addresses of its arrays, and the host's view. */
+final class CudaBatch implements LoadedBatch {
+  private final BatchMemory memory;
+  private final RaggedBatch host;
+
+  CudaBatch(BatchMemory memory, RaggedBatch host) {
+    this.memory = memory;
+    this.host = host;
+  }
+
+  /**
+   * The batch of this backend that is loaded now.
+   *
+   * @throws IllegalStateException if another one was loaded since
+   */
+  static CudaBatch of(LoadedBatch batch) {
+    if (!(batch instanceof CudaBatch cuda)) {
+      throw new IllegalArgumentException("the batch was loaded by another backend");
+    }
+    if (!cuda.memory.holds(cuda)) {
+      throw new IllegalStateException("the batch is no longer loaded: another one took its place");
+    }
+    return cuda;
+  }
+
+  static CudaBatch of(LoadedBatch batch, RowRange rows) {
+    CudaBatch cuda = of(batch);
+    if (rows.to() > cuda.host.rows()) {
+      throw new IllegalArgumentException(
+          "rows end at " + rows.to() + " in a batch of " + cuda.host.rows());
+    }
+    return cuda;
+  }
+
+  int rows() {
+    return host.rows();
+  }
+
+  long tokens() {
+    return memory.address(BatchMemory.Section.TOKENS);
+  }
+
+  long positions() {
+    return memory.address(BatchMemory.Section.POSITIONS);
+  }
+
+  /** Span of each row. */
+  long rowSpan() {
+    return memory.address(BatchMemory.Section.ROW_SPAN);
+  }
+
+  long spanRows() {
+    return memory.address(BatchMemory.Section.SPAN_ROWS);
+  }
+
+  long spanPages() {
+    return memory.address(BatchMemory.Section.SPAN_PAGES);
+  }
+
+  long logitRows() {
+    return memory.address(BatchMemory.Section.LOGIT_ROWS);
+  }
+
+  long pageTable() {
+    return memory.address(BatchMemory.Section.PAGE_TABLE);
+  }
+
+  /** (rows, 3) 64-bit counters: pages scored, pages attended, tokens attended. */
+  long readCounters() {
+    return memory.countersAddress();
+  }
+
+  /** Largest position of a range of rows. */
+  int lastPosition(RowRange rows) {
+    int last = 0;
+    for (int row = rows.from(); row < rows.to(); row++) {
+      last = Math.max(last, host.positions()[row]);
+    }
+    return last;
+  }
+
+  @Override
+  public RaggedBatch host() {
+    return host;
+  }
+
+  @Override
+  public ReadCounters counters() {
+    of(this);
+    return memory.readCounters(host.rows());
+  }
+}

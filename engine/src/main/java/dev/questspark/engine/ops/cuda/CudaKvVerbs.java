@@ -1,0 +1,242 @@
+package dev.questspark.engine.ops.cuda;
+
+import static dev.questspark.engine.ops.cuda.CudaShapes.ceilDiv;
+
+import dev.questspark.engine.ops.DType;
+import dev.questspark.engine.ops.KvGeometry;
+import dev.questspark.engine.ops.KvLayer;
+import dev.questspark.engine.ops.PageList;
+import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.RowRange;
+import dev.questspark.engine.ops.Tensor;
+import java.nio.IntBuffer;
+import java.util.Arrays;
+import java.util.Map;
+
+/** The verbs that write the cache or attend to it: the ones with memory of their own. */
+final class CudaKvVerbs implements AutoCloseable {
+  /** Pairs of pages per launch of {@code copy_pages}. */
+  private static final int COPY_PAIRS = 4096;
+
+  /** Dynamic shared memory of the tiled kernels pads each row by eight 16-bit elements. */
+  private static final int TILE_PADDING = 8;
+
+  private final CudaStream stream;
+  private final LaunchTape tape;
+  private final Launch launch;
+  private final AttentionWorkspace workspace;
+  private final PinnedBuffer pairStaging;
+  private final DeviceBuffer pairs;
+  private int[] copiedFrom = {};
+  private int[] copiedTo = {};
+
+  CudaKvVerbs(
+      CudaContext context, DevicePool pool, CudaStream stream, LaunchTape tape, Launch launch) {
+    this.stream = stream;
+    this.tape = tape;
+    this.launch = launch;
+    this.workspace = new AttentionWorkspace(pool, stream, tape);
+    this.pairStaging = new PinnedBuffer(context, 8 * COPY_PAIRS);
+    this.pairs = pool.allocate(8L * COPY_PAIRS);
+  }
+
+  void appendKv(KvLayer kv, Tensor q, Tensor k, Tensor v, Tensor rope, CudaBatch batch) {
+    KvGeometry geometry = kv.geometry();
+    int kvColumns = geometry.kvHeads() * geometry.headDim();
+    CudaShapes.require("q", q, batch.rows(), q.cols());
+    CudaShapes.require("k", k, batch.rows(), kvColumns);
+    CudaShapes.require("v", v, batch.rows(), kvColumns);
+    int last = batch.lastPosition(new RowRange(0, batch.rows()));
+    CudaShapes.require("rope", rope, last + 1, geometry.headDim());
+    launch
+        .of(CudaKernels.APPEND_KV.of(q.dtype(), geometry.dtype()))
+        .out(q)
+        .out(kv.keys())
+        .out(kv.values())
+        .outOrNull(kv.digests().get(PageScore.MINMAX))
+        .outOrNull(kv.digests().get(PageScore.MEANSTD))
+        .in(k)
+        .in(v)
+        .in(rope)
+        .inInts(batch.positions())
+        .inInts(batch.rowSpan())
+        .inInts(batch.spanRows())
+        .inInts(batch.spanPages())
+        .inInts(batch.pageTable())
+        .integer(geometry.kvHeads())
+        .integer(geometry.headDim())
+        .integer(geometry.pageSize())
+        .integer(CudaShapes.group(q, kv))
+        .integer(q.rowStride())
+        .integer(k.rowStride())
+        .integer(v.rowStride())
+        .integer(rope.rowStride())
+        .grid(batch.rows(), geometry.kvHeads(), 1, 128, 0);
+  }
+
+  void copyPages(KvLayer kv, int[] from, int[] to) {
+    if (from.length != to.length) {
+      throw new IllegalArgumentException(
+          from.length + " pages to copy, but " + to.length + " to copy them to");
+    }
+    for (int first = 0; first < from.length; first += COPY_PAIRS) {
+      int count = Math.min(COPY_PAIRS, from.length - first);
+      stage(
+          Arrays.copyOfRange(from, first, first + count),
+          Arrays.copyOfRange(to, first, first + count));
+      launchCopy(kv, count);
+    }
+  }
+
+  /** Uploads pairs of pages, unless the last copy (of another layer) had the same. */
+  private void stage(int[] from, int[] to) {
+    if (Arrays.equals(from, copiedFrom) && Arrays.equals(to, copiedTo)) {
+      return;
+    }
+    tape.flush(); // earlier copies read the pairs that this replaces
+    stream.awaitUpload();
+    IntBuffer ints = pairStaging.bytes().asIntBuffer();
+    ints.put(0, from, 0, from.length);
+    ints.put(COPY_PAIRS, to, 0, to.length);
+    stream.upload(pairs, 0, pairStaging, 4L * (COPY_PAIRS + to.length));
+    copiedFrom = from;
+    copiedTo = to;
+  }
+
+  private void launchCopy(KvLayer kv, int count) {
+    KvGeometry geometry = kv.geometry();
+    launch
+        .of(CudaKernels.COPY_PAGES)
+        .outBytes(DeviceBuffer.addressOf(kv.keys()))
+        .outBytes(DeviceBuffer.addressOf(kv.values()))
+        .outBytes(addressOrNull(kv.digests().get(PageScore.MINMAX)))
+        .outBytes(addressOrNull(kv.digests().get(PageScore.MEANSTD)))
+        .inInts(pairs.address())
+        .inInts(pairs.address() + 4L * COPY_PAIRS)
+        .wide(geometry.pageBytesPerLayer() / 2)
+        .wide(geometry.digestBytesPerLayer())
+        .grid(count, 1, 1, 256, 0);
+  }
+
+  private static long addressOrNull(Tensor tensor) {
+    return tensor == null ? 0 : DeviceBuffer.addressOf(tensor);
+  }
+
+  void attendPages(
+      Tensor out,
+      Tensor logSumExp,
+      Tensor q,
+      KvLayer kv,
+      CudaBatch batch,
+      RowRange rows,
+      PageList list,
+      float scale) {
+    KvGeometry geometry = kv.geometry();
+    int group = CudaShapes.group(q, kv);
+    CudaPageList pages = CudaPageList.of(list, rows.count(), geometry.kvHeads());
+    CudaShapes.require("q", q, rows.to(), q.cols());
+    CudaShapes.require("out", out, rows.to(), q.cols());
+    CudaShapes.require("logSumExp", logSumExp, rows.to(), geometry.kvHeads() * group);
+    workspace.reserve(pages.maxRows(), geometry.kvHeads(), group, geometry.headDim());
+    CudaKernels.Family tiled = tiled(CudaKernels.ATTEND_PAGES_TILED, geometry);
+    int headDim = geometry.headDim();
+    int warps = headDim == 256 ? 2 : 4;
+    int threads = tiled == null ? 128 : 32 * warps;
+    int sharedBytes =
+        tiled == null
+            ? plainSharedBytes(group, headDim)
+            : 64 * (headDim + TILE_PADDING) * 2 * warps + 32 * (headDim + TILE_PADDING);
+    launch
+        .of((tiled == null ? CudaKernels.ATTEND_PAGES : tiled).of(q.dtype(), geometry.dtype()))
+        .out(out)
+        .out(logSumExp)
+        .counters(batch.readCounters())
+        .outFloats(workspace.outAddress())
+        .outFloats(workspace.stateAddress())
+        .outInts(workspace.ticketsAddress())
+        .in(q)
+        .in(kv.keys())
+        .in(kv.values())
+        .inInts(pages.pagesAddress())
+        .inInts(pages.countsAddress())
+        .rows(batch, rows.from())
+        .integer(geometry.kvHeads())
+        .integer(headDim)
+        .integer(geometry.pageSize())
+        .integer(group)
+        .integer(kv.window())
+        .integer(pages.maxPages())
+        .integer(q.rowStride())
+        .integer(out.rowStride())
+        .integer(logSumExp.rowStride())
+        .real(scale)
+        .grid(
+            AttentionWorkspace.splits((long) pages.longest() * geometry.pageSize()),
+            geometry.kvHeads() * AttentionWorkspace.tiles(group),
+            rows.count(),
+            threads,
+            sharedBytes);
+  }
+
+  void attendPrefill(
+      Tensor out, Tensor q, KvLayer kv, CudaBatch batch, int fromSpan, int toSpan, float scale) {
+    KvGeometry geometry = kv.geometry();
+    int headDim = geometry.headDim();
+    int group = CudaShapes.group(q, kv);
+    CudaShapes.require("q", q, batch.rows(), q.cols());
+    CudaShapes.require("out", out, batch.rows(), q.cols());
+    int longest = 0;
+    for (int span = fromSpan; span < toSpan; span++) {
+      longest =
+          Math.max(longest, batch.host().spanRows()[span + 1] - batch.host().spanRows()[span]);
+    }
+    CudaKernels.Family tiled =
+        CudaShapes.aligned(q) ? tiled(CudaKernels.ATTEND_PREFILL_TILED, geometry) : null;
+    launch
+        .of((tiled == null ? CudaKernels.ATTEND_PREFILL : tiled).of(q.dtype(), geometry.dtype()))
+        .out(out)
+        .in(q)
+        .in(kv.keys())
+        .in(kv.values())
+        .inInts(batch.positions())
+        .inInts(batch.spanRows())
+        .inInts(batch.spanPages())
+        .inInts(batch.pageTable())
+        .integer(fromSpan)
+        .integer(geometry.kvHeads())
+        .integer(headDim)
+        .integer(geometry.pageSize())
+        .integer(group)
+        .integer(kv.window())
+        .integer(q.rowStride())
+        .integer(out.rowStride())
+        .real(scale);
+    int spans = toSpan - fromSpan;
+    if (tiled == null) {
+      int blocks = geometry.kvHeads() * AttentionWorkspace.tiles(group);
+      launch.grid(longest, blocks, spans, 128, plainSharedBytes(group, headDim));
+    } else {
+      int tileRows = headDim == 256 ? 64 : 128;
+      int sharedBytes = (tileRows + 128) * (headDim + TILE_PADDING) * 2;
+      launch.grid(
+          ceilDiv(longest, tileRows), geometry.kvHeads() * group, spans, 2 * tileRows, sharedBytes);
+    }
+  }
+
+  private static int plainSharedBytes(int group, int headDim) {
+    return 2048 + Math.min(group, AttentionWorkspace.HEADS_PER_BLOCK) * (1024 + 8 * headDim + 16);
+  }
+
+  /** The tensor-core kernels for a head_dim, or null where only the plain ones fit. */
+  private static CudaKernels.Family tiled(
+      Map<Integer, CudaKernels.Family> byHeadDim, KvGeometry geometry) {
+    return geometry.dtype() == DType.F32 ? null : byHeadDim.get(geometry.headDim());
+  }
+
+  @Override
+  public void close() {
+    workspace.close();
+    pairs.close();
+    pairStaging.close();
+  }
+}

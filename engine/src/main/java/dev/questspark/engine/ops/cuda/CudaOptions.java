@@ -1,0 +1,37 @@
+package dev.questspark.engine.ops.cuda;
+
+import dev.questspark.engine.ops.DType;
+
+/**
+ * What the CUDA backend needs to know before it allocates anything.
+ *
+ * @param device ordinal of the GPU among those that the process sees
+ * @param dtype of weights and activations: F32, or BF16 with float accumulation
+ * @param kvDtype of keys, values and digests
+ * @param batchInvariant reductions whose order follows the row alone (see {@code TensorOps}): our
+ *     own {@code linear} instead of cuBLAS, whose algorithm follows the batch
+ * @param maxRows most rows of a step
+ * @param maxPageEntries most page-table entries of a step, all spans together
+ */
+public record CudaOptions(
+    int device,
+    DType dtype,
+    DType kvDtype,
+    boolean batchInvariant,
+    int maxRows,
+    int maxPageEntries) {
+
+  public CudaOptions {
+    if (device < 0 || maxRows < 1 || maxPageEntries < 1 || dtype == DType.F16) {
+      throw new IllegalArgumentException(
+          "device "
+              + device
+              + ", dtype "
+              + dtype
+              + ", max rows "
+              + maxRows
+              + ", max page entries "
+              + maxPageEntries);
+    }
+  }
+}

@@ -1,0 +1,301 @@
+package dev.questspark.engine.ops.cuda;
+
+import static dev.questspark.engine.ops.cuda.CudaShapes.ceilDiv;
+
+import dev.questspark.engine.ops.GroupReduction;
+import dev.questspark.engine.ops.KvGeometry;
+import dev.questspark.engine.ops.KvLayer;
+import dev.questspark.engine.ops.LinearWeight;
+import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.PageBudget;
+import dev.questspark.engine.ops.PageList;
+import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.RowRange;
+import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.TensorOps;
+
+/**
+ * The verbs as launches: one each, with the grid that the head of its {@code .cu} file asks for.
+ * Nothing clever happens here.
+ */
+final class CudaTensorOps implements TensorOps {
+  /** Channels that a block of {@code add} or {@code silu_mul} covers: 256 threads of eight. */
+  private static final int ELEMENTWISE_BLOCK = 2048;
+
+  /** Channels up to which one warp normalises a row; must follow the channels alone. */
+  private static final int ONE_WARP_CHANNELS = 512;
+
+  private final Launch launch;
+  private final CudaGemm gemm;
+  private final CudaKvVerbs kv;
+
+  CudaTensorOps(Launch launch, CudaGemm gemm, CudaKvVerbs kv) {
+    this.launch = launch;
+    this.gemm = gemm;
+    this.kv = kv;
+  }
+
+  @Override
+  public void embed(Tensor out, Tensor table, LoadedBatch batch) {
+    CudaBatch loaded = CudaBatch.of(batch);
+    CudaShapes.require("out", out, loaded.rows(), table.cols());
+    for (int token : loaded.host().tokens()) { // the kernel would read past the table
+      if (token < 0 || token >= table.rows()) {
+        throw new IllegalArgumentException(
+            "token " + token + " is outside the vocabulary of " + table.rows());
+      }
+    }
+    launch
+        .of(CudaKernels.EMBED.of(out.dtype(), table.dtype()))
+        .out(out)
+        .inInts(loaded.tokens())
+        .in(table)
+        .integer(table.cols())
+        .integer(out.rowStride())
+        .integer(table.rowStride())
+        .grid(loaded.rows(), 1, 1, 256, 0);
+  }
+
+  @Override
+  public void rmsNorm(Tensor out, Tensor x, Tensor weight, float eps) {
+    int channels = weight.cols();
+    CudaShapes.require("out", out, x.rows(), x.cols());
+    if (x.cols() % channels != 0) {
+      throw new IllegalArgumentException(
+          "x has " + x.cols() + " columns, which is no multiple of the weight's " + channels);
+    }
+    launch
+        .of(CudaKernels.RMS_NORM.of(out.dtype()))
+        .out(out)
+        .in(x)
+        .in(weight)
+        .integer(channels)
+        .integer(out.rowStride())
+        .integer(x.rowStride())
+        .real(eps)
+        .grid(x.cols() / channels, x.rows(), 1, channels <= ONE_WARP_CHANNELS ? 32 : 256, 0);
+  }
+
+  @Override
+  public void linear(Tensor out, Tensor x, LinearWeight weight) {
+    CudaLinearWeight packed = CudaLinearWeight.of(weight);
+    CudaShapes.require("x", x, 0, packed.inFeatures());
+    CudaShapes.require("out", out, x.rows(), packed.outFeatures());
+    gemm.linear(out, x, packed);
+  }
+
+  @Override
+  public void appendKv(
+      KvLayer layer, Tensor q, Tensor k, Tensor v, Tensor rope, LoadedBatch batch) {
+    kv.appendKv(layer, q, k, v, rope, CudaBatch.of(batch));
+  }
+
+  @Override
+  public void copyPages(KvLayer layer, int[] from, int[] to) {
+    kv.copyPages(layer, from, to);
+  }
+
+  @Override
+  public void scorePages(
+      Tensor scores,
+      Tensor q,
+      KvLayer layer,
+      LoadedBatch batch,
+      RowRange rows,
+      PageScore score,
+      GroupReduction reduction,
+      PageBudget budget) {
+    CudaBatch loaded = CudaBatch.of(batch, rows);
+    KvGeometry geometry = layer.geometry();
+    int group = CudaShapes.group(q, layer);
+    int visiblePages = visiblePages(layer, loaded, rows);
+    CudaShapes.require("scores", scores, rows.count() * geometry.kvHeads(), scores.cols());
+    Tensor digests = layer.digests().get(score);
+    if (digests == null) {
+      throw new IllegalArgumentException("the cache keeps no digests for page_score " + score);
+    }
+    int sharedBytes = 4 * (ceilDiv(2 * geometry.headDim(), 64) * 64) * (ceilDiv(group, 8) * 8);
+    launch
+        .of(CudaKernels.SCORE_PAGES.of(q.dtype(), geometry.dtype()))
+        .out(scores)
+        .counters(loaded.readCounters())
+        .in(q)
+        .in(digests)
+        .rows(loaded, rows.from())
+        .integer(geometry.kvHeads())
+        .integer(geometry.headDim())
+        .integer(geometry.pageSize())
+        .integer(group)
+        .integer(layer.window())
+        .integer(scores.rowStride())
+        .integer(q.rowStride())
+        .integer(score.ordinal())
+        .integer(reduction.ordinal())
+        .budget(budget)
+        .grid(ceilDiv(visiblePages, 64), geometry.kvHeads(), rows.count(), 256, sharedBytes);
+  }
+
+  @Override
+  public void topPages(
+      PageList list,
+      Tensor scores,
+      KvLayer layer,
+      LoadedBatch batch,
+      RowRange rows,
+      PageBudget budget) {
+    CudaBatch loaded = CudaBatch.of(batch, rows);
+    KvGeometry geometry = layer.geometry();
+    CudaPageList target = CudaPageList.of(list, rows.count(), geometry.kvHeads());
+    target.fill(longestList(layer, loaded, rows, budget));
+    // Up to 32 KB of keys stay in shared memory; the rest is read again from L2. In whole 4 KB, so
+    // that a growing context seldom changes the launch.
+    int cachedPages = Math.min(8192, ceilDiv(visiblePages(layer, loaded, rows), 1024) * 1024);
+    launch
+        .of(CudaKernels.TOP_PAGES)
+        .outInts(target.pagesAddress())
+        .outInts(target.countsAddress())
+        .in(scores)
+        .rows(loaded, rows.from())
+        .integer(target.maxPages())
+        .integer(scores.rowStride())
+        .integer(geometry.pageSize())
+        .integer(layer.window())
+        .integer(cachedPages)
+        .budget(budget)
+        .grid(geometry.kvHeads(), rows.count(), 1, topPagesThreads(cachedPages), 4 * cachedPages);
+  }
+
+  /** About four candidates a thread; the result does not depend on it. */
+  private static int topPagesThreads(int pages) {
+    return Math.max(64, Math.min(1024, Integer.highestOneBit(Math.max(1, pages / 4))));
+  }
+
+  @Override
+  public void keepPages(
+      PageList list, KvLayer layer, LoadedBatch batch, RowRange rows, PageBudget budget) {
+    CudaBatch loaded = CudaBatch.of(batch, rows);
+    KvGeometry geometry = layer.geometry();
+    CudaPageList target = CudaPageList.of(list, rows.count(), geometry.kvHeads());
+    target.fill(longestList(layer, loaded, rows, budget));
+    launch
+        .of(CudaKernels.KEEP_PAGES)
+        .outInts(target.pagesAddress())
+        .outInts(target.countsAddress())
+        .rows(loaded, rows.from())
+        .integer(target.maxPages())
+        .integer(geometry.pageSize())
+        .integer(layer.window())
+        .budget(budget)
+        .grid(geometry.kvHeads(), rows.count(), 1, 128, 0);
+  }
+
+  /** Most pages that a row of the range sees, an upper bound. */
+  private static int visiblePages(KvLayer layer, CudaBatch batch, RowRange rows) {
+    int most = 0;
+    int pageSize = layer.geometry().pageSize();
+    for (int row = rows.from(); row < rows.to(); row++) {
+      int position = batch.host().positions()[row];
+      most = Math.max(most, position / pageSize - layer.firstVisible(position) / pageSize + 1);
+    }
+    return most;
+  }
+
+  /** Length of the longest list of a range, exactly: the rule of {@link PageBudget}. */
+  private static int longestList(KvLayer layer, CudaBatch batch, RowRange rows, PageBudget budget) {
+    int longest = 0;
+    int pageSize = layer.geometry().pageSize();
+    for (int row = rows.from(); row < rows.to(); row++) {
+      int position = batch.host().positions()[row];
+      int visible = position / pageSize - layer.firstVisible(position) / pageSize + 1;
+      longest =
+          Math.max(longest, budget.readsAll(visible, position + 1) ? visible : budget.pages());
+    }
+    return longest;
+  }
+
+  @Override
+  public void attendPages(
+      Tensor out,
+      Tensor logSumExp,
+      Tensor q,
+      KvLayer layer,
+      LoadedBatch batch,
+      RowRange rows,
+      PageList list,
+      float scale) {
+    kv.attendPages(out, logSumExp, q, layer, CudaBatch.of(batch, rows), rows, list, scale);
+  }
+
+  @Override
+  public void attendPrefill(
+      Tensor out,
+      Tensor q,
+      KvLayer layer,
+      LoadedBatch batch,
+      int fromSpan,
+      int toSpan,
+      float scale) {
+    kv.attendPrefill(out, q, layer, CudaBatch.of(batch), fromSpan, toSpan, scale);
+  }
+
+  @Override
+  public void mergeAttention(Tensor out, Tensor logSumExp, Tensor otherOut, Tensor otherLogSumExp) {
+    int heads = logSumExp.cols();
+    CudaShapes.require("otherOut", otherOut, out.rows(), out.cols());
+    CudaShapes.require("otherLogSumExp", otherLogSumExp, out.rows(), heads);
+    launch
+        .of(CudaKernels.MERGE_ATTENTION.of(out.dtype()))
+        .out(out)
+        .out(logSumExp)
+        .in(otherOut)
+        .in(otherLogSumExp)
+        .integer(out.cols() / heads)
+        .integer(out.rowStride())
+        .integer(logSumExp.rowStride())
+        .integer(otherOut.rowStride())
+        .integer(otherLogSumExp.rowStride())
+        .grid(heads, out.rows(), 1, 64, 0);
+  }
+
+  @Override
+  public void siluMul(Tensor out, Tensor gateUp) {
+    CudaShapes.require("gateUp", gateUp, out.rows(), 2 * out.cols());
+    launch
+        .of(CudaKernels.SILU_MUL.of(out.dtype()))
+        .out(out)
+        .in(gateUp)
+        .integer(out.cols())
+        .integer(out.rowStride())
+        .integer(gateUp.rowStride())
+        .grid(ceilDiv(out.cols(), ELEMENTWISE_BLOCK), out.rows(), 1, 256, 0);
+  }
+
+  @Override
+  public void add(Tensor x, Tensor y) {
+    CudaShapes.require("y", y, x.rows(), x.cols());
+    launch
+        .of(CudaKernels.ADD.of(x.dtype()))
+        .out(x)
+        .in(y)
+        .integer(x.cols())
+        .integer(x.rowStride())
+        .integer(y.rowStride())
+        .grid(ceilDiv(x.cols(), ELEMENTWISE_BLOCK), x.rows(), 1, 256, 0);
+  }
+
+  @Override
+  public void gatherRows(Tensor out, Tensor x, LoadedBatch batch) {
+    CudaBatch loaded = CudaBatch.of(batch);
+    int logitRows = loaded.host().logitRows().length;
+    CudaShapes.require("out", out, logitRows, x.cols());
+    launch
+        .of(CudaKernels.GATHER_ROWS.of(out.dtype()))
+        .out(out)
+        .in(x)
+        .inInts(loaded.logitRows())
+        .integer(x.cols())
+        .integer(out.rowStride())
+        .integer(x.rowStride())
+        .grid(logitRows, 1, 1, 256, 0);
+  }
+}

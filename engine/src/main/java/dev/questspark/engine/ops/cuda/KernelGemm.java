@@ -1,0 +1,81 @@
+package dev.questspark.engine.ops.cuda;
+
+import static dev.questspark.engine.ops.cuda.CudaShapes.ceilDiv;
+
+import dev.questspark.engine.ops.DType;
+import dev.questspark.engine.ops.Tensor;
+
+/**
+ * Our own {@code linear}: needs nothing but the driver. All its tile shapes add the same products
+ * in the same order, so a row's bits do not depend on the batch.
+ */
+final class KernelGemm implements CudaGemm {
+  private static final int FEW_ROWS = 16;
+  private static final int SOME_ROWS = 1024;
+
+  /**
+   * One of the tensor-core kernels, with what the head of {@code linear.cu} says about its launch.
+   */
+  private record Tiles(
+      CudaKernels.Family kernels, int rows, int cols, int threads, int depth, int stages) {
+
+    /** Pipeline stages of rows of x and of the weight, each padded by eight elements. */
+    int sharedBytes(DType x) {
+      // Three stages of 128 float rows would not fit into what an sm_86 block may have.
+      int fitting = rows == 128 && x == DType.F32 ? 2 : stages;
+      return fitting * (depth + 8) * (rows * x.bytes() + cols * 2);
+    }
+  }
+
+  private static final Tiles M16 = new Tiles(CudaKernels.LINEAR_M16, 16, 32, 128, 128, 6);
+  private static final Tiles M64 = new Tiles(CudaKernels.LINEAR_M64, 64, 128, 128, 32, 4);
+  private static final Tiles M128 = new Tiles(CudaKernels.LINEAR_M128, 128, 256, 256, 32, 3);
+
+  private final Launch launch;
+
+  KernelGemm(Launch launch) {
+    this.launch = launch;
+  }
+
+  @Override
+  public String describe() {
+    return "our kernel";
+  }
+
+  @Override
+  public void linear(Tensor out, Tensor x, CudaLinearWeight weight) {
+    if (weight.weight().dtype() == DType.F32) {
+      begin(CudaKernels.LINEAR_F32, out, x, weight)
+          .grid(ceilDiv(x.rows(), 64), ceilDiv(weight.outFeatures(), 64), 1, 256, 0);
+      return;
+    }
+    Tiles tiles = x.rows() <= FEW_ROWS ? M16 : x.rows() <= SOME_ROWS ? M64 : M128;
+    begin(tiles.kernels.of(out.dtype(), x.dtype()), out, x, weight)
+        .grid(
+            ceilDiv(x.rows(), tiles.rows),
+            ceilDiv(weight.outFeatures(), tiles.cols),
+            1,
+            tiles.threads,
+            tiles.sharedBytes(x.dtype()));
+  }
+
+  private Launch begin(Kernel kernel, Tensor out, Tensor x, CudaLinearWeight weight) {
+    return launch
+        .of(kernel)
+        .out(out)
+        .in(x)
+        .in(weight.weight())
+        .inOrNull(weight.bias())
+        .integer(x.rows())
+        .integer(weight.outFeatures())
+        .integer(weight.inFeatures())
+        .integer(out.rowStride())
+        .integer(x.rowStride())
+        .integer(weight.weight().rowStride());
+  }
+
+  @Override
+  public void close() {
+    // Owns nothing.
+  }
+}

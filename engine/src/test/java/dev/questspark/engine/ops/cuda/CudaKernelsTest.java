@@ -1,0 +1,76 @@
+package dev.questspark.engine.ops.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Our declarations against the {@code .cu} files themselves, word by word: needs neither a GPU nor
+ * a compiler.
+ */
+class CudaKernelsTest {
+  private static Map<String, List<Kernel.Parameter>> sources;
+
+  @BeforeAll
+  static void readSources() throws IOException {
+    sources = new TreeMap<>();
+    try (Stream<Path> files = Files.list(Path.of("..", "kernels", "src"))) {
+      files
+          .filter(file -> file.toString().endsWith(".cu"))
+          .forEach(file -> sources.putAll(KernelSource.signatures(read(file))));
+    }
+    assertThat(sources).containsKeys("add_f32", "score_pages_bf16_f16", "top_pages");
+  }
+
+  @Test
+  void everyDeclarationIsWhatTheKernelTakes() {
+    for (Kernel kernel : CudaKernels.all()) {
+      assertThat(sources).containsKey(kernel.symbol());
+      assertThat(kernel.parameters()).as(kernel.symbol()).isEqualTo(sources.get(kernel.symbol()));
+    }
+  }
+
+  @Test
+  void everyKernelOfTheSourcesIsDeclared() {
+    List<String> declared = CudaKernels.all().stream().map(Kernel::symbol).toList();
+    assertThat(declared).doesNotHaveDuplicates();
+    List<String> unused = List.of("argmax_f32"); // sampling stays on the host for now
+    assertThat(sources.keySet().stream().filter(symbol -> !unused.contains(symbol)))
+        .containsExactlyInAnyOrderElementsOf(declared);
+  }
+
+  @Test
+  void aWrongTypeSwappedPointersOrAMissingSymbolDiffer() {
+    List<Kernel.Parameter> add = sources.get("add_f32");
+    assertThat(Kernel.parameters("float* x, const float* y, int hidden, int xStride, int yStride"))
+        .isEqualTo(add);
+    for (String mutation :
+        List.of(
+            "float* x, const float* y, long long hidden, int xStride, int yStride",
+            "const float* y, float* x, int hidden, int xStride, int yStride",
+            "float* x, float* y, int hidden, int xStride, int yStride",
+            "float* x, const bf16* y, int hidden, int xStride, int yStride",
+            "float* x, const float* y, int hidden, int yStride, int xStride",
+            "float* x, const float* y, int hidden, int xStride")) {
+      assertThat(Kernel.parameters(mutation)).as(mutation).isNotEqualTo(add);
+    }
+    assertThat(sources).doesNotContainKey("add_f64");
+  }
+
+  private static String read(Path file) {
+    try {
+      return Files.readString(file);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}

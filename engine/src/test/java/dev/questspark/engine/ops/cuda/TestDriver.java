@@ -1,0 +1,57 @@
+package dev.questspark.engine.ops.cuda;
+
+import java.nio.file.Path;
+
+/**
+ * The test-only {@code libcuda.so.1} of {@code kernels/testdriver}: our kernels, compiled for the
+ * host, behind the driver API that JCuda calls. The methods say what it is to do wrong.
+ */
+public final class TestDriver {
+  private static final String FOLDER = System.getProperty("questspark.testdriver", "");
+
+  static {
+    if (isBuilt()) {
+      System.load(Path.of(FOLDER, "libcuda.so.1").toAbsolutePath().toString());
+    }
+  }
+
+  private TestDriver() {}
+
+  /** Whether this build has it (not under {@code -P no-cuda-tests}). */
+  public static boolean isBuilt() {
+    return !FOLDER.isEmpty();
+  }
+
+  /** Forgets all injections, and zeroes the counters. Memory and contexts stay. */
+  public static native void reset();
+
+  /** The n-th launch call from now is refused with CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES. */
+  public static native void failLaunch(long n);
+
+  /** After n more launch calls the context is lost: CUDA_ERROR_ILLEGAL_ADDRESS from then on. */
+  public static native void loseContextAfter(long n);
+
+  /** Memory of each device. */
+  public static native void memoryBytes(long bytes);
+
+  /** Number of devices. */
+  public static native void devices(int count);
+
+  /** Newest CUDA version that the driver speaks: 1000 * major + 10 * minor. */
+  public static native void driverVersion(int version);
+
+  /** Whether work runs when it is queued, and not as late as the API allows. */
+  public static native void eager(boolean eager);
+
+  /** Turns of a block's threads: 0 forward, 1 reverse, 2 shuffled. */
+  public static native void threadOrder(int order);
+
+  /** Launch calls since {@link #reset}. */
+  public static native long launches();
+
+  /** Graph launches since {@link #reset}. */
+  public static native long graphLaunches();
+
+  /** Device and pinned allocations that were not freed. */
+  public static native long outstandingAllocations();
+}

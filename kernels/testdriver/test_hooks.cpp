@@ -1,0 +1,32 @@
+// What the Java test class dev.questspark.engine.ops.cuda.TestDriver calls in this library: JNI functions with
+// numbers only, so that no JDK header is needed. The first two arguments are the JNI environment and the class.
+#include "driver.h"
+
+using namespace testdriver;
+
+#define HOOK(type, name, ...) \
+  extern "C" __attribute__((visibility("default"))) type Java_dev_questspark_engine_ops_cuda_TestDriver_##name( \
+      void*, void*, ##__VA_ARGS__)
+
+/** Back to what the environment says; counters to zero. Contexts and memory stay. */
+HOOK(void, reset) {
+  Driver& d = driver();
+  Guard guard(d.lock);
+  d.faults = Faults::fromEnvironment();
+  d.launches = 0;
+  d.graphLaunches = 0;
+}
+
+HOOK(void, failLaunch, long long n) { driver().faults.failLaunch = driver().launches + n; }
+HOOK(void, loseContextAfter, long long n) { driver().faults.stickyAfter = driver().launches + n; }
+HOOK(void, memoryBytes, long long bytes) { driver().faults.memoryBytes = static_cast<size_t>(bytes); }
+HOOK(void, devices, int count) { driver().faults.devices = count; }
+HOOK(void, driverVersion, int version) { driver().faults.driverVersion = version; }
+HOOK(void, eager, unsigned char eager) { driver().faults.eager = eager != 0; }
+HOOK(void, threadOrder, int order) { driver().faults.order = static_cast<ThreadOrder>(order); }
+HOOK(long long, launches) { return driver().launches; }
+HOOK(long long, graphLaunches) { return driver().graphLaunches; }
+HOOK(long long, outstandingAllocations) {
+  Guard guard(driver().lock);
+  return static_cast<long long>(driver().deviceMemory.outstandingCount() + driver().hostMemory.outstandingCount());
+}
