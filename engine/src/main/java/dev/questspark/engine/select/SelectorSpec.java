@@ -3,6 +3,7 @@ package dev.questspark.engine.select;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.PageScore;
+import java.io.Serializable;
 
 /**
  * Which pages a row may read: the selector's name and its budget, as a value that compares by
@@ -27,7 +28,8 @@ public record SelectorSpec(
     int sinkTokens,
     int recentTokens,
     int skipLayers,
-    int minContext) {
+    int minContext)
+    implements Serializable {
 
   /** The budget that means no limit; also how it is stored in Parquet. */
   public static final int FULL = -1;

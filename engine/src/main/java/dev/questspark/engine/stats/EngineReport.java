@@ -1,5 +1,6 @@
 package dev.questspark.engine.stats;
 
+import java.io.Serializable;
 import java.util.List;
 
 /**
@@ -44,4 +45,5 @@ public record EngineReport(
     long documents,
     long prefillTokens,
     long prefillNanos,
-    List<SelectorReport> selectors) {}
+    List<SelectorReport> selectors)
+    implements Serializable {}

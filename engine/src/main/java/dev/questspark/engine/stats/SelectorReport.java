@@ -1,6 +1,7 @@
 package dev.questspark.engine.stats;
 
 import dev.questspark.engine.select.SelectorSpec;
+import java.io.Serializable;
 
 /**
  * Sums over all rows of one selector and budget since the engine opened.
@@ -24,4 +25,5 @@ public record SelectorReport(
     long bytesRead,
     long bytesDense,
     long sparseSteps,
-    long denseSteps) {}
+    long denseSteps)
+    implements Serializable {}
