@@ -1,0 +1,113 @@
+package dev.questspark.job.options;
+
+import dev.questspark.engine.failure.ConfigException;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.ArgGroupSpec;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/** The command line, built from the declarations. */
+public final class CommandLineFlags {
+  private static final int WIDTH = 100;
+
+  private CommandLineFlags() {}
+
+  /**
+   * Flags to option texts.
+   *
+   * @throws ConfigException on an unknown flag or a missing value
+   */
+  public static Map<String, List<String>> parse(String... args) {
+    ParseResult parsed;
+    try {
+      parsed = new CommandLine(spec()).parseArgs(args);
+    } catch (UnmatchedArgumentException unmatched) {
+      String first = unmatched.getUnmatched().get(0);
+      if (!first.startsWith("-")) {
+        throw new ConfigException(
+            "'" + first + "' is not a flag; every option is written as --name value.");
+      }
+      String name = first.split("=")[0].replaceFirst("^-+", "");
+      throw OptionRegistry.unknown(name, "flag");
+    } catch (ParameterException wrong) {
+      throw new ConfigException(wrong.getMessage() + ".", wrong);
+    }
+    Map<String, List<String>> texts = new LinkedHashMap<>();
+    for (OptionSpec option : parsed.matchedOptions()) {
+      if (!option.usageHelp()) {
+        texts.put(
+            option.longestName().substring(2),
+            parsed.matchedOptionValue(option.longestName(), List.of()));
+      }
+    }
+    return texts;
+  }
+
+  /** Whether the user asks for help. */
+  public static boolean wantsHelp(String... args) {
+    return List.of(args).contains("--help") || List.of(args).contains("-h");
+  }
+
+  /** The usage text. */
+  public static String help() {
+    return new CommandLine(spec())
+        .setUsageHelpWidth(WIDTH)
+        .getUsageMessage(CommandLine.Help.Ansi.OFF);
+  }
+
+  private static CommandSpec spec() {
+    CommandSpec spec = CommandSpec.create().name("LongDocJob");
+    spec.usageMessage()
+        .abbreviateSynopsis(true)
+        .sortOptions(false)
+        .description(
+            "Answers questions over long documents with a Spark batch job.",
+            "Each option is also a key of a preset (snake_case) and of Spark's conf"
+                + " (spark.questspark.snake_case).%n");
+    int order = 0;
+    for (OptionSection section : JobKeys.SECTIONS) {
+      ArgGroupSpec.Builder group =
+          ArgGroupSpec.builder()
+              .heading("%n" + section.title() + "%n")
+              .validate(false)
+              .exclusive(false)
+              .order(order++);
+      section.keys().forEach(key -> group.addArg(option(key)));
+      spec.addArgGroup(group.build());
+    }
+    return spec.addOption(
+        OptionSpec.builder("-h", "--help").usageHelp(true).description("Show this text.").build());
+  }
+
+  private static OptionSpec option(OptionKey<?> key) {
+    String[] names = new String[1 + key.aliases().size()];
+    names[0] = key.flag();
+    for (int i = 1; i < names.length; i++) {
+      names[i] = OptionKey.flagOf(key.aliases().get(i - 1));
+    }
+    OptionSpec.Builder option =
+        OptionSpec.builder(names)
+            .type(List.class)
+            .auxiliaryTypes(String.class)
+            .paramLabel("<" + key.type() + ">")
+            .description(describe(key));
+    if (key.type().equals("true/false")) {
+      option.arity("0..1").fallbackValue("true");
+    } else {
+      option.arity("1");
+    }
+    return option.build();
+  }
+
+  private static String describe(OptionKey<?> key) {
+    String byDefault =
+        key.defaultTexts().isEmpty() ? "" : " Default: " + String.join(",", key.defaultTexts());
+    return (key.sentence() + byDefault).replace("%", "%%");
+  }
+}

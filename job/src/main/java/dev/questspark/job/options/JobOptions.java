@@ -1,0 +1,70 @@
+package dev.questspark.job.options;
+
+import dev.questspark.engine.failure.ConfigException;
+import java.io.Serial;
+import java.io.Serializable;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The resolved options of one run: for each key its texts and where they came from. Immutable;
+ * travels to the executors as text and is typed on reading.
+ */
+public final class JobOptions implements Serializable {
+  @Serial private static final long serialVersionUID = 1L;
+
+  /** A value and its origin: {@code flag}, {@code Spark conf}, a preset's file, {@code default}. */
+  public record Setting(List<String> texts, String origin) implements Serializable {
+    public Setting {
+      texts = List.copyOf(texts);
+    }
+
+    /** As one text. */
+    public String shown() {
+      return String.join(",", texts);
+    }
+  }
+
+  private final LinkedHashMap<String, Setting> settings;
+
+  JobOptions(Map<String, Setting> settings) {
+    this.settings = new LinkedHashMap<>(settings);
+  }
+
+  /** The typed value; null or an empty list when it has neither value nor default. */
+  public <T> T get(OptionKey<T> key) {
+    Setting setting = settings.get(key.name());
+    return key.parse(setting.texts(), setting.origin());
+  }
+
+  /**
+   * The typed value of an option that must be given.
+   *
+   * @throws ConfigException when it is not
+   */
+  public <T> T require(OptionKey<T> key) {
+    T value = get(key);
+    if (value == null) {
+      throw new ConfigException(
+          key.flag() + " is missing: give " + key.allowed() + ". " + key.sentence());
+    }
+    return value;
+  }
+
+  /** Whether someone gave a value. */
+  public boolean given(OptionKey<?> key) {
+    return !isDefault(key.name());
+  }
+
+  /** Whether nobody gave a value. */
+  public boolean isDefault(String name) {
+    return settings.get(name).origin().equals(OptionResolver.DEFAULT);
+  }
+
+  /** All settings by name, in the order of the declarations. */
+  public Map<String, Setting> settings() {
+    return Collections.unmodifiableMap(settings);
+  }
+}
