@@ -1,0 +1,211 @@
+package dev.questspark.job;
+
+import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.stats.EngineReport;
+import dev.questspark.job.corpus.CorpusReader;
+import dev.questspark.job.infer.ExecutorEngine;
+import dev.questspark.job.infer.InferSettings;
+import dev.questspark.job.infer.Policies;
+import dev.questspark.job.infer.PromptTexts;
+import dev.questspark.job.infer.RunCounters;
+import dev.questspark.job.options.JobKeys;
+import dev.questspark.job.options.JobOptions;
+import dev.questspark.job.options.OptionFingerprint;
+import dev.questspark.job.partition.CorpusPlan;
+import dev.questspark.job.partition.CorpusSurvey;
+import dev.questspark.job.partition.PartitionedCorpus;
+import dev.questspark.job.progress.ProgressLine;
+import dev.questspark.job.progress.ResultTable;
+import dev.questspark.job.sink.AnswerWriter;
+import dev.questspark.job.sink.OutputFolder;
+import dev.questspark.job.sink.PolicyStats;
+import dev.questspark.job.sink.RunFacts;
+import dev.questspark.job.sink.RunJson;
+import dev.questspark.job.sink.StatsWriter;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.util.SerializableConfiguration;
+
+/** One run: corpus, partition, infer, sink, in this order. */
+final class JobRun {
+  private static final double NANOS_PER_S = 1e9;
+
+  private final JobOptions options;
+  private final List<SelectorSpec> policies;
+  private final PromptTexts templates;
+  private final ModelFolder model;
+  private final PrintStream out;
+
+  /**
+   * Checks everything that needs no Spark.
+   *
+   * @throws dev.questspark.engine.failure.ConfigException on the first thing that is wrong
+   */
+  JobRun(JobOptions options, PrintStream out) {
+    this.options = options;
+    this.out = out;
+    options.require(JobKeys.INPUT);
+    options.require(JobKeys.OUTPUT);
+    this.model = new ModelFolder(Path.of(options.require(JobKeys.MODEL)));
+    this.policies = Policies.of(options);
+    this.templates = PromptTexts.of(options);
+  }
+
+  /** Runs; returns the process's exit code. */
+  int run(SparkSession spark) throws IOException {
+    boolean local = spark.sparkContext().isLocal();
+    if (local || model.visible()) {
+      model.check();
+    }
+    OutputFolder output =
+        new OutputFolder(
+            options.require(JobKeys.OUTPUT), spark.sparkContext().hadoopConfiguration());
+    Dataset<Row> records = new CorpusReader(spark, options).read();
+    if (!output.prepare(options.get(JobKeys.MODE))) {
+      out.println(output + " already has answers; --mode ignore leaves them as they are.");
+      return 0;
+    }
+    InferSettings settings = settings(spark, output);
+    if (!local) {
+      return infer(spark, output, records, settings);
+    }
+    // Driver and executor are one JVM: whatever keeps the engine from opening is said before work.
+    ExecutorEngine.Lease open = ExecutorEngine.lease(settings, "driver");
+    try {
+      return infer(spark, output, records, settings);
+    } finally {
+      open.close();
+    }
+  }
+
+  private int infer(
+      SparkSession spark, OutputFolder output, Dataset<Row> records, InferSettings settings)
+      throws IOException {
+    CorpusPlan plan =
+        CorpusSurvey.plan(
+            records,
+            options.get(JobKeys.PARTITIONS),
+            SparkSettings.automaticPartitions(spark.sparkContext()),
+            policies.size(),
+            options.get(JobKeys.MAX_TOKENS));
+    out.printf(
+        "%d documents, %d questions x %d policies, %d partitions%n",
+        plan.records(), plan.questions(), policies.size(), plan.partitions());
+    RunCounters counters = RunCounters.register(spark.sparkContext());
+    spark.sparkContext().setJobDescription("answers of run " + settings.runId());
+    Instant startedAt = Instant.now();
+    long startedNanos = System.nanoTime();
+    ProgressLine progress =
+        new ProgressLine(
+            out, System.console() != null, counters, plan.questions() * policies.size());
+    spark.sparkContext().addSparkListener(progress);
+    try (progress) {
+      AnswerWriter.write(spark, output, PartitionedCorpus.of(records, plan), settings, counters);
+    } finally {
+      spark.sparkContext().removeSparkListener(progress);
+    }
+    long duration = System.nanoTime() - startedNanos;
+    RunFacts facts = facts(spark, settings, plan, startedAt, duration, counters);
+    return report(spark, output, settings, facts, counters.engines().value());
+  }
+
+  private int report(
+      SparkSession spark,
+      OutputFolder output,
+      InferSettings settings,
+      RunFacts facts,
+      Map<String, EngineReport> engines)
+      throws IOException {
+    List<PolicyStats> stats = StatsWriter.write(spark, output, settings, facts, engines.values());
+    output.writeRunJson(RunJson.of(settings, facts, engines));
+    out.println();
+    out.print(ResultTable.of(stats));
+    out.println();
+    for (PolicyStats policy : stats) {
+      if (policy.neverSparse()) {
+        out.printf(
+            "Note: %s with kv_budget %d never read less than dense attention: no context was longer"
+                + " than the budget (or than sparse_min_context).%n",
+            policy.policy().selector(), policy.policy().kvBudget());
+      }
+    }
+    out.printf(
+        "%s; engine start-up %.1f s, inference %.1f s%n",
+        stats.get(0).startUpSeconds() > 0 ? facts.runId() : facts.runId() + " (no engine ran)",
+        stats.get(0).startUpSeconds(),
+        facts.durationNanos() / NANOS_PER_S);
+    out.printf(
+        "answers  %s%nstats    %s%nsteps    %s%nrun      %s%n",
+        output.answers(), output.stats(), output.steps(), output.runJson());
+    long rows = stats.stream().mapToLong(PolicyStats::rows).sum();
+    long failed = stats.stream().mapToLong(PolicyStats::failed).sum();
+    double allowed = options.get(JobKeys.MAX_ERROR_RATE);
+    if (rows > 0 && (double) failed / rows > allowed) {
+      out.printf(
+          "%d of %d rows are error rows, more than --max-error-rate %s allows; see error_code in"
+              + " the answers.%n",
+          failed, rows, allowed);
+      return LongDocJob.TOO_MANY_ERRORS;
+    }
+    return 0;
+  }
+
+  private InferSettings settings(SparkSession spark, OutputFolder output) {
+    String runId =
+        DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss").format(Instant.now().atZone(ZoneOffset.UTC))
+            + "-"
+            + UUID.randomUUID().toString().substring(0, 4);
+    String paramsHash =
+        ModelFolder.hash(
+            model.fingerprint()
+                + OptionFingerprint.of(options)
+                + templates.ask()
+                + templates.combine());
+    return new InferSettings(
+        options,
+        policies,
+        templates,
+        runId,
+        paramsHash,
+        SparkSettings.engineThreads(spark.sparkContext(), options.get(JobKeys.THREADS)),
+        output.steps(),
+        new SerializableConfiguration(spark.sparkContext().hadoopConfiguration()));
+  }
+
+  private RunFacts facts(
+      SparkSession spark,
+      InferSettings settings,
+      CorpusPlan plan,
+      Instant startedAt,
+      long durationNanos,
+      RunCounters counters) {
+    // On a cluster the first tasks open the engines inside the measured time; start-up is told
+    // apart.
+    long startUp =
+        spark.sparkContext().isLocal()
+            ? 0
+            : counters.engines().value().values().stream()
+                .mapToLong(engine -> engine.modelLoadNanos() + engine.warmupNanos())
+                .max()
+                .orElse(0);
+    return new RunFacts(
+        settings.runId(),
+        startedAt,
+        durationNanos - startUp,
+        LongDocJob.version(),
+        spark.version(),
+        model.fingerprint(),
+        plan.records(),
+        plan.partitions());
+  }
+}

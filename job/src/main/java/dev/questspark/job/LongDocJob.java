@@ -1,0 +1,109 @@
+package dev.questspark.job;
+
+import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.job.infer.FailurePolicy;
+import dev.questspark.job.options.CommandLineFlags;
+import dev.questspark.job.options.JobKeys;
+import dev.questspark.job.options.JobOptions;
+import dev.questspark.job.options.OptionResolver;
+import java.io.PrintStream;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.spark.SparkConf;
+import org.apache.spark.sql.SparkSession;
+
+/** The Spark application: long documents in, answers and statistics out. */
+public final class LongDocJob {
+  /** Something went wrong that is nobody's configuration. */
+  static final int FAILED = 1;
+
+  /** The options, the model or the input are not as they must be; no work was done. */
+  static final int REFUSED = 2;
+
+  /** The run ended, with more error rows than allowed. */
+  static final int TOO_MANY_ERRORS = 3;
+
+  private static final int WIDTH = 100;
+
+  private LongDocJob() {}
+
+  public static void main(String[] args) {
+    int code = run(new SparkConf(), System.out, System.err, args);
+    if (code != 0) {
+      System.exit(code);
+    }
+  }
+
+  /** Runs one job; never throws for what a user can get wrong. */
+  static int run(SparkConf submitted, PrintStream out, PrintStream err, String... args) {
+    if (CommandLineFlags.wantsHelp(args)) {
+      out.print(CommandLineFlags.help());
+      return 0;
+    }
+    boolean verbose = List.of(args).contains("--verbose");
+    try {
+      JobOptions options = OptionResolver.resolve(CommandLineFlags.parse(args), conf(submitted));
+      verbose = options.get(JobKeys.VERBOSE);
+      JobRun run = new JobRun(options, out);
+      print(options, out);
+      SparkConf conf = SparkSettings.of(submitted);
+      try (SparkSession spark = SparkSession.builder().config(conf).getOrCreate()) {
+        return run.run(spark);
+      }
+    } catch (Exception failure) {
+      Optional<ConfigException> refused = FailurePolicy.configError(failure);
+      String sentence = refused.map(Throwable::getMessage).orElseGet(() -> sentence(failure));
+      err.println(
+          "Error: " + sentence + (verbose || refused.isPresent() ? "" : " (--verbose tells more)"));
+      if (verbose) {
+        failure.printStackTrace(err);
+      }
+      return refused.isPresent() ? REFUSED : FAILED;
+    }
+  }
+
+  /** The version of the jar. */
+  static String version() {
+    String version = LongDocJob.class.getPackage().getImplementationVersion();
+    return version == null ? "development" : version;
+  }
+
+  private static Iterable<Map.Entry<String, String>> conf(SparkConf submitted) {
+    return Arrays.stream(submitted.getAll())
+        .<Map.Entry<String, String>>map(entry -> Map.entry(entry._1(), entry._2()))
+        .toList();
+  }
+
+  /** What someone set, one a line, then the defaults. */
+  private static void print(JobOptions options, PrintStream out) {
+    List<String> defaults = new ArrayList<>();
+    options
+        .settings()
+        .forEach(
+            (name, setting) -> {
+              if (options.isDefault(name) && !setting.texts().isEmpty()) {
+                defaults.add(name + "=" + setting.shown());
+              } else if (!setting.texts().isEmpty()) {
+                out.printf("%-24s %-40s (%s)%n", name, setting.shown(), setting.origin());
+              }
+            });
+    StringBuilder line = new StringBuilder("defaults:");
+    for (String setting : defaults) {
+      if (line.length() + setting.length() > WIDTH) {
+        out.println(line);
+        line.setLength(0);
+        line.append("        ");
+      }
+      line.append(' ').append(setting);
+    }
+    out.println(line + System.lineSeparator());
+  }
+
+  private static String sentence(Exception failure) {
+    String message = failure.getMessage() == null ? failure.toString() : failure.getMessage();
+    return message.lines().findFirst().orElse(message).strip();
+  }
+}

@@ -1,0 +1,48 @@
+package dev.questspark.job;
+
+import org.apache.spark.SparkConf;
+import org.apache.spark.SparkContext;
+
+/** What the job asks of Spark, whatever the cluster's defaults say. */
+final class SparkSettings {
+  private static final int PARTITIONS_PER_CORE = 2;
+
+  private SparkSettings() {}
+
+  static SparkConf of(SparkConf submitted) {
+    return submitted
+        .clone()
+        .setIfMissing("spark.master", "local[*]")
+        .setIfMissing("spark.app.name", "Quest on Spark")
+        .set("spark.serializer", "org.apache.spark.serializer.KryoSerializer")
+        .set("spark.kryo.registrationRequired", "true")
+        .set("spark.kryo.registrator", QuestKryoRegistrator.class.getName())
+        // INT96 has no unit that every reader agrees on
+        .set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
+        .set("spark.sql.session.timeZone", "UTC")
+        // counters travel with heartbeats, and the progress line lives on them
+        .setIfMissing("spark.executor.heartbeatInterval", "2s")
+        .set("spark.ui.showConsoleProgress", "false")
+        // wide rows in plans are nothing to warn of
+        .setIfMissing("spark.sql.debug.maxToStringFields", "200")
+        // a second copy of a task would do the same work on the same engine
+        .setIfMissing("spark.speculation", "false")
+        // the survey's shuffles are small
+        .setIfMissing("spark.sql.shuffle.partitions", "8");
+  }
+
+  /** CPU threads of an engine: the executor's cores; 0 when only the executor can tell. */
+  static int engineThreads(SparkContext spark, int wanted) {
+    if (wanted > 0) {
+      return wanted;
+    }
+    return spark.isLocal()
+        ? spark.defaultParallelism()
+        : spark.conf().getInt("spark.executor.cores", 0);
+  }
+
+  /** Enough partitions for every core, and for a second round where the estimate was wrong. */
+  static int automaticPartitions(SparkContext spark) {
+    return PARTITIONS_PER_CORE * spark.defaultParallelism();
+  }
+}

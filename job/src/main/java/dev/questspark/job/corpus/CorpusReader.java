@@ -1,0 +1,207 @@
+package dev.questspark.job.corpus;
+
+import static dev.questspark.job.corpus.RecordSchema.ANSWERS;
+import static dev.questspark.job.corpus.RecordSchema.ID;
+import static dev.questspark.job.corpus.RecordSchema.KEY;
+import static dev.questspark.job.corpus.RecordSchema.MALFORMED;
+import static dev.questspark.job.corpus.RecordSchema.PLACE;
+import static dev.questspark.job.corpus.RecordSchema.QUESTIONS;
+import static dev.questspark.job.corpus.RecordSchema.SOURCE;
+import static dev.questspark.job.corpus.RecordSchema.TEXT;
+import static dev.questspark.job.corpus.RecordSchema.VALID;
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.encode;
+import static org.apache.spark.sql.functions.from_json;
+import static org.apache.spark.sql.functions.length;
+import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.monotonically_increasing_id;
+import static org.apache.spark.sql.functions.substring;
+import static org.apache.spark.sql.functions.transform;
+import static org.apache.spark.sql.functions.trim;
+import static org.apache.spark.sql.functions.udf;
+import static org.apache.spark.sql.functions.xxhash64;
+
+import dev.questspark.job.options.JobKeys;
+import dev.questspark.job.options.JobOptions;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Map;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.api.java.UDF1;
+import org.apache.spark.sql.expressions.UserDefinedFunction;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
+
+/** Brings each input format to the columns of {@link RecordSchema}; reads no record yet. */
+public final class CorpusReader {
+  private static final String CORRUPT = "_malformed_record";
+  private static final String LATIN1 = "ISO-8859-1";
+  private static final UserDefinedFunction VALID_UTF8 =
+      udf((UDF1<byte[], Boolean>) Utf8::valid, DataTypes.BooleanType);
+  private static final Column NO_TEXT = lit(null).cast(DataTypes.StringType);
+
+  private final SparkSession spark;
+  private final JobOptions options;
+
+  public CorpusReader(SparkSession spark, JobOptions options) {
+    this.spark = spark;
+    this.options = options;
+  }
+
+  /**
+   * The corpus, one row per record.
+   *
+   * @throws dev.questspark.engine.failure.ConfigException when the input or a column is missing
+   */
+  public Dataset<Row> read() {
+    CorpusLocation location =
+        CorpusLocation.of(
+            options.require(JobKeys.INPUT),
+            options.get(JobKeys.INPUT_FORMAT),
+            spark.sparkContext().hadoopConfiguration());
+    Dataset<Row> records =
+        switch (location.format()) {
+          case TEXT -> textFiles(location);
+          case JSON -> jsonLines(location.path());
+          case CSV -> csv(location.path());
+          case PARQUET -> parquet(location.path());
+          case AUTO -> throw new IllegalStateException("auto is resolved by CorpusLocation");
+        };
+    return records
+        .withColumn(PLACE, monotonically_increasing_id())
+        .withColumn(KEY, xxhash64(col(SOURCE), col(ID), col(TEXT), col(MALFORMED)));
+  }
+
+  private Dataset<Row> textFiles(CorpusLocation location) {
+    Dataset<Row> files =
+        spark
+            .read()
+            .format("binaryFile")
+            .option("recursiveFileLookup", "true")
+            .load(location.path())
+            .select("path", "content")
+            .union(emptyFiles(location));
+    StructType noColumns = new StructType();
+    RecordColumns columns = new RecordColumns(options, noColumns, "");
+    return files.select(
+        substring(col("path"), location.rootLength() + 1, Integer.MAX_VALUE).as(ID),
+        col("content").cast(DataTypes.StringType).as(TEXT),
+        VALID_UTF8.apply(col("content")).as(VALID),
+        NO_TEXT.as(MALFORMED),
+        columns.questions().as(QUESTIONS),
+        columns.answers().as(ANSWERS),
+        col("path").as(SOURCE));
+  }
+
+  /** Spark's file readers skip files of no bytes; here they are documents, and defective ones. */
+  private Dataset<Row> emptyFiles(CorpusLocation location) {
+    List<Row> rows =
+        location.emptyFiles(spark.sparkContext().hadoopConfiguration()).stream()
+            .map(path -> RowFactory.create(path, new byte[0]))
+            .toList();
+    StructType schema =
+        new StructType().add("path", DataTypes.StringType).add("content", DataTypes.BinaryType);
+    return spark.createDataFrame(rows, schema);
+  }
+
+  /**
+   * Lines are read as bytes and parsed by {@code from_json}, because Spark's JSON reader replaces
+   * invalid UTF-8 silently. Blank lines are no records.
+   */
+  private Dataset<Row> jsonLines(String path) {
+    Dataset<Row> lines = spark.read().text(path).where(length(trim(col("value"))).gt(0));
+    StructType found =
+        spark
+            .read()
+            .option("primitivesAsString", "true")
+            .option("columnNameOfCorruptRecord", CORRUPT)
+            .json(lines.select("value").as(Encoders.STRING()))
+            .schema();
+    StructType schema = withCorrupt(without(found, CORRUPT));
+    Column record =
+        from_json(col("value"), schema, Map.of("columnNameOfCorruptRecord", CORRUPT)).as("record");
+    RecordColumns columns = new RecordColumns(options, without(found, CORRUPT), "record.");
+    return lines
+        .select(record, col("value"), col("_metadata.file_path").as(SOURCE))
+        .select(
+            columns.id().as(ID),
+            columns.text().cast(DataTypes.StringType).as(TEXT),
+            VALID_UTF8.apply(col("value").cast(DataTypes.BinaryType)).as(VALID),
+            col("record." + CORRUPT).as(MALFORMED),
+            columns.questions().as(QUESTIONS),
+            columns.answers().as(ANSWERS),
+            col(SOURCE));
+  }
+
+  /**
+   * Read as Latin-1, one character per byte, so that no byte is replaced, and turned back into
+   * UTF-8 column by column. The delimiters are ASCII in both.
+   */
+  private Dataset<Row> csv(String path) {
+    Map<String, String> dialect =
+        Map.of("header", "true", "multiLine", "true", "escape", "\"", "encoding", LATIN1);
+    StructType header = spark.read().options(dialect).csv(path).schema();
+    Dataset<Row> rows =
+        spark
+            .read()
+            .options(dialect)
+            .option("columnNameOfCorruptRecord", CORRUPT)
+            .schema(withCorrupt(header))
+            .csv(path);
+    StructType named = new StructType();
+    Column[] renamed = new Column[header.length() + 2];
+    for (int i = 0; i < header.length(); i++) {
+      String bytes = header.fieldNames()[i];
+      String name = new String(bytes.getBytes(StandardCharsets.ISO_8859_1), StandardCharsets.UTF_8);
+      named = named.add(name, DataTypes.StringType);
+      renamed[i] = rows.col("`" + bytes + "`").as(name);
+    }
+    renamed[header.length()] = rows.col(CORRUPT);
+    renamed[header.length() + 1] = rows.col("_metadata.file_path").as(SOURCE);
+    RecordColumns columns = new RecordColumns(options, named, "");
+    return rows.select(renamed)
+        .select(
+            utf8(columns.id()).as(ID),
+            utf8(columns.text()).as(TEXT),
+            VALID_UTF8.apply(encode(columns.text(), LATIN1)).as(VALID),
+            col(CORRUPT).as(MALFORMED),
+            options.get(JobKeys.QUESTION).isEmpty()
+                ? transform(columns.questions(), CorpusReader::utf8).as(QUESTIONS)
+                : columns.questions().as(QUESTIONS),
+            transform(columns.answers(), CorpusReader::utf8).as(ANSWERS),
+            col(SOURCE));
+  }
+
+  private Dataset<Row> parquet(String path) {
+    Dataset<Row> rows = spark.read().parquet(path);
+    RecordColumns columns = new RecordColumns(options, rows.schema(), "");
+    return rows.select(
+        columns.id().as(ID),
+        columns.text().cast(DataTypes.StringType).as(TEXT),
+        VALID_UTF8.apply(columns.text().cast(DataTypes.BinaryType)).as(VALID),
+        NO_TEXT.as(MALFORMED),
+        columns.questions().as(QUESTIONS),
+        columns.answers().as(ANSWERS),
+        col("_metadata.file_path").as(SOURCE));
+  }
+
+  private static Column utf8(Column latin1) {
+    return encode(latin1, LATIN1).cast(DataTypes.StringType);
+  }
+
+  private static StructType withCorrupt(StructType schema) {
+    return schema.add(CORRUPT, DataTypes.StringType);
+  }
+
+  private static StructType without(StructType schema, String name) {
+    return new StructType(
+        List.of(schema.fields()).stream()
+            .filter(field -> !field.name().equals(name))
+            .toArray(org.apache.spark.sql.types.StructField[]::new));
+  }
+}

@@ -1,0 +1,29 @@
+package dev.questspark.job.corpus;
+
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * One input record: a text and what is asked about it.
+ *
+ * @param id unique in the corpus; null only when the record has none
+ * @param text null only with a defect
+ * @param questions at least one; each becomes one answer row per page selection policy
+ * @param source file the record came from
+ * @param defect why the document cannot be answered
+ */
+public record Document(
+    String id, String text, List<Question> questions, String source, Optional<Defect> defect) {
+
+  public Document {
+    questions = List.copyOf(questions);
+    if (questions.isEmpty()) {
+      throw new IllegalArgumentException(source + ": a document without questions gives no row");
+    }
+  }
+
+  /** The same record as an error row. */
+  public Document withDefect(Defect found) {
+    return new Document(id, null, questions, source, Optional.of(found));
+  }
+}

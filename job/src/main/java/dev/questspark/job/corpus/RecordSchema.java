@@ -1,0 +1,33 @@
+package dev.questspark.job.corpus;
+
+/** Columns that every input format is brought to. */
+public final class RecordSchema {
+  /** string, null when missing. */
+  public static final String ID = "doc_id";
+
+  /** string, null when missing; meaningless unless {@link #VALID}. */
+  public static final String TEXT = "text";
+
+  /** boolean: the text's bytes are UTF-8. */
+  public static final String VALID = "valid_utf8";
+
+  /** string: the record as it was found, when it cannot be parsed. */
+  public static final String MALFORMED = "malformed";
+
+  /** array of strings. */
+  public static final String QUESTIONS = "questions";
+
+  /** array of strings. */
+  public static final String ANSWERS = "answers";
+
+  /** string: file. */
+  public static final String SOURCE = "source";
+
+  /** long: the record's place among the records of its file, rising with the file's order. */
+  public static final String PLACE = "place";
+
+  /** long: hash of the record's content, the same whatever the splits. */
+  public static final String KEY = "key";
+
+  private RecordSchema() {}
+}

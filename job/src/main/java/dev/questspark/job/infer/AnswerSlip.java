@@ -1,0 +1,38 @@
+package dev.questspark.job.infer;
+
+import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.job.corpus.Defect;
+import dev.questspark.job.corpus.Question;
+import dev.questspark.job.infer.Answer.Outcome;
+import java.time.Instant;
+import java.util.Optional;
+
+/** What is known of an answer row when it is asked; becomes an {@link Answer} when it ends. */
+record AnswerSlip(String documentId, Question question, SelectorSpec policy, Instant startedAt) {
+
+  Answer answered(Outcome outcome, int numChunks, int droppedTokens) {
+    return new Answer(
+        documentId,
+        question,
+        policy,
+        Optional.of(outcome),
+        Optional.empty(),
+        numChunks,
+        droppedTokens,
+        startedAt,
+        Instant.now());
+  }
+
+  Answer refused(Defect defect, int numChunks, int droppedTokens) {
+    return new Answer(
+        documentId,
+        question,
+        policy,
+        Optional.empty(),
+        Optional.of(defect),
+        numChunks,
+        droppedTokens,
+        startedAt,
+        Instant.now());
+  }
+}

@@ -1,0 +1,192 @@
+package dev.questspark.job.infer;
+
+import dev.questspark.engine.Completion;
+import dev.questspark.engine.DocumentRequest;
+import dev.questspark.engine.Engine;
+import dev.questspark.engine.QuestionRequest;
+import dev.questspark.engine.failure.ErrorCode;
+import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.job.corpus.Defect;
+import dev.questspark.job.corpus.Document;
+import dev.questspark.job.corpus.Question;
+import dev.questspark.job.options.JobKeys;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * Asks one engine everything about one document: every question under every policy, each exactly
+ * one answer, on one prefill of the document.
+ */
+final class DocumentSession {
+  private final InferSettings settings;
+  private final Submissions submissions;
+  private final Engine engine;
+  private final Prompts prompts;
+  private final MapReduce mapReduce;
+
+  DocumentSession(
+      InferSettings settings, Submissions submissions, Prompts prompts, Mailbox mailbox) {
+    this.settings = settings;
+    this.submissions = submissions;
+    this.engine = submissions.engine();
+    this.prompts = prompts;
+    this.mapReduce = new MapReduce(settings, submissions, prompts, mailbox);
+  }
+
+  /** One future per answer row; they fail only on bugs, never on the document. */
+  List<CompletableFuture<Answer>> ask(Document document) {
+    if (document.defect().isPresent()) {
+      return refuse(document, document.questions(), document.defect().get());
+    }
+    List<CompletableFuture<Answer>> answers = new ArrayList<>();
+    List<Question> asked = new ArrayList<>();
+    for (Question question : document.questions()) {
+      if (prompts.asksQuestion() && (question.text() == null || question.text().isBlank())) {
+        answers.addAll(refuse(document, List.of(question), Defect.of(ErrorCode.EMPTY_QUESTION)));
+      } else {
+        asked.add(question);
+      }
+    }
+    if (!asked.isEmpty()) {
+      askWithin(document, asked, answers);
+    }
+    return answers;
+  }
+
+  private void askWithin(
+      Document document, List<Question> asked, List<CompletableFuture<Answer>> answers) {
+    Prompt prompt = prompts.ask(document.text());
+    List<Question> fitting = new ArrayList<>();
+    List<Question> tooLong = new ArrayList<>();
+    for (Question question : asked) {
+      int needed = prompt.prefixTokens() + prompts.suffix(question).length + maxTokens();
+      (needed <= engine.maxModelLen() ? fitting : tooLong).add(question);
+    }
+    if (!fitting.isEmpty()) {
+      answers.addAll(submit(document, fitting, prompt, 0));
+    }
+    if (tooLong.isEmpty()) {
+      return;
+    }
+    switch (settings.options().get(JobKeys.ON_TOO_LONG)) {
+      case ERROR ->
+          tooLong.forEach(
+              question ->
+                  answers.addAll(refuse(document, List.of(question), tooLong(prompt, question))));
+      case TRUNCATE_MIDDLE -> answers.addAll(truncated(document, tooLong, prompt));
+      case MAP_REDUCE -> answers.addAll(mapReduce.ask(document, tooLong, prompt));
+    }
+  }
+
+  private List<CompletableFuture<Answer>> truncated(
+      Document document, List<Question> asked, Prompt prompt) {
+    int room = roomForDocument(engine, prompt, requests(document, asked));
+    if (room < 1) {
+      return refuse(document, asked, tooLong(prompt, asked.get(0)));
+    }
+    int dropped = prompt.document().length - room;
+    Prompt kept = prompt.over(LongDocument.withoutMiddle(prompt.document(), room));
+    return submit(document, asked, kept, dropped);
+  }
+
+  /** Document tokens that fit beside the longest question and its answer. */
+  static int roomForDocument(Engine engine, Prompt prompt, List<QuestionRequest> requests) {
+    int longest =
+        requests.stream()
+            .mapToInt(request -> request.tokens().length + request.sampling().maxTokens())
+            .max()
+            .orElse(0);
+    return engine.maxModelLen() - longest - prompt.head().length;
+  }
+
+  private List<CompletableFuture<Answer>> submit(
+      Document document, List<Question> asked, Prompt prompt, int dropped) {
+    Instant started = Instant.now();
+    long startedNanos = System.nanoTime();
+    List<CompletableFuture<Completion>> completions =
+        submissions.submit(
+            new DocumentRequest(document.id(), prompt.prefix(), requests(document, asked)));
+    List<CompletableFuture<Answer>> answers = new ArrayList<>();
+    for (Question question : asked) {
+      for (SelectorSpec policy : settings.policies()) {
+        AnswerSlip slip = new AnswerSlip(document.id(), question, policy, started);
+        answers.add(
+            completions
+                .get(answers.size())
+                .handle(
+                    (completion, failure) -> {
+                      if (failure != null) {
+                        return slip.refused(FailurePolicy.defect(failure), 1, dropped);
+                      }
+                      CompletionSum sum = new CompletionSum();
+                      sum.add(completion);
+                      return slip.answered(
+                          sum.outcome(startedNanos, layersTimesHeads(engine)), 1, dropped);
+                    }));
+      }
+    }
+    return answers;
+  }
+
+  /** Question by question, each under every policy: the order of the rows. */
+  private List<QuestionRequest> requests(Document document, List<Question> asked) {
+    List<QuestionRequest> requests = new ArrayList<>();
+    for (Question question : asked) {
+      for (SelectorSpec policy : settings.policies()) {
+        requests.add(request(settings, prompts, document, question, policy));
+      }
+    }
+    return requests;
+  }
+
+  static QuestionRequest request(
+      InferSettings settings,
+      Prompts prompts,
+      Document document,
+      Question question,
+      SelectorSpec policy) {
+    return new QuestionRequest(
+        prompts.suffix(question),
+        policy,
+        settings.denseQuestion(),
+        settings.sampling(document.id(), question, prompts.endTokenIds()));
+  }
+
+  static int layersTimesHeads(Engine engine) {
+    return engine.model().layers() * engine.model().kvHeads();
+  }
+
+  private Defect tooLong(Prompt prompt, Question question) {
+    int suffix = prompts.suffix(question).length;
+    return new Defect(
+        ErrorCode.TOO_LONG,
+        "document "
+            + prompt.prefixTokens()
+            + " + question "
+            + suffix
+            + " + max_tokens "
+            + maxTokens()
+            + " tokens exceed max_model_len "
+            + engine.maxModelLen()
+            + "; --on-too-long truncate_middle or map_reduce would answer it");
+  }
+
+  private List<CompletableFuture<Answer>> refuse(
+      Document document, List<Question> asked, Defect defect) {
+    Instant now = Instant.now();
+    List<CompletableFuture<Answer>> answers = new ArrayList<>();
+    for (Question question : asked) {
+      for (SelectorSpec policy : settings.policies()) {
+        AnswerSlip slip = new AnswerSlip(document.id(), question, policy, now);
+        answers.add(CompletableFuture.completedFuture(slip.refused(defect, 1, 0)));
+      }
+    }
+    return answers;
+  }
+
+  private int maxTokens() {
+    return settings.options().get(JobKeys.MAX_TOKENS);
+  }
+}

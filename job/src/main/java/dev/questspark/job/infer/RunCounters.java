@@ -1,0 +1,56 @@
+package dev.questspark.job.infer;
+
+import dev.questspark.engine.Completion;
+import java.io.Serial;
+import java.io.Serializable;
+import java.util.List;
+import java.util.Optional;
+import org.apache.spark.SparkContext;
+import org.apache.spark.util.LongAccumulator;
+
+/**
+ * What tasks count while they run, as Spark accumulators: shown on the stage's page in Spark's UI,
+ * kept in its event log, and read by the progress line.
+ *
+ * @param rows answer rows, error rows included
+ * @param errors error rows
+ * @param generatedTokens tokens of the answers
+ * @param computedTokens prompt tokens computed, those shared between questions once
+ */
+public record RunCounters(
+    LongAccumulator rows,
+    LongAccumulator errors,
+    LongAccumulator generatedTokens,
+    LongAccumulator computedTokens,
+    EngineReports engines)
+    implements Serializable {
+  @Serial private static final long serialVersionUID = 1L;
+
+  /** Registers the accumulators under the names the UI shows. */
+  public static RunCounters register(SparkContext spark) {
+    EngineReports engines = new EngineReports();
+    spark.register(engines, "engine reports");
+    return new RunCounters(
+        spark.longAccumulator("answer rows"),
+        spark.longAccumulator("error rows"),
+        spark.longAccumulator("generated tokens"),
+        spark.longAccumulator("computed prompt tokens"),
+        engines);
+  }
+
+  /** The accumulators of the progress line. */
+  public List<LongAccumulator> shown() {
+    return List.of(rows, errors, generatedTokens, computedTokens);
+  }
+
+  void count(Answer answer) {
+    rows.add(1);
+    Optional<Completion.Usage> usage = answer.outcome().map(Answer.Outcome::usage);
+    if (usage.isEmpty()) {
+      errors.add(1);
+    } else {
+      generatedTokens.add(usage.get().completionTokens());
+      computedTokens.add(usage.get().promptTokens() - usage.get().cachedTokens());
+    }
+  }
+}

@@ -1,0 +1,73 @@
+package dev.questspark.job.partition;
+
+import java.io.Serial;
+import java.io.Serializable;
+import java.util.Arrays;
+import java.util.Map;
+
+/**
+ * Where every record goes, and which record owns an id that several claim. Records are known by
+ * {@code RecordSchema.KEY}, a hash of their content, so that the plan holds whatever the splits are
+ * when the corpus is read again.
+ */
+public final class CorpusPlan implements Serializable {
+  @Serial private static final long serialVersionUID = 1L;
+
+  private final int partitions;
+  private final long[] sortedKeys;
+  private final int[] partitionOfKey;
+  private final Map<String, Long> ownerOfId;
+  private final long records;
+  private final long questions;
+
+  /**
+   * @param sortedKeys ascending
+   * @param partitionOfKey one per key
+   * @param ownerOfId key of the first record, for each id that more than one record has
+   */
+  CorpusPlan(
+      int partitions,
+      long[] sortedKeys,
+      int[] partitionOfKey,
+      Map<String, Long> ownerOfId,
+      long records,
+      long questions) {
+    this.partitions = partitions;
+    this.sortedKeys = sortedKeys;
+    this.partitionOfKey = partitionOfKey;
+    this.ownerOfId = ownerOfId;
+    this.records = records;
+    this.questions = questions;
+  }
+
+  public int partitions() {
+    return partitions;
+  }
+
+  /** Records in the corpus. */
+  public long records() {
+    return records;
+  }
+
+  /** Questions in the corpus; a record without any counts as one. */
+  public long questions() {
+    return questions;
+  }
+
+  /** Partition of a record; one that the survey did not see goes wherever its hash says. */
+  int partitionOf(long key) {
+    int at = Arrays.binarySearch(sortedKeys, key);
+    return at >= 0 ? partitionOfKey[at] : Math.floorMod(key, partitions);
+  }
+
+  /** Whether several records claim the id. */
+  public boolean contested(String id) {
+    return ownerOfId.containsKey(id);
+  }
+
+  /** Whether the record is the first of those that claim its id. */
+  boolean owns(String id, long key) {
+    Long owner = ownerOfId.get(id);
+    return owner == null || owner == key;
+  }
+}

@@ -1,0 +1,99 @@
+package dev.questspark.job.partition;
+
+import static org.apache.spark.sql.functions.coalesce;
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.count;
+import static org.apache.spark.sql.functions.greatest;
+import static org.apache.spark.sql.functions.length;
+import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.min_by;
+import static org.apache.spark.sql.functions.octet_length;
+import static org.apache.spark.sql.functions.size;
+import static org.apache.spark.sql.functions.struct;
+import static org.apache.spark.sql.functions.trim;
+
+import dev.questspark.job.corpus.RecordSchema;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.storage.StorageLevel;
+
+/** Reads the corpus once without keeping any text: lengths for packing, ids for duplicates. */
+public final class CorpusSurvey {
+  private CorpusSurvey() {}
+
+  /**
+   * Plans the partitions.
+   *
+   * @param records columns of {@link RecordSchema}
+   * @param wantedPartitions 0 takes {@code automatic}; never more than there are documents
+   * @param rowsPerQuestion page selection policies
+   * @param maxTokens most tokens per answer
+   */
+  public static CorpusPlan plan(
+      Dataset<Row> records,
+      int wantedPartitions,
+      int automatic,
+      int rowsPerQuestion,
+      int maxTokens) {
+    Dataset<Row> survey =
+        records
+            .select(
+                col(RecordSchema.KEY),
+                col(RecordSchema.ID),
+                col(RecordSchema.SOURCE),
+                col(RecordSchema.PLACE),
+                coalesce(octet_length(col(RecordSchema.TEXT)), lit(0)).cast("long").as("bytes"),
+                greatest(coalesce(size(col(RecordSchema.QUESTIONS)), lit(1)), lit(1))
+                    .cast("long")
+                    .as("questions"))
+            .persist(StorageLevel.MEMORY_AND_DISK());
+    try {
+      List<Row> found = survey.select("key", "bytes", "questions").collectAsList();
+      Map<String, Long> owners = new HashMap<>();
+      for (Row contested : contestedIds(survey)) {
+        owners.put(contested.getString(0), contested.getLong(1));
+      }
+      int wanted = wantedPartitions > 0 ? wantedPartitions : automatic;
+      return pack(
+          found, Math.max(1, Math.min(wanted, found.size())), owners, rowsPerQuestion, maxTokens);
+    } finally {
+      survey.unpersist();
+    }
+  }
+
+  private static List<Row> contestedIds(Dataset<Row> survey) {
+    return survey
+        .where(length(trim(col(RecordSchema.ID))).gt(0))
+        .groupBy(RecordSchema.ID)
+        .agg(
+            min_by(col("key"), struct(RecordSchema.SOURCE, RecordSchema.PLACE)).as("owner"),
+            count("*").as("claims"))
+        .where(col("claims").gt(1))
+        .collectAsList();
+  }
+
+  private static CorpusPlan pack(
+      List<Row> found, int bins, Map<String, Long> owners, int rowsPerQuestion, int maxTokens) {
+    List<Row> byKey =
+        found.stream().sorted((a, b) -> Long.compare(a.getLong(0), b.getLong(0))).toList();
+    long[] keys = byKey.stream().mapToLong(row -> row.getLong(0)).toArray();
+    long[] work =
+        byKey.stream()
+            .mapToLong(
+                row ->
+                    TokenEstimate.work(row.getLong(1), row.getLong(2) * rowsPerQuestion, maxTokens))
+            .toArray();
+    int[] placed = BalancedPartitions.pack(work, bins);
+    // Records with equal content share a key; they follow the first, so that one task sees them
+    // all.
+    IntStream.range(1, keys.length)
+        .filter(i -> keys[i] == keys[i - 1])
+        .forEach(i -> placed[i] = placed[i - 1]);
+    long questions = found.stream().mapToLong(row -> row.getLong(2)).sum();
+    return new CorpusPlan(bins, keys, placed, owners, found.size(), questions);
+  }
+}

@@ -1,0 +1,123 @@
+package dev.questspark.job.progress;
+
+import dev.questspark.job.infer.RunCounters;
+import java.io.PrintStream;
+import java.util.HashMap;
+import java.util.Map;
+import org.apache.spark.scheduler.AccumulableInfo;
+import org.apache.spark.scheduler.SparkListener;
+import org.apache.spark.scheduler.SparkListenerExecutorMetricsUpdate;
+import org.apache.spark.scheduler.SparkListenerTaskEnd;
+import org.apache.spark.util.LongAccumulator;
+import scala.jdk.javaapi.CollectionConverters;
+
+/**
+ * A line about the running job, from the counters that executors send with every heartbeat, so that
+ * tasks which are not finished count too. On a terminal it renews itself; in a log it is a line
+ * every now and then.
+ */
+public final class ProgressLine extends SparkListener implements AutoCloseable {
+  private static final double NANOS_PER_S = 1e9;
+  private static final long LOG_EVERY_NANOS = 15_000_000_000L;
+
+  private final PrintStream out;
+  private final boolean terminal;
+  private final RunCounters counters;
+  private final long expectedRows;
+  private final long startedNanos = System.nanoTime();
+
+  /** Task to its latest counter values; ended tasks stay, failed ones are taken out. */
+  private final Map<Long, long[]> tasks = new HashMap<>();
+
+  private long printedNanos;
+  private int printedWidth;
+
+  /**
+   * @param terminal whether the line may be overwritten
+   * @param expectedRows answer rows of the whole run
+   */
+  public ProgressLine(PrintStream out, boolean terminal, RunCounters counters, long expectedRows) {
+    this.out = out;
+    this.terminal = terminal;
+    this.counters = counters;
+    this.expectedRows = expectedRows;
+  }
+
+  @Override
+  public synchronized void onExecutorMetricsUpdate(SparkListenerExecutorMetricsUpdate heartbeat) {
+    CollectionConverters.asJava(heartbeat.accumUpdates())
+        .forEach(update -> take((Long) update._1(), CollectionConverters.asJava(update._4())));
+    print(false);
+  }
+
+  @Override
+  public synchronized void onTaskEnd(SparkListenerTaskEnd end) {
+    if (end.reason() == org.apache.spark.Success$.MODULE$) {
+      take(
+          end.taskInfo().taskId(),
+          CollectionConverters.asJava(end.taskInfo().accumulables().toSeq()));
+    } else {
+      tasks.remove(end.taskInfo().taskId());
+    }
+    print(false);
+  }
+
+  private void take(long task, Iterable<AccumulableInfo> updates) {
+    long[] values = tasks.getOrDefault(task, new long[counters.shown().size()]);
+    boolean ours = false;
+    for (AccumulableInfo update : updates) {
+      for (int i = 0; i < values.length; i++) {
+        LongAccumulator counter = counters.shown().get(i);
+        if (update.id() == counter.id() && update.update().isDefined()) {
+          values[i] = (Long) update.update().get();
+          ours = true;
+        }
+      }
+    }
+    if (ours) {
+      tasks.put(task, values);
+    }
+  }
+
+  private long sum(int counter) {
+    return tasks.values().stream().mapToLong(values -> values[counter]).sum();
+  }
+
+  private void print(boolean last) {
+    long now = System.nanoTime();
+    long rows = sum(0);
+    if (rows == 0 || (!terminal && !last && now - printedNanos < LOG_EVERY_NANOS)) {
+      return;
+    }
+    printedNanos = now;
+    double seconds = (now - startedNanos) / NANOS_PER_S;
+    String line =
+        "%d/%d answers, %s prompt tok/s, %s generated tok/s, %d errors, %s"
+            .formatted(
+                rows,
+                expectedRows,
+                Quantities.count(sum(3) / seconds),
+                Quantities.count(sum(2) / seconds),
+                sum(1),
+                last
+                    ? Quantities.duration(seconds)
+                    : "ETA "
+                        + Quantities.duration(seconds * Math.max(0, expectedRows - rows) / rows));
+    if (terminal) {
+      out.print("\r" + line + " ".repeat(Math.max(0, printedWidth - line.length())));
+      printedWidth = line.length();
+      out.flush();
+    } else {
+      out.println(line);
+    }
+  }
+
+  /** Prints the last state and leaves the line. */
+  @Override
+  public synchronized void close() {
+    print(true);
+    if (terminal && printedWidth > 0) {
+      out.println();
+    }
+  }
+}

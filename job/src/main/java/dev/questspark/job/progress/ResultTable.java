@@ -1,0 +1,59 @@
+package dev.questspark.job.progress;
+
+import dev.questspark.job.sink.PolicyStats;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The table at the end: one line per page selection policy. */
+public final class ResultTable {
+  private ResultTable() {}
+
+  /** Plain text, columns aligned, ending with a line break. */
+  public static String of(List<PolicyStats> stats) {
+    List<List<String>> lines = new ArrayList<>();
+    lines.add(
+        List.of(
+            "selector",
+            "kv_budget",
+            "documents",
+            "questions",
+            "errors",
+            "accuracy",
+            "prefill tok/s",
+            "decode tok/s",
+            "KV read"));
+    for (PolicyStats policy : stats) {
+      lines.add(
+          List.of(
+              policy.policy().selector(),
+              policy.policy().dense() ? "full" : String.valueOf(policy.policy().kvBudget()),
+              String.valueOf(policy.documents()),
+              String.valueOf(policy.rows()),
+              String.valueOf(policy.failed()),
+              Quantities.percent(policy.accuracy()),
+              Quantities.rate(policy.prefillThroughput()),
+              Quantities.rate(policy.decodeThroughput()),
+              Quantities.percent(policy.kvReadShare())));
+    }
+    return aligned(lines);
+  }
+
+  private static String aligned(List<List<String>> lines) {
+    int columns = lines.get(0).size();
+    int[] widths = new int[columns];
+    for (List<String> line : lines) {
+      for (int i = 0; i < columns; i++) {
+        widths[i] = Math.max(widths[i], line.get(i).length());
+      }
+    }
+    StringBuilder table = new StringBuilder();
+    for (List<String> line : lines) {
+      for (int i = 0; i < columns; i++) {
+        String padding = " ".repeat(widths[i] - line.get(i).length());
+        table.append(i == 0 ? line.get(i) + padding : "  " + padding + line.get(i));
+      }
+      table.append('\n');
+    }
+    return table.toString();
+  }
+}

@@ -1,0 +1,93 @@
+package dev.questspark.job;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Runs whole jobs on the demo model and reads what they leave with DuckDB, a second reader. */
+final class JobHarness {
+  static final Path MODEL = Path.of("..", "demo", "model").toAbsolutePath().normalize();
+  private static final Path TEMPLATE =
+      Path.of("..", "conf", "prompts", "demo.txt").toAbsolutePath().normalize();
+
+  private JobHarness() {}
+
+  /** How a job ended. */
+  record Ended(int code, String out, String err) {}
+
+  /** The demo model on little memory; what {@code args} says comes on top. */
+  static Ended run(Path input, Path output, String... args) {
+    List<String> all =
+        new ArrayList<>(
+            List.of(
+                "--model", MODEL.toString(),
+                "--prompt-template", TEMPLATE.toString(),
+                "--kv-cache-memory-bytes", "64m",
+                "--max-model-len", "1024",
+                "--max-tokens", "8",
+                "--input", input.toString(),
+                "--output", output.toString()));
+    for (String arg : args) {
+      all.add(arg);
+    }
+    return runWith(all.toArray(String[]::new));
+  }
+
+  static Ended runWith(String... args) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    int code = LongDocJob.run(TestSpark.conf(), new PrintStream(out), new PrintStream(err), args);
+    return new Ended(
+        code, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
+  }
+
+  /** Lines of a query's result, cells separated by bars. */
+  static List<String> query(String sql) {
+    try (Connection duck = DriverManager.getConnection("jdbc:duckdb:");
+        ResultSet rows = duck.createStatement().executeQuery(sql)) {
+      List<String> lines = new ArrayList<>();
+      while (rows.next()) {
+        List<String> cells = new ArrayList<>();
+        for (int i = 1; i <= rows.getMetaData().getColumnCount(); i++) {
+          cells.add(rows.getString(i));
+        }
+        lines.add(String.join("|", cells));
+      }
+      return lines;
+    } catch (SQLException wrong) {
+      throw new AssertionError(sql, wrong);
+    }
+  }
+
+  /** A part of an output folder as a DuckDB table expression. */
+  static String table(Path output, String part) {
+    return "read_parquet('" + output.resolve(part) + "/*.parquet')";
+  }
+
+  /** Documents with planted codes, two questions each, of rising length. */
+  static Path corpus(Path folder, int documents) throws IOException {
+    StringBuilder lines = new StringBuilder();
+    for (int i = 0; i < documents; i++) {
+      String filler = "It was a grey morning and nobody spoke on deck. ".repeat(2 + 3 * i);
+      lines.append(
+          """
+          {"id": "doc-%d", "text": "%sThe gate code of the silver otter is 4%04d. %s", \
+          "question": ["What is the gate code of the silver otter?", "What is the vault code of the wild tiger?"], \
+          "answer": ["4%04d", "none"]}
+          """
+              .formatted(i, filler, 37 * i, filler, 37 * i));
+    }
+    Path file = folder.resolve("corpus.jsonl");
+    Files.writeString(file, lines.toString());
+    return file;
+  }
+}
