@@ -1,0 +1,147 @@
+#!/usr/bin/env bash
+# Builds what is missing and submits the job. Explains itself: submit/run.sh --help
+set -euo pipefail
+
+home=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+jar=$home/job/target/questspark-job.jar
+own_spark=$home/submit/target/spark
+export QUESTSPARK_HOME=$home
+
+presets() { (cd "$home/conf" && ls ./*.conf | sed 's|^\./||; s|\.conf$||' | grep -v '^base$'); }
+
+usage() {
+  cat <<TEXT
+Usage: submit/run.sh [preset] [options]
+
+  submit/run.sh demo                        the bundled model on the bundled corpus
+  submit/run.sh demo --output DIR           any option can follow a preset
+  submit/run.sh cpu-quest --model DIR --input FILE --output DIR --question "..."
+
+Presets: $(presets | tr '\n' ' ')
+A preset is a file of conf/, or the path of a .conf file of your own.
+
+Options of the job: submit/run.sh --job-help, or conf/README.md.
+Options of spark-submit pass through: --master, --deploy-mode, --name, --conf, --properties-file,
+  --driver-memory, --executor-memory, --executor-cores, --num-executors, --total-executor-cores,
+  --files, --archives, --jars, --queue. Without them: --master local[*] --driver-memory 4g.
+
+Spark: \$SPARK_HOME/bin/spark-submit if SPARK_HOME is set; otherwise Spark's own SparkSubmit class,
+with the jars that the build took from Maven Central. Only a JDK 17 or newer is needed.
+TEXT
+}
+
+# The command line as one could type it.
+show() {
+  local word
+  for word in "$@"; do
+    if [[ $word =~ ^[A-Za-z0-9_./:=,@%+-]+$ ]]; then
+      printf '%s ' "$word"
+    else
+      printf "'%s' " "${word//\'/\'\\\'\'}"
+    fi
+  done >&2
+  printf '\n\n' >&2
+}
+
+fail() { echo "Error: $*" >&2; exit 2; }
+
+find_java() {
+  if [[ -n ${JAVA_HOME:-} && -x $JAVA_HOME/bin/java ]]; then
+    echo "$JAVA_HOME/bin/java"
+  else
+    command -v java || fail "no java found; install a JDK 17 or newer, or set JAVA_HOME"
+  fi
+}
+
+# The jar is missing, or a source is newer than it.
+stale() {
+  [[ ! -f $jar ]] || [[ -n $(find "$home"/{pom.xml,engine,job,kernels,conf/prompts} \
+    \( -name target -prune \) -o -type f -newer "$jar" -print -quit) ]]
+}
+
+build() {
+  local modules=()
+  stale && modules+=(job)
+  [[ -z ${SPARK_HOME:-} && ! -d $own_spark/jars ]] && modules+=(submit)
+  [[ ${#modules[@]} -eq 0 ]] && return
+  echo "Building ${modules[*]} (the first time downloads Spark: some minutes) ..." >&2
+  local log=$home/job/target/build.log
+  mkdir -p "$home/job/target"
+  (cd "$home" && ./mvnw -B -ntp -pl "$(IFS=,; echo "${modules[*]}")" -am package \
+    -Dmaven.test.skip=true -Dspotless.check.skip=true) 2>&1 \
+    | tee "$log" | grep --line-buffered -E '^\[INFO\] (Building |BUILD)|^\[ERROR\]' >&2 \
+    || true
+  [[ -f $jar ]] && tail -n 40 "$log" | grep -q 'BUILD SUCCESS' || fail "the build failed; its log is $log"
+}
+
+[[ ${1:-} == --help || ${1:-} == -h ]] && { usage; exit 0; }
+
+job_args=()
+if [[ $# -gt 0 && $1 != -* ]]; then
+  if [[ -f $home/conf/$1.conf ]]; then
+    job_args+=(--preset "$home/conf/$1.conf")
+  elif [[ -f $1 ]]; then
+    job_args+=(--preset "$1")
+  else
+    fail "unknown preset '$1'; known: $(presets | tr '\n' ' ')(or the path of a .conf file)"
+  fi
+  shift
+elif [[ $# -eq 0 ]]; then
+  usage
+  exit 2
+fi
+
+spark_args=()
+given=" "
+while [[ $# -gt 0 ]]; do
+  case $1 in
+    --master | --deploy-mode | --name | --conf | --properties-file | --driver-memory | \
+      --executor-memory | --executor-cores | --num-executors | --total-executor-cores | \
+      --files | --archives | --jars | --queue)
+      [[ $# -ge 2 ]] || fail "$1 needs a value"
+      spark_args+=("$1" "$2")
+      given+="$1 "
+      shift 2
+      ;;
+    --job-help)
+      job_args+=(--help)
+      shift
+      ;;
+    *)
+      job_args+=("$1")
+      shift
+      ;;
+  esac
+done
+[[ $given == *" --master "* || $given == *" --properties-file "* ]] || spark_args+=(--master 'local[*]')
+[[ $given == *" --driver-memory "* || $given == *" --properties-file "* ]] || spark_args+=(--driver-memory 4g)
+
+build
+
+command=(--class dev.questspark.job.LongDocJob "${spark_args[@]}"
+  --driver-java-options "-Dlog4j2.configurationFile=file:$home/conf/log4j2.properties"
+  "$jar" "${job_args[@]}")
+
+if [[ -n ${SPARK_HOME:-} ]]; then
+  submit=("$SPARK_HOME/bin/spark-submit")
+else
+  # What bin/spark-submit does: Spark's launcher turns the arguments into a java command line,
+  # module options and memory included, its parts separated by NUL.
+  export SPARK_HOME=$own_spark SPARK_SCALA_VERSION=2.13
+  java=$(find_java)
+  export JAVA_HOME=${JAVA_HOME:-$(dirname "$(dirname "$(readlink -f "$java")")")}
+  submit=(spark-submit)
+fi
+
+show "${submit[@]}" "${command[@]}"
+
+if [[ ${submit[0]} != spark-submit ]]; then
+  exec "${submit[@]}" "${command[@]}"
+fi
+mapfile -d '' -t launched < <("$java" -Xmx128m -cp "$SPARK_HOME/jars/*" \
+  org.apache.spark.launcher.Main org.apache.spark.deploy.SparkSubmit "${command[@]}")
+[[ ${#launched[@]} -gt 1 ]] || fail "Spark's launcher refused the command line"
+# First comes an empty part with a line break after it, so that warnings cannot be mistaken for parts.
+launched=("${launched[@]:1}")
+launched[0]=${launched[0]#$'\n'}
+exec "${launched[@]}"
