@@ -3,12 +3,12 @@
 //
 //   out (R, Hq * D)   logSumExp (R, Hq)   counters (R, 3): [pages scored, pages attended, tokens attended]
 //   q (R, Hq * D)   keys, values (page, Hkv, slot, D)   list (rows * Hkv, maxPages) ascending   listCount (rows * Hkv)
-//   workspace, per (row, KV head, tile of heads): partOut (64, min(G, 16), D), partState (64, min(G, 16), 2), ticket (1)
+//   workspace per (row, KV head, tile of heads): partOut (64, min(G, 16), D), partState (64, min(G, 16), 2), ticket (1)
 //
 // Moves 2 * D elements per listed token and KV head, once for all G query heads (up to 16 in one block), plus the parts
 // of at most 64 splits. An H100 SM gets 15 bytes per cycle; a tile of 16 tokens at D = 128 is 8 KB, 546 cycles, and
-// costs 32 + 32 tensor-core instructions whatever G is, so the kernel is bound by memory: 3 blocks of 4 warps, each warp
-// with one 8 KB tile under way while it works on another, keep 100 KB in flight per SM against about 20 KB needed.
+// costs 32 + 32 tensor-core instructions whatever G is, so the kernel is bound by memory: 3 blocks of 4 warps, each
+// warp with one 8 KB tile under way while it works on another, keep 100 KB in flight per SM against about 20 KB needed.
 // Grid: (splits, Hkv * ceil(G / 16), rows) blocks, splits >= min(64, ceil(longest list * pageSize / 256)).
 //   ..._d<D>  bf16 and f16 caches: 128 threads (64 at D = 256), each warp takes a run of the split's tokens;
 //             dynamic shared memory 64 * (D + 8) * 2 * warps + 32 * (D + 8) bytes.
@@ -114,8 +114,8 @@ __device__ __forceinline__ void attendPagesTiled(const AttendBlock<Act>& block, 
 
 }  // namespace quest
 
-#define ATTEND_PAGES(act, Act, dtype, Kv, suffix, threads, ...)                                                   \
-  extern "C" __global__ void __launch_bounds__(threads) attend_pages_##act##_##dtype##suffix(                     \
+#define ATTEND_PAGES(act, Act, dtype, Kv, suffix, threads, blocks, ...)                                           \
+  extern "C" __global__ void __launch_bounds__(threads, blocks) attend_pages_##act##_##dtype##suffix(             \
       Act* __restrict__ out, float* __restrict__ logSumExp, unsigned long long* __restrict__ counters,            \
       float* partOut, float* partState, int* tickets, const Act* __restrict__ q, const Kv* __restrict__ keys,     \
       const Kv* __restrict__ values, const int* __restrict__ list, const int* __restrict__ listCount,             \
@@ -136,24 +136,24 @@ __device__ __forceinline__ void attendPagesTiled(const AttendBlock<Act>& block, 
     }                                                                                                             \
   }
 
-ATTEND_PAGES(f32, float, f32, float, , 128, attendPagesPlain)
-ATTEND_PAGES(f32, float, bf16, bf16, , 128, attendPagesPlain)
-ATTEND_PAGES(f32, float, f16, f16, , 128, attendPagesPlain)
-ATTEND_PAGES(bf16, bf16, bf16, bf16, , 128, attendPagesPlain)
-ATTEND_PAGES(bf16, bf16, f16, f16, , 128, attendPagesPlain)
-ATTEND_PAGES(f32, float, bf16, bf16, _d64, 128, attendPagesTiled<float, bf16, 64, 4>)
-ATTEND_PAGES(f32, float, bf16, bf16, _d96, 128, attendPagesTiled<float, bf16, 96, 4>)
-ATTEND_PAGES(f32, float, bf16, bf16, _d128, 128, attendPagesTiled<float, bf16, 128, 4>)
-ATTEND_PAGES(f32, float, bf16, bf16, _d256, 64, attendPagesTiled<float, bf16, 256, 2>)
-ATTEND_PAGES(f32, float, f16, f16, _d64, 128, attendPagesTiled<float, f16, 64, 4>)
-ATTEND_PAGES(f32, float, f16, f16, _d96, 128, attendPagesTiled<float, f16, 96, 4>)
-ATTEND_PAGES(f32, float, f16, f16, _d128, 128, attendPagesTiled<float, f16, 128, 4>)
-ATTEND_PAGES(f32, float, f16, f16, _d256, 64, attendPagesTiled<float, f16, 256, 2>)
-ATTEND_PAGES(bf16, bf16, bf16, bf16, _d64, 128, attendPagesTiled<bf16, bf16, 64, 4>)
-ATTEND_PAGES(bf16, bf16, bf16, bf16, _d96, 128, attendPagesTiled<bf16, bf16, 96, 4>)
-ATTEND_PAGES(bf16, bf16, bf16, bf16, _d128, 128, attendPagesTiled<bf16, bf16, 128, 4>)
-ATTEND_PAGES(bf16, bf16, bf16, bf16, _d256, 64, attendPagesTiled<bf16, bf16, 256, 2>)
-ATTEND_PAGES(bf16, bf16, f16, f16, _d64, 128, attendPagesTiled<bf16, f16, 64, 4>)
-ATTEND_PAGES(bf16, bf16, f16, f16, _d96, 128, attendPagesTiled<bf16, f16, 96, 4>)
-ATTEND_PAGES(bf16, bf16, f16, f16, _d128, 128, attendPagesTiled<bf16, f16, 128, 4>)
-ATTEND_PAGES(bf16, bf16, f16, f16, _d256, 64, attendPagesTiled<bf16, f16, 256, 2>)
+ATTEND_PAGES(f32, float, f32, float, , 128, 4, attendPagesPlain)
+ATTEND_PAGES(f32, float, bf16, bf16, , 128, 4, attendPagesPlain)
+ATTEND_PAGES(f32, float, f16, f16, , 128, 4, attendPagesPlain)
+ATTEND_PAGES(bf16, bf16, bf16, bf16, , 128, 4, attendPagesPlain)
+ATTEND_PAGES(bf16, bf16, f16, f16, , 128, 4, attendPagesPlain)
+ATTEND_PAGES(f32, float, bf16, bf16, _d64, 128, 4, attendPagesTiled<float, bf16, 64, 4>)
+ATTEND_PAGES(f32, float, bf16, bf16, _d96, 128, 3, attendPagesTiled<float, bf16, 96, 4>)
+ATTEND_PAGES(f32, float, bf16, bf16, _d128, 128, 3, attendPagesTiled<float, bf16, 128, 4>)
+ATTEND_PAGES(f32, float, bf16, bf16, _d256, 64, 3, attendPagesTiled<float, bf16, 256, 2>)
+ATTEND_PAGES(f32, float, f16, f16, _d64, 128, 4, attendPagesTiled<float, f16, 64, 4>)
+ATTEND_PAGES(f32, float, f16, f16, _d96, 128, 3, attendPagesTiled<float, f16, 96, 4>)
+ATTEND_PAGES(f32, float, f16, f16, _d128, 128, 3, attendPagesTiled<float, f16, 128, 4>)
+ATTEND_PAGES(f32, float, f16, f16, _d256, 64, 3, attendPagesTiled<float, f16, 256, 2>)
+ATTEND_PAGES(bf16, bf16, bf16, bf16, _d64, 128, 4, attendPagesTiled<bf16, bf16, 64, 4>)
+ATTEND_PAGES(bf16, bf16, bf16, bf16, _d96, 128, 3, attendPagesTiled<bf16, bf16, 96, 4>)
+ATTEND_PAGES(bf16, bf16, bf16, bf16, _d128, 128, 3, attendPagesTiled<bf16, bf16, 128, 4>)
+ATTEND_PAGES(bf16, bf16, bf16, bf16, _d256, 64, 3, attendPagesTiled<bf16, bf16, 256, 2>)
+ATTEND_PAGES(bf16, bf16, f16, f16, _d64, 128, 4, attendPagesTiled<bf16, f16, 64, 4>)
+ATTEND_PAGES(bf16, bf16, f16, f16, _d96, 128, 3, attendPagesTiled<bf16, f16, 96, 4>)
+ATTEND_PAGES(bf16, bf16, f16, f16, _d128, 128, 3, attendPagesTiled<bf16, f16, 128, 4>)
+ATTEND_PAGES(bf16, bf16, f16, f16, _d256, 64, 3, attendPagesTiled<bf16, f16, 256, 2>)

@@ -9,10 +9,11 @@
 // behind the other half of the arithmetic.
 // Keys come in blocks of 64 that start at position 0, whatever the chunk: a row's reduction order depends on its own
 // position alone. Blocks that a row does not see change none of its bits (flash_tile.cuh).
-//   ..._d<D>  bf16 and f16 caches. Grid: (ceil(longest span / B), Hq, spans) blocks; B = 128 and 256 threads, at D = 256
-//             B = 64 and 128 threads. Dynamic shared memory: (B + 128) * (D + 8) * 2 bytes.
-//   no suffix  any D that is a multiple of 8, for float caches and small heads. Grid: (longest span, Hkv * ceil(G / 16),
-//             spans) blocks of 128 threads; dynamic shared memory 2048 + min(G, 16) * (1024 + 8 * D + 16) bytes.
+//   ..._d<D>  bf16 and f16 caches. Grid: (ceil(longest span / B), Hq, spans) blocks; B = 128, 256 threads; at D = 256
+//             B = 64, 128 threads. Dynamic shared memory: (B + 128) * (D + 8) * 2 bytes.
+//   no suffix  any D that is a multiple of 8, for float caches and small heads. Grid: (longest span,
+//             Hkv * ceil(G / 16), spans) blocks of 128 threads; dynamic shared memory
+//             2048 + min(G, 16) * (1024 + 8 * D + 16) bytes.
 // Spans are numbered from `fromSpan`.
 #include "async_copy.cuh"
 #include "flash_tile.cuh"
@@ -196,8 +197,8 @@ __device__ __forceinline__ void attendPrefillTiled(Act* out, const Act* q, const
 
 }  // namespace quest
 
-#define ATTEND_PREFILL(act, Act, dtype, Kv, suffix, threads, ...)                                                 \
-  extern "C" __global__ void __launch_bounds__(threads) attend_prefill_##act##_##dtype##suffix(                   \
+#define ATTEND_PREFILL(act, Act, dtype, Kv, suffix, threads, blocks, ...)                                         \
+  extern "C" __global__ void __launch_bounds__(threads, blocks) attend_prefill_##act##_##dtype##suffix(           \
       Act* __restrict__ out, const Act* __restrict__ q, const Kv* __restrict__ keys,                              \
       const Kv* __restrict__ values, const int* __restrict__ positions, const int* __restrict__ spanRows,         \
       const int* __restrict__ spanPages, const int* __restrict__ pageTable, int fromSpan, int kvHeads, int headDim,\
@@ -208,24 +209,24 @@ __device__ __forceinline__ void attendPrefillTiled(Act* out, const Act* q, const
                        outStride, scale);                                                                         \
   }
 
-ATTEND_PREFILL(f32, float, f32, float, , 128, attendPrefillPlain)
-ATTEND_PREFILL(f32, float, bf16, bf16, , 128, attendPrefillPlain)
-ATTEND_PREFILL(f32, float, f16, f16, , 128, attendPrefillPlain)
-ATTEND_PREFILL(bf16, bf16, bf16, bf16, , 128, attendPrefillPlain)
-ATTEND_PREFILL(bf16, bf16, f16, f16, , 128, attendPrefillPlain)
-ATTEND_PREFILL(f32, float, bf16, bf16, _d64, 256, attendPrefillTiled<float, bf16, 64, 8>)
-ATTEND_PREFILL(f32, float, bf16, bf16, _d96, 256, attendPrefillTiled<float, bf16, 96, 8>)
-ATTEND_PREFILL(f32, float, bf16, bf16, _d128, 256, attendPrefillTiled<float, bf16, 128, 8>)
-ATTEND_PREFILL(f32, float, bf16, bf16, _d256, 128, attendPrefillTiled<float, bf16, 256, 4>)
-ATTEND_PREFILL(f32, float, f16, f16, _d64, 256, attendPrefillTiled<float, f16, 64, 8>)
-ATTEND_PREFILL(f32, float, f16, f16, _d96, 256, attendPrefillTiled<float, f16, 96, 8>)
-ATTEND_PREFILL(f32, float, f16, f16, _d128, 256, attendPrefillTiled<float, f16, 128, 8>)
-ATTEND_PREFILL(f32, float, f16, f16, _d256, 128, attendPrefillTiled<float, f16, 256, 4>)
-ATTEND_PREFILL(bf16, bf16, bf16, bf16, _d64, 256, attendPrefillTiled<bf16, bf16, 64, 8>)
-ATTEND_PREFILL(bf16, bf16, bf16, bf16, _d96, 256, attendPrefillTiled<bf16, bf16, 96, 8>)
-ATTEND_PREFILL(bf16, bf16, bf16, bf16, _d128, 256, attendPrefillTiled<bf16, bf16, 128, 8>)
-ATTEND_PREFILL(bf16, bf16, bf16, bf16, _d256, 128, attendPrefillTiled<bf16, bf16, 256, 4>)
-ATTEND_PREFILL(bf16, bf16, f16, f16, _d64, 256, attendPrefillTiled<bf16, f16, 64, 8>)
-ATTEND_PREFILL(bf16, bf16, f16, f16, _d96, 256, attendPrefillTiled<bf16, f16, 96, 8>)
-ATTEND_PREFILL(bf16, bf16, f16, f16, _d128, 256, attendPrefillTiled<bf16, f16, 128, 8>)
-ATTEND_PREFILL(bf16, bf16, f16, f16, _d256, 128, attendPrefillTiled<bf16, f16, 256, 4>)
+ATTEND_PREFILL(f32, float, f32, float, , 128, 4, attendPrefillPlain)
+ATTEND_PREFILL(f32, float, bf16, bf16, , 128, 4, attendPrefillPlain)
+ATTEND_PREFILL(f32, float, f16, f16, , 128, 4, attendPrefillPlain)
+ATTEND_PREFILL(bf16, bf16, bf16, bf16, , 128, 4, attendPrefillPlain)
+ATTEND_PREFILL(bf16, bf16, f16, f16, , 128, 4, attendPrefillPlain)
+ATTEND_PREFILL(f32, float, bf16, bf16, _d64, 256, 2, attendPrefillTiled<float, bf16, 64, 8>)
+ATTEND_PREFILL(f32, float, bf16, bf16, _d96, 256, 1, attendPrefillTiled<float, bf16, 96, 8>)
+ATTEND_PREFILL(f32, float, bf16, bf16, _d128, 256, 1, attendPrefillTiled<float, bf16, 128, 8>)
+ATTEND_PREFILL(f32, float, bf16, bf16, _d256, 128, 1, attendPrefillTiled<float, bf16, 256, 4>)
+ATTEND_PREFILL(f32, float, f16, f16, _d64, 256, 2, attendPrefillTiled<float, f16, 64, 8>)
+ATTEND_PREFILL(f32, float, f16, f16, _d96, 256, 1, attendPrefillTiled<float, f16, 96, 8>)
+ATTEND_PREFILL(f32, float, f16, f16, _d128, 256, 1, attendPrefillTiled<float, f16, 128, 8>)
+ATTEND_PREFILL(f32, float, f16, f16, _d256, 128, 1, attendPrefillTiled<float, f16, 256, 4>)
+ATTEND_PREFILL(bf16, bf16, bf16, bf16, _d64, 256, 2, attendPrefillTiled<bf16, bf16, 64, 8>)
+ATTEND_PREFILL(bf16, bf16, bf16, bf16, _d96, 256, 1, attendPrefillTiled<bf16, bf16, 96, 8>)
+ATTEND_PREFILL(bf16, bf16, bf16, bf16, _d128, 256, 1, attendPrefillTiled<bf16, bf16, 128, 8>)
+ATTEND_PREFILL(bf16, bf16, bf16, bf16, _d256, 128, 1, attendPrefillTiled<bf16, bf16, 256, 4>)
+ATTEND_PREFILL(bf16, bf16, f16, f16, _d64, 256, 2, attendPrefillTiled<bf16, f16, 64, 8>)
+ATTEND_PREFILL(bf16, bf16, f16, f16, _d96, 256, 1, attendPrefillTiled<bf16, f16, 96, 8>)
+ATTEND_PREFILL(bf16, bf16, f16, f16, _d128, 256, 1, attendPrefillTiled<bf16, f16, 128, 8>)
+ATTEND_PREFILL(bf16, bf16, f16, f16, _d256, 128, 1, attendPrefillTiled<bf16, f16, 256, 4>)

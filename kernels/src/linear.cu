@@ -3,7 +3,7 @@
 // bf16 weights on tensor cores (float activations are rounded to bf16, sums are float). Every tile shape adds the same
 // products in the same order (gemm_tile.cuh), so the shapes below differ in speed only, and a row's bits do not depend
 // on how many rows there are:
-//   ..._m16   16 x 32 tiles, 128 threads: up to 16 rows. Bound by memory: moves 2 N K bytes of weights once; 5 stages of
+//   ..._m16   16 x 32 tiles, 128 threads: up to 16 rows. Bound by memory: moves 2 N K bytes of weights; 5 stages of
 //             8 KB under way per block and 2 blocks per SM are 80 KB in flight against about 20 KB needed.
 //   ..._m64   64 x 128 tiles, 128 threads: up to about 1,000 rows, where larger tiles would leave SMs idle.
 //   ..._m128  128 x 256 tiles, 256 threads (64 x 64 per warp: 512 KFMA per 32 KB read from shared memory): prefill.
