@@ -26,15 +26,16 @@ public final class CpuBackend implements Backend {
   private final Gemm gemm;
   private final TensorOps ops;
 
-  private CpuBackend(BackendOptions options, Workers workers, Gemm gemm) {
+  private CpuBackend(BackendOptions options, Workers workers, Gemm gemm, PrefillAttention prefill) {
     this.options = options;
     this.workers = workers;
     this.gemm = gemm;
-    this.ops = new CpuTensorOps(workers, gemm);
+    this.ops = new CpuTensorOps(workers, gemm, prefill);
   }
 
   /**
-   * Starts the worker threads and loads the matrix library.
+   * Starts the worker threads and loads oneDNN; where it has no library, says so and computes in
+   * plain Java.
    *
    * @throws IllegalArgumentException for fewer than 1 thread, or a dtype other than f32 and bf16
    */
@@ -42,22 +43,37 @@ public final class CpuBackend implements Backend {
     if (options.dtype() == DType.F16) {
       throw new IllegalArgumentException("the CPU backend computes in f32 or bf16, not in f16");
     }
-    Workers workers = new Workers(options.threads());
-    return new CpuBackend(options, workers, gemm(options, workers));
-  }
-
-  private static Gemm gemm(BackendOptions options, Workers workers) {
     try {
-      return new OneDnnGemm(OneDnn.load(), workers, options.dtype(), options.batchInvariant());
+      return withOneDnn(options, OneDnn.load());
     } catch (LinkageError e) {
       LOG.warn(
-          "oneDNN has no library for this platform ({} {}): linear runs in plain Java, many times"
-              + " slower; {}",
+          "oneDNN has no library for this platform ({} {}): linear and prefill run in plain Java,"
+              + " many times slower; {}",
           System.getProperty("os.name"),
           System.getProperty("os.arch"),
           String.valueOf(e.getMessage()));
-      return new JavaGemm(workers, options.dtype());
+      return inPlainJava(options);
     }
+  }
+
+  private static CpuBackend withOneDnn(BackendOptions options, OneDnn library) {
+    Workers workers = new Workers(options.threads());
+    boolean invariant = options.batchInvariant();
+    return new CpuBackend(
+        options,
+        workers,
+        new OneDnnGemm(library, workers, options.dtype(), invariant),
+        new OneDnnPrefillAttention(library, workers, invariant));
+  }
+
+  /** The backend without native code; tests hold it to the same contract. */
+  static CpuBackend inPlainJava(BackendOptions options) {
+    Workers workers = new Workers(options.threads());
+    return new CpuBackend(
+        options,
+        workers,
+        new JavaGemm(workers, options.dtype()),
+        new JavaPrefillAttention(workers));
   }
 
   @Override
@@ -70,7 +86,7 @@ public final class CpuBackend implements Backend {
     return "cpu, "
         + workers.threads()
         + (workers.threads() == 1 ? " thread" : " threads")
-        + ", linear by "
+        + ", linear and prefill by "
         + gemm.describe()
         + (options.batchInvariant() ? ", batch invariant" : "");
   }

@@ -19,16 +19,16 @@ final class CpuTensorOps implements TensorOps {
   private final CpuPageScores pageScores;
   private final CpuPageSelection selection;
   private final CpuPageAttention attention;
-  private final CpuPrefillAttention prefill;
+  private final PrefillAttention prefill;
 
-  CpuTensorOps(Workers workers, Gemm gemm) {
+  CpuTensorOps(Workers workers, Gemm gemm, PrefillAttention prefill) {
     this.gemm = gemm;
     this.elementwise = new CpuElementwise(workers);
     this.append = new CpuKvAppend(workers);
     this.pageScores = new CpuPageScores(workers);
     this.selection = new CpuPageSelection(workers);
     this.attention = new CpuPageAttention(workers);
-    this.prefill = new CpuPrefillAttention(workers);
+    this.prefill = prefill;
   }
 
   @Override

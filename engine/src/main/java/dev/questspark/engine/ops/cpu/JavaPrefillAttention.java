@@ -11,20 +11,21 @@ import java.util.Arrays;
  * row of the tile that sees it while the page is in the first-level cache; each row folds its pages
  * from the first on, whatever the tile.
  */
-final class CpuPrefillAttention {
+final class JavaPrefillAttention implements PrefillAttention {
   /** Rows that share one pass over the pages; 16 queries and outputs of 128 channels are 16 KiB. */
   private static final int TILE_ROWS = 16;
 
   private final Workers workers;
   private final OnlineSoftmax[] softmax;
 
-  CpuPrefillAttention(Workers workers) {
+  JavaPrefillAttention(Workers workers) {
     this.workers = workers;
     this.softmax = new OnlineSoftmax[workers.threads()];
     Arrays.setAll(softmax, i -> new OnlineSoftmax());
   }
 
-  void attendPrefill(
+  @Override
+  public void attendPrefill(
       Tensor out, Tensor q, KvLayer kv, LoadedBatch loaded, int fromSpan, int toSpan, float scale) {
     CpuBatch batch = CpuBatch.of(loaded);
     CpuKvPages pages = new CpuKvPages(kv);

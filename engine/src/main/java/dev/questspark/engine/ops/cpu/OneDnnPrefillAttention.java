@@ -1,0 +1,230 @@
+package dev.questspark.engine.ops.cpu;
+
+import dev.questspark.engine.ops.KvLayer;
+import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.RaggedBatch;
+import dev.questspark.engine.ops.Tensor;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Random;
+
+/**
+ * attendPrefill on oneDNN: one task per (tile of rows, KV head). A tile stacks the group's query
+ * heads of consecutive rows, so that all of them share each block of keys. Blocks start at
+ * multiples of {@link FlashTile#BLOCK} from position 0 on, wherever a chunk begins, so that a row
+ * adds up its keys in one order however its sequence was cut.
+ */
+final class OneDnnPrefillAttention implements PrefillAttention {
+  private static final int TALL = 64;
+  private static final int SHORT = 16;
+  private static final float[] ZEROS = new float[4096];
+
+  private final OneDnn library;
+  private final Workers workers;
+  private final boolean invariant;
+  private final Map<Integer, Tiles> tilesOfHeadDim = new HashMap<>();
+  private final float[][] scaled;
+
+  OneDnnPrefillAttention(OneDnn library, Workers workers, boolean invariant) {
+    this.library = library;
+    this.workers = workers;
+    this.invariant = invariant;
+    this.scaled = new float[workers.threads()][0];
+  }
+
+  /** The tiles of one worker each; {@code low} are the short ones, if their bits agree. */
+  private record Tiles(FlashTile[] tall, FlashTile[] low) {}
+
+  private Tiles tiles(int headDim) {
+    return tilesOfHeadDim.computeIfAbsent(
+        headDim,
+        channels -> {
+          FlashTile[] tall = new FlashTile[workers.threads()];
+          FlashTile[] low = new FlashTile[workers.threads()];
+          Arrays.setAll(tall, i -> new FlashTile(library, TALL, channels));
+          Arrays.setAll(low, i -> new FlashTile(library, SHORT, channels));
+          return new Tiles(tall, invariant ? proven(tall, low, channels) : low);
+        });
+  }
+
+  /** Measures that no row's bits depend on its place or on the height of its tile. */
+  private static FlashTile[] proven(FlashTile[] tall, FlashTile[] low, int headDim) {
+    float[] row = probe(tall[0], 0, headDim);
+    for (int place = 1; place < TALL; place++) {
+      if (!Arrays.equals(row, probe(tall[0], place, headDim))) {
+        throw new IllegalStateException(
+            "oneDNN's attention over head_dim "
+                + headDim
+                + " depends on a row's place; run with batch_invariant=false");
+      }
+    }
+    for (int place = 0; place < SHORT; place++) {
+      if (!Arrays.equals(row, probe(low[0], place, headDim))) {
+        return tall; // correct, only slower for short spans
+      }
+    }
+    return low;
+  }
+
+  /** Two blocks of the same random keys and values, seen by one random query at {@code place}. */
+  private static float[] probe(FlashTile tile, int place, int headDim) {
+    Random random = new Random(7);
+    float[] query = new float[headDim];
+    float[] block = new float[FlashTile.BLOCK * headDim];
+    for (int i = 0; i < block.length; i++) {
+      block[i] = 2 * random.nextFloat() - 1;
+      query[i % headDim] = 2 * random.nextFloat() - 1;
+    }
+    tile.queries().put(place * headDim, query);
+    tile.keys().put(0, block);
+    tile.values().put(0, block);
+    tile.reset();
+    tile.fold(false);
+    tile.see(place, 3, FlashTile.BLOCK - 5);
+    tile.fold(true);
+    tile.read(place, query, 0, headDim);
+    return query;
+  }
+
+  @Override
+  public void attendPrefill(
+      Tensor out, Tensor q, KvLayer kv, LoadedBatch loaded, int fromSpan, int toSpan, float scale) {
+    CpuBatch batch = CpuBatch.of(loaded);
+    CpuKvPages pages = new CpuKvPages(kv);
+    int group = Shapes.queryHeads(q, kv) / pages.kvHeads;
+    RaggedBatch host = batch.host();
+    Shapes.require("q", q, host.rows(), q.cols());
+    Shapes.require("out", out, host.rows(), q.cols());
+    Tiles tiles = tiles(pages.headDim);
+    growScaled(TALL * pages.headDim);
+    Call call = new Call(out, q, pages, batch, scale);
+    // Groups wider than a tile are cut into slices of heads.
+    int heads = Math.min(group, SHORT);
+    int slices = (group + heads - 1) / heads;
+    int tileRows = TALL / heads;
+    for (int span = fromSpan; span < toSpan; span++) {
+      int fromRow = host.spanRows()[span];
+      int toRow = host.spanRows()[span + 1];
+      int count = (toRow - fromRow + tileRows - 1) / tileRows;
+      int perTile = pages.kvHeads * slices;
+      workers.run(
+          count * perTile,
+          (long) TALL * FlashTile.BLOCK * pages.headDim,
+          (task, worker) -> {
+            // The last tile sees most: it goes first, so that no worker ends up with it alone.
+            int first = fromRow + (count - 1 - task / perTile) * tileRows;
+            int last = Math.min(toRow, first + tileRows);
+            int kvHead = task % perTile / slices;
+            int slice = task % slices * heads;
+            int taken = Math.min(heads, group - slice);
+            boolean fits = (last - first) * taken <= SHORT;
+            FlashTile tile = (fits ? tiles.low : tiles.tall)[worker];
+            int firstHead = kvHead * group + slice;
+            call.attend(tile, scaled[worker], first, last, kvHead, firstHead, taken);
+          });
+    }
+  }
+
+  private void growScaled(int floats) {
+    if (scaled[0].length < floats) {
+      for (int i = 0; i < scaled.length; i++) {
+        scaled[i] = new float[floats];
+      }
+    }
+  }
+
+  /** The arguments of one call of the verb. */
+  private record Call(Tensor out, Tensor q, CpuKvPages pages, CpuBatch batch, float scale) {
+
+    /** Rows [fromRow, toRow) of one span, query heads [firstHead, firstHead + heads). */
+    void attend(
+        FlashTile tile,
+        float[] scaled,
+        int fromRow,
+        int toRow,
+        int kvHead,
+        int firstHead,
+        int heads) {
+      int headDim = pages.headDim;
+      loadQueries(tile, scaled, fromRow, toRow, firstHead, heads);
+      tile.reset();
+      int firstPosition = batch.position(fromRow);
+      int lastPosition = batch.position(toRow - 1);
+      int firstSeen = pages.firstVisible(firstPosition);
+      int firstBlock = firstSeen / FlashTile.BLOCK * FlashTile.BLOCK;
+      for (int start = firstBlock; start <= lastPosition; start += FlashTile.BLOCK) {
+        int end = start + FlashTile.BLOCK;
+        loadBlock(
+            tile,
+            fromRow,
+            kvHead,
+            start,
+            Math.max(start, firstSeen),
+            Math.min(end, lastPosition + 1));
+        boolean masked = end > firstPosition + 1 || start < pages.firstVisible(lastPosition);
+        if (masked) {
+          for (int row = fromRow; row < toRow; row++) {
+            int first = clamp(pages.firstVisible(batch.position(row)) - start);
+            int last = Math.max(first, clamp(batch.position(row) + 1 - start));
+            for (int h = 0; h < heads; h++) {
+              tile.see((row - fromRow) * heads + h, first, last);
+            }
+          }
+        }
+        tile.fold(masked);
+      }
+      float[] outs = HeapFloats.of(out);
+      for (int row = fromRow; row < toRow; row++) {
+        int target = HeapFloats.at(out, row) + firstHead * headDim;
+        for (int h = 0; h < heads; h++) {
+          tile.read((row - fromRow) * heads + h, outs, target + h * headDim, headDim);
+        }
+      }
+    }
+
+    private static int clamp(int slot) {
+      return Math.max(0, Math.min(FlashTile.BLOCK, slot));
+    }
+
+    private void loadQueries(
+        FlashTile tile, float[] scaled, int fromRow, int toRow, int firstHead, int heads) {
+      float[] queries = HeapFloats.of(q);
+      int floats = heads * pages.headDim;
+      for (int row = fromRow; row < toRow; row++) {
+        int source = HeapFloats.at(q, row) + firstHead * pages.headDim;
+        int target = (row - fromRow) * floats;
+        for (int i = 0; i < floats; i++) {
+          scaled[target + i] = scale * queries[source + i];
+        }
+      }
+      tile.queries().put(0, scaled, 0, (toRow - fromRow) * floats);
+    }
+
+    /** Copies the keys and values at positions [first, last) of a block; zeros elsewhere. */
+    private void loadBlock(FlashTile tile, int row, int kvHead, int start, int first, int last) {
+      int headDim = pages.headDim;
+      for (int at = first; at < last; ) {
+        int slot = at % pages.pageSize;
+        int tokens = Math.min(pages.pageSize - slot, last - at);
+        int page = batch.page(row, at / pages.pageSize);
+        int target = (at - start) * headDim;
+        int channel = slot * headDim;
+        tile.keys().put(target, pages.keys, pages.keyAt(page, kvHead) + channel, tokens * headDim);
+        tile.values()
+            .put(target, pages.values, pages.valueAt(page, kvHead) + channel, tokens * headDim);
+        at += tokens;
+      }
+      int end = FlashTile.BLOCK * headDim;
+      clear(tile, 0, (first - start) * headDim);
+      clear(tile, (last - start) * headDim, end);
+    }
+
+    private static void clear(FlashTile tile, int from, int to) {
+      for (int at = from; at < to; at += ZEROS.length) {
+        tile.keys().put(at, ZEROS, 0, Math.min(ZEROS.length, to - at));
+        tile.values().put(at, ZEROS, 0, Math.min(ZEROS.length, to - at));
+      }
+    }
+  }
+}

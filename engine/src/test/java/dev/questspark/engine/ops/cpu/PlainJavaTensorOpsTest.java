@@ -1,0 +1,13 @@
+package dev.questspark.engine.ops.cpu;
+
+import dev.questspark.engine.ops.Backend;
+import dev.questspark.engine.ops.BackendOptions;
+import dev.questspark.engine.ops.TensorOpsContract;
+
+/** The contract on the CPU backend of platforms that oneDNN has no library for. */
+class PlainJavaTensorOpsTest extends TensorOpsContract {
+  @Override
+  protected Backend open(BackendOptions options) {
+    return CpuBackend.inPlainJava(options);
+  }
+}
