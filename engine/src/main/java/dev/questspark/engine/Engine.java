@@ -10,10 +10,7 @@ import dev.questspark.engine.model.ModelConfigReader;
 import dev.questspark.engine.model.ModelWeights;
 import dev.questspark.engine.model.RopeTable;
 import dev.questspark.engine.ops.Backend;
-import dev.questspark.engine.ops.BackendOptions;
-import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.KvGeometry;
-import dev.questspark.engine.ops.cpu.CpuBackend;
 import dev.questspark.engine.pages.PagePool;
 import dev.questspark.engine.schedule.Scheduler;
 import dev.questspark.engine.schedule.SchedulerLimits;
@@ -127,11 +124,15 @@ public final class Engine implements AutoCloseable {
       long start = System.nanoTime();
       model = ModelConfigReader.read(config.model());
       maxModelLen = MemoryPlan.maxModelLen(config, model);
-      backend = keep(openBackend());
+      backend = keep(Backends.open(config, maxModelLen));
       ModelWeights weights = keep(ModelWeights.load(config.model(), model, backend));
       KvGeometry geometry =
           new KvGeometry(
-              model.layers(), model.kvHeads(), model.headDim(), config.pageSize(), DType.F32);
+              model.layers(),
+              model.kvHeads(),
+              model.headDim(),
+              config.pageSize(),
+              backend.cacheDType());
       int pages = MemoryPlan.pages(config, geometry, maxModelLen, backend.freeBytes());
       kvStore = keep(new KvStore(backend, geometry, pages, config.pageScores(), model::window));
       decoder =
@@ -169,21 +170,6 @@ public final class Engine implements AutoCloseable {
           fixed.warmupNanos() / 1_000_000);
     }
 
-    private Backend openBackend() {
-      if (!config.backend().equals("cpu")) {
-        throw new ConfigException("backend '" + config.backend() + "' is unknown; known: cpu");
-      }
-      DType dtype =
-          switch (config.dtype()) {
-            case "auto", "float32" -> DType.F32;
-            case "bfloat16" -> DType.BF16;
-            default ->
-                throw new ConfigException(
-                    "dtype '" + config.dtype() + "' is unknown; known: auto, float32, bfloat16");
-          };
-      return CpuBackend.open(new BackendOptions(config.threads(), dtype, config.batchInvariant()));
-    }
-
     private <T extends AutoCloseable> T keep(T resource) {
       resources.push(resource);
       return resource;
@@ -195,8 +181,8 @@ public final class Engine implements AutoCloseable {
    *
    * @return one future per question, in order. A question that can never fit fails alone, with
    *     {@link DocumentException} TOO_LONG or EXCEEDS_KV_CACHE; a closed engine fails them with
-   *     {@link java.util.concurrent.CancellationException}; a failed engine with
-   *     IllegalStateException
+   *     {@link java.util.concurrent.CancellationException}; a failed device with {@link
+   *     dev.questspark.engine.failure.DeviceException}; a failed engine with IllegalStateException
    * @throws ConfigException if a selector is unknown or its budget has no room
    */
   public List<CompletableFuture<Completion>> submit(DocumentRequest request) {

@@ -9,9 +9,9 @@ import java.util.Set;
  * Everything an engine needs at open. Ranges and units are checked here and nowhere else.
  *
  * @param model Hugging Face folder
- * @param backend {@code cpu}
- * @param dtype {@code auto} (float32 on the CPU), {@code float32} or {@code bfloat16}: arithmetic
- *     of {@code linear}
+ * @param backend {@code cpu}, {@code cuda} or {@code cuda:N} (the GPU of ordinal N)
+ * @param dtype {@code auto} (float32 on the CPU, bfloat16 on a GPU), {@code float32} or {@code
+ *     bfloat16}: arithmetic of {@code linear}; on a GPU also of activations and cache
  * @param maxModelLen tokens of document, question and answer together; 0 takes the model's
  * @param pageSize tokens per KV page
  * @param maxNumSeqs sequences in flight

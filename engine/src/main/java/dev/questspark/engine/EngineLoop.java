@@ -1,5 +1,6 @@
 package dev.questspark.engine;
 
+import dev.questspark.engine.failure.DeviceException;
 import dev.questspark.engine.failure.DocumentException;
 import dev.questspark.engine.failure.ErrorCode;
 import dev.questspark.engine.schedule.DocumentWork;
@@ -99,6 +100,9 @@ final class EngineLoop implements Runnable {
   }
 
   private RuntimeException ended() {
+    if (broken instanceof DeviceException lost) {
+      return lost;
+    }
     return broken != null
         ? new IllegalStateException("the engine has failed: " + broken, broken)
         : new CancellationException("the engine was closed");

@@ -69,11 +69,12 @@ public final class KvStore implements AutoCloseable {
   }
 
   private KvLayer allocateLayer(Backend backend, int blocks, Set<PageScore> digests, int window) {
-    Tensor keys = keep(backend.allocate(blocks * geometry.pageSize(), geometry.headDim()));
-    Tensor values = keep(backend.allocate(blocks * geometry.pageSize(), geometry.headDim()));
+    int rows = blocks * geometry.pageSize();
+    Tensor keys = keep(backend.allocate(geometry.dtype(), rows, geometry.headDim()));
+    Tensor values = keep(backend.allocate(geometry.dtype(), rows, geometry.headDim()));
     Map<PageScore, Tensor> pairs = new EnumMap<>(PageScore.class);
     for (PageScore score : digests) {
-      pairs.put(score, keep(backend.allocate(blocks, 2 * geometry.headDim())));
+      pairs.put(score, keep(backend.allocate(geometry.dtype(), blocks, 2 * geometry.headDim())));
     }
     return new KvLayer(geometry, keys, values, pairs, window);
   }

@@ -2,6 +2,7 @@ package dev.questspark.engine.model;
 
 import dev.questspark.engine.ops.Backend;
 import dev.questspark.engine.ops.Buffer;
+import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.PageList;
 import dev.questspark.engine.ops.Tensor;
 import java.util.ArrayList;
@@ -34,18 +35,19 @@ final class Workspace implements AutoCloseable {
   private final List<Buffer> buffers = new ArrayList<>();
 
   Workspace(Backend backend, ModelConfig config, int maxRows, int maxLogitRows, int maxPages) {
+    DType act = backend.activationDType();
     int hiddenSize = config.hiddenSize();
     int queryWidth = config.queryCols();
     int kvWidth = config.kvCols();
-    hidden = keep(backend.allocate(maxRows, hiddenSize));
-    normed = keep(backend.allocate(maxRows, hiddenSize));
-    qkv = keep(backend.allocate(maxRows, queryWidth + 2 * kvWidth));
-    attended = keep(backend.allocate(maxRows, queryWidth));
+    hidden = keep(backend.allocate(act, maxRows, hiddenSize));
+    normed = keep(backend.allocate(act, maxRows, hiddenSize));
+    qkv = keep(backend.allocate(act, maxRows, queryWidth + 2 * kvWidth));
+    attended = keep(backend.allocate(act, maxRows, queryWidth));
     logSumExp = keep(backend.allocate(maxRows, config.heads()));
-    gateUp = keep(backend.allocate(maxRows, 2 * config.intermediateSize()));
-    activated = keep(backend.allocate(maxRows, config.intermediateSize()));
-    lastHidden = keep(backend.allocate(maxLogitRows, hiddenSize));
-    lastAttended = keep(backend.allocate(maxLogitRows, queryWidth));
+    gateUp = keep(backend.allocate(act, maxRows, 2 * config.intermediateSize()));
+    activated = keep(backend.allocate(act, maxRows, config.intermediateSize()));
+    lastHidden = keep(backend.allocate(act, maxLogitRows, hiddenSize));
+    lastAttended = keep(backend.allocate(act, maxLogitRows, queryWidth));
     logits = keep(backend.allocate(maxLogitRows, config.vocabSize()));
     scores = keep(backend.allocate(SELECT_ROWS * config.kvHeads(), maxPages));
     pages = backend.allocatePageList(SELECT_ROWS, config.kvHeads(), maxPages);

@@ -16,6 +16,25 @@ public interface Backend extends AutoCloseable {
   /** Allocates a zeroed (rows, cols) tensor of float; the caller closes its buffer. */
   Tensor allocate(int rows, int cols);
 
+  /** As {@link #allocate(int, int)}, of {@link #activationDType} or {@link #cacheDType}. */
+  default Tensor allocate(DType dtype, int rows, int cols) {
+    if (dtype != DType.F32) {
+      throw new IllegalArgumentException(
+          "backend " + name() + " keeps tensors in f32, not " + dtype);
+    }
+    return allocate(rows, cols);
+  }
+
+  /** Element type of the activations between verbs; scores, sums and logits are always float. */
+  default DType activationDType() {
+    return DType.F32;
+  }
+
+  /** Element type of keys, values and digests. */
+  default DType cacheDType() {
+    return DType.F32;
+  }
+
   /** Allocates a page list with room for {@code maxRows} x {@code kvHeads} x {@code maxPages}. */
   PageList allocatePageList(int maxRows, int kvHeads, int maxPages);
 

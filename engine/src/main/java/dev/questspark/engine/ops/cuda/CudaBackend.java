@@ -91,6 +91,8 @@ public final class CudaBackend implements Backend {
         + device.report()
         + ", "
         + options.dtype()
+        + ", cache "
+        + options.kvDType()
         + ", linear by "
         + gemm.describe()
         + (options.batchInvariant() ? ", batch invariant" : "");
@@ -103,12 +105,13 @@ public final class CudaBackend implements Backend {
 
   @Override
   public Tensor allocate(int rows, int cols) {
-    return zeroed(DType.F32, rows, cols);
+    return allocate(DType.F32, rows, cols);
   }
 
-  private Tensor zeroed(DType dtype, int rows, int cols) {
+  @Override
+  public Tensor allocate(DType dtype, int rows, int cols) {
     Tensor tensor = uninitialised(dtype, rows, cols);
-    stream.zero(DeviceBuffer.of(tensor), (tensor.buffer().bytes() + 3) / 4 * 4);
+    stream.zero(DeviceBuffer.of(tensor), tensor.buffer().bytes());
     return tensor;
   }
 
@@ -117,6 +120,16 @@ public final class CudaBackend implements Backend {
     // Whole 16-byte units: a view's end is never in the middle of a vector load.
     long bytes = (Math.multiplyExact(elements, (long) dtype.bytes()) + 15) / 16 * 16;
     return new Tensor(pool.allocate(bytes), dtype, 0, rows, cols, cols);
+  }
+
+  @Override
+  public DType activationDType() {
+    return options.dtype();
+  }
+
+  @Override
+  public DType cacheDType() {
+    return options.kvDType();
   }
 
   @Override

@@ -7,7 +7,7 @@ import dev.questspark.engine.ops.DType;
  *
  * @param device ordinal of the GPU among those that the process sees
  * @param dtype of weights and activations: F32, or BF16 with float accumulation
- * @param kvDtype of keys, values and digests
+ * @param kvDType of keys, values and digests
  * @param batchInvariant reductions whose order follows the row alone (see {@code TensorOps}): our
  *     own {@code linear} instead of cuBLAS, whose algorithm follows the batch
  * @param maxRows most rows of a step
@@ -16,13 +16,17 @@ import dev.questspark.engine.ops.DType;
 public record CudaOptions(
     int device,
     DType dtype,
-    DType kvDtype,
+    DType kvDType,
     boolean batchInvariant,
     int maxRows,
     int maxPageEntries) {
 
   public CudaOptions {
-    if (device < 0 || maxRows < 1 || maxPageEntries < 1 || dtype == DType.F16) {
+    if (device < 0
+        || maxRows < 1
+        || maxPageEntries < 1
+        || dtype == DType.F16
+        || dtype == DType.BF16 && kvDType == DType.F32) {
       throw new IllegalArgumentException(
           "device "
               + device

@@ -2,7 +2,6 @@ package dev.questspark.engine.ops.cuda;
 
 import dev.questspark.engine.ops.Backend;
 import dev.questspark.engine.ops.BackendOptions;
-import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.TensorOpsContract;
 
 /**
@@ -21,7 +20,7 @@ class CudaTensorOpsTest extends TensorOpsContract {
   @Override
   protected Backend open(BackendOptions options) {
     return CudaBackend.open(
-        new CudaOptions(0, options.dtype(), DType.F32, options.batchInvariant(), 1024, 8192),
+        new CudaOptions(0, options.dtype(), options.dtype(), options.batchInvariant(), 1024, 8192),
         NO_SLABS);
   }
 }
