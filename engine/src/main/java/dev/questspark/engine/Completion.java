@@ -11,6 +11,8 @@ import java.util.List;
  * @param usage tokens in and out
  * @param timings the row's clocks
  * @param reads what decode and question steps read from the KV cache
+ * @param logProbs natural logarithm of the probability of each forced token (temperature 1); empty
+ *     for a drawn answer
  */
 public record Completion(
     List<Integer> tokens,
@@ -18,7 +20,8 @@ public record Completion(
     FinishReason finishReason,
     Usage usage,
     Timings timings,
-    KvReads reads) {
+    KvReads reads,
+    List<Double> logProbs) {
 
   /**
    * OpenAI's usage words.

@@ -21,6 +21,7 @@ final class Row {
   int cachedTokens;
   int preemptions;
   long firstTokenNanos;
+  private final double[] logProbs;
   private FinishReason reason;
 
   Row(long id, Document document, QuestionRequest request, StopChecker stop) {
@@ -28,6 +29,7 @@ final class Row {
     this.document = document;
     this.request = request;
     this.stop = stop;
+    this.logProbs = new double[request.forced().length];
   }
 
   /**
@@ -62,6 +64,18 @@ final class Row {
       }
     }
     return seen;
+  }
+
+  /** Whether the answer is given and only scored. */
+  boolean forced() {
+    return request.forced().length > 0;
+  }
+
+  /** The next token of a forced answer, its log-probability noted. */
+  int force(float[] logits) {
+    int token = request.forced()[generatedCount];
+    logProbs[generatedCount] = LogProb.of(logits, token);
+    return token;
   }
 
   /** Tokens whose keys and values are in the cache when the row ends. */
@@ -103,7 +117,8 @@ final class Row {
             now - firstTokenNanos,
             now - submitted,
             preemptions),
-        reads.total(pagesTotal));
+        reads.total(pagesTotal),
+        Arrays.stream(logProbs).boxed().toList());
   }
 
   /** One document in flight, with the clocks its questions share. */

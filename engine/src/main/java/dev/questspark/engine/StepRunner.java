@@ -56,9 +56,13 @@ final class StepRunner {
     for (int i = 0; i < tokens.length; i++) {
       Row row = plan.samples().get(i);
       backend.read(stepLogits, i, logits);
-      tokens[i] = sampler.sample(logits, row.request.sampling(), row.seen(), row.generatedTokens());
+      tokens[i] = row.forced() ? row.force(logits) : sample(row);
     }
     return new Outcome(tokens, groupNanos, count(plan, batch.counters()));
+  }
+
+  private int sample(Row row) {
+    return sampler.sample(logits, row.request.sampling(), row.seen(), row.generatedTokens());
   }
 
   /** Adds the counted reads to the decode rows and to the totals. */

@@ -1,0 +1,123 @@
+package dev.questspark.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.questspark.engine.model.SamplingParams;
+import dev.questspark.engine.ops.GroupReduction;
+import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.tokens.ByteTokenizer;
+import java.net.URISyntaxException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+/** Log-probabilities of a given text, fed token by token through each selector. */
+class ScoringTest {
+  private static final int VOCABULARY = 320;
+
+  private static Engine open() throws URISyntaxException {
+    Path model =
+        Path.of(ScoringTest.class.getResource("/hf-models/llama3-gqa/config.json").toURI())
+            .getParent();
+    EngineConfig config =
+        new EngineConfig(
+            model,
+            "cpu",
+            "auto",
+            1024,
+            16,
+            8,
+            512,
+            0,
+            0.5,
+            Set.of(PageScore.values()),
+            2,
+            true,
+            false);
+    return Engine.open(config, new ByteTokenizer(), step -> {});
+  }
+
+  private static int[] tokens(long seed, int count) {
+    return new Random(seed).ints(count, 3, VOCABULARY).toArray();
+  }
+
+  private static SelectorSpec quest(int budget, PageScore score) {
+    return new SelectorSpec("quest", budget, score, GroupReduction.MAX, 0, 0, 0, 0);
+  }
+
+  private static List<Completion> score(Engine engine, int[] document, List<QuestionRequest> rows) {
+    return engine.submit(new DocumentRequest("text", document, rows)).stream()
+        .map(future -> future.join())
+        .toList();
+  }
+
+  @Test
+  void aBudgetThatCoversTheContextScoresAsDenseToTheLastDigit() throws URISyntaxException {
+    int[] text = tokens(7, 300);
+    int[] begin = {1};
+    try (Engine engine = open()) {
+      List<Completion> scored =
+          score(
+              engine,
+              new int[0],
+              List.of(
+                  QuestionRequest.scoring(begin, SelectorSpec.all(), text),
+                  QuestionRequest.scoring(begin, quest(304, PageScore.MINMAX), text),
+                  QuestionRequest.scoring(begin, quest(304, PageScore.MEANSTD), text),
+                  QuestionRequest.scoring(begin, quest(32, PageScore.MINMAX), text)));
+      List<Double> dense = scored.get(0).logProbs();
+      assertThat(dense).hasSize(300).allMatch(p -> p < 0 && Double.isFinite(p));
+      assertThat(scored.get(1).logProbs()).isEqualTo(dense);
+      assertThat(scored.get(2).logProbs()).isEqualTo(dense);
+      assertThat(scored.get(3).logProbs().subList(0, 32)).isEqualTo(dense.subList(0, 32));
+      assertThat(scored.get(3).logProbs()).isNotEqualTo(dense);
+      assertThat(scored.get(3).reads().sparseSteps()).isPositive();
+      assertThat(scored.get(0).tokens()).isEqualTo(IntStream.of(text).boxed().toList());
+    }
+  }
+
+  @Test
+  void theGreedyAnswerIsTheMostProbableTokenAtEveryStep() throws URISyntaxException {
+    int[] document = tokens(3, 200);
+    int[] question = tokens(4, 5);
+    try (Engine engine = open()) {
+      QuestionRequest drawn =
+          new QuestionRequest(
+              question, SelectorSpec.all(), false, SamplingParams.greedy(20, List.of()));
+      int[] greedy =
+          score(engine, document, List.of(drawn)).get(0).tokens().stream()
+              .mapToInt(Integer::intValue)
+              .toArray();
+      List<QuestionRequest> everyLastToken =
+          IntStream.range(0, VOCABULARY)
+              .mapToObj(token -> new int[] {greedy[0], greedy[1], token})
+              .map(text -> QuestionRequest.scoring(question, SelectorSpec.all(), text))
+              .toList();
+      List<Completion> scored = score(engine, document, everyLastToken);
+      double total = scored.stream().mapToDouble(c -> Math.exp(c.logProbs().get(2))).sum();
+      assertThat(total).as("the softmax sums to one").isCloseTo(1, within(1e-9));
+      double best = scored.get(greedy[2]).logProbs().get(2);
+      assertThat(scored).allMatch(c -> c.logProbs().get(2) <= best);
+    }
+  }
+
+  @Test
+  void aForcedAnswerMustBeFedWhole() {
+    assertThatThrownBy(
+            () ->
+                new QuestionRequest(
+                    new int[] {1},
+                    SelectorSpec.all(),
+                    false,
+                    SamplingParams.greedy(5, List.of()),
+                    new int[] {7, 8}))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("max_tokens is 5");
+  }
+}
