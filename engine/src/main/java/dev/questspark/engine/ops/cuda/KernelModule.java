@@ -66,7 +66,7 @@ final class KernelModule implements AutoCloseable {
         e);
   }
 
-  private CUfunction resolve(Kernel kernel, CudaDevice device) {
+  CUfunction resolve(Kernel kernel, CudaDevice device) {
     CUfunction function = new CUfunction();
     context.run(
         "looking up kernel " + kernel.symbol(),

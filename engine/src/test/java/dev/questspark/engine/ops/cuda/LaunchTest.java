@@ -1,0 +1,213 @@
+package dev.questspark.engine.ops.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.failure.DeviceException;
+import dev.questspark.engine.ops.DType;
+import dev.questspark.engine.ops.Tensor;
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * What stands between a verb and the driver: argument checks, graphs, memory, and a lost driver.
+ */
+@RequiresTestDriver
+class LaunchTest {
+  private CudaDevice device;
+  private CudaContext context;
+  private DevicePool pool;
+  private KernelModule module;
+  private CudaStream stream;
+  private LaunchTape tape;
+  private Launch launch;
+  private Tensor x;
+  private Tensor y;
+
+  @BeforeEach
+  void open() {
+    device = CudaDevice.of(0);
+    context = new CudaContext(0);
+    pool = new DevicePool(context, device, DevicePool.SLAB_BYTES);
+    module = KernelModule.load(context, device);
+    stream = new CudaStream(context);
+    tape = new LaunchTape(context, stream, module);
+    launch = new Launch(tape);
+    x = zeros();
+    y = zeros();
+  }
+
+  private Tensor zeros() {
+    DeviceBuffer buffer = pool.allocate(64);
+    stream.zero(buffer, 64);
+    return new Tensor(buffer, DType.F32, 0, 1, 16, 16);
+  }
+
+  @AfterEach
+  void close() {
+    x.buffer().close();
+    y.buffer().close();
+    tape.close();
+    stream.close();
+    module.close();
+    pool.close();
+    context.close();
+    assertThat(TestDriver.outstandingAllocations()).isZero();
+  }
+
+  private void add() {
+    launch
+        .of(CudaKernels.ADD.of(DType.F32))
+        .out(x)
+        .in(y)
+        .integer(16)
+        .integer(16)
+        .integer(16)
+        .grid(1, 1, 1, 256, 0);
+  }
+
+  @Test
+  void aWrongArgumentTypeNamesTheParameter() {
+    assertThatThrownBy(() -> launch.of(CudaKernels.ADD.of(DType.F32)).out(x).in(y).wide(16))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage(
+            "add_f32: argument 2 is declared as 'int hidden', given a long long (long long)");
+    assertThatThrownBy(() -> launch.of(CudaKernels.ADD.of(DType.BF16)).out(x))
+        .hasMessageContaining("declared as 'bf16* x', given an output (float*)");
+    assertThatThrownBy(
+            () -> launch.of(CudaKernels.RMS_NORM.of(DType.F32)).out(x).in(y).in(y).real(1))
+        .hasMessageContaining("'int channels', given a float");
+  }
+
+  @Test
+  void swappedPointersAreRefused() {
+    assertThatThrownBy(() -> launch.of(CudaKernels.ADD.of(DType.F32)).in(y))
+        .hasMessage("add_f32: argument 0 is declared as 'float* x', given an input (float*)");
+    assertThatThrownBy(() -> launch.of(CudaKernels.EMBED.of(DType.F32, DType.F32)).out(x).in(y))
+        .hasMessageContaining("'const int* tokens', given an input (float*)");
+  }
+
+  @Test
+  void tooFewOrTooManyArgumentsAreRefused() {
+    assertThatThrownBy(
+            () ->
+                launch
+                    .of(CudaKernels.ADD.of(DType.F32))
+                    .out(x)
+                    .in(y)
+                    .integer(1)
+                    .grid(1, 1, 1, 256, 0))
+        .hasMessageContaining("takes 5 arguments, given 3; next is int xStride");
+    assertThatThrownBy(
+            () ->
+                launch
+                    .of(CudaKernels.ADD.of(DType.F32))
+                    .out(x)
+                    .in(y)
+                    .integer(1)
+                    .integer(1)
+                    .integer(1)
+                    .integer(1))
+        .hasMessageContaining("argument 5 is declared as nothing");
+  }
+
+  @Test
+  void aKernelThatTheBinaryLacksIsNamed() {
+    Kernel missing = new Kernel(0, "add_f64", CudaKernels.ADD.of(DType.F32).parameters());
+    assertThatThrownBy(() -> module.resolve(missing, device))
+        .isInstanceOf(DeviceException.class)
+        .hasMessage("CUDA_ERROR_NOT_FOUND in looking up kernel add_f64");
+  }
+
+  @Test
+  void aLaunchThatWasCutShortIsNotIssued() {
+    assertThatThrownBy(() -> launch.of(CudaKernels.ADD.of(DType.F32)).out(x).real(1))
+        .isInstanceOf(IllegalStateException.class);
+    add();
+    tape.flush();
+    stream.await(tape);
+    assertThat(TestDriver.launches()).isEqualTo(1);
+  }
+
+  @Test
+  void aTapeThatComesAgainIsReplayedAndAnotherIsNot() {
+    for (int i = 0; i < 4; i++) {
+      add();
+      add();
+      tape.flush();
+    }
+    assertThat(tape.replays()).as("issued, captured and replayed, replayed twice").isEqualTo(3);
+    add();
+    tape.flush();
+    assertThat(tape.replays()).isEqualTo(3);
+    stream.await(tape);
+    assertThat(TestDriver.graphLaunches()).isEqualTo(3);
+  }
+
+  @Test
+  void smallBlocksShareASlabAndALeakNamesItsPlace() {
+    long before = TestDriver.outstandingAllocations();
+    DeviceBuffer a = pool.allocate(1000);
+    DeviceBuffer b = pool.allocate(1);
+    assertThat(TestDriver.outstandingAllocations()).isEqualTo(before);
+    assertThat(b.address() - a.address()).isEqualTo(1024);
+    assertThat(a.site()).isNotBlank();
+    DeviceBuffer large = pool.allocate(DevicePool.SLAB_BYTES);
+    assertThat(TestDriver.outstandingAllocations()).isEqualTo(before + 1);
+    large.close();
+    large.close();
+    a.close();
+    b.close();
+    assertThat(TestDriver.outstandingAllocations()).isEqualTo(before);
+    assertThatThrownBy(large::address)
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("is closed");
+  }
+
+  @Test
+  void aHostWithoutADriverIsOneSentence(@TempDir Path folder) throws Exception {
+    Files.createFile(folder.resolve("libcuda.so.1")); // found first, and no library
+    assertThat(openElsewhere(folder))
+        .startsWith("ConfigException: backend cuda needs the NVIDIA driver")
+        .contains("libcuda.so.1", "or choose backend cpu");
+  }
+
+  /** Opens the device in another process, whose linker looks into a folder first. */
+  private static String openElsewhere(Path folder) throws IOException, InterruptedException {
+    ProcessBuilder builder =
+        new ProcessBuilder(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-cp",
+                System.getProperty("java.class.path"),
+                Opener.class.getName()));
+    builder.environment().put("LD_LIBRARY_PATH", folder.toString());
+    builder.redirectErrorStream(true);
+    builder.redirectOutput(new File(folder.toFile(), "output"));
+    Process process = builder.start();
+    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    return Files.readString(folder.resolve("output"));
+  }
+
+  /** The other process. */
+  static final class Opener {
+    private Opener() {}
+
+    public static void main(String[] arguments) {
+      try {
+        System.out.println(CudaDevice.all());
+      } catch (ConfigException e) {
+        System.out.println("ConfigException: " + e.getMessage());
+      }
+    }
+  }
+}
