@@ -1,5 +1,6 @@
 package dev.questspark.engine.ops.cpu;
 
+import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.ops.Backend;
 import dev.questspark.engine.ops.BackendOptions;
 import dev.questspark.engine.ops.DType;
@@ -38,6 +39,7 @@ public final class CpuBackend implements Backend {
    * plain Java.
    *
    * @throws IllegalArgumentException for fewer than 1 thread, or a dtype other than f32 and bf16
+   * @throws dev.questspark.engine.failure.ConfigException for bf16 on a processor without it
    */
   public static CpuBackend open(BackendOptions options) {
     if (options.dtype() == DType.F16) {
@@ -51,12 +53,18 @@ public final class CpuBackend implements Backend {
               + " many times slower; {}",
           System.getProperty("os.name"),
           System.getProperty("os.arch"),
-          String.valueOf(e.getMessage()));
+          e.toString());
       return inPlainJava(options);
     }
   }
 
   private static CpuBackend withOneDnn(BackendOptions options, OneDnn library) {
+    if (options.dtype() == DType.BF16 && !library.multipliesBf16()) {
+      throw new ConfigException(
+          "dtype is bfloat16, but "
+              + library.describe()
+              + " cannot multiply it on this processor; use float32");
+    }
     Workers workers = new Workers(options.threads());
     boolean invariant = options.batchInvariant();
     return new CpuBackend(

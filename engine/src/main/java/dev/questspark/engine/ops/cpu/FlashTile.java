@@ -223,7 +223,6 @@ final class FlashTile {
    * @param masked whether some row does not see all of it
    */
   void fold(boolean masked) {
-    library.bindThread();
     run(masked ? multiplyKeysMasked : multiplyKeys);
     run(findMax);
     boolean grown = false;
@@ -250,7 +249,7 @@ final class FlashTile {
   }
 
   private void run(Call call) {
-    call.what.execute(library.inOrder(), call.arguments);
+    call.what.execute(library.stream(), call.arguments);
   }
 
   /** Copies one row's attention, divided by its sum, to the heap. */

@@ -124,8 +124,7 @@ final class MatmulLadder {
     try (FloatPointer floats = new FloatPointer(plain.get_data_handle());
         reorder packing = new reorder(plain, target)) {
       floats.put(weight, 0, inFeatures * outFeatures);
-      packing.execute(library.inOrder(), plain, target);
-      library.inOrder()._wait();
+      packing.execute(library.stream(), plain, target);
     }
     plain.close();
     return target;
@@ -164,15 +163,14 @@ final class MatmulLadder {
   }
 
   private void multiply(Rung rung, memory weight, memory bias, int worker) {
-    library.bindThread();
     Bench bench = benches[worker];
     int index = Arrays.binarySearch(HEIGHTS, rung.rows);
     if (bench.rounding[index] != null) {
-      bench.rounding[index].execute(library.inOrder(), bench.floats[index], bench.rounded[index]);
+      bench.rounding[index].execute(library.stream(), bench.floats[index], bench.rounded[index]);
     }
     IntMemoryMap arguments = bench.arguments[index];
     arguments.put(DNNL_ARG_WEIGHTS, weight).put(DNNL_ARG_BIAS, bias);
-    rung.product.execute(library.inOrder(), arguments);
+    rung.product.execute(library.stream(), arguments);
   }
 
   /** Drops the heights whose rows differ in any bit from the tallest tile's. */

@@ -7,6 +7,7 @@ import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import org.bytedeco.dnnl.engine;
 import org.bytedeco.dnnl.global.dnnl;
+import org.bytedeco.dnnl.matmul;
 import org.bytedeco.dnnl.memory;
 import org.bytedeco.dnnl.primitive_attr;
 import org.bytedeco.dnnl.stream;
@@ -22,9 +23,7 @@ final class OneDnn {
   private static final int CACHE_LINE = 64;
 
   private final engine cpu;
-  private final stream inOrder;
-  private final Function setThreads;
-  private final ThreadLocal<Boolean> singleThreaded;
+  private final ThreadLocal<stream> streams;
 
   private OneDnn() {
     // JavaCPP would count the Java heap and mapped weights against a limit of its own.
@@ -32,16 +31,15 @@ final class OneDnn {
     unlessSet("org.bytedeco.javacpp.maxPhysicalBytes");
     String bindings = Loader.load(dnnl.class);
     // Resolved through the bindings, whose dependency is the very OpenMP runtime oneDNN calls.
-    this.setThreads = NativeLibrary.getInstance(bindings).getFunction("omp_set_num_threads");
-    this.singleThreaded =
+    Function setThreads = NativeLibrary.getInstance(bindings).getFunction("omp_set_num_threads");
+    setThreads.invokeVoid(new Object[] {1});
+    this.cpu = new engine(engine.kind.cpu, 0);
+    this.streams =
         ThreadLocal.withInitial(
             () -> {
               setThreads.invokeVoid(new Object[] {1}); // OpenMP keeps this setting per thread
-              return true;
+              return new stream(cpu);
             });
-    bindThread();
-    this.cpu = new engine(engine.kind.cpu, 0);
-    this.inOrder = new stream(cpu);
   }
 
   private static void unlessSet(String property) {
@@ -71,17 +69,25 @@ final class OneDnn {
     return "oneDNN " + version.major() + "." + version.minor() + "." + version.patch() + " " + isa;
   }
 
-  /** Makes oneDNN calls of the current thread run on this thread alone; cheap to repeat. */
-  void bindThread() {
-    singleThreaded.get();
+  /** Whether this processor has a product of bf16 matrices; oneDNN knows by trying. */
+  boolean multipliesBf16() {
+    memory.desc square = rowMajor(memory.data_type.bf16, 16, 16);
+    try (var product = new matmul.primitive_desc(cpu, square, square, square)) {
+      return !product.isNull();
+    } catch (RuntimeException e) {
+      return false; // "could not create a primitive descriptor"
+    }
   }
 
   engine cpu() {
     return cpu;
   }
 
-  stream inOrder() {
-    return inOrder;
+  /**
+   * The calling thread's stream; what runs on it runs on that thread alone, and is done at once.
+   */
+  stream stream() {
+    return streams.get();
   }
 
   /** A row-major matrix. */
