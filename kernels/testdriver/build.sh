@@ -1,13 +1,13 @@
 #!/bin/sh
-# Builds the test-only libcuda.so.1 from our .cu files with a host compiler, and beside it the marker that stands for
-# a fatbin and the list of kernel signatures. Does nothing if neither the kernels nor the driver changed.
+# Builds the test-only libcuda.so.1 from our .cu files with a host compiler, a stub of cuBLAS, and beside them the
+# marker that stands for a fatbin and the list of kernel signatures. Does nothing if no source changed.
 #   build.sh OUTPUT_DIR [KERNEL_DIR]      KERNEL_DIR holds include/ and src/; default: the folder above this one
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 out=$1
 kernels=${2:-$here/..}
 cxx=${CXX:-g++}
-inputs=$(cat "$here"/* "$kernels"/include/* "$kernels"/src/* | cksum)
+inputs=$(cat "$here"/*.* "$here"/cublas/* "$kernels"/include/* "$kernels"/src/* | cksum)
 if [ -f "$out/libcuda.so.1" ] && [ "$inputs" = "$(cat "$out/inputs" 2>/dev/null)" ]; then
   exit 0
 fi
@@ -56,6 +56,9 @@ for pid in $pids; do
   wait "$pid"
 done
 "$cxx" -shared -Wl,-soname,libcuda.so.1 -Wl,-z,defs -o "$out/libcuda.so.1" "$out"/work/*.o
+# shellcheck disable=SC2086
+"$cxx" $flags -Wall -Wextra -shared -Wl,-soname,libcublas.so.12 -Wl,--version-script="$here/cublas/exports.map" \
+  -o "$out/libcublas.so.12" "$here/cublas/cublas.cpp" "$out/libcuda.so.1"
 cat "$out"/work/*.signatures >"$out/kernels.signatures"
 printf 'quest-testdriver: kernels are compiled into libcuda.so.1' >"$out/resources/quest/kernels.fatbin"
 echo "$inputs" >"$out/inputs"

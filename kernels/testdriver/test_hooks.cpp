@@ -30,3 +30,28 @@ HOOK(long long, outstandingAllocations) {
   Guard guard(driver().lock);
   return static_cast<long long>(driver().deviceMemory.outstandingCount() + driver().hostMemory.outstandingCount());
 }
+
+// What the stub of cuBLAS needs: work on a stream, and the memory behind a device address.
+
+extern "C" __attribute__((visibility("default"))) int questQueue(void* streamHandle, void (*run)(const void*),
+                                                                 const void* argument, size_t bytes) {
+  Driver& d = driver();
+  Guard guard(d.lock);
+  Result ready = d.check();
+  Stream* stream = ready == kSuccess ? d.stream(d.current(), streamHandle) : nullptr;
+  if (stream == nullptr) {
+    return ready == kSuccess ? kInvalidHandle : ready;
+  }
+  const unsigned char* first = static_cast<const unsigned char*>(argument);
+  std::vector<unsigned char> copy(first, first + bytes);
+  return d.enqueue(d.current(), stream, [run, copy] {
+    run(copy.data());
+    return kSuccess;
+  });
+}
+
+extern "C" __attribute__((visibility("default"))) void* questDeviceMemory(DevicePointer pointer, size_t bytes) {
+  Guard guard(driver().lock);
+  return isDevice(pointer) && driver().deviceMemory.find(untagged(pointer), bytes) != nullptr ? untagged(pointer)
+                                                                                              : nullptr;
+}

@@ -36,6 +36,11 @@ class CudaEngineTest {
       new SelectorSpec("quest", 512, PageScore.MINMAX, GroupReduction.MAX, 0, 0, 0, 0);
 
   private static EngineConfig config(String backend, String dtype, int maxNumSeqs) {
+    return config(backend, dtype, maxNumSeqs, true);
+  }
+
+  private static EngineConfig config(
+      String backend, String dtype, int maxNumSeqs, boolean batchInvariant) {
     try {
       return new EngineConfig(
           Path.of(CudaEngineTest.class.getResource("/hf-models/llama3-gqa/config.json").toURI())
@@ -50,7 +55,7 @@ class CudaEngineTest {
           0.5,
           Set.of(PageScore.MINMAX),
           2,
-          true,
+          batchInvariant,
           false);
     } catch (URISyntaxException e) {
       throw new AssertionError(e);
@@ -141,6 +146,15 @@ class CudaEngineTest {
                 answers(config("cuda:0", "bfloat16", 1), SelectorSpec.all(), SelectorSpec.all())))
         .as("alone or in a batch")
         .isEqualTo(dense);
+  }
+
+  @Test
+  void cublasAnswersAndIsReplayedToo() {
+    EngineConfig fast = config("cuda", "float32", 1, false);
+    List<List<Integer>> answered = tokens(answers(fast, SelectorSpec.all(), QUEST));
+    assertThat(TestDriver.graphLaunches()).isPositive();
+    assertThat(answered)
+        .isEqualTo(tokens(answers(config("cpu", "float32", 1), SelectorSpec.all(), QUEST)));
   }
 
   @Test

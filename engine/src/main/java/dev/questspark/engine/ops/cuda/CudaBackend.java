@@ -70,9 +70,17 @@ public final class CudaBackend implements Backend {
     batches = keep(new BatchMemory(context, pool, stream, tape, readback, options));
     uploads = keep(new WeightUpload(context, stream));
     Launch launch = new Launch(tape);
-    gemm = keep(new KernelGemm(launch));
+    gemm = keep(openGemm(launch));
     CudaKvVerbs kv = keep(new CudaKvVerbs(context, pool, stream, tape, launch));
     ops = new CudaTensorOps(launch, gemm, kv);
+  }
+
+  /** cuBLAS where it is there and may be used; {@link #describe} says which it is. */
+  private CudaGemm openGemm(Launch launch) {
+    return options.batchInvariant()
+        ? new KernelGemm(launch)
+        : CublasGemm.open(context, pool, stream, tape, launch)
+            .orElseGet(() -> new KernelGemm(launch));
   }
 
   private <T extends AutoCloseable> T keep(T resource) {

@@ -11,5 +11,5 @@ interface CudaGemm extends AutoCloseable {
   void linear(Tensor out, Tensor x, CudaLinearWeight weight);
 
   @Override
-  void close();
+  default void close() {}
 }

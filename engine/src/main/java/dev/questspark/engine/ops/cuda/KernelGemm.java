@@ -73,9 +73,4 @@ final class KernelGemm implements CudaGemm {
         .integer(x.rowStride())
         .integer(weight.weight().rowStride());
   }
-
-  @Override
-  public void close() {
-    // Owns nothing.
-  }
 }

@@ -2,9 +2,11 @@ package dev.questspark.engine.ops.cuda;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import jcuda.CudaException;
@@ -40,6 +42,15 @@ final class LaunchTape implements AutoCloseable {
   private static final int SHARED = 5;
   private static final int HEADER = 6;
 
+  /** Work of a library that takes its turn among the kernels. */
+  interface LibraryCall {
+    /** What it is called in messages, and its arguments; its index is negative. */
+    Kernel declaration();
+
+    /** Queues the work on the stream, with the arguments at {@code words[from]} and after. */
+    void issue(long[] words, int from);
+  }
+
   private record Graph(long[] words, CUgraphExec executable) {}
 
   private final CudaContext context;
@@ -50,6 +61,7 @@ final class LaunchTape implements AutoCloseable {
   private final Pointer[] argumentLists = new Pointer[MAX_ARGUMENTS + 1];
   private final Map<Long, Graph> graphs = new LinkedHashMap<>(16, 0.75f, true);
   private final Set<Long> seen = new LinkedHashSet<>();
+  private final List<LibraryCall> libraryCalls = new ArrayList<>();
   private long[] words = new long[4096];
   private int length;
   private int open = -1;
@@ -70,6 +82,15 @@ final class LaunchTape implements AutoCloseable {
     for (int count = 0; count <= MAX_ARGUMENTS; count++) {
       argumentLists[count] = Pointer.to(Arrays.copyOf(slot, count));
     }
+  }
+
+  /** Index for the declaration of one more library call. */
+  int nextLibraryIndex() {
+    return -1 - libraryCalls.size();
+  }
+
+  void register(LibraryCall call) {
+    libraryCalls.add(call);
   }
 
   void begin(Kernel kernel) {
@@ -218,23 +239,12 @@ final class LaunchTape implements AutoCloseable {
 
   private void issue() {
     for (int at = 0; at < length; at += HEADER + parametersAt(at)) {
-      int parameters = parametersAt(at);
-      for (int p = 0; p < parameters; p++) {
-        slots.putLong(8 * p, words[at + HEADER + p]); // an int or float is the low half
-      }
       try {
-        JCudaDriver.cuLaunchKernel(
-            module.function(kernelAt(at)),
-            (int) words[at + GRID_X],
-            (int) words[at + GRID_Y],
-            (int) words[at + GRID_Z],
-            (int) words[at + THREADS],
-            1,
-            1,
-            (int) words[at + SHARED],
-            stream.handle(),
-            argumentLists[parameters],
-            null);
+        if (words[at + KERNEL] < 0) {
+          libraryCalls.get((int) (-1 - words[at + KERNEL])).issue(words, at + HEADER);
+        } else {
+          issueKernel(at);
+        }
       } catch (CudaException e) {
         throw context.failure(e, describe(at));
       }
@@ -242,8 +252,28 @@ final class LaunchTape implements AutoCloseable {
     lastReplayed = false;
   }
 
+  private void issueKernel(int at) {
+    int parameters = parametersAt(at);
+    for (int p = 0; p < parameters; p++) {
+      slots.putLong(8 * p, words[at + HEADER + p]); // an int or float is the low half
+    }
+    JCudaDriver.cuLaunchKernel(
+        module.function(kernelAt(at)),
+        (int) words[at + GRID_X],
+        (int) words[at + GRID_Y],
+        (int) words[at + GRID_Z],
+        (int) words[at + THREADS],
+        1,
+        1,
+        (int) words[at + SHARED],
+        stream.handle(),
+        argumentLists[parameters],
+        null);
+  }
+
   private Kernel kernelAt(int at) {
-    return CudaKernels.all().get((int) words[at + KERNEL]);
+    int index = (int) words[at + KERNEL];
+    return index < 0 ? libraryCalls.get(-1 - index).declaration() : CudaKernels.all().get(index);
   }
 
   private int parametersAt(int at) {

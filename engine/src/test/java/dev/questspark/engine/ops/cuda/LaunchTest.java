@@ -181,6 +181,22 @@ class LaunchTest {
         .contains("libcuda.so.1", "or choose backend cpu");
   }
 
+  @Test
+  void cublasIsNamedWhereItIsThereAndMissingWhereItIsNot(@TempDir Path folder) throws Exception {
+    CudaOptions fast = new CudaOptions(0, DType.BF16, DType.BF16, false, 64, 64);
+    try (CudaBackend here = CudaBackend.open(fast)) {
+      assertThat(here.describe()).contains("linear by cuBLAS 12.6");
+    }
+    try (CudaBackend invariant =
+        CudaBackend.open(new CudaOptions(0, DType.BF16, DType.BF16, true, 64, 64))) {
+      assertThat(invariant.describe()).contains("linear by our kernel, batch invariant");
+    }
+    Files.copy(
+        Path.of(System.getProperty("questspark.testdriver"), "libcuda.so.1"),
+        folder.resolve("libcuda.so.1"));
+    assertThat(openElsewhere(folder)).contains("linear by our kernel");
+  }
+
   /** Opens the device in another process, whose linker looks into a folder first. */
   private static String openElsewhere(Path folder) throws IOException, InterruptedException {
     ProcessBuilder builder =
@@ -204,7 +220,10 @@ class LaunchTest {
 
     public static void main(String[] arguments) {
       try {
-        System.out.println(CudaDevice.all());
+        CudaOptions fast = new CudaOptions(0, DType.BF16, DType.BF16, false, 64, 64);
+        try (CudaBackend backend = CudaBackend.open(fast)) {
+          System.out.println(backend.describe());
+        }
       } catch (ConfigException e) {
         System.out.println("ConfigException: " + e.getMessage());
       }
