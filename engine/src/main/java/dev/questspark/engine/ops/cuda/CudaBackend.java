@@ -147,7 +147,12 @@ public final class CudaBackend implements Backend {
 
   @Override
   public Tensor upload(HostTensor source) {
-    Tensor tensor = uninitialised(DType.F32, source.rows(), source.cols());
+    return upload(source, DType.F32);
+  }
+
+  /** As {@link #upload(HostTensor)}, in another element type. */
+  Tensor upload(HostTensor source, DType dtype) {
+    Tensor tensor = uninitialised(dtype, source.rows(), source.cols());
     uploads.upload(source, tensor);
     return tensor;
   }

@@ -45,6 +45,9 @@ final class WeightUpload implements AutoCloseable {
       pinned.put(0, data, at, count * from.bytes());
       return;
     }
+    if (to == DType.F16) {
+      throw new IllegalArgumentException("nothing is converted to f16 on the way to the device");
+    }
     for (int i = 0; i < count; i++) {
       float value =
           switch (from) {

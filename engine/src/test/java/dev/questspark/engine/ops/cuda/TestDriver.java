@@ -1,5 +1,8 @@
 package dev.questspark.engine.ops.cuda;
 
+import dev.questspark.engine.ops.DType;
+import dev.questspark.engine.ops.HostTensor;
+import dev.questspark.engine.ops.Tensor;
 import java.nio.file.Path;
 
 /**
@@ -20,6 +23,21 @@ public final class TestDriver {
   /** Whether this build has it (not under {@code -P no-cuda-tests}). */
   public static boolean isBuilt() {
     return !FOLDER.isEmpty();
+  }
+
+  /**
+   * The CUDA backend with an allocation of its own for every tensor, so that the driver's canaries
+   * stand around each.
+   */
+  public static CudaBackend open(CudaOptions options) {
+    // Tests leave their tensors to the backend's close, which would warn of each.
+    System.setProperty("org.slf4j.simpleLogger.log." + DevicePool.class.getName(), "error");
+    return CudaBackend.open(options, 0);
+  }
+
+  /** A tensor in an element type of the caller's choice. */
+  public static Tensor upload(CudaBackend backend, HostTensor source, DType dtype) {
+    return backend.upload(source, dtype);
   }
 
   /** Forgets all injections, and zeroes the counters. Memory and contexts stay. */
