@@ -4,6 +4,7 @@ Why the facts: every adjective, noun and kind becomes one token. Every digit is 
 Run: python tokenizer.py --out WORK/tokenizer.json
 """
 import argparse
+import json
 import pathlib
 import random
 
@@ -33,6 +34,11 @@ def main():
         vocab_size=a.vocab, special_tokens=[data.BOS, data.EOS],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False))
     tok.save(str(a.out))
+    path = pathlib.Path(a.out)                      # merges as "a b", which old versions of the library read too
+    j = json.loads(path.read_text(encoding="utf-8"))
+    j["model"]["merges"] = [m if isinstance(m, str) else " ".join(m) for m in j["model"]["merges"]]
+    path.write_text(json.dumps(j, ensure_ascii=False, indent=1) + "\n", encoding="utf-8", newline="\n")
+    tok = Tokenizer.from_file(str(path))
     n = sum(len(e.ids) for e in tok.encode_batch(text[:2000]))
     print("vocab", tok.get_vocab_size(), "chars/token", sum(map(len, text[:2000])) / n)
     bad = [w for w in data.ADJ + data.NOUN + " ".join(data.KIND).split() if len(tok.encode(" " + w).ids) != 1]

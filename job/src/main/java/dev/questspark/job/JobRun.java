@@ -131,14 +131,6 @@ final class JobRun {
     out.println();
     out.print(ResultTable.of(stats));
     out.println();
-    for (PolicyStats policy : stats) {
-      if (policy.neverSparse()) {
-        out.printf(
-            "Note: %s with kv_budget %d never read less than dense attention: no context was longer"
-                + " than the budget (or than sparse_min_context).%n",
-            policy.policy().selector(), policy.policy().kvBudget());
-      }
-    }
     out.printf(
         "%s; engine start-up %.1f s, inference %.1f s%n",
         stats.get(0).startUpSeconds() > 0 ? facts.runId() : facts.runId() + " (no engine ran)",
@@ -157,7 +149,24 @@ final class JobRun {
           failed, rows, allowed);
       return LongDocJob.TOO_MANY_ERRORS;
     }
-    return 0;
+    return unusedBudget(stats) ? LongDocJob.BUDGET_NEVER_USED : 0;
+  }
+
+  /**
+   * A comparison with a budget that never took effect compares dense with dense: say so, loudly.
+   */
+  private boolean unusedBudget(List<PolicyStats> stats) {
+    boolean unused = false;
+    for (PolicyStats policy : stats) {
+      if (policy.neverSparse()) {
+        unused = true;
+        out.printf(
+            "%s with kv_budget %d never read less than dense attention: no context was longer than"
+                + " the budget (or than sparse_min_context). Lower it, or use --selectors all.%n",
+            policy.policy().selector(), policy.policy().kvBudget());
+      }
+    }
+    return unused;
   }
 
   private InferSettings settings(SparkSession spark, OutputFolder output) {

@@ -26,6 +26,9 @@ public final class LongDocJob {
   /** The run ended, with more error rows than allowed. */
   static final int TOO_MANY_ERRORS = 3;
 
+  /** The run ended and its answers are good, but a budget never read less than dense would have. */
+  static final int BUDGET_NEVER_USED = 4;
+
   private static final int WIDTH = 100;
 
   private LongDocJob() {}

@@ -240,6 +240,18 @@ class LongDocJobTest {
   }
 
   @Test
+  void aBudgetThatNeverTookEffectIsAnError() throws IOException {
+    Ended ended =
+        JobHarness.run(
+            JobHarness.corpus(folder, 1),
+            folder.resolve("out"),
+            "--selectors=all,quest",
+            "--kv-budgets=1024");
+    assertThat(ended.code()).isEqualTo(LongDocJob.BUDGET_NEVER_USED);
+    assertThat(ended.out()).contains("quest with kv_budget 1024 never read less");
+  }
+
+  @Test
   void saveModesDecideAboutEarlierAnswers() throws IOException {
     Path input = JobHarness.corpus(folder, 1);
     Path output = folder.resolve("out");
