@@ -24,6 +24,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
@@ -247,6 +248,11 @@ public final class Engine implements AutoCloseable {
   /** Sums since open. */
   public EngineReport report() {
     return totals.report(fixed);
+  }
+
+  /** What ended the engine, if it has failed: no request will be answered any more. */
+  public Optional<Throwable> failure() {
+    return Optional.ofNullable(loop.broken());
   }
 
   /** The model's shape. */

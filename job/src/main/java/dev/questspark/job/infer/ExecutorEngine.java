@@ -62,24 +62,39 @@ public final class ExecutorEngine {
           leases--;
           if (leases == 0) {
             trace.completeFile();
+            if (engine.failure().isPresent()) {
+              engine.close();
+            }
           }
         }
       }
     }
   }
 
+  /** A lease on the device that the run's options name. */
+  public static Lease lease(InferSettings settings, String executorId) {
+    return lease(settings, executorId, settings.device());
+  }
+
   /**
-   * Opens the engine if this is the first lease of the run in this JVM; other tasks wait meanwhile.
+   * Opens the engine if this is the first lease of the run and device in this JVM; other tasks wait
+   * meanwhile. An engine that has failed is not given out again: a task that Spark repeats gets a
+   * new one.
    *
    * @param executorId Spark's name for this JVM
+   * @param backend which device
    * @throws dev.questspark.engine.failure.ConfigException when the engine cannot open
    */
-  public static Lease lease(InferSettings settings, String executorId) {
-    Key key = new Key(settings.runId(), settings.engineConfig());
+  static Lease lease(InferSettings settings, String executorId, String backend) {
+    Key key = new Key(settings.runId(), settings.engineConfig(backend));
     synchronized (OPEN) {
       ExecutorEngine shared = OPEN.get(key);
+      if (shared != null && shared.engine.failure().isPresent()) {
+        OPEN.remove(key); // whoever still holds it closes it
+        shared = null;
+      }
       if (shared == null) {
-        closeIdle();
+        closeIdle(settings.runId());
         shared = open(key, settings, settings.runId() + "-" + executorId);
         OPEN.put(key, shared);
         closeWithTheJvm();
@@ -102,11 +117,13 @@ public final class ExecutorEngine {
     }
   }
 
-  private static void closeIdle() {
-    for (Iterator<ExecutorEngine> all = OPEN.values().iterator(); all.hasNext(); ) {
-      ExecutorEngine candidate = all.next();
-      if (candidate.leases == 0) {
-        candidate.engine.close();
+  /** Other runs' engines; those of this run may be other devices, between two of their tasks. */
+  private static void closeIdle(String runId) {
+    for (Iterator<Map.Entry<Key, ExecutorEngine>> all = OPEN.entrySet().iterator();
+        all.hasNext(); ) {
+      Map.Entry<Key, ExecutorEngine> candidate = all.next();
+      if (candidate.getValue().leases == 0 && !candidate.getKey().runId.equals(runId)) {
+        candidate.getValue().engine.close();
         all.remove();
       }
     }

@@ -11,10 +11,13 @@ import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.FlatMapFunction;
 import org.apache.spark.util.TaskCompletionListener;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** One Spark task: its documents, lazily, through the executor's engine. */
 public final class InferPartition<R> implements FlatMapFunction<Iterator<Document>, R> {
   @Serial private static final long serialVersionUID = 1L;
+  private static final Logger LOG = LoggerFactory.getLogger(InferPartition.class);
 
   private final InferSettings settings;
   private final RunCounters counters;
@@ -43,7 +46,8 @@ public final class InferPartition<R> implements FlatMapFunction<Iterator<Documen
     }
     TaskContext task = TaskContext.get();
     String executorId = SparkEnv.get().executorId();
-    ExecutorEngine.Lease lease = ExecutorEngine.lease(settings, executorId);
+    ExecutorEngine.Lease lease =
+        ExecutorEngine.lease(settings, executorId, DeviceClaim.backend(settings.device(), task));
     Submissions submissions = new Submissions(lease.engine());
     TaskCompletionListener done =
         ended -> {
@@ -52,6 +56,13 @@ public final class InferPartition<R> implements FlatMapFunction<Iterator<Documen
           lease.close();
         };
     task.addTaskCompletionListener(done);
+    task.addTaskFailureListener(
+        (failed, failure) -> {
+          if (FailurePolicy.endsExecutor(failure, executorId)) {
+            LOG.error("this executor has lost its device and ends: {}", failure.getMessage());
+            System.exit(FailurePolicy.DEVICE_LOST);
+          }
+        });
     Mailbox mailbox = new Mailbox();
     DocumentSession session = new DocumentSession(settings, submissions, lease.prompts(), mailbox);
     AnswerStream answers =

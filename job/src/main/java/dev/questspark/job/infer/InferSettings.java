@@ -32,10 +32,15 @@ public record InferSettings(
     SerializableConfiguration hadoop)
     implements Serializable {
 
-  EngineConfig engineConfig() {
+  /**
+   * What an engine opens with.
+   *
+   * @param backend {@link #device}, or the one of its GPUs that Spark assigned
+   */
+  EngineConfig engineConfig(String backend) {
     return new EngineConfig(
         Path.of(options.require(JobKeys.MODEL)),
-        options.get(JobKeys.BACKEND),
+        backend,
         options.get(JobKeys.DTYPE),
         options.get(JobKeys.MAX_MODEL_LEN),
         options.get(JobKeys.PAGE_SIZE),

@@ -125,11 +125,17 @@ public final class JobKeys {
               ENGINE,
               "auto takes sampling defaults from the model folder's generation_config.json; none, or another file's path.");
   public static final OptionKey<String> BACKEND =
-      text("backend", "a backend's name such as cpu").byDefault("cpu").says(ENGINE, "Device kind.");
+      text("backend", "cpu, cuda or cuda:N")
+          .byDefault("cpu")
+          .says(
+              ENGINE,
+              "Device kind, never a fallback: cuda takes the GPU that Spark assigned to the task, else the first one; cuda:N names one.");
   public static final OptionKey<String> DTYPE =
       text("dtype", "auto, float32 or bfloat16")
           .byDefault("auto")
-          .says(ENGINE, "Arithmetic of matrix products; auto is float32 on the CPU.");
+          .says(
+              ENGINE,
+              "Arithmetic of matrix products; auto is float32 on the CPU, bfloat16 on a GPU.");
   public static final OptionKey<Integer> MAX_MODEL_LEN =
       integer("max_model_len", 0, "a number of tokens, or 0 for the model's own")
           .alias("context_length", "n_ctx")
