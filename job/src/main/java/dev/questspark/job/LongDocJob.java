@@ -106,7 +106,9 @@ public final class LongDocJob {
   }
 
   private static String sentence(Exception failure) {
-    String message = failure.getMessage() == null ? failure.toString() : failure.getMessage();
+    Throwable told =
+        FailurePolicy.deviceError(failure).<Throwable>map(device -> device).orElse(failure);
+    String message = told.getMessage() == null ? told.toString() : told.getMessage();
     return message.lines().findFirst().orElse(message).strip();
   }
 }
