@@ -8,19 +8,24 @@ import dev.questspark.engine.ops.KvGeometry;
 final class MemoryPlan {
   private MemoryPlan() {}
 
-  /** {@code max_model_len}: as configured, at most what the model was made for. */
+  /**
+   * {@code max_model_len}: as configured, at most what the model and its RoPE scaling were made
+   * for.
+   */
   static int maxModelLen(EngineConfig config, ModelConfig model) {
-    if (config.maxModelLen() > model.maxPositionEmbeddings()) {
+    if (config.maxModelLen() > model.contextTokens()) {
       throw new ConfigException(
           "max_model_len is "
               + config.maxModelLen()
               + ", but "
               + config.model()
               + " was made for "
+              + model.contextTokens()
+              + " positions (max_position_embeddings "
               + model.maxPositionEmbeddings()
-              + " positions (max_position_embeddings); lower max_model_len");
+              + " and its RoPE scaling); lower max_model_len");
     }
-    return config.maxModelLen() == 0 ? model.maxPositionEmbeddings() : config.maxModelLen();
+    return config.maxModelLen() == 0 ? model.contextTokens() : config.maxModelLen();
   }
 
   /**
