@@ -11,10 +11,14 @@ presets() { (cd "$home/conf" && ls ./*.conf | sed 's|^\./||; s|\.conf$||' | grep
 
 usage() {
   cat <<TEXT
-Usage: submit/run.sh [preset] [options]
+Usage: submit/run.sh [sweep|eval|report] [preset] [options]
 
   submit/run.sh demo                        the bundled model on the bundled corpus
   submit/run.sh demo --output DIR           any option can follow a preset
+  submit/run.sh sweep demo --output DIR --kv-budgets 256,512,1024,2048 --selectors quest,sink_recent
+                                            quality, speed and memory of every budget; ends in DIR/report.html
+  submit/run.sh eval demo --output DIR --suite passkey_facts --lengths 1024,4096
+  submit/run.sh report DIR                  writes DIR/report.html again
   submit/run.sh cpu-quest --model DIR --input FILE --output DIR --question "..."
 
 Presets: $(presets | tr '\n' ' ')
@@ -77,6 +81,17 @@ build() {
 [[ ${1:-} == --help || ${1:-} == -h ]] && { usage; exit 0; }
 
 job_args=()
+case ${1:-} in
+  sweep | eval)
+    job_args+=(--command "$1")
+    shift
+    ;;
+  report)
+    [[ $# -ge 2 && $2 != -* ]] || fail "report needs the folder of a sweep or an evaluation"
+    job_args+=(--command report --output "$2")
+    shift 2
+    ;;
+esac
 if [[ $# -gt 0 && $1 != -* ]]; then
   if [[ -f $home/conf/$1.conf ]]; then
     job_args+=(--preset "$home/conf/$1.conf")
@@ -86,7 +101,7 @@ if [[ $# -gt 0 && $1 != -* ]]; then
     fail "unknown preset '$1'; known: $(presets | tr '\n' ' ')(or the path of a .conf file)"
   fi
   shift
-elif [[ $# -eq 0 ]]; then
+elif [[ $# -eq 0 && ${#job_args[@]} -eq 0 ]]; then
   usage
   exit 2
 fi

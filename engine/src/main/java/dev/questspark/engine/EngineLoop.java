@@ -193,10 +193,11 @@ final class EngineLoop implements Runnable {
     }
     StepPlan plan = planner.plan(step, rows::get, documents::get);
     StepRunner.Outcome outcome = runner.run(plan, step.copies());
+    long sampledNanos = System.nanoTime(); // one clock reading for all tokens of a step
     List<Long> finished = new ArrayList<>();
     for (int i = 0; i < outcome.tokens().length; i++) {
       Row row = plan.samples().get(i);
-      if (apply(row, outcome.tokens()[i])) {
+      if (row.accept(outcome.tokens()[i], sampledNanos)) {
         finished.add(row.id);
       }
     }
@@ -229,17 +230,9 @@ final class EngineLoop implements Runnable {
     }
   }
 
-  /** Gives a row its token; returns whether the row has ended. */
-  private boolean apply(Row row, int token) {
-    if (row.firstTokenNanos == 0) {
-      row.firstTokenNanos = System.nanoTime();
-    }
-    return row.accept(token);
-  }
-
   private void finish(long id) {
     Row row = rows.remove(id);
-    row.future.complete(row.completion(System.nanoTime(), planner.pagesFor(row.contextTokens())));
+    row.future.complete(row.completion(planner.pagesFor(row.contextTokens())));
     if (rows.values().stream().noneMatch(other -> other.document == row.document)) {
       documents.remove(row.document.id);
     }

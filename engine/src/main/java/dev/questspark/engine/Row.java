@@ -20,7 +20,8 @@ final class Row {
   private int generatedCount;
   int cachedTokens;
   int preemptions;
-  long firstTokenNanos;
+  private long firstTokenNanos;
+  private long lastTokenNanos;
   private final double[] logProbs;
   private FinishReason reason;
 
@@ -86,9 +87,14 @@ final class Row {
   /**
    * Takes a sampled token, which may end the row.
    *
+   * @param sampledNanos when its step had sampled; the same for all rows of the step
    * @return whether it did, by a stop or by its length
    */
-  boolean accept(int token) {
+  boolean accept(int token, long sampledNanos) {
+    if (firstTokenNanos == 0) {
+      firstTokenNanos = sampledNanos;
+    }
+    lastTokenNanos = sampledNanos;
     if (generatedCount == generated.length) {
       generated = Arrays.copyOf(generated, 2 * generatedCount);
     }
@@ -103,7 +109,7 @@ final class Row {
   }
 
   /** The row's answer, at the time of its last token. */
-  Completion completion(long now, int pagesTotal) {
+  Completion completion(int pagesTotal) {
     long submitted = document.submittedNanos;
     return new Completion(
         stop.tokens(),
@@ -114,8 +120,8 @@ final class Row {
             document.firstStepNanos - submitted,
             firstTokenNanos - document.firstStepNanos,
             firstTokenNanos - submitted,
-            now - firstTokenNanos,
-            now - submitted,
+            lastTokenNanos - firstTokenNanos,
+            lastTokenNanos - submitted,
             preemptions),
         reads.total(pagesTotal),
         Arrays.stream(logProbs).boxed().toList());

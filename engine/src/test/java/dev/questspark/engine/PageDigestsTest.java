@@ -89,7 +89,7 @@ class PageDigestsTest {
         StepPlan plan = planner.plan(step.get(), rows::get, documents::get);
         StepRunner.Outcome outcome = runner.run(plan, step.get().copies());
         for (int i = 0; i < outcome.tokens().length; i++) {
-          plan.samples().get(i).accept(outcome.tokens()[i]);
+          plan.samples().get(i).accept(outcome.tokens()[i], System.nanoTime());
         }
         checkedPages += checkDigests(backend, kvStore, plan.batch());
         preemptions +=

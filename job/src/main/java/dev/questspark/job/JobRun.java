@@ -10,7 +10,6 @@ import dev.questspark.job.infer.PromptTexts;
 import dev.questspark.job.infer.RunCounters;
 import dev.questspark.job.options.JobKeys;
 import dev.questspark.job.options.JobOptions;
-import dev.questspark.job.options.OptionFingerprint;
 import dev.questspark.job.partition.CorpusPlan;
 import dev.questspark.job.partition.CorpusSurvey;
 import dev.questspark.job.partition.PartitionedCorpus;
@@ -26,15 +25,11 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.time.Instant;
-import java.time.ZoneOffset;
-import java.time.format.DateTimeFormatter;
 import java.util.List;
 import java.util.Map;
-import java.util.UUID;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.util.SerializableConfiguration;
 
 /** One run: corpus, partition, infer, sink, in this order. */
 final class JobRun {
@@ -75,7 +70,7 @@ final class JobRun {
       out.println(output + " already has answers; --mode ignore leaves them as they are.");
       return 0;
     }
-    InferSettings settings = settings(spark, output);
+    InferSettings settings = RunSettings.of(spark, options, policies, templates, model, output, "");
     if (!local) {
       return infer(spark, output, records, settings);
     }
@@ -167,28 +162,6 @@ final class JobRun {
       }
     }
     return unused;
-  }
-
-  private InferSettings settings(SparkSession spark, OutputFolder output) {
-    String runId =
-        DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss").format(Instant.now().atZone(ZoneOffset.UTC))
-            + "-"
-            + UUID.randomUUID().toString().substring(0, 4);
-    String paramsHash =
-        ModelFolder.hash(
-            model.fingerprint()
-                + OptionFingerprint.of(options)
-                + templates.ask()
-                + templates.combine());
-    return new InferSettings(
-        options,
-        policies,
-        templates,
-        runId,
-        paramsHash,
-        SparkSettings.engineThreads(spark.sparkContext(), options.get(JobKeys.THREADS)),
-        output.steps(),
-        new SerializableConfiguration(spark.sparkContext().hadoopConfiguration()));
   }
 
   private RunFacts facts(

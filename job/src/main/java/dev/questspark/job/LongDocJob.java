@@ -2,10 +2,12 @@ package dev.questspark.job;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.job.infer.FailurePolicy;
+import dev.questspark.job.options.Choices;
 import dev.questspark.job.options.CommandLineFlags;
 import dev.questspark.job.options.JobKeys;
 import dev.questspark.job.options.JobOptions;
 import dev.questspark.job.options.OptionResolver;
+import java.io.IOException;
 import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -50,11 +52,13 @@ public final class LongDocJob {
     try {
       JobOptions options = OptionResolver.resolve(CommandLineFlags.parse(args), conf(submitted));
       verbose = options.get(JobKeys.VERBOSE);
-      JobRun run = new JobRun(options, out);
-      print(options, out);
+      Command command = command(options, out);
+      if (options.get(JobKeys.COMMAND) != Choices.Command.REPORT) {
+        print(options, out);
+      }
       SparkConf conf = SparkSettings.of(submitted);
       try (SparkSession spark = SparkSession.builder().config(conf).getOrCreate()) {
-        return run.run(spark);
+        return command.run(spark);
       }
     } catch (Exception failure) {
       Optional<ConfigException> refused = FailurePolicy.configError(failure);
@@ -66,6 +70,22 @@ public final class LongDocJob {
       }
       return refused.isPresent() ? REFUSED : FAILED;
     }
+  }
+
+  /** What {@code --command} asks for, everything checked that needs no Spark. */
+  private static Command command(JobOptions options, PrintStream out) {
+    return switch (options.get(JobKeys.COMMAND)) {
+      case RUN -> new JobRun(options, out)::run;
+      case SWEEP -> MeasureRun.sweep(options, out)::run;
+      case EVAL -> MeasureRun.eval(options, out)::run;
+      case REPORT -> new ReportRun(options, out)::run;
+    };
+  }
+
+  /** Runs on a Spark session and gives the exit code. */
+  @FunctionalInterface
+  private interface Command {
+    int run(SparkSession spark) throws IOException;
   }
 
   /** The version of the jar. */

@@ -41,7 +41,8 @@ public final class ExecutorEngine {
   public final class Lease implements AutoCloseable {
     private boolean closed;
 
-    Engine engine() {
+    /** The engine, open as long as the lease. */
+    public Engine engine() {
       return engine;
     }
 
@@ -50,7 +51,7 @@ public final class ExecutorEngine {
     }
 
     /** Tells this engine from those of other executors. */
-    String engineId() {
+    public String engineId() {
       return id;
     }
 

@@ -4,6 +4,14 @@ package dev.questspark.job.options;
 public final class Choices {
   private Choices() {}
 
+  /** {@code command}: what the application does. */
+  public enum Command {
+    RUN,
+    SWEEP,
+    EVAL,
+    REPORT
+  }
+
   /** {@code task}. */
   public enum Task {
     QA,

@@ -12,6 +12,7 @@ import static dev.questspark.job.options.OptionTypes.texts;
 
 import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.PageScore;
+import dev.questspark.job.options.Choices.Command;
 import dev.questspark.job.options.Choices.InputFormat;
 import dev.questspark.job.options.Choices.Mode;
 import dev.questspark.job.options.Choices.OnTooLong;
@@ -29,11 +30,13 @@ public final class JobKeys {
   private static final OptionSection SAMPLING = new OptionSection("Sampling", true);
   private static final OptionSection LONG =
       new OptionSection("Documents longer than the context", true);
+  private static final OptionSection EVAL =
+      new OptionSection("Sweep, evaluation and report", false);
   private static final OptionSection RUN = new OptionSection("Run", false);
 
   /** In the order in which {@code conf/README.md} and {@code --help} show them. */
   static final List<OptionSection> SECTIONS =
-      List.of(CORPUS, SINK, ENGINE, SELECTION, SAMPLING, LONG, RUN);
+      List.of(CORPUS, SINK, ENGINE, SELECTION, SAMPLING, LONG, EVAL, RUN);
 
   private JobKeys() {}
 
@@ -329,8 +332,73 @@ public final class JobKeys {
           .byDefault("0")
           .says(LONG, "Tokens that neighbouring chunks share.");
 
+  // sweep, evaluation and report
+
+  public static final OptionKey<String> SUITE =
+      text("suite", "a suite's name")
+          .byDefault("corpus")
+          .says(
+              EVAL,
+              "What eval asks: corpus (the input's own questions), passkey, passkey_facts, needle, multikey, multikey_facts, variable_tracking, longbench, kvpress, perplexity.");
+  public static final OptionKey<List<Integer>> LENGTHS =
+      integers("lengths", "numbers of tokens, separated by commas")
+          .unit("tokens")
+          .byDefault("1024", "2048", "4096")
+          .says(EVAL, "Prompt lengths that a generated suite makes.");
+  public static final OptionKey<List<Integer>> DEPTHS =
+      integers("depths", "percents, separated by commas")
+          .unit("%")
+          .byDefault("0", "25", "50", "75", "100")
+          .says(EVAL, "Where a generated suite hides what it asks for; 0 is the beginning.");
+  public static final OptionKey<Integer> SAMPLES =
+      integer("samples", 1, "at least 1")
+          .byDefault("5")
+          .says(EVAL, "Documents of a generated suite per length and depth.");
+  public static final OptionKey<Integer> QUESTION_TAIL_CHARACTERS =
+      integer("question_tail_characters", 0, "0 or more")
+          .unit("characters")
+          .byDefault("0")
+          .says(
+              EVAL,
+              "Only so many last characters of the prompt go through the selector, as in Quest's own evaluation; 0 takes the whole question.");
+  public static final OptionKey<List<PageScore>> PAGE_SCORES =
+      OptionKey.list(
+              "page_scores",
+              "list of names",
+              OptionKey.Shape.COMMA_LIST,
+              "minmax or meanstd, separated by commas",
+              name -> PageScore.valueOf(name.toUpperCase(Locale.ROOT)))
+          .says(EVAL, "Page scores that sweep and eval compare; without it page_score alone.");
+  public static final OptionKey<List<Integer>> SKIP_LAYERS =
+      integers("skip_layers", "numbers of layers, separated by commas")
+          .unit("layers")
+          .says(
+              EVAL,
+              "Values of sparse_skip_layers that sweep and eval compare; without it that one.");
+  public static final OptionKey<Integer> REPETITIONS =
+      integer("repetitions", 1, "at least 1")
+          .byDefault("3")
+          .says(EVAL, "Times that a sweep measures the speed of each policy, interleaved.");
+  public static final OptionKey<Integer> SPEED_TOKENS =
+      integer("speed_tokens", 2, "at least 2")
+          .unit("tokens")
+          .byDefault("64")
+          .says(EVAL, "Tokens that each row of a speed measurement generates, end or no end.");
+  public static final OptionKey<Double> MAX_QUALITY_LOSS =
+      number("max_quality_loss", "between 0 and 1", loss -> loss >= 0 && loss <= 1)
+          .byDefault("0.01")
+          .says(
+              EVAL,
+              "The report recommends the smallest budget whose score is not lower than dense by more.");
+
   // run
 
+  public static final OptionKey<Command> COMMAND =
+      choice("command", Command.class)
+          .byDefault("run")
+          .says(
+              RUN,
+              "Answer the corpus, sweep budgets over it, evaluate a suite, or write the report of either.");
   public static final OptionKey<String> PRESET =
       text("preset", "a .conf file").says(RUN, "File with options, such as conf/demo.conf.");
   public static final OptionKey<Boolean> VERBOSE =

@@ -49,6 +49,33 @@ public final class OutputFolder {
     return new Path(root, "run.json").toString();
   }
 
+  /** One file per finished document of a sweep or an evaluation. */
+  public String cells() {
+    return new Path(root, "cells").toString();
+  }
+
+  /**
+   * Makes sure that a sweep or an evaluation can write here. What an earlier one finished stays:
+   * its cells are named after everything that decides them.
+   *
+   * @throws ConfigException when the folder cannot be written
+   */
+  public void prepareMeasurement() {
+    try {
+      probe();
+      files.mkdirs(new Path(cells()));
+    } catch (IOException refused) {
+      throw unwritable(refused);
+    }
+  }
+
+  private void probe() throws IOException {
+    Path probe = new Path(root, "_writable");
+    files.mkdirs(root);
+    files.create(probe, true).close();
+    files.delete(probe, false);
+  }
+
   /** Whether an earlier run left answers here. */
   public boolean hasAnswers() {
     try {
@@ -77,10 +104,7 @@ public final class OutputFolder {
       return false;
     }
     try {
-      Path probe = new Path(root, "_writable");
-      files.mkdirs(root);
-      files.create(probe, true).close();
-      files.delete(probe, false);
+      probe();
       if (mode == Mode.OVERWRITE) {
         for (String part : new String[] {answers(), stats(), steps(), runJson()}) {
           files.delete(new Path(part), true);

@@ -1,0 +1,179 @@
+package dev.questspark.job;
+
+import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.tokens.HfTokenizer;
+import dev.questspark.engine.tokens.Tokenizer;
+import dev.questspark.job.corpus.CorpusReader;
+import dev.questspark.job.corpus.Document;
+import dev.questspark.job.eval.EvalDocument;
+import dev.questspark.job.eval.EvalSettings;
+import dev.questspark.job.eval.Evaluation;
+import dev.questspark.job.eval.suite.SuiteInput;
+import dev.questspark.job.eval.suite.Suites;
+import dev.questspark.job.infer.EngineReports;
+import dev.questspark.job.infer.ExecutorEngine;
+import dev.questspark.job.infer.InferSettings;
+import dev.questspark.job.infer.PromptTexts;
+import dev.questspark.job.options.JobKeys;
+import dev.questspark.job.options.JobOptions;
+import dev.questspark.job.partition.CorpusSurvey;
+import dev.questspark.job.partition.PartitionedCorpus;
+import dev.questspark.job.report.Report;
+import dev.questspark.job.sink.OutputFolder;
+import dev.questspark.job.sink.RunFacts;
+import dev.questspark.job.sink.RunJson;
+import dev.questspark.job.sweep.SweepPolicies;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+
+/**
+ * {@code sweep} and {@code eval}: many page selection policies on the same documents, speed and
+ * quality (sweep) or quality alone (eval). Ends with the report. A run that was interrupted goes on
+ * where it stopped: what is finished lies in {@code cells/}.
+ */
+final class MeasureRun {
+  private final JobOptions options;
+  private final PrintStream out;
+  private final String suite;
+  private final int repetitions;
+  private final ModelFolder model;
+  private final List<SelectorSpec> policies;
+  private final PromptTexts templates;
+
+  private MeasureRun(JobOptions options, PrintStream out, String suite, int repetitions) {
+    options.require(JobKeys.OUTPUT);
+    this.options = options;
+    this.out = out;
+    this.suite = suite;
+    this.repetitions = repetitions;
+    this.model = new ModelFolder(Path.of(options.require(JobKeys.MODEL)));
+    this.policies = SweepPolicies.of(options);
+    this.templates = PromptTexts.of(options);
+  }
+
+  /** The corpus, every policy's speed and answers. */
+  static MeasureRun sweep(JobOptions options, PrintStream out) {
+    options.require(JobKeys.INPUT);
+    if (options.get(JobKeys.QUESTION_TAIL_CHARACTERS) > 0) {
+      throw new ConfigException(
+          "--question-tail-characters belongs to eval: a sweep times whole questions.");
+    }
+    return new MeasureRun(options, out, "corpus", options.get(JobKeys.REPETITIONS));
+  }
+
+  /** A suite, every policy's answers. */
+  static MeasureRun eval(JobOptions options, PrintStream out) {
+    return new MeasureRun(options, out, options.get(JobKeys.SUITE), 0);
+  }
+
+  /** Runs; returns the process's exit code. */
+  int run(SparkSession spark) throws IOException {
+    boolean local = spark.sparkContext().isLocal();
+    if (local || model.visible()) {
+      model.check();
+    }
+    OutputFolder output =
+        new OutputFolder(
+            options.require(JobKeys.OUTPUT), spark.sparkContext().hadoopConfiguration());
+    output.prepareMeasurement();
+    List<EvalDocument> documents = documents(spark);
+    InferSettings settings =
+        RunSettings.of(spark, options, policies, templates, model, output, deciding());
+    if (!local) {
+      return measure(spark, output, settings, documents);
+    }
+    ExecutorEngine.Lease open = ExecutorEngine.lease(settings, "driver");
+    try {
+      return measure(spark, output, settings, documents);
+    } finally {
+      open.close();
+    }
+  }
+
+  /** What a finished document's cell must have been measured with to count. */
+  private String deciding() {
+    return policies
+        + " "
+        + options.get(JobKeys.MAX_NUM_SEQS)
+        + " "
+        + options.get(JobKeys.SPEED_TOKENS)
+        + " "
+        + options.get(JobKeys.QUESTION_TAIL_CHARACTERS);
+  }
+
+  private List<EvalDocument> documents(SparkSession spark) {
+    try (Tokenizer tokenizer = HfTokenizer.open(Path.of(options.require(JobKeys.MODEL)))) {
+      return Suites.documents(
+          suite, new SuiteInput(options, tokenizer, templates.ask(), () -> corpus(spark)));
+    }
+  }
+
+  /** The input's documents, sound ones only; suites are small enough for the driver. */
+  private List<Document> corpus(SparkSession spark) {
+    Dataset<Row> records = new CorpusReader(spark, options).read();
+    List<Document> documents = new ArrayList<>();
+    int defects = 0;
+    for (Document document :
+        PartitionedCorpus.of(records, CorpusSurvey.plan(records, 1, 1, 1, 1)).collect()) {
+      if (document.defect().isEmpty()) {
+        documents.add(document);
+      } else {
+        defects++;
+        out.printf("left out: %s (%s)%n", document.id(), document.defect().orElseThrow().message());
+      }
+    }
+    documents.sort((a, b) -> a.id().compareTo(b.id()));
+    if (documents.isEmpty()) {
+      throw new ConfigException(
+          "No document of --input can be used; " + defects + " are defective.");
+    }
+    return documents;
+  }
+
+  private int measure(
+      SparkSession spark, OutputFolder output, InferSettings settings, List<EvalDocument> documents)
+      throws IOException {
+    EngineReports reports = new EngineReports();
+    spark.sparkContext().register(reports, "engines");
+    Instant startedAt = Instant.now();
+    long started = System.nanoTime();
+    int partitions =
+        options.get(JobKeys.PARTITIONS) > 0
+            ? options.get(JobKeys.PARTITIONS)
+            : SparkSettings.automaticPartitions(spark.sparkContext());
+    Evaluation.Outcome outcome =
+        new Evaluation(
+                spark,
+                output.toString(),
+                new EvalSettings(settings, repetitions, output.cells()),
+                out)
+            .run(documents, partitions, reports);
+    RunFacts facts =
+        new RunFacts(
+            settings.runId(),
+            startedAt,
+            System.nanoTime() - started,
+            LongDocJob.version(),
+            spark.version(),
+            model.fingerprint(),
+            outcome.documents(),
+            partitions);
+    if (outcome.documents() > outcome.found()) { // otherwise nothing ran, and run.json still holds
+      output.writeRunJson(RunJson.of(settings, facts, reports.value()));
+    }
+    Report report = Report.read(spark, output.toString(), options.get(JobKeys.MAX_QUALITY_LOSS));
+    report.write();
+    out.println();
+    out.print(report.table());
+    out.printf("%nreport   %s%n", report.page());
+    return 0;
+  }
+}

@@ -1,0 +1,122 @@
+package dev.questspark.job.eval;
+
+import dev.questspark.engine.Completion;
+import dev.questspark.engine.select.SelectorSpec;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Turns the completions of one question, one per policy, into rows; compares them with dense. */
+final class AnswerRows {
+  private final EvalDocument document;
+  private final List<SelectorSpec> policies;
+
+  AnswerRows(EvalDocument document, List<SelectorSpec> policies) {
+    this.document = document;
+    this.policies = policies;
+  }
+
+  /**
+   * @param completions one per policy, in order
+   */
+  List<QualityRow> answered(int question, List<Completion> completions, int droppedTokens) {
+    Completion dense = null;
+    for (int i = 0; i < policies.size(); i++) {
+      if (policies.get(i).dense()) {
+        dense = completions.get(i);
+      }
+    }
+    List<QualityRow> rows = new ArrayList<>();
+    for (int i = 0; i < policies.size(); i++) {
+      SelectorSpec policy = policies.get(i);
+      Completion found = completions.get(i);
+      Completion reference = policy.dense() ? null : dense;
+      rows.add(row(question, policy, found, reference, droppedTokens));
+    }
+    return rows;
+  }
+
+  private QualityRow row(
+      int question, SelectorSpec policy, Completion found, Completion dense, int droppedTokens) {
+    boolean compared = dense != null && !document.perplexity();
+    return new QualityRow(
+        document.suite(),
+        document.task(),
+        document.metric(),
+        document.docId(),
+        question,
+        document.lengthTokens(),
+        document.depthPercent(),
+        policy.selector(),
+        policy.kvBudget(),
+        policy.pageScore().toString(),
+        policy.skipLayers(),
+        "ok",
+        null,
+        document.perplexity() ? null : found.text(),
+        document.questions().get(question).references(),
+        document.perplexity()
+            ? null
+            : document.score(document.questions().get(question), found.text()),
+        compared ? found.text().equals(dense.text()) : null,
+        compared ? agreement(found.tokens(), dense.tokens()) : null,
+        found.usage().promptTokens(),
+        found.usage().completionTokens(),
+        droppedTokens,
+        found.reads().bytesRead(),
+        found.reads().bytesDense(),
+        found.reads().sparseSteps(),
+        found.reads().denseSteps(),
+        document.perplexity()
+            ? -found.logProbs().stream().mapToDouble(Double::doubleValue).sum()
+            : null);
+  }
+
+  /** The same question as error rows. */
+  List<QualityRow> refused(int question, String message) {
+    return policies.stream()
+        .map(
+            policy ->
+                new QualityRow(
+                    document.suite(),
+                    document.task(),
+                    document.metric(),
+                    document.docId(),
+                    question,
+                    document.lengthTokens(),
+                    document.depthPercent(),
+                    policy.selector(),
+                    policy.kvBudget(),
+                    policy.pageScore().toString(),
+                    policy.skipLayers(),
+                    "error",
+                    message,
+                    null,
+                    document.questions().get(question).references(),
+                    null,
+                    null,
+                    null,
+                    null,
+                    null,
+                    0,
+                    null,
+                    null,
+                    null,
+                    null,
+                    null))
+        .toList();
+  }
+
+  /** Share of the reference's tokens that the answer has at the same place. */
+  private static double agreement(List<Integer> tokens, List<Integer> reference) {
+    if (reference.isEmpty()) {
+      return tokens.isEmpty() ? 1 : 0;
+    }
+    int same = 0;
+    for (int i = 0; i < Math.min(tokens.size(), reference.size()); i++) {
+      if (tokens.get(i).equals(reference.get(i))) {
+        same++;
+      }
+    }
+    return (double) same / reference.size();
+  }
+}

@@ -1,0 +1,74 @@
+package dev.questspark.job.eval;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+
+/**
+ * One file per finished document. Its name is a hash of the document and of everything that decides
+ * the measurement, so a run with other options never takes another's cell for its own.
+ */
+final class CellFiles {
+  private static final int NAME_CHARACTERS = 24;
+
+  private final Path folder;
+  private final FileSystem files;
+
+  CellFiles(String folder, Configuration hadoop) {
+    this.folder = new Path(folder);
+    try {
+      this.files = this.folder.getFileSystem(hadoop);
+    } catch (IOException unusable) {
+      throw new UncheckedIOException(unusable);
+    }
+  }
+
+  /** The name of the cell of a line of the suite. */
+  static String name(String documentLine, String paramsHash, int repetitions) {
+    try {
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      digest.update((paramsHash + " " + repetitions + " ").getBytes(StandardCharsets.UTF_8));
+      digest.update(documentLine.getBytes(StandardCharsets.UTF_8));
+      return HexFormat.of().formatHex(digest.digest()).substring(0, NAME_CHARACTERS) + ".json";
+    } catch (NoSuchAlgorithmException everyJavaHasIt) {
+      throw new IllegalStateException(everyJavaHasIt);
+    }
+  }
+
+  boolean has(String name) {
+    try {
+      return files.exists(new Path(folder, name));
+    } catch (IOException unreadable) {
+      throw new UncheckedIOException(unreadable);
+    }
+  }
+
+  /** Writes under another name and renames, so that a cell is whole or absent. */
+  void write(String name, Cell cell, String attempt) {
+    Path unfinished = new Path(folder, "." + name + "." + attempt);
+    try {
+      try (var out = files.create(unfinished, true)) {
+        out.write(Json.LINES.toJson(cell).getBytes(StandardCharsets.UTF_8));
+      }
+      if (!files.rename(unfinished, new Path(folder, name)) && !has(name)) {
+        throw new IOException("cannot rename " + unfinished + " to " + name);
+      }
+    } catch (IOException refused) {
+      throw new UncheckedIOException(refused);
+    }
+  }
+
+  Cell read(String name) {
+    try (var in = files.open(new Path(folder, name))) {
+      return Json.LINES.fromJson(new String(in.readAllBytes(), StandardCharsets.UTF_8), Cell.class);
+    } catch (IOException unreadable) {
+      throw new UncheckedIOException(unreadable);
+    }
+  }
+}

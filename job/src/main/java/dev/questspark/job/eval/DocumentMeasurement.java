@@ -1,0 +1,142 @@
+package dev.questspark.job.eval;
+
+import dev.questspark.engine.Completion;
+import dev.questspark.engine.DocumentRequest;
+import dev.questspark.engine.Engine;
+import dev.questspark.engine.QuestionRequest;
+import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.failure.DocumentException;
+import dev.questspark.engine.model.SamplingParams;
+import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.tokens.GenerationDefaults;
+import dev.questspark.job.options.Choices.QuestionAttention;
+import dev.questspark.job.options.JobKeys;
+import dev.questspark.job.options.JobOptions;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+
+/** Measures every policy on one document: speed batches first, then each question's answers. */
+final class DocumentMeasurement {
+  private final Engine engine;
+  private final EvalSettings settings;
+  private final JobOptions options;
+  private final List<SelectorSpec> policies;
+  private final List<Integer> endTokenIds;
+
+  DocumentMeasurement(Engine engine, EvalSettings settings) {
+    this.engine = engine;
+    this.settings = settings;
+    this.options = settings.infer().options();
+    this.policies = settings.infer().policies();
+    GenerationDefaults generation =
+        GenerationDefaults.read(
+            options.get(JobKeys.GENERATION_CONFIG), Path.of(options.require(JobKeys.MODEL)));
+    this.endTokenIds =
+        new ArrayList<>(generation.stopTokenIds(engine.model().eosTokenIds(), engine.tokenizer()));
+    endTokenIds.addAll(options.get(JobKeys.STOP_TOKEN_IDS));
+  }
+
+  /**
+   * @throws ConfigException when the options do not suit the document
+   */
+  Cell measure(EvalDocument document) {
+    AnswerRows rows = new AnswerRows(document, policies);
+    if (document.perplexity()) {
+      return new Cell(document.docId(), perplexity(document, rows), List.of());
+    }
+    int speedTokens = settings.repetitions() > 0 ? options.get(JobKeys.SPEED_TOKENS) : 0;
+    EvalPrompt prompt =
+        EvalPrompt.of(document, options, engine, Math.max(speedTokens, document.maxTokens()));
+    int tail = options.get(JobKeys.QUESTION_TAIL_CHARACTERS);
+    if (tail > 0) {
+      return new Cell(document.docId(), withTails(document, prompt, rows, tail), List.of());
+    }
+    SpeedBlocks blocks =
+        new SpeedBlocks(
+            policies, settings.repetitions(), options.get(JobKeys.MAX_NUM_SEQS), speedTokens);
+    boolean denseQuestion = options.get(JobKeys.QUESTION_ATTENTION) == QuestionAttention.DENSE;
+    List<QuestionRequest> requests =
+        new ArrayList<>(blocks.requests(prompt.questions(), denseQuestion));
+    int speedRows = requests.size();
+    for (int[] question : prompt.questions()) {
+      requests.addAll(answers(question, denseQuestion, document.maxTokens()));
+    }
+    long prefillBefore = engine.report().prefillNanos();
+    List<CompletableFuture<Completion>> futures =
+        engine.submit(new DocumentRequest(document.docId(), prompt.document(), requests));
+    List<SpeedRow> speed = List.of();
+    if (speedRows > 0) {
+      List<Completion> timed = join(futures.subList(0, speedRows));
+      long prefill = engine.report().prefillNanos() - prefillBefore;
+      speed = blocks.rows(document.docId(), prompt, timed, prefill);
+    }
+    List<QualityRow> quality = new ArrayList<>();
+    for (int q = 0; q < document.questions().size(); q++) {
+      int from = speedRows + q * policies.size();
+      quality.addAll(
+          rowsOf(rows, q, futures.subList(from, from + policies.size()), prompt.droppedTokens()));
+    }
+    return new Cell(document.docId(), quality, speed);
+  }
+
+  private List<QualityRow> withTails(
+      EvalDocument document, EvalPrompt prompt, AnswerRows rows, int tailCharacters) {
+    List<QualityRow> quality = new ArrayList<>();
+    for (int q = 0; q < document.questions().size(); q++) {
+      EvalPrompt cut = prompt.withTail(q, tailCharacters, engine.tokenizer());
+      List<CompletableFuture<Completion>> futures =
+          engine.submit(
+              new DocumentRequest(
+                  document.docId(),
+                  cut.document(),
+                  answers(cut.questions().get(0), false, document.maxTokens())));
+      quality.addAll(rowsOf(rows, q, futures, cut.droppedTokens()));
+    }
+    return quality;
+  }
+
+  /** The text is fed token by token through each policy, nothing of it is prefilled densely. */
+  private List<QualityRow> perplexity(EvalDocument document, AnswerRows rows) {
+    int[] tokens = EvalPrompt.of(document, options, engine, 1).document();
+    int wanted = document.lengthTokens() == null ? tokens.length : document.lengthTokens();
+    int[] text = Arrays.copyOf(tokens, Math.min(tokens.length, wanted));
+    int[] first = {text[0]};
+    int[] rest = Arrays.copyOfRange(text, 1, text.length);
+    List<QuestionRequest> requests =
+        policies.stream().map(policy -> QuestionRequest.scoring(first, policy, rest)).toList();
+    return rowsOf(
+        rows,
+        0,
+        engine.submit(new DocumentRequest(document.docId(), new int[0], requests)),
+        tokens.length - text.length);
+  }
+
+  private List<QuestionRequest> answers(int[] question, boolean denseQuestion, int maxTokens) {
+    SamplingParams greedy =
+        new SamplingParams(
+            maxTokens, 0, 1, 0, 0, 1, 0, options.get(JobKeys.STOP), endTokenIds, false);
+    return policies.stream()
+        .map(policy -> new QuestionRequest(question, policy, denseQuestion, greedy))
+        .toList();
+  }
+
+  private static List<QualityRow> rowsOf(
+      AnswerRows rows, int question, List<CompletableFuture<Completion>> futures, int dropped) {
+    try {
+      return rows.answered(question, join(futures), dropped);
+    } catch (CompletionException failure) {
+      if (failure.getCause() instanceof DocumentException refused) {
+        return rows.refused(question, refused.getMessage());
+      }
+      throw failure;
+    }
+  }
+
+  private static List<Completion> join(List<CompletableFuture<Completion>> futures) {
+    return futures.stream().map(CompletableFuture::join).toList();
+  }
+}

@@ -1,0 +1,44 @@
+package dev.questspark.job.eval;
+
+import java.util.List;
+
+/**
+ * One answer under one policy: a row of {@code quality/}.
+ *
+ * @param kvBudget -1 is full
+ * @param status ok or error
+ * @param score by {@code metric}, 0 to 1; null on error, without references and for perplexity
+ * @param agreesWithDense the text equals dense attention's; null for dense itself or without it
+ * @param tokenAgreement share of dense's tokens that stand at the same place; null likewise
+ * @param promptTokens document and question, after truncation
+ * @param droppedTokens document tokens that middle truncation left out
+ * @param negLogLikelihood sum over {@code completionTokens} tokens, natural logarithm; only for
+ *     perplexity
+ */
+public record QualityRow(
+    String suite,
+    String task,
+    String metric,
+    String docId,
+    int questionId,
+    Integer lengthTokens,
+    Double depthPercent,
+    String selector,
+    int kvBudget,
+    String pageScore,
+    int sparseSkipLayers,
+    String status,
+    String errorMessage,
+    String prediction,
+    List<String> references,
+    Double score,
+    Boolean agreesWithDense,
+    Double tokenAgreement,
+    Integer promptTokens,
+    Integer completionTokens,
+    int droppedTokens,
+    Long kvBytesRead,
+    Long kvBytesDense,
+    Integer sparseSteps,
+    Integer denseSteps,
+    Double negLogLikelihood) {}

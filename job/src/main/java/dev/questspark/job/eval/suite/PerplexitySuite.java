@@ -1,0 +1,45 @@
+package dev.questspark.job.eval.suite;
+
+import dev.questspark.job.corpus.Document;
+import dev.questspark.job.eval.EvalDocument;
+import dev.questspark.job.eval.EvalDocument.EvalQuestion;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Texts of the corpus, cut at each of the lengths, scored token by token: nothing is prefilled, so
+ * every position reads the cache through the selector.
+ */
+final class PerplexitySuite {
+  private PerplexitySuite() {}
+
+  static List<EvalDocument> documents(SuiteInput input) {
+    List<EvalDocument> documents = new ArrayList<>();
+    for (Document document : input.corpus().get()) {
+      for (int length : input.lengths()) {
+        if (document.defect().isEmpty() && input.tokens(document.text()) + 1 >= length) {
+          documents.add(text(document, length, input.template()));
+        }
+      }
+    }
+    return documents;
+  }
+
+  /** What the template puts before a document stays, so that the text begins as it should. */
+  private static EvalDocument text(Document document, int length, String template) {
+    return new EvalDocument(
+        document.id() + "-" + length,
+        "perplexity",
+        "perplexity",
+        EvalDocument.PERPLEXITY,
+        length,
+        null,
+        template,
+        false,
+        1,
+        List.of(),
+        false,
+        document.text(),
+        List.of(new EvalQuestion("", List.of())));
+  }
+}

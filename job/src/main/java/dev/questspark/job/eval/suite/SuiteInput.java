@@ -1,0 +1,51 @@
+package dev.questspark.job.eval.suite;
+
+import dev.questspark.engine.tokens.Tokenizer;
+import dev.questspark.job.corpus.Document;
+import dev.questspark.job.options.JobKeys;
+import dev.questspark.job.options.JobOptions;
+import java.util.List;
+import java.util.Random;
+import java.util.function.Supplier;
+
+/**
+ * What suites are made from.
+ *
+ * @param tokenizer the model's, to hit the lengths asked for
+ * @param template the task's prompt template
+ * @param corpus documents of {@code --input}; read only by suites that need text or questions
+ */
+public record SuiteInput(
+    JobOptions options, Tokenizer tokenizer, String template, Supplier<List<Document>> corpus) {
+
+  List<Integer> lengths() {
+    return options.get(JobKeys.LENGTHS);
+  }
+
+  List<Integer> depths() {
+    return options.get(JobKeys.DEPTHS);
+  }
+
+  int samples() {
+    return options.get(JobKeys.SAMPLES);
+  }
+
+  int maxTokens() {
+    return options.get(JobKeys.MAX_TOKENS);
+  }
+
+  int tokens(String text) {
+    return tokenizer.encode(text, false).length;
+  }
+
+  /** A generator of its own for each document, so that one more length moves no other. */
+  Random random(String documentId) {
+    return new Random(options.get(JobKeys.SEED) * 1_000_003L + documentId.hashCode());
+  }
+
+  /** Document texts of the corpus, as filler. */
+  Haystack haystack() {
+    return Haystack.of(
+        corpus.get().stream().map(Document::text).filter(text -> text != null).toList(), tokenizer);
+  }
+}

@@ -1,0 +1,334 @@
+package dev.questspark.job.report;
+
+import dev.questspark.job.eval.QualityRow;
+import dev.questspark.job.eval.SpeedRow;
+import dev.questspark.job.report.XyPlot.Point;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.DoubleFunction;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+
+/** The pictures of a page; those that the run has no measurements for are left out. */
+final class Figures {
+  private final Measurements measurements;
+
+  /** A picture with its title and the sentence under it. */
+  record Figure(String title, String note, String svg) {}
+
+  Figures(Measurements measurements) {
+    this.measurements = measurements;
+  }
+
+  List<Figure> all() {
+    List<Figure> figures = new ArrayList<>();
+    boolean budgets = measurements.policies().stream().anyMatch(policy -> !policy.dense());
+    if (measurements.timed() && budgets) {
+      figures.add(
+          new Figure(
+              "Decode throughput by KV budget",
+              "Generated tokens per second, one policy at a time at a full batch. Bars: 95 % interval over repetitions.",
+              byBudget(
+                  PolicySummary::decodeThroughput,
+                  PolicySummary::decodeThroughputLow,
+                  PolicySummary::decodeThroughputHigh,
+                  "tokens per second",
+                  Format::number,
+                  false)));
+    }
+    if (measurements.scored() && budgets) {
+      figures.add(
+          new Figure(
+              "Score by KV budget",
+              "Mean score over all questions. Bars and band: 95 % interval (Wilson's for right-or-wrong scores).",
+              byBudget(
+                  PolicySummary::score,
+                  PolicySummary::scoreLow,
+                  PolicySummary::scoreHigh,
+                  "score",
+                  share -> Math.round(100 * share) + " %",
+                  true)));
+    }
+    if (measurements.perplexity() && budgets) {
+      figures.add(
+          new Figure(
+              "Perplexity by KV budget",
+              "Lower is better. Each text is fed token by token through the selector. Bars: 95 % interval over texts.",
+              byBudget(
+                  PolicySummary::perplexity,
+                  PolicySummary::perplexityLow,
+                  PolicySummary::perplexityHigh,
+                  "perplexity",
+                  Format::number,
+                  false)));
+    }
+    if (measurements.timed() && measurements.scored()) {
+      figures.add(
+          new Figure(
+              "Speed against quality",
+              "Each point is one policy, its budget beside it; up and to the right is better.",
+              pareto()));
+    }
+    if (measurements.timed()) {
+      figures.add(
+          new Figure(
+              "Time per token against context",
+              "Decode step time by prompt length, each document's mean over repetitions; lines end at their budget.",
+              byContext()));
+      figures.add(
+          new Figure(
+              "Where a document's time goes",
+              "Mean per document: dense prefill (the same work for every policy), questions, then the answers' decode steps.",
+              timeParts()));
+    }
+    figures.add(
+        new Figure(
+            "Share of the KV cache read",
+            "Bytes of keys, values and digests read in decode steps, over what dense attention reads.",
+            readShare()));
+    long lengths =
+        measurements.quality.stream()
+            .map(QualityRow::lengthTokens)
+            .filter(length -> length != null)
+            .distinct()
+            .count();
+    if (lengths > 1 && measurements.scored()) {
+      figures.add(
+          new Figure(
+              "Score by prompt length", "One line per policy. Bars: 95 % interval.", byLength()));
+    }
+    return figures;
+  }
+
+  /** Needle pictures by policy name. */
+  Map<String, String> heatmaps() {
+    Map<String, String> maps = new LinkedHashMap<>();
+    for (Policy policy : measurements.policies()) {
+      List<QualityRow> rows = measurements.quality(policy);
+      if (Heatmap.suits(rows)) {
+        maps.put(name(policy), Heatmap.svg(name(policy), rows));
+      }
+    }
+    return maps;
+  }
+
+  static String name(Policy policy) {
+    return policy.dense() ? "dense" : policy.family() + " " + policy.budget();
+  }
+
+  private int colour(Policy policy) {
+    return measurements.families().indexOf(policy.family());
+  }
+
+  private String byBudget(
+      Function<PolicySummary, Double> value,
+      Function<PolicySummary, Double> low,
+      Function<PolicySummary, Double> high,
+      String label,
+      DoubleFunction<String> text,
+      boolean shares) {
+    List<PolicySummary> known =
+        measurements.summaries.stream().filter(summary -> value.apply(summary) != null).toList();
+    List<PolicySummary> sparse =
+        known.stream().filter(summary -> !summary.policy().dense()).toList();
+    double least = sparse.stream().mapToInt(PolicySummary::kvBudget).min().orElse(1);
+    double most = sparse.stream().mapToInt(PolicySummary::kvBudget).max().orElse(1);
+    double largest = known.stream().mapToDouble(high::apply).max().orElse(1);
+    XyPlot plot =
+        new XyPlot(
+            Scale.octaves(least, most, XyPlot.INNER_WIDTH),
+            "KV budget (tokens)",
+            Format::number,
+            shares
+                ? Scale.shares(XyPlot.INNER_HEIGHT)
+                : Scale.fromZero(largest, XyPlot.INNER_HEIGHT),
+            label,
+            text);
+    for (PolicySummary summary : known) {
+      if (summary.policy().dense()) {
+        plot.level(
+            0,
+            value.apply(summary),
+            low.apply(summary),
+            high.apply(summary),
+            "dense: " + text.apply(value.apply(summary)));
+      }
+    }
+    sparse.stream()
+        .collect(
+            Collectors.groupingBy(
+                summary -> summary.policy().family(), LinkedHashMap::new, Collectors.toList()))
+        .values()
+        .forEach(
+            family ->
+                plot.line(
+                    colour(family.get(0).policy()),
+                    family.stream()
+                        .map(
+                            summary ->
+                                new Point(
+                                    summary.kvBudget(),
+                                    value.apply(summary),
+                                    low.apply(summary),
+                                    high.apply(summary),
+                                    "",
+                                    name(summary.policy())
+                                        + ": "
+                                        + text.apply(value.apply(summary))))
+                        .toList()));
+    return plot.svg(label + " by KV budget");
+  }
+
+  private String pareto() {
+    double fastest =
+        measurements.summaries.stream()
+            .mapToDouble(PolicySummary::decodeThroughput)
+            .max()
+            .orElse(1);
+    XyPlot plot =
+        new XyPlot(
+            Scale.fromZero(fastest, XyPlot.INNER_WIDTH),
+            "decode tokens per second",
+            Format::number,
+            Scale.shares(XyPlot.INNER_HEIGHT),
+            "score",
+            share -> Math.round(100 * share) + " %");
+    for (PolicySummary summary : measurements.summaries) {
+      if (summary.score() != null) {
+        plot.points(
+            colour(summary.policy()),
+            List.of(
+                new Point(
+                    summary.decodeThroughput(),
+                    summary.score(),
+                    summary.scoreLow(),
+                    summary.scoreHigh(),
+                    summary.policy().budget(),
+                    name(summary.policy()))));
+      }
+    }
+    return plot.svg("decode throughput against score");
+  }
+
+  private String byContext() {
+    double longest =
+        measurements.speed.stream().mapToDouble(SpeedRow::promptTokens).max().orElse(1);
+    double shortest =
+        measurements.speed.stream().mapToDouble(SpeedRow::promptTokens).min().orElse(1);
+    double slowest =
+        measurements.speed.stream()
+            .mapToDouble(row -> row.decodeMs() / (row.newTokens() - 1))
+            .max()
+            .orElse(1);
+    XyPlot plot =
+        new XyPlot(
+            Scale.octaves(shortest, longest, XyPlot.INNER_WIDTH),
+            "prompt tokens",
+            Format::number,
+            Scale.fromZero(slowest, XyPlot.INNER_HEIGHT),
+            "ms per decode step",
+            Format::number);
+    for (Policy policy : measurements.policies()) {
+      List<Point> points = new ArrayList<>();
+      measurements.speed(policy).stream()
+          .collect(Collectors.groupingBy(SpeedRow::docId))
+          .values()
+          .forEach(rows -> points.add(stepTime(policy, rows)));
+      points.sort((a, b) -> Double.compare(a.x(), b.x()));
+      if (!points.isEmpty()) {
+        Point last = points.remove(points.size() - 1);
+        points.add(
+            new Point(last.x(), last.y(), last.low(), last.high(), policy.budget(), last.tip()));
+        plot.line(colour(policy), points);
+      }
+    }
+    return plot.svg("time per decode step against prompt length");
+  }
+
+  private static Point stepTime(Policy policy, List<SpeedRow> rows) {
+    Interval time =
+        Interval.mean(rows.stream().map(row -> row.decodeMs() / (row.newTokens() - 1)).toList());
+    return new Point(
+        rows.get(0).promptTokens(),
+        time.mean(),
+        null,
+        null,
+        "",
+        name(policy) + ", " + rows.get(0).docId() + ": " + Format.number(time.mean()) + " ms");
+  }
+
+  private String timeParts() {
+    BarPlot plot = new BarPlot("milliseconds per document", Format::number);
+    for (Policy policy : measurements.policies()) {
+      if (!measurements.speed(policy).isEmpty()) {
+        SpeedSummary speed = new SpeedSummary(measurements.speed(policy));
+        plot.bar(
+            name(policy),
+            List.of(
+                part("prefill", speed.meanMs(SpeedRow::prefillMs)),
+                part("question", speed.meanMs(SpeedRow::questionMs)),
+                part("decode", speed.meanMs(SpeedRow::decodeMs))));
+      }
+    }
+    return plot.svg("time per document by part");
+  }
+
+  private static BarPlot.Part part(String name, double ms) {
+    return new BarPlot.Part("part " + name, ms, name + ": " + Format.number(ms) + " ms");
+  }
+
+  private String readShare() {
+    BarPlot plot = new BarPlot("share of dense attention's bytes", Format::percent);
+    for (PolicySummary summary : measurements.summaries) {
+      if (summary.kvReadShare() != null) {
+        plot.bar(
+            name(summary.policy()),
+            List.of(
+                new BarPlot.Part(
+                    "fill c" + colour(summary.policy()),
+                    summary.kvReadShare(),
+                    Format.percent(summary.kvReadShare()))));
+      }
+    }
+    return plot.svg("share of KV bytes read");
+  }
+
+  private String byLength() {
+    List<Integer> lengths =
+        measurements.quality.stream().map(QualityRow::lengthTokens).distinct().sorted().toList();
+    XyPlot plot =
+        new XyPlot(
+            Scale.octaves(lengths.get(0), lengths.get(lengths.size() - 1), XyPlot.INNER_WIDTH),
+            "prompt tokens",
+            Format::number,
+            Scale.shares(XyPlot.INNER_HEIGHT),
+            "score",
+            share -> Math.round(100 * share) + " %");
+    for (Policy policy : measurements.policies()) {
+      List<Point> points = new ArrayList<>();
+      for (int length : lengths) {
+        List<Double> scores =
+            measurements.quality(policy).stream()
+                .filter(row -> row.lengthTokens() == length && row.score() != null)
+                .map(QualityRow::score)
+                .toList();
+        if (!scores.isEmpty()) {
+          Interval score = Interval.scores(scores);
+          boolean last = length == lengths.get(lengths.size() - 1);
+          points.add(
+              new Point(
+                  length,
+                  score.mean(),
+                  score.low(),
+                  score.high(),
+                  last ? policy.budget() : "",
+                  name(policy) + " at " + length + ": " + Format.percent(score.mean())));
+        }
+      }
+      plot.line(colour(policy), points);
+    }
+    return plot.svg("score by prompt length");
+  }
+}

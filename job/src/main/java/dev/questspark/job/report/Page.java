@@ -1,0 +1,219 @@
+package dev.questspark.job.report;
+
+import com.google.gson.JsonObject;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** The page as one HTML text: no script, no font and no picture from anywhere else. */
+final class Page {
+  private final Measurements measurements;
+  private final Optional<JsonObject> run;
+  private final double maxLoss;
+
+  /**
+   * @param run run.json, if the folder has one
+   */
+  Page(Measurements measurements, Optional<JsonObject> run, double maxLoss) {
+    this.measurements = measurements;
+    this.run = run;
+    this.maxLoss = maxLoss;
+  }
+
+  String html() {
+    Figures figures = new Figures(measurements);
+    StringBuilder html = new StringBuilder();
+    html.append("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">")
+        .append("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">")
+        .append("<meta name=\"color-scheme\" content=\"light dark\">")
+        .append("<link rel=\"icon\" href=\"data:,\"><title>KV budgets compared</title><style>")
+        .append(style())
+        .append("</style></head><body><main>");
+    header(html);
+    recommendation(html);
+    legend(html);
+    html.append("<section class=\"figures\">");
+    for (Figures.Figure figure : figures.all()) {
+      figure(html, figure.title(), figure.note(), figure.svg());
+    }
+    html.append("</section>");
+    heatmaps(html, figures.heatmaps());
+    html.append(
+            "<section><h2>Every number</h2><p class=\"note\">Intervals are 95 %. \"Against dense\" is paired by")
+        .append(
+            " question, in points. \"Docs/hour\" is one device doing prefill, one batch of questions and their")
+        .append(
+            " answers; its ceiling is the same with prefill alone, which no budget makes faster.</p>")
+        .append("<div class=\"scroll\">")
+        .append(NumbersTable.html(measurements.summaries))
+        .append("</div></section>");
+    options(html);
+    return html.append("</main></body></html>\n").toString();
+  }
+
+  private static String style() {
+    try (InputStream in = Page.class.getResourceAsStream("/dev/questspark/job/report/report.css")) {
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException broken) {
+      throw new IllegalStateException("the jar has no readable report.css", broken);
+    }
+  }
+
+  private void header(StringBuilder html) {
+    long documents = measurements.quality.stream().map(row -> row.docId()).distinct().count();
+    int questions =
+        measurements.summaries.isEmpty() ? 0 : measurements.summaries.get(0).questions();
+    int repetitions =
+        measurements.summaries.stream().mapToInt(PolicySummary::repetitions).max().orElse(0);
+    String suite = measurements.quality.isEmpty() ? "corpus" : measurements.quality.get(0).suite();
+    html.append("<header><h1>KV budgets compared</h1><p class=\"lead\">")
+        .append(Format.html(lead(suite)))
+        .append("</p><dl class=\"tiles\">");
+    tile(html, String.valueOf(documents), "documents");
+    tile(html, String.valueOf(questions), "questions per policy");
+    tile(html, String.valueOf(measurements.summaries.size()), "policies");
+    tile(html, repetitions == 0 ? "–" : String.valueOf(repetitions), "speed repetitions");
+    run.ifPresent(
+        facts -> tile(html, Format.number(startUp(facts)) + " s", "engine start-up, apart"));
+    html.append("</dl></header>");
+  }
+
+  private String lead(String suite) {
+    String machine = run.flatMap(Page::backend).map(backend -> " on " + backend).orElse("");
+    String when =
+        run.map(
+                facts ->
+                    ", " + facts.get("started_at").getAsString().replaceFirst("[.][0-9]+Z$", "Z"))
+            .orElse("");
+    return "Suite " + suite + machine + when + ".";
+  }
+
+  private static Optional<String> backend(JsonObject facts) {
+    return facts.getAsJsonObject("engines").entrySet().stream()
+        .map(engine -> engine.getValue().getAsJsonObject().get("backend").getAsString())
+        .findFirst();
+  }
+
+  private static double startUp(JsonObject facts) {
+    return facts.getAsJsonObject("engines").entrySet().stream()
+        .map(engine -> engine.getValue().getAsJsonObject())
+        .mapToDouble(
+            engine ->
+                engine.get("model_load_s").getAsDouble() + engine.get("warmup_s").getAsDouble())
+        .max()
+        .orElse(0);
+  }
+
+  private static void tile(StringBuilder html, String value, String label) {
+    html.append("<div><dd>").append(value).append("</dd><dt>").append(label).append("</dt></div>");
+  }
+
+  private void recommendation(StringBuilder html) {
+    List<String> sentences = Recommendation.sentences(measurements.summaries, maxLoss);
+    if (!sentences.isEmpty()) {
+      html.append("<section class=\"advice\"><h2>Which budget</h2><ul>");
+      sentences.forEach(
+          sentence -> html.append("<li>").append(Format.html(sentence)).append("</li>"));
+      html.append("</ul></section>");
+    }
+  }
+
+  private void legend(StringBuilder html) {
+    html.append("<ul class=\"legend\">");
+    List<String> families = measurements.families();
+    for (int i = 0; i < families.size(); i++) {
+      html.append("<li><i class=\"chip c")
+          .append(i)
+          .append("\"></i>")
+          .append(Format.html(families.get(i)))
+          .append("</li>");
+    }
+    if (measurements.timed()) {
+      for (String part : new String[] {"prefill", "question", "decode"}) {
+        html.append("<li class=\"partname\"><i class=\"chip part ")
+            .append(part)
+            .append("\"></i>")
+            .append(part)
+            .append("</li>");
+      }
+    }
+    html.append("</ul>");
+  }
+
+  private static void figure(StringBuilder html, String title, String note, String svg) {
+    html.append("<figure><figcaption><h2>")
+        .append(Format.html(title))
+        .append("</h2><p class=\"note\">")
+        .append(Format.html(note))
+        .append("</p></figcaption>")
+        .append(svg)
+        .append("</figure>");
+  }
+
+  private static void heatmaps(StringBuilder html, Map<String, String> maps) {
+    if (maps.isEmpty()) {
+      return;
+    }
+    html.append(
+            "<section><h2>Where it finds the needle</h2><p class=\"note\">Score in percent by prompt length")
+        .append(
+            " and by the depth at which the answer is hidden (0 % is the beginning).</p><div class=\"maps\">");
+    maps.forEach(
+        (name, svg) ->
+            html.append("<figure><figcaption><h3>")
+                .append(Format.html(name))
+                .append("</h3></figcaption>")
+                .append(svg)
+                .append("</figure>"));
+    html.append("</div></section>");
+  }
+
+  private void options(StringBuilder html) {
+    if (run.isEmpty()) {
+      return;
+    }
+    JsonObject facts = run.get();
+    html.append(
+        "<section><h2>How it was run</h2><div class=\"scroll\"><table class=\"options\"><tbody>");
+    for (String fact :
+        new String[] {
+          "run_id",
+          "started_at",
+          "app_version",
+          "spark_version",
+          "java_version",
+          "model_fingerprint",
+          "params_hash"
+        }) {
+      option(html, fact, facts.get(fact).getAsString(), "");
+    }
+    facts
+        .getAsJsonObject("options")
+        .entrySet()
+        .forEach(
+            entry -> {
+              JsonObject option = entry.getValue().getAsJsonObject();
+              if (!option.get("value").isJsonNull()) {
+                option(
+                    html,
+                    entry.getKey(),
+                    option.get("value").getAsString(),
+                    option.get("from").getAsString());
+              }
+            });
+    html.append("</tbody></table></div></section>");
+  }
+
+  private static void option(StringBuilder html, String name, String value, String origin) {
+    html.append("<tr><th>")
+        .append(Format.html(name))
+        .append("</th><td>")
+        .append(Format.html(value))
+        .append("</td><td>")
+        .append(Format.html(origin))
+        .append("</td></tr>");
+  }
+}

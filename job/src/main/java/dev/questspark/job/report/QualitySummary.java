@@ -1,0 +1,105 @@
+package dev.questspark.job.report;
+
+import dev.questspark.job.eval.QualityRow;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+
+/** The answers of one policy, summed up and compared with dense attention question by question. */
+final class QualitySummary {
+  private final List<QualityRow> rows;
+  private final Map<String, Double> denseScores = new HashMap<>();
+
+  /**
+   * @param rows of one policy
+   * @param dense of dense attention
+   */
+  QualitySummary(List<QualityRow> rows, List<QualityRow> dense) {
+    this.rows = rows;
+    for (QualityRow row : dense) {
+      if (row.score() != null) {
+        denseScores.put(question(row), row.score());
+      }
+    }
+  }
+
+  private static String question(QualityRow row) {
+    return row.docId() + "\n" + row.questionId();
+  }
+
+  int questions() {
+    return rows.size();
+  }
+
+  int errors() {
+    return (int) rows.stream().filter(row -> row.status().equals("error")).count();
+  }
+
+  /** Null without a scored question. */
+  Interval score() {
+    List<Double> scores = rows.stream().map(QualityRow::score).filter(Objects::nonNull).toList();
+    return scores.isEmpty() ? null : Interval.scores(scores);
+  }
+
+  /** Paired by question, so that hard questions do not widen it. Null without pairs. */
+  Interval scoreMinusDense() {
+    List<Double> differences = new ArrayList<>();
+    for (QualityRow row : rows) {
+      Double dense = denseScores.get(question(row));
+      if (row.score() != null && dense != null) {
+        differences.add(row.score() - dense);
+      }
+    }
+    return differences.isEmpty() ? null : Interval.paired(differences);
+  }
+
+  Double textAgreement() {
+    List<Double> agreements =
+        rows.stream()
+            .map(QualityRow::agreesWithDense)
+            .filter(Objects::nonNull)
+            .map(agrees -> agrees ? 1.0 : 0.0)
+            .toList();
+    return agreements.isEmpty() ? null : Interval.average(agreements);
+  }
+
+  Double tokenAgreement() {
+    List<Double> agreements =
+        rows.stream().map(QualityRow::tokenAgreement).filter(Objects::nonNull).toList();
+    return agreements.isEmpty() ? null : Interval.average(agreements);
+  }
+
+  /**
+   * Over all tokens; the interval comes from the spread of the texts' means. Null without texts.
+   */
+  Interval perplexity() {
+    List<QualityRow> texts = rows.stream().filter(row -> row.negLogLikelihood() != null).toList();
+    if (texts.isEmpty()) {
+      return null;
+    }
+    double sum = texts.stream().mapToDouble(QualityRow::negLogLikelihood).sum();
+    long tokens = texts.stream().mapToLong(QualityRow::completionTokens).sum();
+    Interval perText =
+        Interval.mean(
+            texts.stream().map(row -> row.negLogLikelihood() / row.completionTokens()).toList());
+    double mean = sum / tokens;
+    return new Interval(
+        Math.exp(mean),
+        Math.exp(mean - (perText.mean() - perText.low())),
+        Math.exp(mean + (perText.high() - perText.mean())));
+  }
+
+  Double kvReadShare() {
+    long read = 0;
+    long dense = 0;
+    for (QualityRow row : rows) {
+      if (row.kvBytesDense() != null) {
+        read += row.kvBytesRead();
+        dense += row.kvBytesDense();
+      }
+    }
+    return dense == 0 ? null : (double) read / dense;
+  }
+}

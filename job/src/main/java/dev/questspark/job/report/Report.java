@@ -1,0 +1,83 @@
+package dev.questspark.job.report;
+
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.job.eval.QualityRow;
+import dev.questspark.job.eval.RecordTable;
+import dev.questspark.job.eval.SpeedRow;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Optional;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.SparkSession;
+
+/** The report of an output folder of {@code sweep} or {@code eval}. */
+public final class Report {
+  private final SparkSession spark;
+  private final Path folder;
+  private final FileSystem files;
+  private final Measurements measurements;
+  private final Optional<JsonObject> run;
+  private final double maxLoss;
+
+  private Report(SparkSession spark, Path folder, double maxLoss) throws IOException {
+    this.spark = spark;
+    this.folder = folder;
+    this.files = folder.getFileSystem(spark.sparkContext().hadoopConfiguration());
+    this.maxLoss = maxLoss;
+    if (!files.exists(new Path(folder, "quality"))) {
+      throw new ConfigException(
+          folder + " has no quality/ table; give the --output folder of a sweep or an eval.");
+    }
+    List<QualityRow> quality = new RecordTable<>(QualityRow.class).read(spark, part("quality"));
+    List<SpeedRow> speed = new RecordTable<>(SpeedRow.class).read(spark, part("speed"));
+    this.measurements = new Measurements(quality, speed);
+    this.run = runJson();
+  }
+
+  /**
+   * Reads the measurements.
+   *
+   * @param maxLoss of the score that a recommended budget may cost, 0 to 1
+   * @throws ConfigException when the folder holds none
+   */
+  public static Report read(SparkSession spark, String folder, double maxLoss) throws IOException {
+    return new Report(spark, new Path(folder), maxLoss);
+  }
+
+  private String part(String name) {
+    return new Path(folder, name).toString();
+  }
+
+  private Optional<JsonObject> runJson() throws IOException {
+    Path file = new Path(folder, "run.json");
+    if (!files.exists(file)) {
+      return Optional.empty();
+    }
+    try (var in = files.open(file)) {
+      String text = new String(in.readAllBytes(), StandardCharsets.UTF_8);
+      return Optional.of(JsonParser.parseString(text).getAsJsonObject());
+    }
+  }
+
+  /** Writes {@code stats/} and the page. */
+  public void write() throws IOException {
+    new RecordTable<>(PolicySummary.class).write(spark, measurements.summaries, part("stats"));
+    try (var out = files.create(new Path(page()), true)) {
+      out.write(new Page(measurements, run, maxLoss).html().getBytes(StandardCharsets.UTF_8));
+    }
+  }
+
+  /** The main numbers as text. */
+  public String table() {
+    return NumbersTable.text(measurements.summaries);
+  }
+
+  /** Where the page is. */
+  public String page() {
+    return part("report.html");
+  }
+}

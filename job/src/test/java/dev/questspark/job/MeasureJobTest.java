@@ -1,0 +1,248 @@
+package dev.questspark.job;
+
+import static dev.questspark.job.JobHarness.query;
+import static dev.questspark.job.JobHarness.table;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.questspark.job.JobHarness.Ended;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Sweeps and evaluations as whole jobs; their tables read back by DuckDB. */
+class MeasureJobTest {
+  private static final Pattern CELL =
+      Pattern.compile("<td data-column=\"([a-z_]+)\" data-value=\"([^\"]+)\">");
+  private static final Pattern ROW =
+      Pattern.compile(
+          "<tr data-selector=\"([a-z_]+)\" data-kv-budget=\"(-?[0-9]+)\" data-page-score=\"([a-z]+)\""
+              + "[^>]*>(.*?)</tr>");
+
+  @TempDir Path folder;
+
+  private Ended sweep(Path input, Path output, String... more) {
+    List<String> args =
+        new java.util.ArrayList<>(
+            List.of(
+                "--command=sweep",
+                "--answer-col=answer",
+                "--selectors=quest,sink_recent",
+                "--page-scores=minmax,meanstd",
+                "--kv-budgets=64,128",
+                "--sparse-skip-layers=0",
+                "--max-num-seqs=4",
+                "--repetitions=2",
+                "--speed-tokens=6"));
+    args.addAll(List.of(more));
+    return JobHarness.run(input, output, args.toArray(String[]::new));
+  }
+
+  @Test
+  void aSweepEndsInOnePageWhoseNumbersAreTheTables() throws IOException {
+    Path output = folder.resolve("out");
+    Ended ended = sweep(JobHarness.corpus(folder, 4), output);
+    assertThat(ended.code()).as(ended.err() + ended.out()).isZero();
+    assertThat(ended.out()).contains("4 cells to measure, 0 found", output + "/report.html");
+
+    String quality = table(output, "quality");
+    String speed = table(output, "speed");
+    // dense, and two budgets of quest with two scores and of sink_recent
+    assertThat(query("select count(*), count(distinct (doc_id, question_id)) from " + quality))
+        .containsExactly("56|8");
+    assertThat(query("select count(*), min(batch), max(batch) from " + speed))
+        .containsExactly("56|4|4");
+    assertThat(query("select count(*) from " + speed + " where kv_bytes_read > kv_bytes_dense"))
+        .containsExactly("0");
+
+    Map<String, Map<String, Double>> page = pageNumbers(output);
+    assertThat(page).hasSize(7);
+    check(page, "score", "select avg(score) from " + quality, quality);
+    check(page, "token_agreement", "select avg(token_agreement) from " + quality, quality);
+    check(
+        page,
+        "kv_read_share",
+        "select sum(kv_bytes_read) / sum(kv_bytes_dense) from " + speed,
+        speed);
+    check(page, "tpot_ms", "select sum(decode_ms) / sum(new_tokens - 1) from " + speed, speed);
+    check(
+        page,
+        "decode_throughput",
+        "select avg(rate) from (select sum(batch * (new_tokens - 1)) / (sum(decode_ms) / 1e3) rate from "
+            + speed
+            + " where %s group by repetition)",
+        null);
+    check(
+        page,
+        "documents_per_hour",
+        "select count(*) * 3.6e6 / sum(prefill_ms + question_ms + decode_ms) from " + speed,
+        speed);
+    check(
+        page,
+        "score_minus_dense",
+        "select avg(q.score - d.score) from "
+            + quality
+            + " q join "
+            + quality
+            + " d on q.doc_id = d.doc_id and q.question_id = d.question_id and d.selector = 'all'"
+            + " where q.%s",
+        null);
+    String html = Files.readString(output.resolve("report.html"));
+    assertThat(html.split("<svg role=\"img\"")).hasSize(7);
+    assertThat(html).doesNotContain("<script", "http://", "https://", "NaN", "Infinity");
+  }
+
+  private static Map<String, Map<String, Double>> pageNumbers(Path output) throws IOException {
+    Map<String, Map<String, Double>> rows = new HashMap<>();
+    Matcher row = ROW.matcher(Files.readString(output.resolve("report.html")));
+    while (row.find()) {
+      Map<String, Double> cells = new HashMap<>();
+      Matcher cell = CELL.matcher(row.group(4));
+      while (cell.find()) {
+        cells.put(cell.group(1), Double.valueOf(cell.group(2)));
+      }
+      rows.put(row.group(1) + " " + row.group(2) + " " + row.group(3), cells);
+    }
+    return rows;
+  }
+
+  /**
+   * The page's number of every policy against another reader's arithmetic over the measurements.
+   */
+  private static void check(
+      Map<String, Map<String, Double>> page, String column, String sql, String table) {
+    int compared = 0;
+    for (Map.Entry<String, Map<String, Double>> row : page.entrySet()) {
+      if (row.getValue().containsKey(column)) {
+        String[] key = row.getKey().split(" ");
+        String policy =
+            "%sselector = '"
+                + key[0]
+                + "' and %skv_budget = "
+                + key[1]
+                + " and %spage_score = '"
+                + key[2]
+                + "'";
+        boolean joined = sql.contains("q.%s");
+        String where = policy.replace("%s", joined ? "q." : "");
+        String full =
+            table != null ? sql + " where " + where : sql.replace(joined ? "q.%s" : "%s", where);
+        double expected = Double.parseDouble(query(full).get(0));
+        assertThat(row.getValue().get(column))
+            .as("%s of %s", column, row.getKey())
+            .isCloseTo(expected, within(1e-9 * Math.max(1, Math.abs(expected))));
+        compared++;
+      }
+    }
+    assertThat(compared).as(column).isGreaterThanOrEqualTo(6);
+  }
+
+  @Test
+  void anInterruptedSweepGoesOnWhereItStopped() throws IOException {
+    Path input = JobHarness.corpus(folder, 4);
+    Path output = folder.resolve("out");
+    assertThat(sweep(input, output).code()).isZero();
+    List<String> answers = answers(output);
+    List<Path> cells;
+    try (var files = Files.list(output.resolve("cells"))) {
+      cells = files.filter(file -> file.toString().endsWith(".json")).sorted().toList();
+    }
+    assertThat(cells).hasSize(4);
+    // what a killed run leaves: some cells, half a file under another name, no tables
+    Files.delete(cells.get(1));
+    Files.delete(cells.get(2));
+    Files.writeString(output.resolve("cells/." + cells.get(1).getFileName() + ".7"), "{\"doc_");
+    var kept = Files.getLastModifiedTime(cells.get(0));
+
+    Ended again = sweep(input, output);
+    assertThat(again.code()).as(again.err()).isZero();
+    assertThat(again.out()).contains("2 cells to measure, 2 found finished");
+    assertThat(Files.getLastModifiedTime(cells.get(0))).isEqualTo(kept);
+    assertThat(answers(output)).isEqualTo(answers);
+
+    Ended other = sweep(input, output, "--speed-tokens=7");
+    assertThat(other.out()).contains("4 cells to measure, 0 found finished");
+  }
+
+  private static List<String> answers(Path output) {
+    return query(
+        "select doc_id, question_id, selector, kv_budget, page_score, prediction, score,"
+            + " kv_bytes_read from "
+            + table(output, "quality")
+            + " order by all");
+  }
+
+  @Test
+  void aBudgetThatCoversTheTextHasDensePerplexityToTheLastDigit() throws IOException {
+    Path output = folder.resolve("out");
+    Path input = folder.resolve("prose.jsonl");
+    Files.writeString(
+        input,
+        "{\"id\": \"a\", \"text\": \"%s\", \"question\": \"q\"}\n"
+            .formatted(
+                "Call me Ishmael, said the captain of the amber falcon to the old sailor. "
+                    .repeat(30)));
+    Ended ended =
+        JobHarness.run(
+            input,
+            output,
+            "--command=eval",
+            "--suite=perplexity",
+            "--lengths=300",
+            "--selectors=quest,sink_recent",
+            "--page-scores=minmax,meanstd",
+            "--kv-budgets=48,320",
+            "--sparse-skip-layers=0");
+    assertThat(ended.code()).as(ended.err()).isZero();
+    String quality = table(output, "quality");
+    assertThat(
+            query(
+                "select count(distinct neg_log_likelihood) from "
+                    + quality
+                    + " where kv_budget in (-1, 320)"))
+        .containsExactly("1");
+    assertThat(
+            query(
+                "select count(*) from "
+                    + quality
+                    + " where kv_budget = 48 and sparse_steps > 200 and neg_log_likelihood > 0"))
+        .containsExactly("3");
+    assertThat(query("select distinct completion_tokens from " + quality)).containsExactly("299");
+  }
+
+  @Test
+  void thePasskeyIsFoundWhereQuestLooksAndNotWhereOnlyTheEndsAreKept() throws IOException {
+    Path output = folder.resolve("out");
+    Ended ended =
+        JobHarness.run(
+            JobHarness.corpus(folder, 1),
+            output,
+            "--command=eval",
+            "--suite=passkey_facts",
+            "--lengths=900",
+            "--depths=20,50,80",
+            "--samples=4",
+            "--selectors=quest,sink_recent",
+            "--kv-budgets=128",
+            "--sparse-skip-layers=0");
+    assertThat(ended.code()).as(ended.err()).isZero();
+    String quality = table(output, "quality");
+    assertThat(query("select count(*), min(prompt_tokens) > 800 from " + quality))
+        .containsExactly("36|true");
+    assertThat(
+            query(
+                "select selector, avg(score) >= 0.9 from "
+                    + quality
+                    + " group by all order by all"))
+        .containsExactly("all|true", "quest|true", "sink_recent|false");
+    assertThat(Files.readString(output.resolve("report.html")))
+        .contains("Where it finds the needle", "class=\"heat\"");
+  }
+}
