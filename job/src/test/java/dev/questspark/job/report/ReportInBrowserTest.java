@@ -1,0 +1,180 @@
+package dev.questspark.job.report;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.questspark.job.eval.QualityRow;
+import dev.questspark.job.eval.SpeedRow;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
+import javax.imageio.ImageIO;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * The page in a real browser (Debian's chromium): it asks the network for nothing, says nothing on
+ * the console, and every plot has a size on the screen. Runs with {@code -P browser}.
+ */
+@Tag("browser")
+class ReportInBrowserTest {
+  private static final int WIDTH = 1280;
+  private static final int HEIGHT = 2400;
+
+  @TempDir Path folder;
+
+  @Test
+  void loadsAloneAndShowsEveryPlot() throws Exception {
+    Path page = folder.resolve("report.html");
+    // the page itself has no script; this one is the test's eye
+    String eye =
+        "<script>addEventListener('load',()=>{const b=[...document.querySelectorAll('svg')].map(s=>{const"
+            + " r=s.getBoundingClientRect();return Math.round(r.width)+'x'+Math.round(r.height)});"
+            + "document.title='plots '+b.join(' ')+' requests '+performance.getEntriesByType('resource').length"
+            + "+' overflow '+(document.documentElement.scrollWidth>innerWidth)})</script>";
+    Files.writeString(page, html().replace("</body>", eye + "</body>"));
+
+    Ended dom = chromium("--dump-dom", page);
+    assertThat(dom.log).as("console and network").doesNotContain("CONSOLE", "ERR_", "net_error");
+    var title =
+        Pattern.compile("<title>plots (.*) requests (\\d+) overflow (\\w+)</title>")
+            .matcher(dom.out);
+    assertThat(title.find()).as(dom.out.substring(0, Math.min(400, dom.out.length()))).isTrue();
+    String[] sizes = title.group(1).split(" ");
+    assertThat(sizes).hasSize(7 + 3); // seven figures, three needle pictures
+    assertThat(sizes)
+        .allSatisfy(
+            size -> {
+              String[] sides = size.split("x");
+              assertThat(Integer.parseInt(sides[0])).as(size).isGreaterThan(100);
+              assertThat(Integer.parseInt(sides[1])).as(size).isGreaterThan(40);
+            });
+    assertThat(title.group(2)).as("requests").isEqualTo("0");
+    assertThat(title.group(3)).as("wider than the window").isEqualTo("false");
+  }
+
+  @Test
+  void aScreenshotHasInkInEveryPart() throws Exception {
+    Path page = folder.resolve("report.html");
+    Files.writeString(page, html());
+    Path picture = folder.resolve("page.png");
+    chromium("--screenshot=" + picture, page);
+    var image = ImageIO.read(picture.toFile());
+    assertThat(image.getWidth()).isEqualTo(WIDTH);
+    for (int band = 0; band < 5; band++) {
+      var colours = new java.util.HashSet<Integer>();
+      for (int y = band * 300; y < band * 300 + 300; y++) {
+        for (int x = 0; x < WIDTH; x++) {
+          colours.add(image.getRGB(x, y));
+        }
+      }
+      assertThat(colours).as("band %d", band).hasSizeGreaterThan(40);
+    }
+  }
+
+  private record Ended(String out, String log) {}
+
+  private Ended chromium(String action, Path page) throws IOException, InterruptedException {
+    Path out = folder.resolve("out");
+    Path log = folder.resolve("log");
+    Process process =
+        new ProcessBuilder(
+                "chromium",
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--hide-scrollbars",
+                "--enable-logging=stderr",
+                "--virtual-time-budget=4000",
+                "--window-size=" + WIDTH + "," + HEIGHT,
+                "--user-data-dir=" + folder.resolve("profile"),
+                action,
+                page.toUri().toString())
+            .redirectOutput(out.toFile())
+            .redirectError(log.toFile())
+            .start();
+    assertThat(process.waitFor(2, TimeUnit.MINUTES)).as("chromium ends").isTrue();
+    String said = Files.readString(log, StandardCharsets.UTF_8);
+    assertThat(process.exitValue()).as(said).isZero();
+    return new Ended(Files.readString(out, StandardCharsets.UTF_8), said);
+  }
+
+  /** A page with every kind of figure. */
+  private static String html() {
+    List<QualityRow> quality = new ArrayList<>();
+    List<SpeedRow> speed = new ArrayList<>();
+    for (String policy : List.of("all -1", "quest 256", "sink_recent 256")) {
+      String selector = policy.split(" ")[0];
+      int budget = Integer.parseInt(policy.split(" ")[1]);
+      for (int i = 0; i < 12; i++) {
+        quality.add(quality(selector, budget, i));
+        speed.add(speed(selector, budget, i));
+      }
+    }
+    return new Page(new Measurements(quality, speed), Optional.empty(), 0.01).html();
+  }
+
+  private static QualityRow quality(String selector, int budget, int i) {
+    double score = selector.equals("sink_recent") && i % 4 != 0 ? 0 : 1;
+    return new QualityRow(
+        "passkey_facts",
+        "passkey_facts",
+        "exact",
+        "d" + i,
+        0,
+        i % 2 == 0 ? 2048 : 8192,
+        50.0 * (i % 3),
+        selector,
+        budget,
+        "minmax",
+        0,
+        "ok",
+        null,
+        "1",
+        List.of("1"),
+        score,
+        score == 1,
+        score,
+        2000,
+        6,
+        0,
+        100L,
+        900L,
+        5,
+        0,
+        null);
+  }
+
+  private static SpeedRow speed(String selector, int budget, int i) {
+    double ms = selector.equals("all") ? 80 : 20;
+    return new SpeedRow(
+        "d" + i,
+        i % 3,
+        selector,
+        budget,
+        "minmax",
+        0,
+        2000 + 500 * i,
+        2010 + 500.0 * i,
+        8,
+        64,
+        1,
+        900,
+        80,
+        30,
+        ms * 63 + i,
+        100,
+        900);
+  }
+}
