@@ -33,9 +33,21 @@ final class Haystack {
     if (sentences.isEmpty()) {
       throw new ConfigException("the suite needs text to hide its facts in; give it with --input");
     }
-    int[] tokens =
-        sentences.stream().mapToInt(sentence -> tokenizer.encode(sentence, false).length).toArray();
+    int[] tokens = sentences.stream().mapToInt(sentence -> tokens(sentence, tokenizer)).toArray();
     return new Haystack(sentences, tokens);
+  }
+
+  /** As it counts inside a text, where the blank before a word belongs to the word's token. */
+  private static int tokens(String sentence, Tokenizer tokenizer) {
+    String words = sentence.strip();
+    int breaks =
+        (int)
+            sentence
+                .substring(sentence.stripTrailing().length())
+                .chars()
+                .filter(c -> c == '\n')
+                .count();
+    return words.isEmpty() ? breaks : tokenizer.encode(" " + words, false).length + breaks;
   }
 
   boolean mentions(String words) {
