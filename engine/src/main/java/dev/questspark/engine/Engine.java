@@ -15,6 +15,8 @@ import dev.questspark.engine.pages.PagePool;
 import dev.questspark.engine.schedule.Scheduler;
 import dev.questspark.engine.schedule.SchedulerLimits;
 import dev.questspark.engine.select.PageSelectors;
+import dev.questspark.engine.select.SelectionStudy;
+import dev.questspark.engine.select.SelectorSpec;
 import dev.questspark.engine.stats.EngineReport;
 import dev.questspark.engine.stats.StepStats;
 import dev.questspark.engine.tokens.HfTokenizer;
@@ -61,7 +63,12 @@ public final class Engine implements AutoCloseable {
     this.resources = opening.resources;
     this.totals = new EngineTotals();
     this.fixed = opening.fixed;
-    StepPlanner planner = new StepPlanner(config.pageSize());
+    StepPlanner planner =
+        new StepPlanner(
+            config.pageSize(),
+            study ->
+                PageSelectors.studied(
+                    study, config.pageSize(), opening.backend, model.attentionScale()));
     StepRunner runner =
         new StepRunner(opening.backend, model, opening.kvStore, opening.decoder, totals);
     SchedulerLimits limits =
@@ -191,8 +198,12 @@ public final class Engine implements AutoCloseable {
     List<CompletableFuture<Completion>> futures = new ArrayList<>();
     List<Row> rows = new ArrayList<>();
     for (QuestionRequest question : request.questions()) {
-      PageSelectors.of(question.selector(), config.pageSize());
-      checkDigests(question);
+      List<SelectorSpec> policies =
+          question
+              .study()
+              .map(SelectionStudy::policies)
+              .orElseGet(() -> List.of(question.selector()));
+      policies.forEach(this::check);
       Row row =
           new Row(
               nextId.getAndIncrement(),
@@ -219,12 +230,12 @@ public final class Engine implements AutoCloseable {
     return futures;
   }
 
-  private void checkDigests(QuestionRequest question) {
-    if (question.selector().selector().equals("quest")
-        && !config.pageScores().contains(question.selector().pageScore())) {
+  private void check(SelectorSpec policy) {
+    PageSelectors.of(policy, config.pageSize());
+    if (policy.selector().equals("quest") && !config.pageScores().contains(policy.pageScore())) {
       throw new ConfigException(
           "page_score "
-              + question.selector().pageScore()
+              + policy.pageScore()
               + " needs its digests, but the engine was opened with "
               + config.pageScores());
     }

@@ -8,6 +8,7 @@ import dev.questspark.engine.schedule.SpanKind;
 import dev.questspark.engine.schedule.Step;
 import dev.questspark.engine.select.PageSelector;
 import dev.questspark.engine.select.PageSelectors;
+import dev.questspark.engine.select.SelectionStudy;
 import dev.questspark.engine.select.SelectorSpec;
 import dev.questspark.engine.stats.Phase;
 import java.util.ArrayList;
@@ -17,6 +18,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.Function;
 import java.util.function.LongFunction;
 
 /**
@@ -26,11 +28,16 @@ import java.util.function.LongFunction;
  */
 final class StepPlanner {
   private final int pageSize;
+  private final Function<SelectionStudy, PageSelector> studies;
   private final Map<SelectorSpec, PageSelector> selectors = new HashMap<>();
   private final Map<SelectorSpec, Integer> selectorOrder = new LinkedHashMap<>();
 
-  StepPlanner(int pageSize) {
+  /**
+   * @param studies makes the selector that fills a study
+   */
+  StepPlanner(int pageSize, Function<SelectionStudy, PageSelector> studies) {
     this.pageSize = pageSize;
+    this.studies = studies;
   }
 
   /**
@@ -149,7 +156,7 @@ final class StepPlanner {
     AttentionGroup attention =
         selector == null
             ? new AttentionGroup.Prefill(rows, fromSpan, toSpan)
-            : new AttentionGroup.Selected(rows, selectorOf(selector));
+            : new AttentionGroup.Selected(rows, selectorOf(piece));
     // Dense question rows count for their row's selector: their time is part of what it costs.
     SelectorSpec owner = piece.row() == null ? SelectorSpec.all() : piece.row().request.selector();
     return new StepPlan.Group(piece.phase(), owner, attention);
@@ -158,7 +165,8 @@ final class StepPlanner {
   private static boolean sameGroup(Piece a, Piece b) {
     return a.phase() == b.phase()
         && Objects.equals(a.selector(), b.selector())
-        && (a.row() == null || a.row().request.selector().equals(b.row().request.selector()));
+        && (a.row() == null || a.row().request.selector().equals(b.row().request.selector()))
+        && (a.row() == b.row() || a.row() == null || a.row().request.study().isEmpty());
   }
 
   /** Pages that hold {@code tokens} tokens. */
@@ -166,8 +174,16 @@ final class StepPlanner {
     return (tokens + pageSize - 1) / pageSize;
   }
 
-  private PageSelector selectorOf(SelectorSpec spec) {
-    return selectors.computeIfAbsent(spec, s -> PageSelectors.of(s, pageSize));
+  private PageSelector selectorOf(Piece piece) {
+    return piece
+        .row()
+        .request
+        .study()
+        .map(studies)
+        .orElseGet(
+            () ->
+                selectors.computeIfAbsent(
+                    piece.selector(), spec -> PageSelectors.of(spec, pageSize)));
   }
 
   private int order(SelectorSpec spec) {

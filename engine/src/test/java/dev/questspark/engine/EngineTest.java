@@ -9,6 +9,7 @@ import dev.questspark.engine.failure.ErrorCode;
 import dev.questspark.engine.model.SamplingParams;
 import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.select.SelectionStudy;
 import dev.questspark.engine.select.SelectorSpec;
 import dev.questspark.engine.stats.EngineReport;
 import dev.questspark.engine.stats.SelectorReport;
@@ -289,5 +290,56 @@ class EngineTest {
                     .get(0)
                     .join())
         .isInstanceOf(CancellationException.class);
+  }
+
+  @Test
+  void aStudyAnswersDenselyAndSeesEveryRowOfEveryLayerOnce() {
+    int[] document = tokens(1, 300);
+    QuestionRequest plain = question(2, 6, SelectorSpec.all(), 9);
+    SelectionStudy study = new SelectionStudy(List.of(QUEST, MEANSTD, SINK_RECENT));
+    QuestionRequest studied = QuestionRequest.studied(plain.tokens(), plain.sampling(), study);
+    try (Engine engine = open(config(4, 128, 0, false))) {
+      List<Completion> answers =
+          join(
+              engine.submit(
+                  new DocumentRequest(
+                      "d",
+                      document,
+                      List.of(plain, studied, question(3, 5, SelectorSpec.all(), 7)))));
+      assertThat(answers.get(1).tokens()).isEqualTo(answers.get(0).tokens());
+      assertThat(answers.get(1).reads().tokensAttended())
+          .isEqualTo(answers.get(0).reads().tokensAttended());
+      int rows = 6 + answers.get(1).tokens().size() - 1;
+      assertThat(study.findings())
+          .hasSize(3 * engine.model().layers() * engine.model().heads())
+          .allSatisfy(
+              finding -> {
+                assertThat(finding.rows()).isEqualTo(rows);
+                assertThat(finding.attentionMass()).isStrictlyBetween(0.0, 1.0);
+                assertThat(finding.topTokenRecall()).isBetween(0.0, 1.0);
+              });
+      assertThatThrownBy(
+              () ->
+                  engine.submit(
+                      new DocumentRequest(
+                          "d",
+                          document,
+                          List.of(
+                              QuestionRequest.studied(
+                                  plain.tokens(),
+                                  plain.sampling(),
+                                  new SelectionStudy(
+                                      List.of(
+                                          new SelectorSpec(
+                                              "quest",
+                                              16,
+                                              PageScore.MINMAX,
+                                              GroupReduction.MAX,
+                                              16,
+                                              16,
+                                              0,
+                                              0))))))))
+          .hasMessageContaining("raise kv_budget to 48");
+    }
   }
 }

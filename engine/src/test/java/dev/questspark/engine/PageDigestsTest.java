@@ -80,7 +80,7 @@ class PageDigestsTest {
       Scheduler scheduler =
           new Scheduler(new SchedulerLimits(PAGE_SIZE, 6, 61, true), new PagePool(PAGES));
       submitWork(scheduler, model.vocabSize());
-      StepPlanner planner = new StepPlanner(PAGE_SIZE);
+      StepPlanner planner = new StepPlanner(PAGE_SIZE, study -> null);
       StepRunner runner = new StepRunner(backend, model, kvStore, decoder, new EngineTotals());
       int preemptions = 0;
       int checkedPages = 0;

@@ -116,7 +116,8 @@ class ScoringTest {
                     SelectorSpec.all(),
                     false,
                     SamplingParams.greedy(5, List.of()),
-                    new int[] {7, 8}))
+                    new int[] {7, 8},
+                    java.util.Optional.empty()))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("max_tokens is 5");
   }

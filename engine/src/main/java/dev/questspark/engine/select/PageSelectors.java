@@ -1,6 +1,7 @@
 package dev.questspark.engine.select;
 
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.ops.Backend;
 import dev.questspark.engine.ops.PageBudget;
 import java.util.Map;
 import java.util.TreeMap;
@@ -47,6 +48,18 @@ public final class PageSelectors {
    * current page is always read, so the smallest budget is sink pages + ceil(recent / pageSize) +
    * 1.
    */
+  /**
+   * Dense attention that fills a study.
+   *
+   * @param pageSize tokens per page
+   * @param scale of q.k before the softmax
+   * @throws ConfigException as {@link #of}
+   */
+  public static PageSelector studied(
+      SelectionStudy study, int pageSize, Backend backend, double scale) {
+    return new StudiedPages(study, pageSize, backend, scale);
+  }
+
   private static PageBudget budget(SelectorSpec spec, int pageSize) {
     if (spec.kvBudget() == SelectorSpec.FULL) {
       return new PageBudget(

@@ -57,6 +57,14 @@ public record SelectorSpec(
     return new SelectorSpec("all", FULL, PageScore.MINMAX, GroupReduction.MAX, 0, 0, 0, 0);
   }
 
+  /**
+   * Dense attention under a {@link SelectionStudy}: a name of its own, so that the study's time is
+   * nobody else's. Only the engine gives it to a row.
+   */
+  public static SelectorSpec studied() {
+    return new SelectorSpec("studied", FULL, PageScore.MINMAX, GroupReduction.MAX, 0, 0, 0, 0);
+  }
+
   /** Whether every page is read whatever the context. */
   public boolean dense() {
     return selector.equals("all");
