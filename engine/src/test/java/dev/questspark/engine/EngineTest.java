@@ -296,7 +296,8 @@ class EngineTest {
   void aStudyAnswersDenselyAndSeesEveryRowOfEveryLayerOnce() {
     int[] document = tokens(1, 300);
     QuestionRequest plain = question(2, 6, SelectorSpec.all(), 9);
-    SelectionStudy study = new SelectionStudy(List.of(QUEST, MEANSTD, SINK_RECENT));
+    SelectionStudy study =
+        new SelectionStudy(List.of(QUEST, MEANSTD, SINK_RECENT), 0, Integer.MAX_VALUE);
     QuestionRequest studied = QuestionRequest.studied(plain.tokens(), plain.sampling(), study);
     try (Engine engine = open(config(4, 128, 0, false))) {
       List<Completion> answers =
@@ -338,7 +339,9 @@ class EngineTest {
                                               16,
                                               16,
                                               0,
-                                              0))))))))
+                                              0)),
+                                      0,
+                                      1))))))
           .hasMessageContaining("raise kv_budget to 48");
     }
   }

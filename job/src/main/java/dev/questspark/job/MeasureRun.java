@@ -153,7 +153,8 @@ final class MeasureRun {
         new Evaluation(
                 spark,
                 output.toString(),
-                new EvalSettings(settings, repetitions, output.cells()),
+                new EvalSettings(
+                    settings, repetitions, options.get(JobKeys.SELECTION_STUDY), output.cells()),
                 out)
             .run(documents, partitions, reports);
     RunFacts facts =

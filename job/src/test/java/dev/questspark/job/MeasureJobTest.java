@@ -94,8 +94,29 @@ class MeasureJobTest {
             + " d on q.doc_id = d.doc_id and q.question_id = d.question_id and d.selector = 'all'"
             + " where q.%s",
         null);
+    String selection = table(output, "selection");
+    // six sparse policies, four documents, 4 layers x 4 heads
+    assertThat(
+            query(
+                "select count(*), count(distinct doc_id), count(distinct (layer, head)), min(rows) >= 8 from "
+                    + selection))
+        .containsExactly("384|4|16|true");
+    check(
+        page,
+        "attention_mass",
+        "select avg(mass) from (select avg(attention_mass) mass from "
+            + selection
+            + " where %s group by doc_id)",
+        null);
+    check(
+        page,
+        "top_token_recall",
+        "select avg(recall) from (select avg(top_token_recall) recall from "
+            + selection
+            + " where %s group by doc_id)",
+        null);
     String html = Files.readString(output.resolve("report.html"));
-    assertThat(html.split("<svg role=\"img\"")).hasSize(7);
+    assertThat(html.split("<svg role=\"img\"")).hasSize(11);
     assertThat(html).doesNotContain("<script", "http://", "https://", "NaN", "Infinity");
   }
 

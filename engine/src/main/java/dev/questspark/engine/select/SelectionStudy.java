@@ -6,7 +6,7 @@ import java.util.List;
 
 /**
  * What page selection policies would have kept of one question's dense attention, layer by layer
- * and query head by query head. The question is answered densely; at each of its rows, question and
+ * and query head by query head. The question is answered densely; at the watched rows, question and
  * answer alike, every policy says which pages it would have read, and these are held against the
  * true attention weights, computed in double precision.
  *
@@ -17,13 +17,19 @@ public final class SelectionStudy {
   public static final int TOP_TOKENS = 10;
 
   private final List<SelectorSpec> policies;
+  private final int fromPosition;
+  private final int maxRows;
   private Sums[] layers = new Sums[0];
 
   /**
    * @param policies what is compared; their skipped layers and least context are not heeded, so
    *     that every layer is seen
+   * @param fromPosition first position of the sequence that is watched
+   * @param maxRows most rows that are watched
    */
-  public SelectionStudy(List<SelectorSpec> policies) {
+  public SelectionStudy(List<SelectorSpec> policies, int fromPosition, int maxRows) {
+    this.fromPosition = fromPosition;
+    this.maxRows = maxRows;
     this.policies =
         policies.stream()
             .map(
@@ -37,6 +43,7 @@ public final class SelectionStudy {
                         policy.recentTokens(),
                         0,
                         0))
+            .distinct()
             .toList();
   }
 
@@ -76,11 +83,15 @@ public final class SelectionStudy {
   }
 
   /**
-   * Whether a row has yet to be seen. A preempted question runs again from its start and is counted
+   * Whether a row is to be seen. A preempted question runs again from its start and is counted
    * once.
    */
   boolean wants(int layer, int position) {
-    return layer >= layers.length || layers[layer] == null || position > layers[layer].lastPosition;
+    if (position < fromPosition) {
+      return false;
+    }
+    Sums sums = layer < layers.length ? layers[layer] : null;
+    return sums == null || position > sums.lastPosition && sums.rows < maxRows;
   }
 
   /**

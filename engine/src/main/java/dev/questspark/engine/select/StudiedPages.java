@@ -9,6 +9,7 @@ import dev.questspark.engine.ops.Tensor;
 import java.util.Arrays;
 import java.util.List;
 import java.util.PriorityQueue;
+import java.util.stream.IntStream;
 
 /**
  * Dense attention that is watched: asks every policy of a {@link SelectionStudy} for its pages,
@@ -35,6 +36,17 @@ final class StudiedPages implements PageSelector {
 
   @Override
   public void select(PageList list, Query query) {
+    int[] positions = query.batch().host().positions();
+    boolean wanted =
+        IntStream.range(query.rows().from(), query.rows().to())
+            .anyMatch(row -> study.wants(query.layer(), positions[row]));
+    if (wanted) {
+      watch(list, query);
+    }
+    dense.select(list, query);
+  }
+
+  private void watch(PageList list, Query query) {
     int rows = query.rows().count();
     int kvHeads = query.kv().geometry().kvHeads();
     int[][][][] kept = new int[rows][policies.size()][kvHeads][];
@@ -53,7 +65,6 @@ final class StudiedPages implements PageSelector {
         weigh(query, row, position, kept[i]);
       }
     }
-    dense.select(list, query);
   }
 
   private void weigh(Query query, int row, int position, int[][][] kept) {

@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 
@@ -46,14 +47,15 @@ final class DocumentMeasurement {
   Cell measure(EvalDocument document) {
     AnswerRows rows = new AnswerRows(document, policies);
     if (document.perplexity()) {
-      return new Cell(document.docId(), perplexity(document, rows), List.of());
+      return new Cell(document.docId(), perplexity(document, rows), List.of(), List.of());
     }
     int speedTokens = settings.repetitions() > 0 ? options.get(JobKeys.SPEED_TOKENS) : 0;
     EvalPrompt prompt =
         EvalPrompt.of(document, options, engine, Math.max(speedTokens, document.maxTokens()));
     int tail = options.get(JobKeys.QUESTION_TAIL_CHARACTERS);
     if (tail > 0) {
-      return new Cell(document.docId(), withTails(document, prompt, rows, tail), List.of());
+      return new Cell(
+          document.docId(), withTails(document, prompt, rows, tail), List.of(), List.of());
     }
     SpeedBlocks blocks =
         new SpeedBlocks(
@@ -65,6 +67,8 @@ final class DocumentMeasurement {
     for (int[] question : prompt.questions()) {
       requests.addAll(answers(question, denseQuestion, document.maxTokens()));
     }
+    Optional<AttentionWatch> watch = watch(document, prompt);
+    watch.ifPresent(it -> requests.add(it.request()));
     long prefillBefore = engine.report().prefillNanos();
     List<CompletableFuture<Completion>> futures =
         engine.submit(new DocumentRequest(document.docId(), prompt.document(), requests));
@@ -80,7 +84,32 @@ final class DocumentMeasurement {
       quality.addAll(
           rowsOf(rows, q, futures.subList(from, from + policies.size()), prompt.droppedTokens()));
     }
-    return new Cell(document.docId(), quality, speed);
+    return new Cell(
+        document.docId(),
+        quality,
+        speed,
+        watch.map(it -> seen(it, futures.get(futures.size() - 1))).orElse(List.of()));
+  }
+
+  private Optional<AttentionWatch> watch(EvalDocument document, EvalPrompt prompt) {
+    boolean sparse = policies.stream().anyMatch(policy -> !policy.dense());
+    return document.studied() && sparse
+        ? Optional.of(new AttentionWatch(document, prompt, policies, greedy(document.maxTokens())))
+        : Optional.empty();
+  }
+
+  /** Nothing of a document that the engine refused: its error is in the quality rows. */
+  private static List<SelectionRow> seen(
+      AttentionWatch watch, CompletableFuture<Completion> future) {
+    try {
+      future.join();
+      return watch.rows();
+    } catch (CompletionException failure) {
+      if (failure.getCause() instanceof DocumentException) {
+        return List.of();
+      }
+      throw failure;
+    }
   }
 
   private List<QualityRow> withTails(
@@ -116,12 +145,15 @@ final class DocumentMeasurement {
   }
 
   private List<QuestionRequest> answers(int[] question, boolean denseQuestion, int maxTokens) {
-    SamplingParams greedy =
-        new SamplingParams(
-            maxTokens, 0, 1, 0, 0, 1, 0, options.get(JobKeys.STOP), endTokenIds, false);
+    SamplingParams greedy = greedy(maxTokens);
     return policies.stream()
         .map(policy -> new QuestionRequest(question, policy, denseQuestion, greedy))
         .toList();
+  }
+
+  private SamplingParams greedy(int maxTokens) {
+    return new SamplingParams(
+        maxTokens, 0, 1, 0, 0, 1, 0, options.get(JobKeys.STOP), endTokenIds, false);
   }
 
   private static List<QualityRow> rowsOf(

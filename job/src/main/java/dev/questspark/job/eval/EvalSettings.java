@@ -8,7 +8,9 @@ import java.io.Serializable;
  *
  * @param infer options, policies, model, output
  * @param repetitions speed measurements per policy and document; 0 measures answers alone
+ * @param studiedDocuments how many documents have their attention watched
  * @param cellsFolder where finished documents go
  */
-public record EvalSettings(InferSettings infer, int repetitions, String cellsFolder)
+public record EvalSettings(
+    InferSettings infer, int repetitions, int studiedDocuments, String cellsFolder)
     implements Serializable {}

@@ -14,7 +14,8 @@ import org.apache.spark.util.LongAccumulator;
 
 /**
  * Measures a suite as one Spark job: {@code suite.jsonl} (what is asked), {@code cells/} (one file
- * per finished document), then {@code quality/} and {@code speed/} from all cells.
+ * per finished document), then {@code quality/}, {@code speed/} and {@code selection/} from all
+ * cells.
  */
 public final class Evaluation {
   private final SparkSession spark;
@@ -38,7 +39,8 @@ public final class Evaluation {
   /** Measures what has no cell yet and writes the tables. */
   public Outcome run(List<EvalDocument> suite, int partitions, EngineReports reports)
       throws IOException {
-    List<String> lines = suite.stream().map(Json.LINES::toJson).toList();
+    List<String> lines =
+        watched(suite, settings.studiedDocuments()).stream().map(Json.LINES::toJson).toList();
     writeSuite(lines);
     CellFiles cells = new CellFiles(settings.cellsFolder(), settings.infer().hadoop().value());
     List<String> missing = lines.stream().filter(line -> !cells.has(name(line))).toList();
@@ -59,16 +61,30 @@ public final class Evaluation {
     return writeTables(lines, cells, lines.size() - missing.size());
   }
 
+  /** Marks {@code count} documents, evenly spread, so that lengths and depths are all met. */
+  private static List<EvalDocument> watched(List<EvalDocument> suite, int count) {
+    List<EvalDocument> marked = new ArrayList<>(suite);
+    int watched = Math.min(count, suite.size());
+    for (int i = 0; i < watched; i++) {
+      int at = (int) ((2L * i + 1) * suite.size() / (2L * watched));
+      marked.set(at, suite.get(at).watched());
+    }
+    return marked;
+  }
+
   private Outcome writeTables(List<String> lines, CellFiles cells, int found) {
     List<QualityRow> quality = new ArrayList<>();
     List<SpeedRow> speed = new ArrayList<>();
+    List<SelectionRow> selection = new ArrayList<>();
     for (String line : lines) {
       Cell cell = cells.read(name(line));
       quality.addAll(cell.quality());
       speed.addAll(cell.speed());
+      selection.addAll(cell.selection());
     }
     new RecordTable<>(QualityRow.class).write(spark, quality, output + "/quality");
     new RecordTable<>(SpeedRow.class).write(spark, speed, output + "/speed");
+    new RecordTable<>(SelectionRow.class).write(spark, selection, output + "/selection");
     int errors = (int) quality.stream().filter(row -> row.status().equals("error")).count();
     return new Outcome(lines.size(), found, quality.size(), errors);
   }

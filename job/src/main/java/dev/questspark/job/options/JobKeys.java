@@ -384,6 +384,13 @@ public final class JobKeys {
           .unit("tokens")
           .byDefault("64")
           .says(EVAL, "Tokens that each row of a speed measurement generates, end or no end.");
+  public static final OptionKey<Integer> SELECTION_STUDY =
+      integer("selection_study", 0, "0 or more")
+          .unit("documents")
+          .byDefault("4")
+          .says(
+              EVAL,
+              "Documents whose true attention is held against every policy's pages, per layer and head. Reads all keys back to the host: slow on large models; 0 for none.");
   public static final OptionKey<Double> MAX_QUALITY_LOSS =
       number("max_quality_loss", "between 0 and 1", loss -> loss >= 0 && loss <= 1)
           .byDefault("0.01")

@@ -1,12 +1,15 @@
 package dev.questspark.job.report;
 
 import dev.questspark.job.eval.QualityRow;
+import dev.questspark.job.eval.SelectionRow;
 import dev.questspark.job.eval.SpeedRow;
 import dev.questspark.job.report.XyPlot.Point;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.DoubleFunction;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -88,6 +91,21 @@ final class Figures {
             "Share of the KV cache read",
             "Bytes of keys, values and digests read in decode steps, over what dense attention reads.",
             readShare()));
+    if (!measurements.selection.isEmpty()) {
+      figures.add(
+          new Figure(
+              "Attention mass kept",
+              "Dense attention's softmax weight that stands on the kept pages, all layers sparse. Bars: 95 % interval over "
+                  + watched()
+                  + ".",
+              byBudget(
+                  PolicySummary::attentionMass,
+                  PolicySummary::attentionMassLow,
+                  PolicySummary::attentionMassHigh,
+                  "attention mass",
+                  share -> Math.round(100 * share) + " %",
+                  true)));
+    }
     long lengths =
         measurements.quality.stream()
             .map(QualityRow::lengthTokens)
@@ -108,10 +126,28 @@ final class Figures {
     for (Policy policy : measurements.policies()) {
       List<QualityRow> rows = measurements.quality(policy);
       if (Heatmap.suits(rows)) {
-        maps.put(name(policy), Heatmap.svg(name(policy), rows));
+        maps.put(name(policy), Heatmap.needle(name(policy), rows));
       }
     }
     return maps;
+  }
+
+  /** Pictures by policy name of the mass that each family's smallest budget keeps. */
+  Map<String, String> layerMaps() {
+    Map<String, String> maps = new LinkedHashMap<>();
+    Set<String> seen = new HashSet<>();
+    for (Policy policy : measurements.policies()) {
+      List<SelectionRow> rows = measurements.selection(policy);
+      if (!rows.isEmpty() && seen.add(policy.selector() + policy.pageScore())) {
+        maps.put(name(policy), Heatmap.layers(name(policy), rows));
+      }
+    }
+    return maps;
+  }
+
+  private String watched() {
+    long documents = measurements.selection.stream().map(SelectionRow::docId).distinct().count();
+    return documents + (documents == 1 ? " document" : " documents");
   }
 
   static String name(Policy policy) {

@@ -1,25 +1,29 @@
 package dev.questspark.job.report;
 
 import dev.questspark.job.eval.QualityRow;
+import dev.questspark.job.eval.SelectionRow;
 import dev.questspark.job.eval.SpeedRow;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Function;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 
 /** Everything measured, by policy. */
 final class Measurements {
   final List<QualityRow> quality;
   final List<SpeedRow> speed;
+  final List<SelectionRow> selection;
   final List<PolicySummary> summaries = new ArrayList<>();
   private final SortedMap<Policy, List<QualityRow>> qualityByPolicy;
   private final SortedMap<Policy, List<SpeedRow>> speedByPolicy;
 
-  Measurements(List<QualityRow> quality, List<SpeedRow> speed) {
+  Measurements(List<QualityRow> quality, List<SpeedRow> speed, List<SelectionRow> selection) {
     this.quality = quality;
     this.speed = speed;
+    this.selection = selection;
     this.qualityByPolicy = by(quality, Policy::of);
     this.speedByPolicy = by(speed, Policy::of);
     for (Policy policy : qualityByPolicy.keySet()) {
@@ -37,6 +41,31 @@ final class Measurements {
 
   List<SpeedRow> speed(Policy policy) {
     return speedByPolicy.getOrDefault(policy, List.of());
+  }
+
+  /** Of a policy's budget and score; its dense layers make no difference. */
+  List<SelectionRow> selection(Policy policy) {
+    return selection.stream()
+        .filter(
+            row ->
+                row.selector().equals(policy.selector())
+                    && row.kvBudget() == policy.kvBudget()
+                    && row.pageScore().equals(policy.pageScore()))
+        .toList();
+  }
+
+  /** Means of every watched document, then over documents; null where none was watched. */
+  private static Interval byDocument(
+      List<SelectionRow> rows, ToDoubleFunction<SelectionRow> share) {
+    List<Double> means =
+        rows.stream()
+            .collect(
+                Collectors.groupingBy(
+                    SelectionRow::docId, TreeMap::new, Collectors.averagingDouble(share)))
+            .values()
+            .stream()
+            .toList();
+    return means.isEmpty() ? null : Interval.mean(means);
   }
 
   List<Policy> policies() {
@@ -79,6 +108,7 @@ final class Measurements {
             .findFirst()
             .orElse(null);
     boolean compared = timed && denseBatches != null;
+    Interval mass = byDocument(selection(policy), SelectionRow::attentionMass);
     Interval decode = timed ? batches.decodeThroughput() : null;
     return new PolicySummary(
         policy.selector(),
@@ -99,6 +129,10 @@ final class Measurements {
         part(perplexity, Interval::low),
         part(perplexity, Interval::high),
         timed ? Double.valueOf(batches.kvReadShare()) : answers.kvReadShare(),
+        part(mass, Interval::mean),
+        part(mass, Interval::low),
+        part(mass, Interval::high),
+        part(byDocument(selection(policy), SelectionRow::topTokenRecall), Interval::mean),
         timed ? batches.repetitions() : 0,
         part(decode, Interval::mean),
         part(decode, Interval::low),

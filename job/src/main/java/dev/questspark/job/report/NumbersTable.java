@@ -47,6 +47,30 @@ final class NumbersTable {
               "perplexity_high", "to", PolicySummary::perplexityHigh, NumbersTable::fine, false),
           new Column("kv_read_share", "KV read", PolicySummary::kvReadShare, Format::percent, true),
           new Column(
+              "attention_mass",
+              "attention mass",
+              PolicySummary::attentionMass,
+              Format::percent,
+              true),
+          new Column(
+              "attention_mass_low",
+              "from",
+              PolicySummary::attentionMassLow,
+              Format::percent,
+              false),
+          new Column(
+              "attention_mass_high",
+              "to",
+              PolicySummary::attentionMassHigh,
+              Format::percent,
+              false),
+          new Column(
+              "top_token_recall",
+              "top-10 recall",
+              PolicySummary::topTokenRecall,
+              Format::percent,
+              false),
+          new Column(
               "decode_throughput",
               "decode tok/s",
               PolicySummary::decodeThroughput,

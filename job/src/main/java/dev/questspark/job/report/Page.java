@@ -40,7 +40,16 @@ final class Page {
       figure(html, figure.title(), figure.note(), figure.svg());
     }
     html.append("</section>");
-    heatmaps(html, figures.heatmaps());
+    maps(
+        html,
+        "Where it finds the needle",
+        "Score in percent by prompt length and by the depth at which the answer is hidden (0 % is the beginning).",
+        figures.heatmaps());
+    maps(
+        html,
+        "What the tightest budget keeps, layer by layer",
+        "Attention mass in percent that stands on kept pages. Layers that keep little are those to leave dense.",
+        figures.layerMaps());
     html.append(
             "<section><h2>Every number</h2><p class=\"note\">Intervals are 95 %. \"Against dense\" is paired by")
         .append(
@@ -112,7 +121,7 @@ final class Page {
   }
 
   private void recommendation(StringBuilder html) {
-    List<String> sentences = Recommendation.sentences(measurements.summaries, maxLoss);
+    List<String> sentences = Recommendation.sentences(measurements, maxLoss);
     if (!sentences.isEmpty()) {
       html.append("<section class=\"advice\"><h2>Which budget</h2><ul>");
       sentences.forEach(
@@ -153,14 +162,16 @@ final class Page {
         .append("</figure>");
   }
 
-  private static void heatmaps(StringBuilder html, Map<String, String> maps) {
+  private static void maps(
+      StringBuilder html, String title, String note, Map<String, String> maps) {
     if (maps.isEmpty()) {
       return;
     }
-    html.append(
-            "<section><h2>Where it finds the needle</h2><p class=\"note\">Score in percent by prompt length")
-        .append(
-            " and by the depth at which the answer is hidden (0 % is the beginning).</p><div class=\"maps\">");
+    html.append("<section><h2>")
+        .append(Format.html(title))
+        .append("</h2><p class=\"note\">")
+        .append(Format.html(note))
+        .append("</p><div class=\"maps\">");
     maps.forEach(
         (name, svg) ->
             html.append("<figure><figcaption><h3>")

@@ -13,6 +13,10 @@ package dev.questspark.job.report;
  *     is over texts
  * @param kvReadShare KV bytes read in decode steps, digests included, over what dense attention
  *     reads
+ * @param attentionMass share of dense attention's softmax weight on the pages that the policy
+ *     keeps, mean over layers, query heads and watched rows; dense layers not heeded. The interval
+ *     is over documents
+ * @param topTokenRecall share of the ten heaviest tokens on kept pages, likewise
  * @param repetitions speed measurements per document
  * @param decodeThroughput generated tokens per second of decode time: per repetition over all
  *     documents, then the mean
@@ -45,6 +49,10 @@ public record PolicySummary(
     Double perplexityLow,
     Double perplexityHigh,
     Double kvReadShare,
+    Double attentionMass,
+    Double attentionMassLow,
+    Double attentionMassHigh,
+    Double topTokenRecall,
     int repetitions,
     Double decodeThroughput,
     Double decodeThroughputLow,

@@ -1,13 +1,20 @@
 package dev.questspark.job.report;
 
+import dev.questspark.job.eval.SelectionRow;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /** The smallest budget of each family that keeps the score within a stated loss. */
 final class Recommendation {
+  /** A layer that keeps less of its attention mass is worth leaving dense. */
+  private static final double LITTLE_MASS = 0.9;
+
   private Recommendation() {}
 
   /**
@@ -15,27 +22,64 @@ final class Recommendation {
    *
    * @param maxLoss of the score, 0 to 1, measured question by question against dense attention
    */
-  static List<String> sentences(List<PolicySummary> summaries, double maxLoss) {
+  static List<String> sentences(Measurements measurements, double maxLoss) {
     Map<String, List<PolicySummary>> families =
-        summaries.stream()
+        measurements.summaries.stream()
             .filter(summary -> summary.scoreMinusDense() != null)
             .collect(
                 Collectors.groupingBy(
                     summary -> summary.policy().family(), LinkedHashMap::new, Collectors.toList()));
     List<String> sentences = new ArrayList<>();
     families.forEach(
-        (family, budgets) ->
-            sentences.add(
-                budgets.stream()
-                    .filter(summary -> summary.scoreMinusDense() >= -maxLoss)
-                    .findFirst()
-                    .map(summary -> found(family, summary, maxLoss))
-                    .orElse(
-                        family
-                            + ": no measured budget stays within "
-                            + Format.number(100 * maxLoss)
-                            + " points of dense attention.")));
+        (family, budgets) -> {
+          Optional<PolicySummary> enough =
+              budgets.stream().filter(summary -> summary.scoreMinusDense() >= -maxLoss).findFirst();
+          sentences.add(
+              enough
+                  .map(summary -> found(family, summary, maxLoss))
+                  .orElse(
+                      family
+                          + ": no measured budget stays within "
+                          + Format.number(100 * maxLoss)
+                          + " points of dense attention."));
+          enough.flatMap(summary -> layers(measurements, summary)).ifPresent(sentences::add);
+        });
     return sentences;
+  }
+
+  /** Which layers lose most at a budget, and whether leaving the first ones dense would help. */
+  private static Optional<String> layers(Measurements measurements, PolicySummary summary) {
+    SortedMap<Integer, Double> masses =
+        measurements.selection(summary.policy()).stream()
+            .collect(
+                Collectors.groupingBy(
+                    SelectionRow::layer,
+                    TreeMap::new,
+                    Collectors.averagingDouble(SelectionRow::attentionMass)));
+    if (masses.isEmpty()) {
+      return Optional.empty();
+    }
+    int least = masses.entrySet().stream().min(Map.Entry.comparingByValue()).orElseThrow().getKey();
+    int leading = 0;
+    while (masses.getOrDefault(leading, 1.0) < LITTLE_MASS) {
+      leading++;
+    }
+    String sentence =
+        "There the layers keep "
+            + Format.percent(summary.attentionMass())
+            + " of the attention mass, the least of them, layer "
+            + least
+            + ", "
+            + Format.percent(masses.get(least));
+    return Optional.of(
+        leading == 0 || leading == masses.size()
+            ? sentence + "."
+            : sentence
+                + "; --sparse-skip-layers "
+                + leading
+                + " would leave dense the first layers, which keep less than "
+                + Format.percent(LITTLE_MASS)
+                + " each.");
   }
 
   private static String found(String family, PolicySummary summary, double maxLoss) {

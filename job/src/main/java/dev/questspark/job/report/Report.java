@@ -5,6 +5,7 @@ import com.google.gson.JsonParser;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.job.eval.QualityRow;
 import dev.questspark.job.eval.RecordTable;
+import dev.questspark.job.eval.SelectionRow;
 import dev.questspark.job.eval.SpeedRow;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -34,7 +35,11 @@ public final class Report {
     }
     List<QualityRow> quality = new RecordTable<>(QualityRow.class).read(spark, part("quality"));
     List<SpeedRow> speed = new RecordTable<>(SpeedRow.class).read(spark, part("speed"));
-    this.measurements = new Measurements(quality, speed);
+    List<SelectionRow> selection =
+        files.exists(new Path(folder, "selection"))
+            ? new RecordTable<>(SelectionRow.class).read(spark, part("selection"))
+            : List.of();
+    this.measurements = new Measurements(quality, speed, selection);
     this.run = runJson();
   }
 

@@ -3,6 +3,7 @@ package dev.questspark.job.report;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.questspark.job.eval.QualityRow;
+import dev.questspark.job.eval.SelectionRow;
 import dev.questspark.job.eval.SpeedRow;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -47,7 +48,7 @@ class ReportInBrowserTest {
             .matcher(dom.out);
     assertThat(title.find()).as(dom.out.substring(0, Math.min(400, dom.out.length()))).isTrue();
     String[] sizes = title.group(1).split(" ");
-    assertThat(sizes).hasSize(7 + 3); // seven figures, three needle pictures
+    assertThat(sizes).hasSize(8 + 3 + 2); // figures, needle pictures, layer pictures
     assertThat(sizes)
         .allSatisfy(
             size -> {
@@ -122,7 +123,35 @@ class ReportInBrowserTest {
         speed.add(speed(selector, budget, i));
       }
     }
-    return new Page(new Measurements(quality, speed), Optional.empty(), 0.01).html();
+    List<SelectionRow> selection = new ArrayList<>();
+    for (String selector : List.of("quest", "sink_recent")) {
+      for (int layer = 0; layer < 28; layer++) {
+        for (int head = 0; head < 32; head++) {
+          selection.add(selection(selector, layer, head));
+        }
+      }
+    }
+    return new Page(new Measurements(quality, speed, selection), Optional.empty(), 0.01).html();
+  }
+
+  private static SelectionRow selection(String selector, int layer, int head) {
+    double mass = (selector.equals("quest") ? 0.7 : 0.2) + 0.01 * layer - 0.002 * (head % 9);
+    return new SelectionRow(
+        "passkey_facts",
+        "passkey_facts",
+        "d0",
+        0,
+        2048,
+        0.0,
+        2000,
+        selector,
+        256,
+        "minmax",
+        layer,
+        head,
+        12,
+        mass,
+        mass);
   }
 
   private static QualityRow quality(String selector, int budget, int i) {
