@@ -1,4 +1,5 @@
-// argmax: greedy sampling: tokens (R) = index of the largest logit of each row, ties to the lowest index.
+// argmax: greedy sampling: tokens (R) = index of the largest logit of each row, ties to the lowest index; for a row with
+// a NaN, -1 - the lowest index of one.
 // Moves R * V floats in, R ints out. Exact, so independent of the block size.
 // Grid: one block of 256 threads per row.
 #include "reduce.cuh"
@@ -16,28 +17,38 @@ __device__ __forceinline__ void keepBest(float& best, int& bestToken, float logi
 __device__ __forceinline__ void argmax(int* tokens, const float* logits, int vocabulary, int logitStride) {
   __shared__ float warpBest[kWarp];
   __shared__ int warpToken[kWarp];
+  __shared__ int warpNan[kWarp];
   const float* row = logits + static_cast<size_t>(blockIdx.x) * logitStride;
   float best = negativeInfinity();
   int bestToken = vocabulary;
+  int nanToken = vocabulary;
   for (int token = threadIdx.x; token < vocabulary; token += blockDim.x) {
-    keepBest(best, bestToken, row[token], token);
+    const float logit = row[token];
+    if (logit != logit && token < nanToken) {
+      nanToken = token;
+    }
+    keepBest(best, bestToken, logit, token);
   }
 #pragma unroll
   for (int distance = kWarp / 2; distance > 0; distance /= 2) {
     const float otherBest = __shfl_xor_sync(kAllLanes, best, distance);
     const int otherToken = __shfl_xor_sync(kAllLanes, bestToken, distance);
+    const int otherNan = __shfl_xor_sync(kAllLanes, nanToken, distance);
     keepBest(best, bestToken, otherBest, otherToken);
+    nanToken = otherNan < nanToken ? otherNan : nanToken;
   }
   if (threadIdx.x % kWarp == 0) {
     warpBest[threadIdx.x / kWarp] = best;
     warpToken[threadIdx.x / kWarp] = bestToken;
+    warpNan[threadIdx.x / kWarp] = nanToken;
   }
   __syncthreads();  // all warps' candidates are written before thread 0 reads them
   if (threadIdx.x == 0) {
     for (int warp = 1; warp < static_cast<int>(blockDim.x) / kWarp; warp++) {
       keepBest(best, bestToken, warpBest[warp], warpToken[warp]);
+      nanToken = warpNan[warp] < nanToken ? warpNan[warp] : nanToken;
     }
-    tokens[blockIdx.x] = bestToken < vocabulary ? bestToken : 0;  // a row of NaN only
+    tokens[blockIdx.x] = nanToken < vocabulary ? -1 - nanToken : bestToken;
   }
 }
 

@@ -4,6 +4,7 @@ import dev.questspark.engine.cache.KvStore;
 import dev.questspark.engine.model.Decoder;
 import dev.questspark.engine.model.ModelConfig;
 import dev.questspark.engine.model.Sampler;
+import dev.questspark.engine.model.SamplingParams;
 import dev.questspark.engine.ops.Backend;
 import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.LoadedBatch;
@@ -52,13 +53,33 @@ final class StepRunner {
     LoadedBatch batch = backend.load(plan.batch());
     long[] groupNanos = new long[plan.groups().size()];
     Tensor stepLogits = decoder.forward(batch, plan.attention(), groupNanos);
-    int[] tokens = new int[plan.samples().size()];
+    int[] tokens = sample(plan.samples(), stepLogits);
+    return new Outcome(tokens, groupNanos, count(plan, batch.counters()));
+  }
+
+  /** A step of greedy rows alone leaves the logits where they are. */
+  private int[] sample(List<Row> rows, Tensor stepLogits) {
+    int[] tokens = new int[rows.size()];
+    if (rows.stream().allMatch(StepRunner::greedy)) {
+      backend.argmax(tokens, stepLogits);
+      for (int token : tokens) {
+        if (token < 0) {
+          throw Sampler.notANumber(-1 - token);
+        }
+      }
+      return tokens;
+    }
     for (int i = 0; i < tokens.length; i++) {
-      Row row = plan.samples().get(i);
+      Row row = rows.get(i);
       backend.read(stepLogits, i, logits);
       tokens[i] = row.forced() ? row.force(logits) : sample(row);
     }
-    return new Outcome(tokens, groupNanos, count(plan, batch.counters()));
+    return tokens;
+  }
+
+  private static boolean greedy(Row row) {
+    SamplingParams sampling = row.request.sampling();
+    return !row.forced() && sampling.temperature() == 0 && sampling.repetitionPenalty() == 1;
   }
 
   private int sample(Row row) {

@@ -61,11 +61,16 @@ public final class Sampler {
     }
   }
 
+  /** What a forward pass that went wrong ends in. */
+  public static IllegalStateException notANumber(int token) {
+    return new IllegalStateException("logit of token " + token + " is NaN");
+  }
+
   private static int argmax(float[] logits) {
     int best = 0;
     for (int id = 0; id < logits.length; id++) {
       if (Float.isNaN(logits[id])) {
-        throw new IllegalStateException("logit of token " + id + " is NaN");
+        throw notANumber(id);
       }
       if (logits[id] > logits[best]) {
         best = id;

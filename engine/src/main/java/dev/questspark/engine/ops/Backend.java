@@ -56,6 +56,16 @@ public interface Backend extends AutoCloseable {
   /** Waits for the device, then copies row {@code row} of a tensor to {@code target}. */
   void read(Tensor source, int row, float[] target);
 
+  /**
+   * Greedy sampling: {@code tokens[r]} becomes the index of the largest logit of row r, ties to the
+   * lowest; for a row with a NaN, -1 - the lowest index of one. Waits for the device and copies
+   * nothing but the indices.
+   *
+   * @param tokens one per row
+   * @param logits (R, vocabulary), float
+   */
+  void argmax(int[] tokens, Tensor logits);
+
   /** Bytes that may still be allocated for the KV cache and workspace. */
   long freeBytes();
 

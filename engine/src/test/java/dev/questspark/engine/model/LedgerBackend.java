@@ -45,6 +45,11 @@ final class LedgerBackend implements Backend {
   }
 
   @Override
+  public void argmax(int[] tokens, Tensor logits) {
+    backend.argmax(tokens, logits);
+  }
+
+  @Override
   public Tensor upload(HostTensor source) {
     count();
     Tensor tensor = backend.upload(source);

@@ -215,6 +215,30 @@ public abstract class TensorOpsContract {
     assertClose("out", out.read(), reference.gatherRows(x, batch), Tolerance.exact());
   }
 
+  @ParameterizedTest
+  @CsvSource({"1,1", "3,17", "5,2048", "8,40001"})
+  void argmax(int rows, int vocabulary) {
+    float[][] logits = Framed.random(random, rows, vocabulary);
+    int[] expected = new int[rows];
+    for (int r = 0; r < rows; r++) {
+      for (int i = 1; i < vocabulary; i++) {
+        expected[r] = logits[r][i] > logits[r][expected[r]] ? i : expected[r];
+      }
+    }
+    int tied = vocabulary - 1; // a later logit as large as the largest does not win
+    logits[0][tied] = logits[0][expected[0]];
+    if (rows > 2) {
+      Arrays.fill(logits[1], Float.NEGATIVE_INFINITY);
+      expected[1] = 0;
+      logits[2][vocabulary / 2] = Float.NaN;
+      logits[2][tied] = Float.NaN;
+      expected[2] = -1 - vocabulary / 2;
+    }
+    int[] tokens = new int[rows];
+    backend.argmax(tokens, Framed.of(backend, logits).view());
+    assertThat(tokens).isEqualTo(expected);
+  }
+
   private RaggedBatch batchOf(int rows) {
     KvGeometry geometry = new KvGeometry(1, 1, 2, 16, DType.F32);
     return CacheScenario.of(random, geometry, 0, 1, List.of(new Span(0, rows))).batch();

@@ -151,6 +151,29 @@ public final class CpuBackend implements Backend {
     System.arraycopy(HeapFloats.of(source), HeapFloats.at(source, row), target, 0, source.cols());
   }
 
+  @Override
+  public void argmax(int[] tokens, Tensor logits) {
+    Shapes.require("logits", logits, tokens.length, logits.cols());
+    float[] values = HeapFloats.of(logits);
+    for (int row = 0; row < tokens.length; row++) {
+      tokens[row] = argmax(values, HeapFloats.at(logits, row), logits.cols());
+    }
+  }
+
+  private static int argmax(float[] values, int from, int count) {
+    int best = 0;
+    for (int i = 0; i < count; i++) {
+      float value = values[from + i];
+      if (Float.isNaN(value)) {
+        return -1 - i;
+      }
+      if (value > values[from + best]) {
+        best = i;
+      }
+    }
+    return best;
+  }
+
   /** What the Java heap may still grow by. */
   @Override
   public long freeBytes() {

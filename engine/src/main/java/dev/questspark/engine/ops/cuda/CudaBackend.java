@@ -31,6 +31,7 @@ public final class CudaBackend implements Backend {
   private BatchMemory batches;
   private WeightUpload uploads;
   private CudaGemm gemm;
+  private GreedyTokens greedyTokens;
   private TensorOps ops;
 
   private CudaBackend(CudaOptions options, CudaDevice device) {
@@ -72,6 +73,7 @@ public final class CudaBackend implements Backend {
     Launch launch = new Launch(tape);
     gemm = keep(openGemm(launch));
     CudaKvVerbs kv = keep(new CudaKvVerbs(context, pool, stream, tape, launch));
+    greedyTokens = keep(new GreedyTokens(pool, readback, launch, options.maxRows()));
     ops = new CudaTensorOps(launch, gemm, kv);
   }
 
@@ -227,6 +229,11 @@ public final class CudaBackend implements Backend {
   @Override
   public void read(Tensor source, int row, float[] target) {
     readback.read(source, row, target);
+  }
+
+  @Override
+  public void argmax(int[] tokens, Tensor logits) {
+    greedyTokens.argmax(tokens, logits);
   }
 
   @Override

@@ -36,6 +36,9 @@ final class CudaKernels {
               + " int headDim, int pageSize, int group, int qStride, int kStride, int vStride,"
               + " int ropeStride");
 
+  static final Kernel ARGMAX =
+      one("argmax_f32", "int* tokens, const float* logits, int vocabulary, int logitStride");
+
   static final Family ATTEND_PAGES = attendPages("");
   static final Map<Integer, Family> ATTEND_PAGES_TILED =
       Map.of(
