@@ -12,7 +12,7 @@ import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.cpu.CpuBackend;
 import dev.questspark.engine.ops.cuda.CudaBackend;
 import dev.questspark.engine.ops.cuda.CudaOptions;
-import dev.questspark.engine.ops.cuda.RequiresTestDriver;
+import dev.questspark.engine.ops.cuda.RequiresCuda;
 import dev.questspark.engine.select.SelectorSpec;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,7 +26,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * The seven checkpoints on the CUDA backend, in float, against the CPU backend: the same greedy
  * tokens and the same selected pages, dense and Quest; and against transformers' logits.
  */
-@RequiresTestDriver
+@RequiresCuda
 class CudaFixtureModelsTest {
   private static final int PROMPT = 300;
   private static final int QUESTION_FROM = 290; // the last rows go through the selector

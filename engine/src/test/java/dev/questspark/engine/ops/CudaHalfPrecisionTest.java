@@ -8,7 +8,7 @@ import static org.assertj.core.data.Offset.offset;
 import dev.questspark.engine.ops.CacheScenario.Span;
 import dev.questspark.engine.ops.cuda.CudaBackend;
 import dev.questspark.engine.ops.cuda.CudaOptions;
-import dev.questspark.engine.ops.cuda.RequiresTestDriver;
+import dev.questspark.engine.ops.cuda.RequiresCuda;
 import dev.questspark.engine.ops.cuda.TestDriver;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -27,7 +27,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * rounding of what is stored (u of its dtype), and, where a tensor core multiplies rounded weights
  * with values, one more of those (u of the cache's dtype; values are at most 1, weights sum to 1).
  */
-@RequiresTestDriver
+@RequiresCuda
 class CudaHalfPrecisionTest {
   private final ReferenceTensorOps reference = new ReferenceTensorOps();
   private final Random random = new Random(11);

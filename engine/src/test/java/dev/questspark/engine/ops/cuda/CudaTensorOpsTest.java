@@ -4,8 +4,8 @@ import dev.questspark.engine.ops.Backend;
 import dev.questspark.engine.ops.BackendOptions;
 import dev.questspark.engine.ops.TensorOpsContract;
 
-/** The contract on the CUDA backend, on the test driver. */
-@RequiresTestDriver
+/** The contract on the CUDA backend. */
+@RequiresCuda
 class CudaTensorOpsTest extends TensorOpsContract {
   @Override
   protected Backend open(BackendOptions options) {

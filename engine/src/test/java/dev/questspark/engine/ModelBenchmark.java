@@ -1,0 +1,118 @@
+package dev.questspark.engine;
+
+import com.google.gson.Gson;
+import dev.questspark.engine.model.SamplingParams;
+import dev.questspark.engine.ops.GroupReduction;
+import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.stats.StepStats;
+import dev.questspark.engine.tokens.ByteTokenizer;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+
+/**
+ * Prefill and decode of a whole model at a full batch, dense and at one KV budget, on distinct
+ * documents. Not a test: {@code kernels/gpu/run.sh} runs it where there is a GPU.
+ */
+public final class ModelBenchmark {
+  private static final int NEW_TOKENS = 96;
+
+  private ModelBenchmark() {}
+
+  /** {@code ModelBenchmark OUT.jsonl MODEL BACKEND BATCH CONTEXT KV_BUDGET}. */
+  public static void main(String[] arguments) throws IOException {
+    Path out = Path.of(arguments[0]);
+    int batch = Integer.parseInt(arguments[3]);
+    int context = Integer.parseInt(arguments[4]);
+    int budget = Integer.parseInt(arguments[5]);
+    EngineConfig config =
+        new EngineConfig(
+            Path.of(arguments[1]),
+            arguments[2],
+            "bfloat16",
+            context + NEW_TOKENS + 32,
+            16,
+            batch,
+            8192,
+            0,
+            0.9,
+            Set.of(PageScore.MINMAX),
+            Runtime.getRuntime().availableProcessors(),
+            true,
+            false);
+    List<StepStats> steps = Collections.synchronizedList(new ArrayList<>());
+    try (Engine engine = Engine.open(config, new ByteTokenizer(), steps::add)) {
+      SelectorSpec quest =
+          new SelectorSpec("quest", budget, PageScore.MINMAX, GroupReduction.MAX, 0, 0, 0, 0);
+      for (SelectorSpec selector : List.of(SelectorSpec.all(), quest)) {
+        steps.clear();
+        run(engine, selector, batch, context);
+        report(out, engine, selector, batch, context, steps);
+      }
+    }
+  }
+
+  private static void run(Engine engine, SelectorSpec selector, int batch, int context) {
+    Random random = new Random(7);
+    SamplingParams endless =
+        new SamplingParams(NEW_TOKENS, 0, 1, 0, 0, 1, 0, List.of(), List.of(), true);
+    List<CompletableFuture<Completion>> futures = new ArrayList<>();
+    for (int i = 0; i < batch; i++) {
+      int[] document = random.ints(context, 3, 300).toArray();
+      QuestionRequest question =
+          new QuestionRequest(random.ints(8, 3, 300).toArray(), selector, false, endless);
+      futures.addAll(engine.submit(new DocumentRequest("d" + i, document, List.of(question))));
+    }
+    futures.forEach(CompletableFuture::join);
+  }
+
+  private static void report(
+      Path out, Engine engine, SelectorSpec selector, int batch, int context, List<StepStats> steps)
+      throws IOException {
+    long prefillNanos = 0;
+    long prefillRows = 0;
+    List<Long> decodeNanos = new ArrayList<>();
+    long bytes = 0;
+    for (StepStats step : steps) {
+      if (step.prefillRows() > 0 && step.questionRows() + step.decodeRows() == 0) {
+        prefillNanos += step.nanos();
+        prefillRows += step.prefillRows();
+      }
+      if (step.decodeRows() == batch && step.prefillRows() + step.questionRows() == 0) {
+        decodeNanos.add(step.nanos());
+        bytes = step.bytesRead();
+      }
+    }
+    Collections.sort(decodeNanos);
+    Map<String, Object> line = new LinkedHashMap<>();
+    line.put("what", "model " + (selector.dense() ? "dense" : "Quest " + selector.kvBudget()));
+    line.put("backend", engine.report().backend());
+    line.put("batch", batch);
+    line.put("context", context);
+    line.put("prefill_tokens_per_s", prefillNanos == 0 ? null : prefillRows * 1e9 / prefillNanos);
+    line.put("full_decode_steps", decodeNanos.size());
+    double step = decodeNanos.isEmpty() ? Double.NaN : decodeNanos.get(decodeNanos.size() / 2);
+    line.put("ms_per_step", step / 1e6);
+    line.put("decode_tokens_per_s", batch * 1e9 / step);
+    line.put("kv_bytes_per_step", bytes);
+    line.put("weight_bytes", engine.report().weightBytes());
+    line.put("bytes_per_s", (bytes + engine.report().weightBytes()) * 1e9 / step);
+    String json =
+        new Gson().newBuilder().serializeSpecialFloatingPointValues().create().toJson(line);
+    System.out.println(json);
+    Files.writeString(
+        out,
+        json + "\n",
+        java.nio.file.StandardOpenOption.CREATE,
+        java.nio.file.StandardOpenOption.APPEND);
+  }
+}

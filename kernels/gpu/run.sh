@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# On a host with an NVIDIA GPU and its driver, nothing else: contract tests, seven checkpoints, compute-sanitizer where it
+# is installed, benchmarks beside PyTorch's ceilings where that is. Writes everything to a folder, and the table to
+# BENCHMARKS.md there.
+#
+#   kernels/gpu/run.sh OUT_DIR [tests|sanitizer|verbs|model ...]     without parts: all, in this order
+set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+out=${1:?usage: run.sh OUT_DIR [tests|sanitizer|verbs|model ...]}
+shift
+parts=${*:-tests sanitizer verbs model}
+archive=$here/../target/gpu/quest-gpu.tar.gz
+work=${QUEST_GPU_WORK:-/tmp/quest-gpu-work}
+sizes=${QUEST_GPU_SIZES:-} # "tiny" tries the scripts on the test driver
+mkdir -p "$out" "$work"
+tar -C "$work" -xzf "$archive"
+quest=$work/quest-gpu
+classpath="$quest/tests:$quest/engine:$quest/kernels:$quest/natives:$quest/lib/*"
+java=("$quest/java/bin/java" -Xmx24g -Dquestspark.gpu=true -Dorg.slf4j.simpleLogger.defaultLogLevel=warn)
+[[ -n ${QUEST_TEST_DRIVER:-} ]] && java+=("-Dquestspark.testdriver=$QUEST_TEST_DRIVER")
+failed=0
+
+junit() { # LOG, then what runs java, then -c CLASS ...
+  local log=$1
+  shift
+  "$@" >"$out/$log" 2>&1
+  local code=$?
+  tail -n 14 "$out/$log"
+  ((code == 0)) || { failed=1; echo "FAILED ($code): see $log"; }
+}
+
+on_gpu=(-c dev.questspark.engine.ops.cuda.CudaTensorOpsTest -c dev.questspark.engine.ops.CudaHalfPrecisionTest)
+models=(-c dev.questspark.engine.model.CudaFixtureModelsTest)
+console=(org.junit.platform.console.ConsoleLauncher execute --disable-banner --details=summary)
+
+(command -v nvidia-smi >/dev/null && nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.max.sm --format=csv) \
+  | tee "$out/device.txt"
+
+for part in $parts; do
+  echo "== $part"
+  case $part in
+    tests)
+      junit tests.log "${java[@]}" -cp "$classpath" "${console[@]}" "${on_gpu[@]}" "${models[@]}"
+      ;;
+    sanitizer)
+      sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda*/bin/compute-sanitizer 2>/dev/null | head -n 1)
+      if [[ -z $sanitizer ]]; then
+        echo "compute-sanitizer is not installed here: NOT RUN" | tee "$out/sanitizer.log"
+        continue
+      fi
+      for tool in memcheck racecheck; do
+        junit "$tool.log" timeout 280 "$sanitizer" --tool "$tool" --error-exitcode 9 --target-processes all \
+          "${java[@]}" -cp "$classpath" "${console[@]}" -c dev.questspark.engine.ops.CudaHalfPrecisionTest
+      done
+      ;;
+    verbs)
+      command -v python3 >/dev/null && python3 "$here/ceilings.py" "$out/ceilings.jsonl" $sizes
+      "${java[@]}" -cp "$classpath" dev.questspark.engine.ops.cuda.VerbBenchmark "$out/verbs.jsonl" $sizes \
+        || { failed=1; echo "FAILED: verbs"; }
+      ;;
+    model)
+      if ! command -v python3 >/dev/null; then
+        echo "no python3 to make a random checkpoint with: NOT RUN"
+        continue
+      fi
+      python3 "$here/random_model.py" "$work/model" $sizes || { failed=1; continue; }
+      shape=(8 32768 2048)
+      [[ -n $sizes ]] && shape=(2 128 64)
+      "${java[@]}" -XX:MaxDirectMemorySize=24g -cp "$classpath" dev.questspark.engine.ModelBenchmark "$out/model.jsonl" \
+        "$work/model" cuda "${shape[@]}" || { failed=1; echo "FAILED: model"; }
+      ;;
+    *) echo "unknown part $part"; failed=1 ;;
+  esac
+done
+command -v python3 >/dev/null && python3 "$here/table.py" "$out" >"$out/BENCHMARKS.md" && cat "$out/BENCHMARKS.md"
+exit $failed

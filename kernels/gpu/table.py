@@ -1,0 +1,66 @@
+"""Makes the table of BENCHMARKS.md from the JSON lines of a run.
+
+    table.py OUT_DIR
+"""
+import json
+import pathlib
+import sys
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def rate(value, unit, scale):
+    return f"{value / scale:,.2f} {unit}"
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1])
+    verbs, ceilings, models = (lines(folder / f"{name}.jsonl") for name in ("verbs", "ceilings", "model"))
+    device = next((line["device"] for line in verbs if line["what"] == "device"), "no device")
+    copy = next((line["bytes_per_s"] for line in verbs if line["what"] == "copy"), None)
+    torch_copy = next((line["bytes_per_s"] for line in ceilings if line["what"] == "torch copy"), None)
+    print(f"{device}\n")
+    if copy:
+        print(f"Copy bandwidth, read and written: {rate(copy, 'TB/s', 1e12)} by our kernel"
+              + (f", {rate(torch_copy, 'TB/s', 1e12)} by PyTorch" if torch_copy else "") + ".\n")
+    print("| attention | context | batch | budget | us | floor us | of copy bandwidth | over dense |")
+    print("|---|---|---|---|---|---|---|---|")
+    for line in verbs:
+        if "of_copy_bandwidth" in line:
+            print(f"| {line['what']} | {line['context']:,} | {line['batch']} | {line['kv_budget']:,} | {line['us']:,.1f} |"
+                  f" {line['floor_us']:,.1f} | {line['of_copy_bandwidth']:.1%} | {line['over_dense']:.2f}x |")
+    print("\n| verb | shape | us | rate | PyTorch | ratio |\n|---|---|---|---|---|---|")
+    for line in verbs:
+        if line["what"] == "top_pages":
+            print(f"| top_pages | {line['context']:,} tokens | {line['us']:.1f} | | | |")
+        peer = None
+        if line["what"] == "linear":
+            shape = f"({line['rows']}, {line['k']}) x ({line['n']}, {line['k']})"
+            peer = next((c for c in ceilings if c["what"] == "torch linear" and c["rows"] == line["rows"]), None)
+        elif line["what"] == "attend_prefill":
+            shape = f"{line['tokens']:,} tokens, 32/8 heads"
+            peer = next((c for c in ceilings if c["what"] == "torch sdpa" and c["tokens"] == line["tokens"]), None)
+        else:
+            continue
+        print(f"| {line['what']} | {shape} | {line['us']:,.1f} | {rate(line['flop_per_s'], 'TFLOP/s', 1e12)} |"
+              + (f" {rate(peer['flop_per_s'], 'TFLOP/s', 1e12)} | {line['flop_per_s'] / peer['flop_per_s']:.2f}x |"
+                 if peer else " not measured | |"))
+    if models:
+        print("\n| model | batch | context | prefill tok/s | ms per step | decode tok/s | bytes/s | of copy bandwidth |")
+        print("|---|---|---|---|---|---|---|---|")
+        for line in models:
+            share = f"{line['bytes_per_s'] / copy:.1%}" if copy else "not measured"
+            print(f"| {line['what']} | {line['batch']} | {line['context']:,} | {line['prefill_tokens_per_s'] or 0:,.0f} |"
+                  f" {line['ms_per_step']:.2f} | {line['decode_tokens_per_s']:,.1f} | {rate(line['bytes_per_s'], 'TB/s', 1e12)} |"
+                  f" {share} |")
+        if len(models) == 2:
+            print(f"\nDecode, Quest over dense: {models[1]['decode_tokens_per_s'] / models[0]['decode_tokens_per_s']:.2f}x.")
+    prefill = next((c for c in ceilings if c["what"] == "torch 8B-shaped prefill"), None)
+    if prefill:
+        print(f"\nPyTorch's 8B-shaped prefill of {prefill['tokens']:,} tokens: {prefill['tokens_per_s']:,.0f} tok/s.")
+
+
+if __name__ == "__main__":
+    main()
