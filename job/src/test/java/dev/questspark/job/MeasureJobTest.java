@@ -236,6 +236,19 @@ class MeasureJobTest {
                     + " where kv_budget = 48 and sparse_steps > 200 and neg_log_likelihood > 0"))
         .containsExactly("3");
     assertThat(query("select distinct completion_tokens from " + quality)).containsExactly("299");
+    Map<String, Map<String, Double>> page = pageNumbers(output);
+    assertThat(page.get("quest 320 minmax")).containsEntry("perplexity_over_dense", 1.0);
+    double ratio =
+        Double.parseDouble(
+            query(
+                    "select exp((q.neg_log_likelihood - d.neg_log_likelihood) / 299) from "
+                        + quality
+                        + " q join "
+                        + quality
+                        + " d on d.selector = 'all' where q.selector = 'sink_recent' and q.kv_budget = 48")
+                .get(0));
+    assertThat(page.get("sink_recent 48 minmax").get("perplexity_over_dense"))
+        .isCloseTo(ratio, within(1e-12));
   }
 
   @Test

@@ -8,8 +8,10 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.BiFunction;
 import java.util.function.DoubleFunction;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -39,7 +41,7 @@ final class Figures {
                   PolicySummary::decodeThroughputHigh,
                   "tokens per second",
                   Format::number,
-                  false)));
+                  Figures::fromZero)));
     }
     if (measurements.scored() && budgets) {
       figures.add(
@@ -52,20 +54,20 @@ final class Figures {
                   PolicySummary::scoreHigh,
                   "score",
                   share -> Math.round(100 * share) + " %",
-                  true)));
+                  Figures::shares)));
     }
     if (measurements.perplexity() && budgets) {
       figures.add(
           new Figure(
-              "Perplexity by KV budget",
-              "Lower is better. Each text is fed token by token through the selector. Bars: 95 % interval over texts.",
+              "Perplexity over dense by KV budget",
+              "1 is dense attention, where the axis begins. Each text is fed token by token through the selector; 95 % interval over texts, paired.",
               byBudget(
-                  PolicySummary::perplexity,
-                  PolicySummary::perplexityLow,
-                  PolicySummary::perplexityHigh,
-                  "perplexity",
-                  Format::number,
-                  false)));
+                  PolicySummary::perplexityOverDense,
+                  PolicySummary::perplexityOverDenseLow,
+                  PolicySummary::perplexityOverDenseHigh,
+                  "perplexity over dense",
+                  ratio -> String.format(Locale.ROOT, "%.3f", ratio),
+                  Figures::fromOne)));
     }
     if (measurements.timed() && measurements.scored()) {
       figures.add(
@@ -104,7 +106,7 @@ final class Figures {
                   PolicySummary::attentionMassHigh,
                   "attention mass",
                   share -> Math.round(100 * share) + " %",
-                  true)));
+                  Figures::shares)));
     }
     long lengths =
         measurements.quality.stream()
@@ -158,28 +160,39 @@ final class Figures {
     return measurements.families().indexOf(policy.family());
   }
 
+  private static Scale fromZero(double lowest, double largest) {
+    return Scale.fromZero(largest, XyPlot.INNER_HEIGHT);
+  }
+
+  private static Scale fromOne(double lowest, double largest) {
+    return Scale.between(Math.min(1, lowest), largest, XyPlot.INNER_HEIGHT);
+  }
+
+  private static Scale shares(double lowest, double largest) {
+    return Scale.shares(XyPlot.INNER_HEIGHT);
+  }
+
   private String byBudget(
       Function<PolicySummary, Double> value,
       Function<PolicySummary, Double> low,
       Function<PolicySummary, Double> high,
       String label,
       DoubleFunction<String> text,
-      boolean shares) {
+      BiFunction<Double, Double, Scale> scale) {
     List<PolicySummary> known =
         measurements.summaries.stream().filter(summary -> value.apply(summary) != null).toList();
     List<PolicySummary> sparse =
         known.stream().filter(summary -> !summary.policy().dense()).toList();
     double least = sparse.stream().mapToInt(PolicySummary::kvBudget).min().orElse(1);
     double most = sparse.stream().mapToInt(PolicySummary::kvBudget).max().orElse(1);
+    double lowest = known.stream().mapToDouble(low::apply).min().orElse(0);
     double largest = known.stream().mapToDouble(high::apply).max().orElse(1);
     XyPlot plot =
         new XyPlot(
             Scale.octaves(least, most, XyPlot.INNER_WIDTH),
             "KV budget (tokens)",
             Format::number,
-            shares
-                ? Scale.shares(XyPlot.INNER_HEIGHT)
-                : Scale.fromZero(largest, XyPlot.INNER_HEIGHT),
+            scale.apply(lowest, largest),
             label,
             text);
     for (PolicySummary summary : known) {

@@ -99,6 +99,7 @@ final class Measurements {
     Interval score = answers.score();
     Interval difference = policy.dense() ? null : answers.scoreMinusDense();
     Interval perplexity = answers.perplexity();
+    Interval overDense = policy.dense() ? null : answers.perplexityOverDense();
     boolean timed = !speed(policy).isEmpty();
     SpeedSummary batches = timed ? new SpeedSummary(speed(policy)) : null;
     SpeedSummary denseBatches =
@@ -128,6 +129,9 @@ final class Measurements {
         part(perplexity, Interval::mean),
         part(perplexity, Interval::low),
         part(perplexity, Interval::high),
+        part(overDense, Interval::mean),
+        part(overDense, Interval::low),
+        part(overDense, Interval::high),
         timed ? Double.valueOf(batches.kvReadShare()) : answers.kvReadShare(),
         part(mass, Interval::mean),
         part(mass, Interval::low),

@@ -45,6 +45,24 @@ final class NumbersTable {
               "perplexity_low", "from", PolicySummary::perplexityLow, NumbersTable::fine, false),
           new Column(
               "perplexity_high", "to", PolicySummary::perplexityHigh, NumbersTable::fine, false),
+          new Column(
+              "perplexity_over_dense",
+              "over dense",
+              PolicySummary::perplexityOverDense,
+              NumbersTable::fine,
+              true),
+          new Column(
+              "perplexity_over_dense_low",
+              "from",
+              PolicySummary::perplexityOverDenseLow,
+              NumbersTable::fine,
+              false),
+          new Column(
+              "perplexity_over_dense_high",
+              "to",
+              PolicySummary::perplexityOverDenseHigh,
+              NumbersTable::fine,
+              false),
           new Column("kv_read_share", "KV read", PolicySummary::kvReadShare, Format::percent, true),
           new Column(
               "attention_mass",

@@ -11,6 +11,8 @@ package dev.questspark.job.report;
  * @param tokenAgreement mean share of dense attention's tokens at the same place
  * @param perplexity exp of the mean negative log-likelihood per token over all texts; the interval
  *     is over texts
+ * @param perplexityOverDense over dense attention's on the same text, geometric mean; the interval
+ *     is over texts, paired
  * @param kvReadShare KV bytes read in decode steps, digests included, over what dense attention
  *     reads
  * @param attentionMass share of dense attention's softmax weight on the pages that the policy
@@ -48,6 +50,9 @@ public record PolicySummary(
     Double perplexity,
     Double perplexityLow,
     Double perplexityHigh,
+    Double perplexityOverDense,
+    Double perplexityOverDenseLow,
+    Double perplexityOverDenseHigh,
     Double kvReadShare,
     Double attentionMass,
     Double attentionMassLow,

@@ -11,6 +11,7 @@ import java.util.Objects;
 final class QualitySummary {
   private final List<QualityRow> rows;
   private final Map<String, Double> denseScores = new HashMap<>();
+  private final Map<String, Double> denseLosses = new HashMap<>();
 
   /**
    * @param rows of one policy
@@ -22,7 +23,15 @@ final class QualitySummary {
       if (row.score() != null) {
         denseScores.put(question(row), row.score());
       }
+      if (row.negLogLikelihood() != null) {
+        denseLosses.put(question(row), loss(row));
+      }
     }
+  }
+
+  /** Per token. */
+  private static double loss(QualityRow row) {
+    return row.negLogLikelihood() / row.completionTokens();
   }
 
   private static String question(QualityRow row) {
@@ -81,14 +90,29 @@ final class QualitySummary {
     }
     double sum = texts.stream().mapToDouble(QualityRow::negLogLikelihood).sum();
     long tokens = texts.stream().mapToLong(QualityRow::completionTokens).sum();
-    Interval perText =
-        Interval.mean(
-            texts.stream().map(row -> row.negLogLikelihood() / row.completionTokens()).toList());
+    Interval perText = Interval.mean(texts.stream().map(QualitySummary::loss).toList());
     double mean = sum / tokens;
     return new Interval(
         Math.exp(mean),
         Math.exp(mean - (perText.mean() - perText.low())),
         Math.exp(mean + (perText.high() - perText.mean())));
+  }
+
+  /** Geometric mean of the texts' ratios, paired by text. Null without pairs. */
+  Interval perplexityOverDense() {
+    List<Double> differences = new ArrayList<>();
+    for (QualityRow row : rows) {
+      Double dense = denseLosses.get(question(row));
+      if (row.negLogLikelihood() != null && dense != null) {
+        differences.add(loss(row) - dense);
+      }
+    }
+    if (differences.isEmpty()) {
+      return null;
+    }
+    Interval difference = Interval.mean(differences);
+    return new Interval(
+        Math.exp(difference.mean()), Math.exp(difference.low()), Math.exp(difference.high()));
   }
 
   Double kvReadShare() {

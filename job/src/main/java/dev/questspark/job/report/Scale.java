@@ -17,6 +17,16 @@ record Scale(double from, double to, double length, boolean logarithmic) {
     return new Scale(0, step * Math.ceil(largest * 1.02 / step), length, false);
   }
 
+  /** From a round number at or below the least value to one above the largest. */
+  static Scale between(double least, double largest, double length) {
+    double step = step(largest > least ? largest - least : 1);
+    return new Scale(
+        step * Math.floor(least / step + 1e-9),
+        step * Math.ceil(largest / step + 0.02),
+        length,
+        false);
+  }
+
   /** Shares from 0 to 1, with room above for marks at 1. */
   static Scale shares(double length) {
     return new Scale(0, 1.06, length, false);

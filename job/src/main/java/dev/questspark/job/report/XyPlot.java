@@ -11,7 +11,7 @@ import java.util.function.DoubleFunction;
 final class XyPlot {
   private static final double WIDTH = 520;
   private static final double HEIGHT = 290;
-  private static final double LEFT = 58;
+  private static final double LEFT = 66;
   private static final double RIGHT = 18;
   private static final double TOP = 12;
   private static final double BOTTOM = 44;
