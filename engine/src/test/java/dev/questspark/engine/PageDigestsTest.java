@@ -168,19 +168,21 @@ class PageDigestsTest {
     Arrays.fill(max, Float.NEGATIVE_INFINITY);
     double[] sum = new double[dim];
     double[] squares = new double[dim];
-    float[] key = new float[dim];
-    for (int slot = 0; slot < tokens; slot++) {
-      backend.read(kv.keys(), block * PAGE_SIZE + slot, key);
-      for (int c = 0; c < dim; c++) {
-        min[c] = Math.min(min[c], key[c]);
-        max[c] = Math.max(max[c], key[c]);
-        sum[c] += key[c];
-      }
+    float[] page = new float[PAGE_SIZE * dim]; // channel by channel
+    float[] part = new float[dim];
+    for (int row = 0; row < PAGE_SIZE; row++) {
+      backend.read(kv.keys(), block * PAGE_SIZE + row, part);
+      System.arraycopy(part, 0, page, row * dim, dim);
     }
-    for (int slot = 0; slot < tokens; slot++) {
-      backend.read(kv.keys(), block * PAGE_SIZE + slot, key);
-      for (int c = 0; c < dim; c++) {
-        squares[c] += Math.pow(key[c] - sum[c] / tokens, 2);
+    for (int c = 0; c < dim; c++) {
+      for (int slot = 0; slot < tokens; slot++) {
+        float key = page[c * PAGE_SIZE + slot];
+        min[c] = Math.min(min[c], key);
+        max[c] = Math.max(max[c], key);
+        sum[c] += key;
+      }
+      for (int slot = 0; slot < tokens; slot++) {
+        squares[c] += Math.pow(page[c * PAGE_SIZE + slot] - sum[c] / tokens, 2);
       }
     }
     float[] bounds = new float[2 * dim];

@@ -35,6 +35,11 @@ public interface Backend extends AutoCloseable {
     return DType.F32;
   }
 
+  /** How keys lie inside a page. */
+  default KeyOrder keyOrder() {
+    return KeyOrder.SLOT_MAJOR;
+  }
+
   /** Allocates a page list with room for {@code maxRows} x {@code kvHeads} x {@code maxPages}. */
   PageList allocatePageList(int maxRows, int kvHeads, int maxPages);
 

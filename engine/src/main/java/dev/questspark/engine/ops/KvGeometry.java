@@ -4,8 +4,9 @@ package dev.questspark.engine.ops;
  * The shape of the paged KV cache, and all byte arithmetic about it (in long, nowhere else).
  *
  * <p>One page holds {@code pageSize} consecutive tokens of one sequence. In memory a layer's keys
- * are (page, kvHead, slot, headDim), so that one KV head's share of a page is contiguous; values
- * alike. A digest is one pair of vectors per (page, kvHead): (page, kvHead, 2, headDim).
+ * are (page, kvHead, slot, headDim), or (page, kvHead, headDim, slot) where the backend's {@link
+ * KeyOrder} says so; one KV head's share of a page is contiguous. Values are (page, kvHead, slot,
+ * headDim). A digest is one pair of vectors per (page, kvHead): (page, kvHead, 2, headDim).
  *
  * @param layers transformer layers
  * @param kvHeads KV heads per layer

@@ -6,7 +6,8 @@ import java.util.Map;
  * One layer's pages, as the verbs see them. See {@link KvGeometry} for the memory order.
  *
  * @param geometry shape and dtype
- * @param keys (pages * kvHeads * pageSize, headDim), post-RoPE
+ * @param keys (pages * kvHeads * pageSize, headDim), post-RoPE; inside a page in the backend's
+ *     {@link KeyOrder}
  * @param values (pages * kvHeads * pageSize, headDim)
  * @param digests the digest pairs that the run keeps: (pages * kvHeads, 2 * headDim), [min | max]
  *     or [mean | std]

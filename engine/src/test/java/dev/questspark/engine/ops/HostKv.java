@@ -61,9 +61,40 @@ record HostKv(
         (score, rows) -> uploaded.put(score, backend.upload(Framed.host(score + "", rows))));
     return new KvLayer(
         geometry,
-        backend.upload(Framed.host("keys", keys)),
+        backend.upload(Framed.host("keys", inMemory(backend.keyOrder()))),
         backend.upload(Framed.host("values", values)),
         uploaded,
         window);
+  }
+
+  /** The keys as rows of a backend's memory, whose pages have the given order. */
+  float[][] inMemory(KeyOrder order) {
+    return order == KeyOrder.SLOT_MAJOR ? keys : transposed(keys, geometry.pageSize(), false);
+  }
+
+  /** A layer's keys in the order of {@link #keys}, whatever the backend's. */
+  static float[][] keys(Backend backend, KvLayer layer) {
+    float[][] rows = Framed.matrix(backend, layer.keys());
+    return backend.keyOrder() == KeyOrder.SLOT_MAJOR
+        ? rows
+        : transposed(rows, layer.geometry().pageSize(), true);
+  }
+
+  /** Turns each block of (slots, channels) into (channels, slots) in the same memory, or back. */
+  private static float[][] transposed(float[][] rows, int slots, boolean back) {
+    int channels = rows[0].length;
+    float[][] result = new float[rows.length][channels];
+    for (int row = 0; row < rows.length; row++) {
+      int block = row / slots * slots;
+      for (int channel = 0; channel < channels; channel++) {
+        int flat = channel * slots + row % slots;
+        if (back) {
+          result[row][channel] = rows[block + flat / channels][flat % channels];
+        } else {
+          result[block + flat / channels][flat % channels] = rows[row][channel];
+        }
+      }
+    }
+    return result;
   }
 }

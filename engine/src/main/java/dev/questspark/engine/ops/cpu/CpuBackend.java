@@ -5,12 +5,14 @@ import dev.questspark.engine.ops.Backend;
 import dev.questspark.engine.ops.BackendOptions;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
+import dev.questspark.engine.ops.KeyOrder;
 import dev.questspark.engine.ops.LinearWeight;
 import dev.questspark.engine.ops.LoadedBatch;
 import dev.questspark.engine.ops.PageList;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
+import java.util.Arrays;
 import java.util.List;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -24,14 +26,17 @@ public final class CpuBackend implements Backend {
 
   private final BackendOptions options;
   private final Workers workers;
+  private final Loops loops;
   private final Gemm gemm;
   private final TensorOps ops;
 
-  private CpuBackend(BackendOptions options, Workers workers, Gemm gemm, PrefillAttention prefill) {
+  private CpuBackend(
+      BackendOptions options, Workers workers, Loops[] loops, Gemm gemm, PrefillAttention prefill) {
     this.options = options;
     this.workers = workers;
+    this.loops = loops[0];
     this.gemm = gemm;
-    this.ops = new CpuTensorOps(workers, gemm, prefill);
+    this.ops = new CpuTensorOps(workers, loops, gemm, prefill);
   }
 
   /**
@@ -54,7 +59,7 @@ public final class CpuBackend implements Backend {
           System.getProperty("os.name"),
           System.getProperty("os.arch"),
           e.toString());
-      return inPlainJava(options);
+      return withoutOneDnn(options, Loops.ofWorkers(options.threads()));
     }
   }
 
@@ -66,22 +71,31 @@ public final class CpuBackend implements Backend {
               + " cannot multiply it on this processor; use float32");
     }
     Workers workers = new Workers(options.threads());
+    Loops[] loops = Loops.ofWorkers(options.threads());
     boolean invariant = options.batchInvariant();
     return new CpuBackend(
         options,
         workers,
+        loops,
         new OneDnnGemm(library, workers, options.dtype(), invariant),
-        new OneDnnPrefillAttention(library, workers, invariant));
+        new OneDnnPrefillAttention(library, workers, loops, invariant));
   }
 
-  /** The backend without native code; tests hold it to the same contract. */
+  /** The backend without native code or the Vector API; tests hold it to the same contract. */
   static CpuBackend inPlainJava(BackendOptions options) {
+    Loops[] loops = new Loops[options.threads()];
+    Arrays.setAll(loops, i -> new PlainLoops());
+    return withoutOneDnn(options, loops);
+  }
+
+  private static CpuBackend withoutOneDnn(BackendOptions options, Loops[] loops) {
     Workers workers = new Workers(options.threads());
     return new CpuBackend(
         options,
         workers,
+        loops,
         new JavaGemm(workers, options.dtype()),
-        new JavaPrefillAttention(workers));
+        new JavaPrefillAttention(workers, loops));
   }
 
   @Override
@@ -96,6 +110,11 @@ public final class CpuBackend implements Backend {
         + (workers.threads() == 1 ? " thread" : " threads")
         + ", linear and prefill by "
         + gemm.describe()
+        + ", attention by "
+        + loops.describe()
+        + " on "
+        + cacheDType()
+        + " pages"
         + (options.batchInvariant() ? ", batch invariant" : "");
   }
 
@@ -108,6 +127,26 @@ public final class CpuBackend implements Backend {
   public Tensor allocate(int rows, int cols) {
     HeapFloats buffer = new HeapFloats(Math.multiplyExact((long) rows, (long) cols));
     return new Tensor(buffer, DType.F32, 0, rows, cols, cols);
+  }
+
+  @Override
+  public Tensor allocate(DType dtype, int rows, int cols) {
+    if (dtype != DType.BF16) {
+      return Backend.super.allocate(dtype, rows, cols);
+    }
+    HeapShorts buffer = new HeapShorts(Math.multiplyExact((long) rows, (long) cols));
+    return new Tensor(buffer, DType.BF16, 0, rows, cols, cols);
+  }
+
+  /** Keys, values and digests are kept in the dtype of {@code linear}. */
+  @Override
+  public DType cacheDType() {
+    return options.dtype();
+  }
+
+  @Override
+  public KeyOrder keyOrder() {
+    return KeyOrder.CHANNEL_MAJOR;
   }
 
   @Override
@@ -148,7 +187,12 @@ public final class CpuBackend implements Backend {
               + ") into an array of "
               + target.length);
     }
-    System.arraycopy(HeapFloats.of(source), HeapFloats.at(source, row), target, 0, source.cols());
+    int at = HeapFloats.at(source, row);
+    if (source.dtype() == DType.BF16) {
+      loops.widen(HeapShorts.of(source), at, target, 0, source.cols());
+    } else {
+      System.arraycopy(HeapFloats.of(source), at, target, 0, source.cols());
+    }
   }
 
   @Override

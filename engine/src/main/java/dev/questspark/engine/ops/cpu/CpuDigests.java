@@ -1,17 +1,19 @@
 package dev.questspark.engine.ops.cpu;
 
+import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.Tensor;
-import java.util.Arrays;
 
 /**
- * One digest pair of one layer: (page, kvHead) -> [min | max] or [mean | std], each D channels.
- * Every loop runs over channels, tokens in order, so that the bits depend on the keys alone.
+ * One digest pair of one layer: (page, kvHead) -> [min | max] or [mean | std], each D channels, in
+ * the cache's dtype. A channel's tokens are taken in order, so that the bits depend on the keys
+ * alone; minimum and maximum are keys, so rounding cannot touch them.
  */
 final class CpuDigests {
   private final PageScore kind;
   private final CpuKvPages pages;
-  private final float[] pairs;
+  private final float[] floats; // null in bf16
+  private final short[] bits; // null in f32
   private final long from;
 
   CpuDigests(PageScore kind, Tensor tensor, CpuKvPages pages) {
@@ -23,7 +25,8 @@ final class CpuDigests {
     }
     this.kind = kind;
     this.pages = pages;
-    this.pairs = HeapFloats.of(tensor);
+    this.floats = tensor.dtype() == DType.BF16 ? null : HeapFloats.of(tensor);
+    this.bits = tensor.dtype() == DType.BF16 ? HeapShorts.of(tensor) : null;
     this.from = tensor.offset();
   }
 
@@ -31,8 +34,14 @@ final class CpuDigests {
     return pages;
   }
 
-  float[] pairs() {
-    return pairs;
+  /** The pairs as floats, or null if they are bf16: then {@link #widen} one at a time. */
+  float[] floats() {
+    return floats;
+  }
+
+  /** Copies one bf16 pair as floats. */
+  void widen(int pair, float[] target, int at, Loops loops) {
+    loops.widen(bits, pair, target, at, 2 * pages.headDim);
   }
 
   /** Index of the pair of (page, kvHead). */
@@ -44,60 +53,57 @@ final class CpuDigests {
   void recompute(int page, int tokens) {
     for (int head = 0; head < pages.kvHeads; head++) {
       int pair = pairAt(page, head);
-      int keys = pages.keyAt(page, head);
-      if (kind == PageScore.MINMAX) {
-        minMax(pair, keys, tokens);
-      } else {
-        meanStd(pair, keys, tokens);
+      int key = pages.keyAt(page, head);
+      for (int c = 0; c < pages.headDim; c++, key += pages.pageSize) {
+        if (kind == PageScore.MINMAX) {
+          minMax(pair + c, key, tokens);
+        } else {
+          meanStd(pair + c, key, tokens);
+        }
       }
     }
   }
 
-  private void minMax(int low, int keys, int tokens) {
-    int headDim = pages.headDim;
-    int high = low + headDim;
-    System.arraycopy(pages.keys, keys, pairs, low, headDim);
-    System.arraycopy(pages.keys, keys, pairs, high, headDim);
+  private void minMax(int at, int key, int tokens) {
+    float low = pages.key(key);
+    float high = low;
     for (int t = 1; t < tokens; t++) {
-      int key = keys + t * headDim;
-      for (int i = 0; i < headDim; i++) {
-        pairs[low + i] = Math.min(pairs[low + i], pages.keys[key + i]);
-      }
-      for (int i = 0; i < headDim; i++) {
-        pairs[high + i] = Math.max(pairs[high + i], pages.keys[key + i]);
-      }
+      float x = pages.key(key + t);
+      low = Math.min(low, x);
+      high = Math.max(high, x);
     }
+    set(at, low);
+    set(at + pages.headDim, high);
   }
 
   /** Two passes: the variance is the mean of squared distances, so nothing cancels. */
-  private void meanStd(int mean, int keys, int tokens) {
-    int headDim = pages.headDim;
-    int std = mean + headDim;
-    Arrays.fill(pairs, mean, mean + 2 * headDim, 0f);
+  private void meanStd(int at, int key, int tokens) {
+    float mean = 0;
     for (int t = 0; t < tokens; t++) {
-      int key = keys + t * headDim;
-      for (int i = 0; i < headDim; i++) {
-        pairs[mean + i] += pages.keys[key + i];
-      }
+      mean += pages.key(key + t);
     }
-    for (int i = 0; i < headDim; i++) {
-      pairs[mean + i] /= tokens;
-    }
+    mean /= tokens;
+    float squares = 0;
     for (int t = 0; t < tokens; t++) {
-      int key = keys + t * headDim;
-      for (int i = 0; i < headDim; i++) {
-        float distance = pages.keys[key + i] - pairs[mean + i];
-        pairs[std + i] = Math.fma(distance, distance, pairs[std + i]);
-      }
+      float distance = pages.key(key + t) - mean;
+      squares = Math.fma(distance, distance, squares);
     }
-    for (int i = 0; i < headDim; i++) {
-      pairs[std + i] = (float) Math.sqrt(pairs[std + i] / tokens);
+    set(at, mean);
+    set(at + pages.headDim, (float) Math.sqrt(squares / tokens));
+  }
+
+  private void set(int at, float value) {
+    if (bits == null) {
+      floats[at] = value;
+    } else {
+      bits[at] = DType.floatToBf16(value);
     }
   }
 
   /** Copies the digests of one page to another. */
   void copy(int fromPage, int toPage) {
-    int floats = pages.kvHeads * 2 * pages.headDim;
-    System.arraycopy(pairs, pairAt(fromPage, 0), pairs, pairAt(toPage, 0), floats);
+    int count = pages.kvHeads * 2 * pages.headDim;
+    Object array = bits == null ? floats : bits;
+    System.arraycopy(array, pairAt(fromPage, 0), array, pairAt(toPage, 0), count);
   }
 }

@@ -5,10 +5,15 @@ import dev.questspark.engine.ops.Tensor;
 
 /** The verbs that look at one row at a time: embed, rmsNorm, siluMul, add, gatherRows. */
 final class CpuElementwise {
-  private final Workers workers;
+  /** Channels of one task of siluMul. */
+  private static final int SILU_CHANNELS = 2048;
 
-  CpuElementwise(Workers workers) {
+  private final Workers workers;
+  private final Loops[] loops;
+
+  CpuElementwise(Workers workers, Loops[] loops) {
     this.workers = workers;
+    this.loops = loops;
   }
 
   void embed(Tensor out, Tensor table, LoadedBatch batch) {
@@ -50,7 +55,7 @@ final class CpuElementwise {
           for (int g = 0; g < groups; g++) {
             int source = HeapFloats.at(x, row) + g * channels;
             int target = HeapFloats.at(out, row) + g * channels;
-            float squares = FloatLoops.dot(from, source, from, source, channels);
+            float squares = loops[worker].dot(from, source, from, source, channels);
             float scale = (float) (1.0 / Math.sqrt(squares / channels + eps));
             for (int i = 0; i < channels; i++) {
               to[target + i] = from[source + i] * scale * gain[gainFrom + i];
@@ -64,16 +69,18 @@ final class CpuElementwise {
     Shapes.require("gateUp", gateUp, out.rows(), 2 * channels);
     float[] from = HeapFloats.of(gateUp);
     float[] to = HeapFloats.of(out);
+    // Rows are cut as well: a decode step has one, and an exponential per channel.
+    int pieces = (channels + SILU_CHANNELS - 1) / SILU_CHANNELS;
     workers.run(
-        out.rows(),
-        8L * channels,
-        (row, worker) -> {
-          int gate = HeapFloats.at(gateUp, row);
-          int target = HeapFloats.at(out, row);
-          for (int i = 0; i < channels; i++) {
-            float g = from[gate + i];
-            to[target + i] = g / (1f + FloatLoops.exp(-g)) * from[gate + channels + i];
-          }
+        out.rows() * pieces,
+        8L * Math.min(channels, SILU_CHANNELS),
+        (task, worker) -> {
+          int row = task / pieces;
+          int first = task % pieces * SILU_CHANNELS;
+          int gate = HeapFloats.at(gateUp, row) + first;
+          int target = HeapFloats.at(out, row) + first;
+          int count = Math.min(SILU_CHANNELS, channels - first);
+          loops[worker].siluMul(to, target, from, gate, gate + channels, count);
         });
   }
 

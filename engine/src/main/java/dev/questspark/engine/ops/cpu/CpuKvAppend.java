@@ -62,23 +62,14 @@ final class CpuKvAppend {
   private static void store(CpuKvPages pages, Tensor k, Tensor v, int row, CpuBatch batch) {
     int position = batch.position(row);
     int page = batch.page(row, position / pages.pageSize);
-    int slot = position % pages.pageSize * pages.headDim;
+    int slot = position % pages.pageSize;
     float[] key = HeapFloats.of(k);
     float[] value = HeapFloats.of(v);
+    int source = HeapFloats.at(k, row);
+    int valueSource = HeapFloats.at(v, row);
     for (int head = 0; head < pages.kvHeads; head++) {
       int channel = head * pages.headDim;
-      System.arraycopy(
-          key,
-          HeapFloats.at(k, row) + channel,
-          pages.keys,
-          pages.keyAt(page, head) + slot,
-          pages.headDim);
-      System.arraycopy(
-          value,
-          HeapFloats.at(v, row) + channel,
-          pages.values,
-          pages.valueAt(page, head) + slot,
-          pages.headDim);
+      pages.store(page, head, slot, key, source + channel, value, valueSource + channel);
     }
   }
 
@@ -112,12 +103,8 @@ final class CpuKvAppend {
           "copyPages from " + from.length + " pages to " + to.length);
     }
     CpuKvPages pages = new CpuKvPages(kv);
-    int floats = pages.kvHeads * pages.pageFloats();
     for (int i = 0; i < from.length; i++) {
-      System.arraycopy(
-          pages.keys, pages.keyAt(from[i], 0), pages.keys, pages.keyAt(to[i], 0), floats);
-      System.arraycopy(
-          pages.values, pages.valueAt(from[i], 0), pages.values, pages.valueAt(to[i], 0), floats);
+      pages.copy(from[i], to[i]);
     }
     for (Map.Entry<PageScore, Tensor> digest : kv.digests().entrySet()) {
       CpuDigests digests = new CpuDigests(digest.getKey(), digest.getValue(), pages);

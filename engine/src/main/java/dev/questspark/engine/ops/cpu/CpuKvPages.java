@@ -1,22 +1,59 @@
 package dev.questspark.engine.ops.cpu;
 
+import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.KvLayer;
+import dev.questspark.engine.ops.Tensor;
 
 /**
  * One layer's keys and values as arrays, for the length of one verb: the only place of this backend
- * that turns (page, kvHead) into an index.
+ * that turns (page, kvHead) into an index. Keys are {@link
+ * dev.questspark.engine.ops.KeyOrder#CHANNEL_MAJOR}.
  */
 final class CpuKvPages {
-  final float[] keys;
-  final float[] values;
   final int headDim;
   final int pageSize;
   final int kvHeads;
+  private final Numbers keys;
+  private final Numbers values;
   private final int window;
-  private final long keysFrom;
-  private final long valuesFrom;
   private final int pages;
+
+  /** A tensor's elements, float or bf16: the array that is not there is null. */
+  private record Numbers(float[] floats, short[] bits, long from) {
+
+    static Numbers of(Tensor tensor) {
+      return tensor.dtype() == DType.BF16
+          ? new Numbers(null, HeapShorts.of(tensor), tensor.offset())
+          : new Numbers(HeapFloats.of(tensor), null, tensor.offset());
+    }
+
+    float get(int at) {
+      return bits == null ? floats[at] : DType.bf16ToFloat(bits[at]);
+    }
+
+    void set(int at, float value) {
+      if (bits == null) {
+        floats[at] = value;
+      } else {
+        bits[at] = DType.floatToBf16(value);
+      }
+    }
+
+    void copy(int source, int target, int count) {
+      Object array = bits == null ? floats : bits;
+      System.arraycopy(array, source, array, target, count);
+    }
+
+    /** Copies elements to a float array, widened. */
+    void read(int at, float[] target, int to, int count, Loops loops) {
+      if (bits == null) {
+        System.arraycopy(floats, at, target, to, count);
+      } else {
+        loops.widen(bits, at, target, to, count);
+      }
+    }
+  }
 
   CpuKvPages(KvLayer kv) {
     KvGeometry geometry = kv.geometry();
@@ -24,10 +61,8 @@ final class CpuKvPages {
     this.pageSize = geometry.pageSize();
     this.kvHeads = geometry.kvHeads();
     this.window = kv.window();
-    this.keys = HeapFloats.of(kv.keys());
-    this.values = HeapFloats.of(kv.values());
-    this.keysFrom = kv.keys().offset();
-    this.valuesFrom = kv.values().offset();
+    this.keys = Numbers.of(kv.keys());
+    this.values = Numbers.of(kv.values());
     this.pages = kv.keys().rows() / (kvHeads * pageSize);
     requirePacked("keys", kv.keys().cols(), kv.keys().rowStride());
     requirePacked("values", kv.values().cols(), kv.values().rowStride());
@@ -51,19 +86,29 @@ final class CpuKvPages {
     return pages;
   }
 
-  /** Floats of one (page, kvHead) in keys or values. */
+  /** Numbers of one (page, kvHead) in keys or values. */
   int pageFloats() {
     return pageSize * headDim;
   }
 
-  /** Index of the first key of (page, kvHead). */
+  /** The keys as floats, or null if they are bf16. */
+  float[] keyFloats() {
+    return keys.floats;
+  }
+
+  /** The values as floats, or null if they are bf16. */
+  float[] valueFloats() {
+    return values.floats;
+  }
+
+  /** Index of channel 0 of the keys of (page, kvHead), slot 0; channel c is c * pageSize on. */
   int keyAt(int page, int kvHead) {
-    return (int) (keysFrom + block(page, kvHead));
+    return (int) (keys.from + block(page, kvHead));
   }
 
   /** Index of the first value of (page, kvHead). */
   int valueAt(int page, int kvHead) {
-    return (int) (valuesFrom + block(page, kvHead));
+    return (int) (values.from + block(page, kvHead));
   }
 
   private long block(int page, int kvHead) {
@@ -71,5 +116,36 @@ final class CpuKvPages {
       throw new IllegalArgumentException("page " + page + " of a layer of " + pages + " pages");
     }
     return ((long) page * kvHeads + kvHead) * pageFloats();
+  }
+
+  /** The key's channel at an index from {@link #keyAt}. */
+  float key(int at) {
+    return keys.get(at);
+  }
+
+  /** Copies {@code count} key numbers from an index of {@link #keyAt} on, widened. */
+  void readKeys(int at, float[] target, int to, int count, Loops loops) {
+    keys.read(at, target, to, count, loops);
+  }
+
+  /** Copies {@code count} value numbers from an index of {@link #valueAt} on, widened. */
+  void readValues(int at, float[] target, int to, int count, Loops loops) {
+    values.read(at, target, to, count, loops);
+  }
+
+  /** Stores one token's key and value, rounded to the cache's dtype. */
+  void store(int page, int kvHead, int slot, float[] key, int k, float[] value, int v) {
+    int keyTo = keyAt(page, kvHead) + slot;
+    int valueTo = valueAt(page, kvHead) + slot * headDim;
+    for (int c = 0; c < headDim; c++) {
+      keys.set(keyTo + c * pageSize, key[k + c]);
+      values.set(valueTo + c, value[v + c]);
+    }
+  }
+
+  /** Copies a whole page, all KV heads. */
+  void copy(int from, int to) {
+    keys.copy(keyAt(from, 0), keyAt(to, 0), kvHeads * pageFloats());
+    values.copy(valueAt(from, 0), valueAt(to, 0), kvHeads * pageFloats());
   }
 }

@@ -8,18 +8,59 @@ import dev.questspark.engine.ops.Tensor;
 import java.util.Arrays;
 
 /**
- * attendPages and mergeAttention. One task per (row, KV head): the group's query heads share each
- * page while it is in the first-level cache. Pages are folded in list order, so the bits depend on
- * the list alone, not on who made it.
+ * attendPages and mergeAttention. A task is one chunk of the page list of one (row, KV head), so
+ * that a single long sequence still occupies every worker; chunks are then merged in order. Pages
+ * are folded in list order, and chunks and blocks are counted from the start of the list, so the
+ * bits depend on the list alone, not on who made it nor on the number of workers.
  */
 final class CpuPageAttention {
+  /** Tokens of a chunk: enough to dwarf the merge, few enough to share 1,024 tokens of a budget. */
+  private static final int CHUNK_TOKENS = 512;
+
   private final Workers workers;
   private final OnlineSoftmax[] softmax;
+  private final PageBlock[] blocks;
+  private int[] firstTask = new int[0]; // of each list, and the end
+  private int[] listOfTask = new int[0];
+  private float[] partial = new float[0]; // (tasks, G * D): outputs of lists of several chunks
+  private float[] max = new float[0]; // (tasks, G)
+  private float[] sum = new float[0]; // (tasks, G)
 
-  CpuPageAttention(Workers workers) {
+  CpuPageAttention(Workers workers, Loops[] loops) {
     this.workers = workers;
     this.softmax = new OnlineSoftmax[workers.threads()];
-    Arrays.setAll(softmax, i -> new OnlineSoftmax());
+    this.blocks = new PageBlock[workers.threads()];
+    Arrays.setAll(softmax, i -> new OnlineSoftmax(loops[i]));
+    Arrays.setAll(blocks, i -> new PageBlock(loops[i]));
+  }
+
+  /** The arguments of one call of the verb. */
+  private record Call(
+      Tensor out,
+      Tensor logSumExp,
+      Tensor q,
+      CpuKvPages pages,
+      CpuBatch batch,
+      RowRange rows,
+      CpuPageList list,
+      int group,
+      float scale) {
+
+    int row(int listIndex) {
+      return rows.from() + listIndex / pages.kvHeads;
+    }
+
+    int head(int listIndex) {
+      return listIndex % pages.kvHeads;
+    }
+
+    int outAt(int listIndex) {
+      return HeapFloats.at(out, row(listIndex)) + head(listIndex) * group * pages.headDim;
+    }
+
+    int sumAt(int listIndex) {
+      return HeapFloats.at(logSumExp, row(listIndex)) + head(listIndex) * group;
+    }
   }
 
   void attendPages(
@@ -39,83 +80,150 @@ final class CpuPageAttention {
     Shapes.require("out", out, rows.to(), q.cols());
     Shapes.require("logSumExp", logSumExp, rows.to(), queryHeads);
     int group = queryHeads / pages.kvHeads;
-    float[] sums = HeapFloats.of(logSumExp);
-    workers.run(
-        rows.count() * pages.kvHeads,
-        64L * pages.pageFloats(),
-        (task, worker) -> {
-          int row = rows.from() + task / pages.kvHeads;
-          int head = task % pages.kvHeads;
-          OnlineSoftmax states = softmax[worker];
-          attend(out, q, pages, batch, row, head, group, list, task, states, scale);
-          int target = HeapFloats.at(out, row) + head * group * pages.headDim;
-          int sumAt = HeapFloats.at(logSumExp, row) + head * group;
-          for (int g = 0; g < group; g++) {
-            sums[sumAt + g] =
-                states.finish(g, HeapFloats.of(out), target + g * pages.headDim, pages.headDim);
-          }
-        });
+    Call call = new Call(out, logSumExp, q, pages, batch, rows, list, group, scale);
+    int lists = rows.count() * pages.kvHeads;
+    int chunkPages = Math.max(1, CHUNK_TOKENS / pages.pageSize);
+    int tasks = cut(list, lists, chunkPages);
+    growPartial(tasks, group, group * pages.headDim);
+    long cost = 2L * group * Math.min(CHUNK_TOKENS, pages.pageSize * 8L) * pages.headDim;
+    workers.run(tasks, cost, (task, worker) -> attend(call, task, chunkPages, worker));
+    if (tasks > lists) {
+      workers.run(
+          lists,
+          (long) tasks / lists * group * pages.headDim,
+          (listIndex, worker) -> mergeChunks(call, listIndex));
+    }
   }
 
-  /** Folds the listed pages of one (row, KV head) into the states of its query heads. */
-  private static void attend(
-      Tensor out,
-      Tensor q,
-      CpuKvPages pages,
-      CpuBatch batch,
-      int row,
-      int head,
-      int group,
-      CpuPageList list,
-      int task,
-      OnlineSoftmax states,
-      float scale) {
-    int headDim = pages.headDim;
-    float[] outs = HeapFloats.of(out);
-    float[] queries = HeapFloats.of(q);
-    int target = HeapFloats.at(out, row) + head * group * headDim;
-    int query = HeapFloats.at(q, row) + head * group * headDim;
-    Arrays.fill(outs, target, target + group * headDim, 0f);
-    states.reset(group, pages.pageSize);
-    int position = batch.position(row);
-    int firstVisible = pages.firstVisible(position);
-    int from = list.start(task);
-    int count = list.count(task);
-    long tokens = 0;
-    for (int i = from; i < from + count; i++) {
-      int logical = list.pages()[i];
-      int start = logical * pages.pageSize;
-      int first = Math.max(0, firstVisible - start);
-      int last = Math.min(pages.pageSize, position + 1 - start);
-      if (first >= last) {
-        throw new IllegalArgumentException(
-            "page "
-                + logical
-                + " listed for row "
-                + row
-                + " at position "
-                + position
-                + " holds nothing that the row sees");
-      }
-      int page = batch.page(row, logical);
-      for (int g = 0; g < group; g++) {
-        int channel = g * headDim;
-        states.fold(
-            g,
-            queries,
-            query + channel,
-            outs,
-            target + channel,
-            pages,
-            page,
-            head,
-            first,
-            last,
-            scale);
-      }
-      tokens += last - first;
+  /** Numbers the chunks of all lists one after the other; returns how many there are. */
+  private int cut(CpuPageList list, int lists, int chunkPages) {
+    if (firstTask.length < lists + 1) {
+      firstTask = new int[lists + 1];
     }
-    batch.countAttended(row, count, tokens);
+    int tasks = 0;
+    for (int i = 0; i < lists; i++) {
+      firstTask[i] = tasks;
+      tasks += Math.max(1, (list.count(i) + chunkPages - 1) / chunkPages);
+    }
+    firstTask[lists] = tasks;
+    if (listOfTask.length < tasks) {
+      listOfTask = new int[Math.max(tasks, 2 * listOfTask.length)];
+    }
+    for (int i = 0; i < lists; i++) {
+      Arrays.fill(listOfTask, firstTask[i], firstTask[i + 1], i);
+    }
+    return tasks;
+  }
+
+  private void growPartial(int tasks, int group, int floats) {
+    if (partial.length < tasks * floats) {
+      partial = new float[Math.max(tasks * floats, 2 * partial.length)];
+    }
+    if (max.length < tasks * group) {
+      max = new float[Math.max(tasks * group, 2 * max.length)];
+      sum = new float[max.length];
+    }
+  }
+
+  /** Folds one chunk's pages into the states of the group's query heads. */
+  private void attend(Call call, int task, int chunkPages, int worker) {
+    CpuKvPages pages = call.pages;
+    int listIndex = listOfTask[task];
+    boolean whole = firstTask[listIndex + 1] - firstTask[listIndex] == 1;
+    int row = call.row(listIndex);
+    int floats = call.group * pages.headDim;
+    float[] outs = whole ? HeapFloats.of(call.out) : partial;
+    int target = whole ? call.outAt(listIndex) : task * floats;
+    Arrays.fill(outs, target, target + floats, 0f);
+    OnlineSoftmax states = softmax[worker];
+    states.reset(call.group);
+    int query = HeapFloats.at(call.q, row) + call.head(listIndex) * floats;
+    int position = call.batch.position(row);
+    int firstVisible = pages.firstVisible(position);
+    int from = (task - firstTask[listIndex]) * chunkPages;
+    int to = Math.min(call.list.count(listIndex), from + chunkPages);
+    int blockPages = PageBlock.fullPages(pages.pageSize);
+    PageBlock block = blocks[worker];
+    long tokens = 0;
+    for (int at = from; at < to; at += blockPages) {
+      block.clear(pages);
+      for (int i = at; i < Math.min(to, at + blockPages); i++) {
+        tokens += add(block, call, listIndex, i, firstVisible, position);
+      }
+      states.fold(
+          0,
+          call.group,
+          HeapFloats.of(call.q),
+          query,
+          outs,
+          target,
+          block,
+          firstVisible,
+          position,
+          call.scale);
+    }
+    call.batch.countAttended(row, to - from, tokens);
+    for (int g = 0; g < call.group; g++) {
+      if (whole) {
+        int head = target + g * pages.headDim;
+        float logSum = states.finish(g, outs, head, pages.headDim);
+        HeapFloats.of(call.logSumExp)[call.sumAt(listIndex) + g] = logSum;
+      } else {
+        max[task * call.group + g] = states.max(g);
+        sum[task * call.group + g] = states.sum(g);
+      }
+    }
+  }
+
+  /** Adds entry {@code i} of a list to a block; returns how many of its tokens the row sees. */
+  private static int add(
+      PageBlock block, Call call, int listIndex, int i, int firstVisible, int position) {
+    CpuKvPages pages = call.pages;
+    int row = call.row(listIndex);
+    int logical = call.list.pages()[call.list.start(listIndex) + i];
+    int start = logical * pages.pageSize;
+    int visible =
+        Math.min(pages.pageSize, position + 1 - start) - Math.max(0, firstVisible - start);
+    if (visible <= 0) {
+      throw new IllegalArgumentException(
+          "page "
+              + logical
+              + " listed for row "
+              + row
+              + " at position "
+              + position
+              + " holds nothing that the row sees");
+    }
+    block.add(call.batch.page(row, logical), call.head(listIndex), start);
+    return visible;
+  }
+
+  /** out = sum of exp(max_i - max) out_i over the chunks, and the sums alike; then out / sum. */
+  private void mergeChunks(Call call, int listIndex) {
+    int from = firstTask[listIndex];
+    int to = firstTask[listIndex + 1];
+    if (to - from == 1) {
+      return;
+    }
+    int headDim = call.pages.headDim;
+    float[] outs = HeapFloats.of(call.out);
+    for (int g = 0; g < call.group; g++) {
+      float largest = max[from * call.group + g];
+      for (int task = from + 1; task < to; task++) {
+        largest = Math.max(largest, max[task * call.group + g]);
+      }
+      int target = call.outAt(listIndex) + g * headDim;
+      Arrays.fill(outs, target, target + headDim, 0f);
+      float total = 0;
+      for (int task = from; task < to; task++) {
+        int state = task * call.group + g;
+        float factor = FloatLoops.exp(max[state] - largest);
+        total = Math.fma(factor, sum[state], total);
+        FloatLoops.axpy(outs, target, factor, partial, state * headDim, headDim);
+      }
+      HeapFloats.of(call.logSumExp)[call.sumAt(listIndex) + g] =
+          OnlineSoftmax.finish(largest, total, outs, target, headDim);
+    }
   }
 
   void mergeAttention(Tensor out, Tensor logSumExp, Tensor otherOut, Tensor otherLogSumExp) {

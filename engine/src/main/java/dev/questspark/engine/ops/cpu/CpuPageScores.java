@@ -18,11 +18,16 @@ import dev.questspark.engine.ops.Tensor;
  * </pre>
  */
 final class CpuPageScores {
-  private final Workers workers;
-  private final float[][] probes;
+  /** Pages of a task, so that a single long sequence occupies every worker. */
+  private static final int CHUNK_PAGES = 256;
 
-  CpuPageScores(Workers workers) {
+  private final Workers workers;
+  private final Loops[] loops;
+  private final float[][] probes; // (G, 2 D), and room for one pair
+
+  CpuPageScores(Workers workers, Loops[] loops) {
     this.workers = workers;
+    this.loops = loops;
     this.probes = new float[workers.threads()][0];
   }
 
@@ -47,13 +52,15 @@ final class CpuPageScores {
     Shapes.require("scores", scores, rows.count() * kvHeads, scores.cols());
     Shapes.require("q", q, rows.to(), q.cols());
     int width = 2 * digests.pages().headDim;
-    growProbes(group * width);
+    growProbes((group + 1) * width);
+    int chunks = (longest(batch, rows, kv) + CHUNK_PAGES - 1) / CHUNK_PAGES;
     workers.run(
-        rows.count() * kvHeads,
-        (long) group * width * scores.cols(),
+        rows.count() * kvHeads * chunks,
+        (long) group * width * CHUNK_PAGES,
         (task, worker) -> {
-          int row = rows.from() + task / kvHeads;
-          int head = task % kvHeads;
+          int list = task / chunks;
+          int row = rows.from() + list / kvHeads;
+          int head = list % kvHeads;
           int current = batch.currentPage(row, kv);
           int first = batch.firstPage(row, kv);
           if (budget.readsAll(current - first + 1, batch.position(row) + 1)) {
@@ -63,16 +70,31 @@ final class CpuPageScores {
             throw new IllegalArgumentException(
                 "row " + row + " has " + current + " pages to score, room for " + scores.cols());
           }
+          int from = Math.max(first, task % chunks * CHUNK_PAGES);
+          int to = Math.min(current, (task % chunks + 1) * CHUNK_PAGES);
+          if (from >= to) {
+            return;
+          }
           float[] probe = probes[worker];
           probe(probe, q, row, head * group, group, digests.pages().headDim, kind);
           float[] target = HeapFloats.of(scores);
-          int at = HeapFloats.at(scores, task);
-          for (int page = first; page < current; page++) {
+          int at = HeapFloats.at(scores, list);
+          boolean sum = reduction == GroupReduction.SUM;
+          for (int page = from; page < to; page++) {
             int pair = digests.pairAt(batch.page(row, page), head);
-            target[at + page] = reduce(digests.pairs(), pair, probe, group, width, reduction);
+            target[at + page] = score(digests, pair, probe, group, width, sum, loops[worker]);
           }
-          batch.countScored(row, current - first);
+          batch.countScored(row, to - from);
         });
+  }
+
+  /** Most pages before the current one of any row. */
+  private static int longest(CpuBatch batch, RowRange rows, KvLayer kv) {
+    int longest = 0;
+    for (int row = rows.from(); row < rows.to(); row++) {
+      longest = Math.max(longest, batch.currentPage(row, kv));
+    }
+    return longest;
   }
 
   private void growProbes(int floats) {
@@ -99,12 +121,26 @@ final class CpuPageScores {
     }
   }
 
-  private static float reduce(
-      float[] pairs, int pair, float[] probe, int group, int width, GroupReduction reduction) {
-    float result = FloatLoops.dot(pairs, pair, probe, 0, width);
+  /** One page's score: a dot product per query head, reduced over the group. */
+  private static float score(
+      CpuDigests digests,
+      int pairAt,
+      float[] probe,
+      int group,
+      int width,
+      boolean sum,
+      Loops loops) {
+    float[] pairs = digests.floats();
+    int pair = pairAt;
+    if (pairs == null) {
+      pairs = probe;
+      pair = group * width;
+      digests.widen(pairAt, probe, pair, loops);
+    }
+    float result = loops.dot(pairs, pair, probe, 0, width);
     for (int g = 1; g < group; g++) {
-      float score = FloatLoops.dot(pairs, pair, probe, g * width, width);
-      result = reduction == GroupReduction.MAX ? Math.max(result, score) : result + score;
+      float score = loops.dot(pairs, pair, probe, g * width, width);
+      result = sum ? result + score : Math.max(result, score);
     }
     return result;
   }

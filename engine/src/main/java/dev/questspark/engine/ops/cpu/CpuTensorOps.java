@@ -21,13 +21,13 @@ final class CpuTensorOps implements TensorOps {
   private final CpuPageAttention attention;
   private final PrefillAttention prefill;
 
-  CpuTensorOps(Workers workers, Gemm gemm, PrefillAttention prefill) {
+  CpuTensorOps(Workers workers, Loops[] loops, Gemm gemm, PrefillAttention prefill) {
     this.gemm = gemm;
-    this.elementwise = new CpuElementwise(workers);
+    this.elementwise = new CpuElementwise(workers, loops);
     this.append = new CpuKvAppend(workers);
-    this.pageScores = new CpuPageScores(workers);
+    this.pageScores = new CpuPageScores(workers, loops);
     this.selection = new CpuPageSelection(workers);
-    this.attention = new CpuPageAttention(workers);
+    this.attention = new CpuPageAttention(workers, loops);
     this.prefill = prefill;
   }
 

@@ -31,7 +31,7 @@ import org.bytedeco.dnnl.reduction;
  * worker.
  *
  * <pre>
- *   S = Q K^T (+ mask)         Q (T, D), K (B, D)
+ *   S = Q K (+ mask)           Q (T, D), K (D, B)
  *   m' = max(m, rowmax S)      in Java: T numbers
  *   P = exp(S - m')
  *   O = O exp(m - m') + P V    V (B, D)
@@ -87,7 +87,7 @@ final class FlashTile {
     this.max = new float[rows];
     this.sum = new float[rows];
     this.q = matrix(rows, headDim);
-    this.k = matrix(BLOCK, headDim);
+    this.k = matrix(headDim, BLOCK);
     this.v = matrix(BLOCK, headDim);
     this.mask = matrix(rows, BLOCK);
     this.blockMax = matrix(rows, 1);
@@ -97,10 +97,10 @@ final class FlashTile {
     this.output = matrix(rows, headDim);
     this.s = matrix(rows, BLOCK);
 
-    this.multiplyKeys = multiplyKeys(headDim, OneDnn.callerScratch());
+    this.multiplyKeys = multiplyKeys(OneDnn.callerScratch());
     post_ops addMask = new post_ops();
     addMask.append_binary(dnnl_binary_add, mask.description);
-    this.multiplyKeysMasked = multiplyKeys(headDim, with(addMask));
+    this.multiplyKeysMasked = multiplyKeys(with(addMask));
     multiplyKeysMasked.arguments.put(
         DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE | DNNL_ARG_SRC_1, mask.handle);
     this.findMax = reduce(dnnl_reduction_max, s, blockMax);
@@ -135,14 +135,12 @@ final class FlashTile {
     return attributes;
   }
 
-  private Call multiplyKeys(int headDim, primitive_attr attributes) {
-    memory.desc transposed =
-        new memory.desc(new long[] {headDim, BLOCK}, memory.data_type.f32, new long[] {1, headDim});
+  private Call multiplyKeys(primitive_attr attributes) {
     var description =
         new matmul.primitive_desc(
-            library.cpu(), q.description, transposed, s.description, attributes, false);
+            library.cpu(), q.description, k.description, s.description, attributes, false);
     Call call = call(new matmul(description), description, q, s);
-    call.arguments.put(DNNL_ARG_WEIGHTS, library.memory(transposed, k.floats));
+    call.arguments.put(DNNL_ARG_WEIGHTS, k.handle);
     return call;
   }
 
@@ -190,7 +188,7 @@ final class FlashTile {
     return q.floats;
   }
 
-  /** Keys (B, D) of the next block; slots without a key must be finite. */
+  /** Keys (D, B) of the next block, channel by channel; slots without a key must be finite. */
   FloatBuffer keys() {
     return k.floats;
   }

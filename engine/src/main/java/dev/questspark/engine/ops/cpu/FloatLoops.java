@@ -7,31 +7,6 @@ package dev.questspark.engine.ops.cpu;
 final class FloatLoops {
   private FloatLoops() {}
 
-  /**
-   * Sum of a[i] * b[i] in eight independent chains (lane = i mod 8), added pairwise at the end. One
-   * chain would wait four cycles for every addition.
-   */
-  static float dot(float[] a, int aFrom, float[] b, int bFrom, int count) {
-    float s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;
-    int i = 0;
-    for (; i <= count - 8; i += 8) {
-      int p = aFrom + i;
-      int r = bFrom + i;
-      s0 = Math.fma(a[p], b[r], s0);
-      s1 = Math.fma(a[p + 1], b[r + 1], s1);
-      s2 = Math.fma(a[p + 2], b[r + 2], s2);
-      s3 = Math.fma(a[p + 3], b[r + 3], s3);
-      s4 = Math.fma(a[p + 4], b[r + 4], s4);
-      s5 = Math.fma(a[p + 5], b[r + 5], s5);
-      s6 = Math.fma(a[p + 6], b[r + 6], s6);
-      s7 = Math.fma(a[p + 7], b[r + 7], s7);
-    }
-    for (; i < count; i++) {
-      s0 = Math.fma(a[aFrom + i], b[bFrom + i], s0);
-    }
-    return ((s0 + s4) + (s2 + s6)) + ((s1 + s5) + (s3 + s7));
-  }
-
   /** y[i] += w * x[i]. */
   static void axpy(float[] y, int yFrom, float w, float[] x, int xFrom, int count) {
     for (int i = 0; i < count; i++) {

@@ -4,25 +4,30 @@ import dev.questspark.engine.ops.Buffer;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.Tensor;
 
-/** Floats in one Java array: at most 2^31 - 1 of them (8 GiB). */
+/** Floats in one Java array: at most 2^31 - 9 of them (8 GiB). */
 final class HeapFloats implements Buffer {
   /** Some virtual machines refuse arrays of the last few lengths. */
-  private static final long MAX_FLOATS = Integer.MAX_VALUE - 8;
+  private static final long MAX_LENGTH = Integer.MAX_VALUE - 8;
 
   private final long bytes;
   private float[] floats;
 
   HeapFloats(long count) {
-    if (count > MAX_FLOATS) {
+    this.floats = new float[length(count)];
+    this.bytes = Math.multiplyExact(count, (long) Float.BYTES);
+  }
+
+  /** The length of an array of {@code count} elements. */
+  static int length(long count) {
+    if (count > MAX_LENGTH) {
       throw new IllegalArgumentException(
           "a CPU buffer of "
               + count
-              + " floats; one buffer holds at most "
-              + MAX_FLOATS
+              + " numbers; one buffer holds at most "
+              + MAX_LENGTH
               + ", so lower kv_cache_memory_bytes or max_num_batched_tokens");
     }
-    this.floats = new float[(int) count];
-    this.bytes = Math.multiplyExact(count, (long) Float.BYTES);
+    return (int) count;
   }
 
   /** The array behind a tensor of this backend. */

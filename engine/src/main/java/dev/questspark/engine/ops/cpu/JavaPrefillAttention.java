@@ -7,9 +7,9 @@ import dev.questspark.engine.ops.Tensor;
 import java.util.Arrays;
 
 /**
- * attendPrefill in plain Java: one task per (tile of rows, KV head). Each page is folded into every
- * row of the tile that sees it while the page is in the first-level cache; each row folds its pages
- * from the first on, whatever the tile.
+ * attendPrefill in plain Java: one task per (tile of rows, KV head). Each block of pages is folded
+ * into every row of the tile that sees it while the page is in the first-level cache; each row
+ * folds its blocks of pages from the first on, whatever the tile.
  */
 final class JavaPrefillAttention implements PrefillAttention {
   /** Rows that share one pass over the pages; 16 queries and outputs of 128 channels are 16 KiB. */
@@ -17,11 +17,14 @@ final class JavaPrefillAttention implements PrefillAttention {
 
   private final Workers workers;
   private final OnlineSoftmax[] softmax;
+  private final PageBlock[] blocks;
 
-  JavaPrefillAttention(Workers workers) {
+  JavaPrefillAttention(Workers workers, Loops[] loops) {
     this.workers = workers;
     this.softmax = new OnlineSoftmax[workers.threads()];
-    Arrays.setAll(softmax, i -> new OnlineSoftmax());
+    this.blocks = new PageBlock[workers.threads()];
+    Arrays.setAll(softmax, i -> new OnlineSoftmax(loops[i]));
+    Arrays.setAll(blocks, i -> new PageBlock(loops[i]));
   }
 
   @Override
@@ -45,12 +48,12 @@ final class JavaPrefillAttention implements PrefillAttention {
             int first = fromRow + (tiles - 1 - task / pages.kvHeads) * TILE_ROWS;
             int last = Math.min(toRow, first + TILE_ROWS);
             int head = task % pages.kvHeads;
-            attendTile(out, q, pages, batch, first, last, head, group, softmax[worker], scale);
+            attendTile(out, q, pages, batch, first, last, head, group, worker, scale);
           });
     }
   }
 
-  private static void attendTile(
+  private void attendTile(
       Tensor out,
       Tensor q,
       CpuKvPages pages,
@@ -59,8 +62,10 @@ final class JavaPrefillAttention implements PrefillAttention {
       int toRow,
       int head,
       int group,
-      OnlineSoftmax states,
+      int worker,
       float scale) {
+    OnlineSoftmax states = softmax[worker];
+    PageBlock block = blocks[worker];
     int headDim = pages.headDim;
     int channel = head * group * headDim;
     float[] outs = HeapFloats.of(out);
@@ -69,21 +74,34 @@ final class JavaPrefillAttention implements PrefillAttention {
       int target = HeapFloats.at(out, row) + channel;
       Arrays.fill(outs, target, target + group * headDim, 0f);
     }
-    states.reset((toRow - fromRow) * group, pages.pageSize);
+    states.reset((toRow - fromRow) * group);
+    // Blocks are counted from page 0 on, wherever the tile or its window begins.
+    int blockPages = PageBlock.fullPages(pages.pageSize);
     int firstPage = pages.firstVisible(batch.position(fromRow)) / pages.pageSize;
     int lastPage = batch.position(toRow - 1) / pages.pageSize;
-    for (int logical = firstPage; logical <= lastPage; logical++) {
-      int page = batch.page(fromRow, logical);
-      int start = logical * pages.pageSize;
+    for (int at = firstPage / blockPages * blockPages; at <= lastPage; at += blockPages) {
+      block.clear(pages);
+      int end = Math.min(lastPage + 1, at + blockPages);
+      for (int logical = Math.max(at, firstPage); logical < end; logical++) {
+        block.add(batch.page(fromRow, logical), head, logical * pages.pageSize);
+      }
       for (int row = fromRow; row < toRow; row++) {
-        int first = Math.max(0, pages.firstVisible(batch.position(row)) - start);
-        int last = Math.min(pages.pageSize, batch.position(row) + 1 - start);
-        for (int g = 0; g < group && first < last; g++) {
-          int state = (row - fromRow) * group + g;
-          int query = HeapFloats.at(q, row) + channel + g * headDim;
-          int target = HeapFloats.at(out, row) + channel + g * headDim;
-          states.fold(state, queries, query, outs, target, pages, page, head, first, last, scale);
+        int position = batch.position(row);
+        int firstVisible = pages.firstVisible(position);
+        if (position < at * pages.pageSize || firstVisible >= end * pages.pageSize) {
+          continue;
         }
+        states.fold(
+            (row - fromRow) * group,
+            group,
+            queries,
+            HeapFloats.at(q, row) + channel,
+            outs,
+            HeapFloats.at(out, row) + channel,
+            block,
+            firstVisible,
+            position,
+            scale);
       }
     }
     for (int state = 0; state < (toRow - fromRow) * group; state++) {

@@ -18,19 +18,39 @@ import java.util.Random;
 final class OneDnnPrefillAttention implements PrefillAttention {
   private static final int TALL = 64;
   private static final int SHORT = 16;
-  private static final float[] ZEROS = new float[4096];
 
   private final OneDnn library;
   private final Workers workers;
   private final boolean invariant;
   private final Map<Integer, Tiles> tilesOfHeadDim = new HashMap<>();
-  private final float[][] scaled;
+  private final Scratch[] scratch;
 
-  OneDnnPrefillAttention(OneDnn library, Workers workers, boolean invariant) {
+  OneDnnPrefillAttention(OneDnn library, Workers workers, Loops[] loops, boolean invariant) {
     this.library = library;
     this.workers = workers;
     this.invariant = invariant;
-    this.scaled = new float[workers.threads()][0];
+    this.scratch = new Scratch[workers.threads()];
+    Arrays.setAll(scratch, i -> new Scratch(loops[i]));
+  }
+
+  /** What one worker gathers on the heap before it goes to native memory in one piece. */
+  private static final class Scratch {
+    final Loops loops;
+    float[] queries = new float[0];
+    float[] keys = new float[0];
+    float[] values = new float[0];
+
+    Scratch(Loops loops) {
+      this.loops = loops;
+    }
+
+    void grow(int headDim) {
+      if (queries.length < TALL * headDim) {
+        queries = new float[TALL * headDim];
+        keys = new float[FlashTile.BLOCK * headDim];
+        values = new float[FlashTile.BLOCK * headDim];
+      }
+    }
   }
 
   /** The tiles of one worker each; {@code low} are the short ones, if their bits agree. */
@@ -97,7 +117,9 @@ final class OneDnnPrefillAttention implements PrefillAttention {
     Shapes.require("q", q, host.rows(), q.cols());
     Shapes.require("out", out, host.rows(), q.cols());
     Tiles tiles = tiles(pages.headDim);
-    growScaled(TALL * pages.headDim);
+    for (Scratch each : scratch) {
+      each.grow(pages.headDim);
+    }
     Call call = new Call(out, q, pages, batch, scale);
     // Groups wider than a tile are cut into slices of heads.
     int heads = Math.min(group, SHORT);
@@ -121,16 +143,8 @@ final class OneDnnPrefillAttention implements PrefillAttention {
             boolean fits = (last - first) * taken <= SHORT;
             FlashTile tile = (fits ? tiles.low : tiles.tall)[worker];
             int firstHead = kvHead * group + slice;
-            call.attend(tile, scaled[worker], first, last, kvHead, firstHead, taken);
+            call.attend(tile, scratch[worker], first, last, kvHead, firstHead, taken);
           });
-    }
-  }
-
-  private void growScaled(int floats) {
-    if (scaled[0].length < floats) {
-      for (int i = 0; i < scaled.length; i++) {
-        scaled[i] = new float[floats];
-      }
     }
   }
 
@@ -140,14 +154,14 @@ final class OneDnnPrefillAttention implements PrefillAttention {
     /** Rows [fromRow, toRow) of one span, query heads [firstHead, firstHead + heads). */
     void attend(
         FlashTile tile,
-        float[] scaled,
+        Scratch scratch,
         int fromRow,
         int toRow,
         int kvHead,
         int firstHead,
         int heads) {
       int headDim = pages.headDim;
-      loadQueries(tile, scaled, fromRow, toRow, firstHead, heads);
+      loadQueries(tile, scratch.queries, fromRow, toRow, firstHead, heads);
       tile.reset();
       int firstPosition = batch.position(fromRow);
       int lastPosition = batch.position(toRow - 1);
@@ -157,6 +171,7 @@ final class OneDnnPrefillAttention implements PrefillAttention {
         int end = start + FlashTile.BLOCK;
         loadBlock(
             tile,
+            scratch,
             fromRow,
             kvHead,
             start,
@@ -202,29 +217,30 @@ final class OneDnnPrefillAttention implements PrefillAttention {
     }
 
     /** Copies the keys and values at positions [first, last) of a block; zeros elsewhere. */
-    private void loadBlock(FlashTile tile, int row, int kvHead, int start, int first, int last) {
+    private void loadBlock(
+        FlashTile tile, Scratch to, int row, int kvHead, int start, int first, int last) {
       int headDim = pages.headDim;
+      int floats = FlashTile.BLOCK * headDim;
+      if (last - first < FlashTile.BLOCK) {
+        Arrays.fill(to.keys, 0, floats, 0f);
+        Arrays.fill(to.values, 0, floats, 0f);
+      }
       for (int at = first; at < last; ) {
         int slot = at % pages.pageSize;
         int tokens = Math.min(pages.pageSize - slot, last - at);
         int page = batch.page(row, at / pages.pageSize);
+        int key = pages.keyAt(page, kvHead) + slot;
+        for (int c = 0; c < headDim; c++) {
+          int target = c * FlashTile.BLOCK + at - start;
+          pages.readKeys(key + c * pages.pageSize, to.keys, target, tokens, to.loops);
+        }
+        int value = pages.valueAt(page, kvHead) + slot * headDim;
         int target = (at - start) * headDim;
-        int channel = slot * headDim;
-        tile.keys().put(target, pages.keys, pages.keyAt(page, kvHead) + channel, tokens * headDim);
-        tile.values()
-            .put(target, pages.values, pages.valueAt(page, kvHead) + channel, tokens * headDim);
+        pages.readValues(value, to.values, target, tokens * headDim, to.loops);
         at += tokens;
       }
-      int end = FlashTile.BLOCK * headDim;
-      clear(tile, 0, (first - start) * headDim);
-      clear(tile, (last - start) * headDim, end);
-    }
-
-    private static void clear(FlashTile tile, int from, int to) {
-      for (int at = from; at < to; at += ZEROS.length) {
-        tile.keys().put(at, ZEROS, 0, Math.min(ZEROS.length, to - at));
-        tile.values().put(at, ZEROS, 0, Math.min(ZEROS.length, to - at));
-      }
+      tile.keys().put(0, to.keys, 0, floats);
+      tile.values().put(0, to.values, 0, floats);
     }
   }
 }

@@ -18,7 +18,8 @@ class CpuBackendTest {
     try (CpuBackend backend = CpuBackend.open(new BackendOptions(2, DType.F32, true))) {
       assertThat(backend.describe())
           .startsWith("cpu, 2 threads, linear and prefill by oneDNN 3.")
-          .endsWith("f32, batch invariant");
+          .contains(" f32, attention by Vector API, ")
+          .endsWith(" bits on f32 pages, batch invariant");
     }
   }
 
@@ -26,7 +27,8 @@ class CpuBackendTest {
   void theFallbackSaysSo() {
     try (CpuBackend backend = CpuBackend.inPlainJava(new BackendOptions(1, DType.BF16, false))) {
       assertThat(backend.describe())
-          .isEqualTo("cpu, 1 thread, linear and prefill by plain Java bf16");
+          .isEqualTo(
+              "cpu, 1 thread, linear and prefill by plain Java bf16, attention by plain Java on bf16 pages");
     }
   }
 
@@ -38,7 +40,7 @@ class CpuBackendTest {
         .hasMessageContaining("threads is 0");
     try (CpuBackend backend = CpuBackend.open(new BackendOptions(1, DType.F32, true))) {
       assertThatThrownBy(() -> backend.allocate(1 << 16, 1 << 15))
-          .hasMessageContaining("2147483648 floats")
+          .hasMessageContaining("2147483648 numbers")
           .hasMessageContaining("kv_cache_memory_bytes");
     }
   }

@@ -1,0 +1,140 @@
+package dev.questspark.engine.ops.cpu;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The inner loops that are worth vector instructions, in two forms with the same bits: plain Java,
+ * and the Vector API where the virtual machine has the module. Every sum runs in one order that
+ * both can keep, named at each method. One object per worker: it owns a little scratch memory.
+ */
+interface Loops {
+  /** Independent chains of a long sum: element i belongs to chain i mod 16. */
+  int CHAINS = 16;
+
+  /** The module of the Vector API, until it leaves incubation. */
+  String MODULE = "jdk.incubator.vector";
+
+  /** One object per worker, all of the form that {@link Choice} found at start. */
+  static Loops[] ofWorkers(int workers) {
+    Loops[] loops = new Loops[workers];
+    for (int i = 0; i < workers; i++) {
+      loops[i] = Choice.vector ? Choice.vectorLoops() : new PlainLoops();
+    }
+    return loops;
+  }
+
+  /** Which loops this virtual machine can run; looked at once. */
+  final class Choice {
+    private static final Logger LOG = LoggerFactory.getLogger(Loops.class);
+    private static boolean vector = find();
+
+    private Choice() {}
+
+    private static boolean find() {
+      if (ModuleLayer.boot().findModule(MODULE).isEmpty()) {
+        LOG.warn(
+            "attention runs in plain Java, several times slower: start Java with --add-modules={}",
+            MODULE);
+        return false;
+      }
+      Loops loops = vectorLoops();
+      if (!loops.worthwhile()) {
+        LOG.warn("attention runs in plain Java: {} is too narrow here", loops.describe());
+        return false;
+      }
+      LOG.info("attention runs on the {}", loops.describe());
+      return true;
+    }
+
+    /** By name: the class refers to the module, and must not be loaded without it. */
+    private static Loops vectorLoops() {
+      try {
+        return (Loops)
+            Class.forName("dev.questspark.engine.ops.cpu.VectorLoops")
+                .getDeclaredConstructor()
+                .newInstance();
+      } catch (ReflectiveOperationException e) {
+        throw new IllegalStateException("the Vector API is there, but VectorLoops is not", e);
+      }
+    }
+  }
+
+  /** What computes, for {@code describe()} and the log. */
+  String describe();
+
+  /** Whether the processor's vectors are wide enough to gain anything. */
+  default boolean worthwhile() {
+    return true;
+  }
+
+  /** Widens {@code count} bf16 bit patterns to float; exact. */
+  void widen(short[] bits, int from, float[] target, int at, int count);
+
+  /** Sum of a[i] * b[i]: {@link #CHAINS} chains of fused multiply-adds, added up by halves. */
+  float dot(float[] a, int aFrom, float[] b, int bFrom, int count);
+
+  /** The largest of {@code count} numbers, at least one; NaN if there is one. */
+  float max(float[] x, int from, int count);
+
+  /**
+   * x = exp(x - largest), which must be at least every x.
+   *
+   * @return the sum of the results, in {@link #CHAINS} chains, added up by halves
+   */
+  float exponentiate(float[] x, int from, int count, float largest);
+
+  /** to = gate / (1 + exp(-gate)) * up. */
+  void siluMul(float[] to, int target, float[] from, int gate, int up, int count);
+
+  /**
+   * Logits of one page for the query heads of a group: out[g, s] = scale * sum over channels of
+   * q[g, c] * k[c, s], over even and odd channels apart, each in order. All slots are computed; a
+   * slot without a key cannot disturb another.
+   *
+   * @param out {@code stride} floats per head from {@code at} on
+   * @param query (heads, headDim), back to back
+   * @param keys (headDim, slots), from {@code key} on
+   */
+  void logits(
+      float[] out,
+      int at,
+      int stride,
+      float[] queries,
+      int query,
+      int heads,
+      float[] keys,
+      int key,
+      int headDim,
+      int slots,
+      float scale);
+
+  /**
+   * out[g, c] += sum of w[g, s] * v[s, c] over slots [first, last), in order.
+   *
+   * @param outs (heads, headDim), back to back from {@code target} on
+   * @param weights {@code stride} floats per head; slot 0 of head 0 at {@code weight}
+   * @param values (slots, headDim), slot 0 at {@code value}
+   */
+  void addValues(
+      float[] outs,
+      int target,
+      int heads,
+      int headDim,
+      float[] weights,
+      int weight,
+      int stride,
+      float[] values,
+      int value,
+      int first,
+      int last);
+
+  /** Adds the chains of a long sum: the upper half to the lower, until one is left. */
+  static float addUp(float[] chains) {
+    float a = (chains[0] + chains[8]) + (chains[4] + chains[12]);
+    float b = (chains[2] + chains[10]) + (chains[6] + chains[14]);
+    float c = (chains[1] + chains[9]) + (chains[5] + chains[13]);
+    float d = (chains[3] + chains[11]) + (chains[7] + chains[15]);
+    return (a + b) + (c + d);
+  }
+}

@@ -1,0 +1,104 @@
+package dev.questspark.engine.ops.cpu;
+
+/**
+ * A few pages of one KV head, as floats: f32 pages where they stand, bf16 pages widened into
+ * scratch memory that stays in the first-level cache. One per worker.
+ */
+final class PageBlock {
+  /** Tokens of a block: keys and values of 64 tokens of 64 channels are 32 KiB of floats. */
+  private static final int TOKENS = 64;
+
+  private final Loops loops;
+  private CpuKvPages kv;
+  private float[] keys = new float[0];
+  private float[] values = new float[0];
+  private float[] widened = new float[0]; // keys of the block, then values
+  private final int[] keyAt = new int[TOKENS];
+  private final int[] valueAt = new int[TOKENS];
+  private final int[] start = new int[TOKENS];
+  private int pages;
+
+  PageBlock(Loops loops) {
+    this.loops = loops;
+  }
+
+  /** Pages that make a full block. */
+  static int fullPages(int pageSize) {
+    return Math.max(1, TOKENS / pageSize);
+  }
+
+  /** Starts an empty block. */
+  void clear(CpuKvPages kv) {
+    this.kv = kv;
+    this.pages = 0;
+    if (kv.keyFloats() != null) {
+      keys = kv.keyFloats();
+      values = kv.valueFloats();
+      return;
+    }
+    int floats = fullPages(kv.pageSize) * kv.pageFloats();
+    if (widened.length < 2 * floats) {
+      widened = new float[2 * floats];
+    }
+    keys = widened;
+    values = widened;
+  }
+
+  /** Adds a page whose first slot stands at position {@code startPosition}. */
+  void add(int page, int kvHead, int startPosition) {
+    int key = kv.keyAt(page, kvHead);
+    int value = kv.valueAt(page, kvHead);
+    if (keys == widened) {
+      int floats = kv.pageFloats();
+      int keyTo = pages * floats;
+      int valueTo = (fullPages(kv.pageSize) + pages) * floats;
+      kv.readKeys(key, widened, keyTo, floats, loops);
+      kv.readValues(value, widened, valueTo, floats, loops);
+      key = keyTo;
+      value = valueTo;
+    }
+    keyAt[pages] = key;
+    valueAt[pages] = value;
+    start[pages++] = startPosition;
+  }
+
+  int pages() {
+    return pages;
+  }
+
+  int headDim() {
+    return kv.headDim;
+  }
+
+  int pageSize() {
+    return kv.pageSize;
+  }
+
+  float[] keys() {
+    return keys;
+  }
+
+  float[] values() {
+    return values;
+  }
+
+  /** Index of page {@code i}'s (headDim, slots) in {@link #keys}. */
+  int keyAt(int i) {
+    return keyAt[i];
+  }
+
+  /** Index of page {@code i}'s (slots, headDim) in {@link #values}. */
+  int valueAt(int i) {
+    return valueAt[i];
+  }
+
+  /** The first slot of page {@code i} that stands at {@code firstVisible} or later. */
+  int first(int i, int firstVisible) {
+    return Math.max(0, firstVisible - start[i]);
+  }
+
+  /** The end of the slots of page {@code i} that stand at {@code position} or earlier. */
+  int last(int i, int position) {
+    return Math.min(kv.pageSize, position + 1 - start[i]);
+  }
+}

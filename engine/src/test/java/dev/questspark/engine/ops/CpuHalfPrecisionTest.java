@@ -1,0 +1,26 @@
+package dev.questspark.engine.ops;
+
+import dev.questspark.engine.ops.cpu.CpuBackend;
+import dev.questspark.engine.ops.cpu.CpuMemory;
+import java.util.Arrays;
+import java.util.List;
+
+/** The CPU's verbs on bf16 pages: activations and weights stay float. */
+class CpuHalfPrecisionTest extends HalfPrecisionContract {
+
+  static List<Case> cases() {
+    return Arrays.stream(SHAPES)
+        .map(shape -> Case.of(DType.F32, DType.BF16, false, shape))
+        .toList();
+  }
+
+  @Override
+  Backend open(Case c) {
+    return CpuBackend.open(new BackendOptions(2, c.kv(), true));
+  }
+
+  @Override
+  Tensor upload(Backend on, HostTensor rounded, DType dtype) {
+    return CpuMemory.upload(on, rounded, dtype);
+  }
+}

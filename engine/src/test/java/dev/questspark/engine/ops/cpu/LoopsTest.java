@@ -1,0 +1,104 @@
+package dev.questspark.engine.ops.cpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.questspark.engine.ops.DType;
+import java.util.Random;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The loops of the Vector API give the bits of the plain ones, at every awkward length. */
+class LoopsTest {
+  private final Random random = new Random(3);
+  private final Loops plain = new PlainLoops();
+  private final Loops vector = new VectorLoops();
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 4, 7, 8, 13, 15, 16, 17, 31, 33, 64, 96, 127, 207, 4098})
+  void longLoops(int count) {
+    float[] a = numbers(count + 3);
+    float[] b = numbers(count + 5);
+    assertBits(vector.dot(a, 3, b, 5, count), plain.dot(a, 3, b, 5, count));
+    assertBits(vector.max(a, 3, count), plain.max(a, 3, count));
+    a[3 + count / 2] = 100;
+    a[3 + count / 3] = Float.NEGATIVE_INFINITY;
+    float[] x = a.clone();
+    float[] y = a.clone();
+    assertBits(vector.exponentiate(x, 3, count, 100), plain.exponentiate(y, 3, count, 100));
+    assertThat(x).isEqualTo(y);
+    a[3] = Float.NaN;
+    assertBits(vector.max(a, 3, count), Float.NaN);
+    float[] from = numbers(2 * count);
+    from[0] = -200;
+    from[count - 1] = 200;
+    float[] to = new float[count + 2];
+    float[] same = new float[count + 2];
+    vector.siluMul(to, 1, from, 0, count, count);
+    plain.siluMul(same, 1, from, 0, count, count);
+    assertThat(to).isEqualTo(same);
+  }
+
+  /** The dot product is also right: the sum of the rounded products, whatever their order. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 15, 16, 100})
+  void dotOfWholeNumbersIsExact(int count) {
+    float[] a = new float[count];
+    float[] b = new float[count];
+    double sum = 0;
+    for (int i = 0; i < count; i++) {
+      a[i] = random.nextInt(100) - 50;
+      b[i] = random.nextInt(100) - 50;
+      sum += a[i] * b[i];
+    }
+    assertThat(plain.dot(a, 0, b, 0, count)).isEqualTo((float) sum);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 15, 16, 33, 1024})
+  void widen(int count) {
+    short[] bits = new short[count + 1];
+    for (int i = 0; i < bits.length; i++) {
+      bits[i] = (short) random.nextInt(); // negative zeros, infinities and NaN among them
+    }
+    float[] widened = new float[count + 2];
+    vector.widen(bits, 1, widened, 2, count);
+    for (int i = 0; i < count; i++) {
+      assertThat(Float.floatToRawIntBits(widened[2 + i]))
+          .isEqualTo(Float.floatToRawIntBits(DType.bf16ToFloat(bits[1 + i])));
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1,64,16", "7,64,16", "4,128,16", "3,96,32", "6,33,5", "2,256,1", "5,80,24"})
+  void pages(int heads, int headDim, int slots) {
+    float[] queries = numbers(heads * headDim + 1);
+    float[] page = numbers(headDim * slots + 2);
+    int stride = slots + 3;
+    float[] logits = new float[heads * stride];
+    float[] same = logits.clone();
+    vector.logits(logits, 0, stride, queries, 1, heads, page, 2, headDim, slots, 0.3f);
+    plain.logits(same, 0, stride, queries, 1, heads, page, 2, headDim, slots, 0.3f);
+    assertThat(logits).isEqualTo(same);
+    for (int first = 0; first < Math.min(slots, 3); first++) {
+      float[] outs = numbers(heads * headDim + 1);
+      float[] others = outs.clone();
+      int last = slots - first / 2;
+      vector.addValues(outs, 1, heads, headDim, logits, 0, stride, page, 2, first, last);
+      plain.addValues(others, 1, heads, headDim, logits, 0, stride, page, 2, first, last);
+      assertThat(outs).isEqualTo(others);
+    }
+  }
+
+  private static void assertBits(float actual, float expected) {
+    assertThat(Float.floatToIntBits(actual)).isEqualTo(Float.floatToIntBits(expected));
+  }
+
+  private float[] numbers(int count) {
+    float[] numbers = new float[count];
+    for (int i = 0; i < count; i++) {
+      numbers[i] = (float) random.nextGaussian();
+    }
+    return numbers;
+  }
+}
