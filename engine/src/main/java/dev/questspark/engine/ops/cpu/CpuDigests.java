@@ -44,6 +44,13 @@ final class CpuDigests {
     loops.widen(bits, pair, target, at, 2 * pages.headDim);
   }
 
+  /** Asks memory for the pairs of all KV heads of a page. */
+  float touch(int page) {
+    int at = pairAt(page, 0);
+    int end = at + pages.kvHeads * 2 * pages.headDim;
+    return bits == null ? CacheLines.touch(floats, at, end) : CacheLines.touch(bits, at, end);
+  }
+
   /** Index of the pair of (page, kvHead). */
   int pairAt(int page, int kvHead) {
     return (int) (from + ((long) page * pages.kvHeads + kvHead) * 2 * pages.headDim);

@@ -45,6 +45,13 @@ final class CpuKvPages {
       System.arraycopy(array, source, array, target, count);
     }
 
+    /** See {@link CacheLines}. */
+    float touch(int at, int count) {
+      return bits == null
+          ? CacheLines.touch(floats, at, at + count)
+          : CacheLines.touch(bits, at, at + count);
+    }
+
     /** Copies elements to a float array, widened. */
     void read(int at, float[] target, int to, int count, Loops loops) {
       if (bits == null) {
@@ -131,6 +138,16 @@ final class CpuKvPages {
   /** Copies {@code count} value numbers from an index of {@link #valueAt} on, widened. */
   void readValues(int at, float[] target, int to, int count, Loops loops) {
     values.read(at, target, to, count, loops);
+  }
+
+  /** Asks memory for the keys of one (page, kvHead), from an index of {@link #keyAt} on. */
+  float touchKeys(int at) {
+    return keys.touch(at, pageFloats());
+  }
+
+  /** Asks memory for the values of one (page, kvHead), from an index of {@link #valueAt} on. */
+  float touchValues(int at) {
+    return values.touch(at, pageFloats());
   }
 
   /** Stores one token's key and value, rounded to the cache's dtype. */

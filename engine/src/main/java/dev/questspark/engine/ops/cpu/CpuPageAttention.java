@@ -150,6 +150,7 @@ final class CpuPageAttention {
       for (int i = at; i < Math.min(to, at + blockPages); i++) {
         tokens += add(block, call, listIndex, i, firstVisible, position);
       }
+      block.load();
       states.fold(
           0,
           call.group,

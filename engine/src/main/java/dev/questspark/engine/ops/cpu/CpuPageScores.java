@@ -7,6 +7,7 @@ import dev.questspark.engine.ops.PageBudget;
 import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.ops.Tensor;
+import java.util.Arrays;
 
 /**
  * scorePages: both scores are one dot product of a page's digest pair with a vector made from the
@@ -19,16 +20,18 @@ import dev.questspark.engine.ops.Tensor;
  */
 final class CpuPageScores {
   /** Pages of a task, so that a single long sequence occupies every worker. */
-  private static final int CHUNK_PAGES = 256;
+  private static final int CHUNK_PAGES = 64;
+
+  /** Pages whose digests are asked from memory together. */
+  private static final int AHEAD_PAGES = 16;
 
   private final Workers workers;
-  private final Loops[] loops;
-  private final float[][] probes; // (G, 2 D), and room for one pair
+  private final Scratch[] scratch;
 
   CpuPageScores(Workers workers, Loops[] loops) {
     this.workers = workers;
-    this.loops = loops;
-    this.probes = new float[workers.threads()][0];
+    this.scratch = new Scratch[workers.threads()];
+    Arrays.setAll(scratch, i -> new Scratch(loops[i]));
   }
 
   void scorePages(
@@ -52,15 +55,14 @@ final class CpuPageScores {
     Shapes.require("scores", scores, rows.count() * kvHeads, scores.cols());
     Shapes.require("q", q, rows.to(), q.cols());
     int width = 2 * digests.pages().headDim;
-    growProbes((group + 1) * width);
+    grow(digests.pages().kvHeads * group * width, width, group);
+    Call call = new Call(scores, q, digests, batch, kind, reduction == GroupReduction.SUM, group);
     int chunks = (longest(batch, rows, kv) + CHUNK_PAGES - 1) / CHUNK_PAGES;
     workers.run(
-        rows.count() * kvHeads * chunks,
-        (long) group * width * CHUNK_PAGES,
+        rows.count() * chunks,
+        (long) kvHeads * group * width * CHUNK_PAGES,
         (task, worker) -> {
-          int list = task / chunks;
-          int row = rows.from() + list / kvHeads;
-          int head = list % kvHeads;
+          int row = rows.from() + task / chunks;
           int current = batch.currentPage(row, kv);
           int first = batch.firstPage(row, kv);
           if (budget.readsAll(current - first + 1, batch.position(row) + 1)) {
@@ -72,19 +74,10 @@ final class CpuPageScores {
           }
           int from = Math.max(first, task % chunks * CHUNK_PAGES);
           int to = Math.min(current, (task % chunks + 1) * CHUNK_PAGES);
-          if (from >= to) {
-            return;
+          if (from < to) {
+            call.score(row, row - rows.from(), from, to, scratch[worker]);
+            batch.countScored(row, (to - from) * kvHeads);
           }
-          float[] probe = probes[worker];
-          probe(probe, q, row, head * group, group, digests.pages().headDim, kind);
-          float[] target = HeapFloats.of(scores);
-          int at = HeapFloats.at(scores, list);
-          boolean sum = reduction == GroupReduction.SUM;
-          for (int page = from; page < to; page++) {
-            int pair = digests.pairAt(batch.page(row, page), head);
-            target[at + page] = score(digests, pair, probe, group, width, sum, loops[worker]);
-          }
-          batch.countScored(row, to - from);
         });
   }
 
@@ -97,21 +90,96 @@ final class CpuPageScores {
     return longest;
   }
 
-  private void growProbes(int floats) {
-    if (probes[0].length < floats) {
-      for (int i = 0; i < probes.length; i++) {
-        probes[i] = new float[floats];
+  private void grow(int probes, int width, int group) {
+    for (Scratch each : scratch) {
+      if (each.probes.length < probes || each.pair.length < width || each.sums.length < group) {
+        each.probes = new float[probes];
+        each.pair = new float[width];
+        each.sums = new float[group];
       }
+    }
+  }
+
+  /** One worker's memory. */
+  private static final class Scratch {
+    final Loops loops;
+    float[] probes = new float[0]; // (Hkv, G, 2 D)
+    float[] pair = new float[0]; // a bf16 pair, widened
+    float[] sums = new float[0]; // (G)
+    float touched; // without a use, the compiler would drop the loads
+
+    Scratch(Loops loops) {
+      this.loops = loops;
+    }
+  }
+
+  /** The arguments of one call of the verb. */
+  private record Call(
+      Tensor scores,
+      Tensor q,
+      CpuDigests digests,
+      CpuBatch batch,
+      PageScore kind,
+      boolean sum,
+      int group) {
+
+    /** Scores pages [from, to) of a row for all KV heads, whose pairs stand side by side. */
+    void score(int row, int index, int from, int to, Scratch scratch) {
+      int headDim = digests.pages().headDim;
+      int kvHeads = digests.pages().kvHeads;
+      int probeFloats = group * 2 * headDim;
+      for (int head = 0; head < kvHeads; head++) {
+        probe(scratch.probes, head * probeFloats, q, row, head * group, group, headDim, kind);
+      }
+      float[] target = HeapFloats.of(scores);
+      for (int page = from; page < to; page++) {
+        if ((page - from) % AHEAD_PAGES == 0) {
+          for (int next = page; next < Math.min(to, page + AHEAD_PAGES); next++) {
+            scratch.touched += digests.touch(batch.page(row, next));
+          }
+        }
+        int id = batch.page(row, page);
+        for (int head = 0; head < kvHeads; head++) {
+          int at = HeapFloats.at(scores, index * kvHeads + head) + page;
+          target[at] = score(digests.pairAt(id, head), head * probeFloats, scratch);
+        }
+      }
+    }
+
+    /** One page's score: a dot product per query head, reduced over the group. */
+    private float score(int pairAt, int probe, Scratch scratch) {
+      float[] pairs = digests.floats();
+      int pair = pairAt;
+      if (pairs == null) {
+        pairs = scratch.pair;
+        pair = 0;
+        digests.widen(pairAt, pairs, 0, scratch.loops);
+      }
+      int width = 2 * digests.pages().headDim;
+      scratch.loops.dots(scratch.sums, group, pairs, pair, scratch.probes, probe, width);
+      float result = scratch.sums[0];
+      for (int g = 1; g < group; g++) {
+        float score = scratch.sums[g];
+        result = sum ? result + score : Math.max(result, score);
+      }
+      return result;
     }
   }
 
   /** Fills (G, 2 D): what the digest pair is multiplied with, for each query head of the group. */
   private static void probe(
-      float[] probe, Tensor q, int row, int firstHead, int group, int headDim, PageScore kind) {
+      float[] probe,
+      int at,
+      Tensor q,
+      int row,
+      int firstHead,
+      int group,
+      int headDim,
+      PageScore kind) {
     float[] query = HeapFloats.of(q);
     for (int g = 0; g < group; g++) {
       int source = HeapFloats.at(q, row) + (firstHead + g) * headDim;
-      int target = g * 2 * headDim;
+      int target = at + g * 2 * headDim;
       for (int i = 0; i < headDim; i++) {
         float x = query[source + i];
         boolean minMax = kind == PageScore.MINMAX;
@@ -119,29 +187,5 @@ final class CpuPageScores {
         probe[target + headDim + i] = minMax ? Math.max(x, 0f) : Math.abs(x);
       }
     }
-  }
-
-  /** One page's score: a dot product per query head, reduced over the group. */
-  private static float score(
-      CpuDigests digests,
-      int pairAt,
-      float[] probe,
-      int group,
-      int width,
-      boolean sum,
-      Loops loops) {
-    float[] pairs = digests.floats();
-    int pair = pairAt;
-    if (pairs == null) {
-      pairs = probe;
-      pair = group * width;
-      digests.widen(pairAt, probe, pair, loops);
-    }
-    float result = loops.dot(pairs, pair, probe, 0, width);
-    for (int g = 1; g < group; g++) {
-      float score = loops.dot(pairs, pair, probe, g * width, width);
-      result = sum ? result + score : Math.max(result, score);
-    }
-    return result;
   }
 }

@@ -85,6 +85,7 @@ final class JavaPrefillAttention implements PrefillAttention {
       for (int logical = Math.max(at, firstPage); logical < end; logical++) {
         block.add(batch.page(fromRow, logical), head, logical * pages.pageSize);
       }
+      block.load();
       for (int row = fromRow; row < toRow; row++) {
         int position = batch.position(row);
         int firstVisible = pages.firstVisible(position);

@@ -74,6 +74,12 @@ interface Loops {
   /** Sum of a[i] * b[i]: {@link #CHAINS} chains of fused multiply-adds, added up by halves. */
   float dot(float[] a, int aFrom, float[] b, int bFrom, int count);
 
+  /**
+   * The {@link #dot} of one vector with each of {@code heads} others, which stand back to back from
+   * {@code bFrom} on.
+   */
+  void dots(float[] out, int heads, float[] a, int aFrom, float[] b, int bFrom, int count);
+
   /** The largest of {@code count} numbers, at least one; NaN if there is one. */
   float max(float[] x, int from, int count);
 
@@ -130,11 +136,11 @@ interface Loops {
       int last);
 
   /** Adds the chains of a long sum: the upper half to the lower, until one is left. */
-  static float addUp(float[] chains) {
-    float a = (chains[0] + chains[8]) + (chains[4] + chains[12]);
-    float b = (chains[2] + chains[10]) + (chains[6] + chains[14]);
-    float c = (chains[1] + chains[9]) + (chains[5] + chains[13]);
-    float d = (chains[3] + chains[11]) + (chains[7] + chains[15]);
+  static float addUp(float[] x, int at) {
+    float a = (x[at] + x[at + 8]) + (x[at + 4] + x[at + 12]);
+    float b = (x[at + 2] + x[at + 10]) + (x[at + 6] + x[at + 14]);
+    float c = (x[at + 1] + x[at + 9]) + (x[at + 5] + x[at + 13]);
+    float d = (x[at + 3] + x[at + 11]) + (x[at + 7] + x[at + 15]);
     return (a + b) + (c + d);
   }
 }

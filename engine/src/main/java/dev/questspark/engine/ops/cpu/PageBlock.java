@@ -17,6 +17,7 @@ final class PageBlock {
   private final int[] valueAt = new int[TOKENS];
   private final int[] start = new int[TOKENS];
   private int pages;
+  private float touched; // without a use, the compiler would drop the loads
 
   PageBlock(Loops loops) {
     this.loops = loops;
@@ -46,20 +47,29 @@ final class PageBlock {
 
   /** Adds a page whose first slot stands at position {@code startPosition}. */
   void add(int page, int kvHead, int startPosition) {
-    int key = kv.keyAt(page, kvHead);
-    int value = kv.valueAt(page, kvHead);
-    if (keys == widened) {
-      int floats = kv.pageFloats();
-      int keyTo = pages * floats;
-      int valueTo = (fullPages(kv.pageSize) + pages) * floats;
-      kv.readKeys(key, widened, keyTo, floats, loops);
-      kv.readValues(value, widened, valueTo, floats, loops);
-      key = keyTo;
-      value = valueTo;
-    }
-    keyAt[pages] = key;
-    valueAt[pages] = value;
+    keyAt[pages] = kv.keyAt(page, kvHead);
+    valueAt[pages] = kv.valueAt(page, kvHead);
     start[pages++] = startPosition;
+  }
+
+  /** Brings the added pages into the cache, and widens them where they are bf16. */
+  void load() {
+    for (int i = 0; i < pages; i++) {
+      touched += kv.touchKeys(keyAt[i]) + kv.touchValues(valueAt[i]);
+    }
+    if (keys != widened) {
+      return;
+    }
+    int floats = kv.pageFloats();
+    int valuesFrom = fullPages(kv.pageSize) * floats;
+    for (int i = 0; i < pages; i++) {
+      kv.readKeys(keyAt[i], widened, i * floats, floats, loops);
+      keyAt[i] = i * floats;
+    }
+    for (int i = 0; i < pages; i++) {
+      kv.readValues(valueAt[i], widened, valuesFrom + i * floats, floats, loops);
+      valueAt[i] = valuesFrom + i * floats;
+    }
   }
 
   int pages() {

@@ -31,7 +31,14 @@ final class PlainLoops implements Loops {
     for (; i < count; i++) {
       chains[i % CHAINS] = Math.fma(a[aFrom + i], b[bFrom + i], chains[i % CHAINS]);
     }
-    return Loops.addUp(chains);
+    return Loops.addUp(chains, 0);
+  }
+
+  @Override
+  public void dots(float[] out, int heads, float[] a, int aFrom, float[] b, int bFrom, int count) {
+    for (int g = 0; g < heads; g++) {
+      out[g] = dot(a, aFrom, b, bFrom + g * count, count);
+    }
   }
 
   @Override
@@ -51,7 +58,7 @@ final class PlainLoops implements Loops {
       x[from + i] = e;
       chains[i % CHAINS] += e;
     }
-    return Loops.addUp(chains);
+    return Loops.addUp(chains, 0);
   }
 
   @Override

@@ -25,6 +25,7 @@ final class VectorLoops implements Loops {
   private static final int WIDE = 4 * LANES;
 
   private final float[] chains = new float[CHAINS];
+  private final float[] four = new float[4 * CHAINS];
 
   @Override
   public String describe() {
@@ -73,7 +74,43 @@ final class VectorLoops implements Loops {
     for (int i = whole; i < count; i++) {
       chains[i - whole] = Math.fma(a[aFrom + i], b[bFrom + i], chains[i - whole]);
     }
-    return Loops.addUp(chains);
+    return Loops.addUp(chains, 0);
+  }
+
+  @Override
+  public void dots(float[] out, int heads, float[] a, int aFrom, float[] b, int bFrom, int count) {
+    int g = 0;
+    if (count % CHAINS == 0) {
+      for (; g <= heads - 4; g += 4) {
+        fourDots(out, g, a, aFrom, b, bFrom + g * count, count);
+      }
+    }
+    for (; g < heads; g++) {
+      out[g] = dot(a, aFrom, b, bFrom + g * count, count);
+    }
+  }
+
+  private void fourDots(float[] out, int at, float[] a, int aFrom, float[] b, int b0, int count) {
+    int b1 = b0 + count;
+    int b2 = b1 + count;
+    int b3 = b2 + count;
+    for (int lane = 0; lane < CHAINS; lane += LANES) {
+      FloatVector s0 = zero(), s1 = zero(), s2 = zero(), s3 = zero();
+      for (int i = lane; i < count; i += CHAINS) {
+        FloatVector x = load(a, aFrom + i);
+        s0 = x.fma(load(b, b0 + i), s0);
+        s1 = x.fma(load(b, b1 + i), s1);
+        s2 = x.fma(load(b, b2 + i), s2);
+        s3 = x.fma(load(b, b3 + i), s3);
+      }
+      s0.intoArray(four, lane);
+      s1.intoArray(four, CHAINS + lane);
+      s2.intoArray(four, 2 * CHAINS + lane);
+      s3.intoArray(four, 3 * CHAINS + lane);
+    }
+    for (int g = 0; g < 4; g++) {
+      out[at + g] = Loops.addUp(four, g * CHAINS);
+    }
   }
 
   @Override
@@ -113,7 +150,7 @@ final class VectorLoops implements Loops {
       x[from + i] = e;
       chains[i - whole] += e;
     }
-    return Loops.addUp(chains);
+    return Loops.addUp(chains, 0);
   }
 
   /** {@link FloatLoops#exp}, step by step. */

@@ -20,6 +20,12 @@ class LoopsTest {
     float[] a = numbers(count + 3);
     float[] b = numbers(count + 5);
     assertBits(vector.dot(a, 3, b, 5, count), plain.dot(a, 3, b, 5, count));
+    float[] many = numbers(6 * count);
+    float[] dots = new float[6];
+    vector.dots(dots, 6, a, 3, many, 0, count);
+    for (int g = 0; g < 6; g++) {
+      assertBits(dots[g], plain.dot(a, 3, many, g * count, count));
+    }
     assertBits(vector.max(a, 3, count), plain.max(a, 3, count));
     a[3 + count / 2] = 100;
     a[3 + count / 3] = Float.NEGATIVE_INFINITY;

@@ -1,0 +1,36 @@
+package dev.questspark.engine.ops.cpu;
+
+/**
+ * Asks memory for a range before it is read in earnest: one load per cache line, so that hundreds
+ * of misses are under way at once, where a loop that computes waits for a few dozen at a time. Java
+ * has no prefetch; the sums are returned so that the loads are not compiled away.
+ */
+final class CacheLines {
+  private static final int BYTES = 64;
+  private static final int FLOATS = BYTES / Float.BYTES;
+  private static final int SHORTS = BYTES / Short.BYTES;
+
+  private CacheLines() {}
+
+  static float touch(float[] array, int from, int to) {
+    float even = 0;
+    float odd = 0;
+    int i = from;
+    for (; i < to - FLOATS; i += 2 * FLOATS) {
+      even += array[i];
+      odd += array[i + FLOATS];
+    }
+    return i < to ? even + odd + array[i] : even + odd;
+  }
+
+  static int touch(short[] array, int from, int to) {
+    int even = 0;
+    int odd = 0;
+    int i = from;
+    for (; i < to - SHORTS; i += 2 * SHORTS) {
+      even += array[i];
+      odd += array[i + SHORTS];
+    }
+    return i < to ? even + odd + array[i] : even + odd;
+  }
+}
