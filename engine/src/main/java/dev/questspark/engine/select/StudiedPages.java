@@ -1,6 +1,7 @@
 package dev.questspark.engine.select;
 
 import dev.questspark.engine.ops.Backend;
+import dev.questspark.engine.ops.KeyOrder;
 import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.PageList;
@@ -119,9 +120,21 @@ final class StudiedPages implements PageSelector {
     for (int page = 0; page < pages; page++) {
       int id = batch.pageTable()[batch.spanPages()[span] + page];
       backend.read(blocks, id * kv.geometry().kvHeads() + kvHead, block);
-      System.arraycopy(block, 0, keys, page * blockSize, blockSize);
+      slotBySlot(block, kv.geometry(), keys, page * blockSize);
     }
     return keys;
+  }
+
+  /** Copies a page's keys from the backend's order to (slot, headDim). */
+  private void slotBySlot(float[] block, KvGeometry geometry, float[] keys, int at) {
+    if (backend.keyOrder() == KeyOrder.SLOT_MAJOR) {
+      System.arraycopy(block, 0, keys, at, block.length);
+      return;
+    }
+    for (int i = 0; i < block.length; i++) {
+      int channel = i / geometry.pageSize();
+      keys[at + i % geometry.pageSize() * geometry.headDim() + channel] = block[i];
+    }
   }
 
   /** Softmax over the tokens [first, position]. */
