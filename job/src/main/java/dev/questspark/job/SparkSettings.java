@@ -4,7 +4,7 @@ import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
 
 /** What the job asks of Spark, whatever the cluster's defaults say. */
-final class SparkSettings {
+public final class SparkSettings {
   private static final int PARTITIONS_PER_CORE = 2;
 
   private SparkSettings() {}
@@ -32,7 +32,7 @@ final class SparkSettings {
   }
 
   /** CPU threads of an engine: the executor's cores; 0 when only the executor can tell. */
-  static int engineThreads(SparkContext spark, int wanted) {
+  public static int engineThreads(SparkContext spark, int wanted) {
     if (wanted > 0) {
       return wanted;
     }

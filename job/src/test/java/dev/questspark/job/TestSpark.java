@@ -12,6 +12,7 @@ public final class TestSpark {
     return new SparkConf()
         .set("spark.master", "local[2]")
         .set("spark.ui.enabled", "false")
+        .set("spark.sql.extensions", "dev.questspark.job.sql.QuestSparkExtensions")
         .set("spark.driver.host", "localhost")
         .set("spark.sql.warehouse.dir", System.getProperty("java.io.tmpdir") + "/warehouse");
   }

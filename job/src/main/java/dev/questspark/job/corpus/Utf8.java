@@ -5,11 +5,11 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 
 /** Strict UTF-8: no overlong forms, no surrogates, nothing replaced. */
-final class Utf8 {
+public final class Utf8 {
   private Utf8() {}
 
   /** Null counts as valid: it is another defect. */
-  static boolean valid(byte[] bytes) {
+  public static boolean valid(byte[] bytes) {
     if (bytes == null) {
       return true;
     }

@@ -95,7 +95,7 @@ public final class ExecutorEngine {
         shared = null;
       }
       if (shared == null) {
-        closeIdle(settings.runId());
+        closeIdle(key);
         shared = open(key, settings, settings.runId() + "-" + executorId);
         OPEN.put(key, shared);
         closeWithTheJvm();
@@ -118,12 +118,18 @@ public final class ExecutorEngine {
     }
   }
 
-  /** Other runs' engines; those of this run may be other devices, between two of their tasks. */
-  private static void closeIdle(String runId) {
+  /**
+   * Makes room for a new engine: other runs' engines close, and this run's on the same device.
+   * Those of this run on other devices are between two of their tasks.
+   */
+  private static void closeIdle(Key wanted) {
     for (Iterator<Map.Entry<Key, ExecutorEngine>> all = OPEN.entrySet().iterator();
         all.hasNext(); ) {
       Map.Entry<Key, ExecutorEngine> candidate = all.next();
-      if (candidate.getValue().leases == 0 && !candidate.getKey().runId.equals(runId)) {
+      boolean beside =
+          candidate.getKey().runId.equals(wanted.runId)
+              && !candidate.getKey().config.backend().equals(wanted.config.backend());
+      if (candidate.getValue().leases == 0 && !beside) {
         candidate.getValue().engine.close();
         all.remove();
       }

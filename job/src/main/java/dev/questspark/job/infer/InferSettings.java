@@ -18,7 +18,7 @@ import org.apache.spark.util.SerializableConfiguration;
  * @param policies what {@link Policies} made of the options
  * @param templates prompt texts
  * @param threads CPU threads of an engine; 0 takes the processors of the executor's machine
- * @param stepsFolder where step traces go
+ * @param stepsFolder where step traces go; empty writes none
  * @param hadoop how to reach it
  */
 public record InferSettings(

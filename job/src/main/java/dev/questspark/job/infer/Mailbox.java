@@ -17,11 +17,16 @@ final class Mailbox implements Executor {
     letters.add(letter);
   }
 
-  /** Runs the next letter; returns after a while without one, so that the task can look around. */
-  void handleNext(long waitMillis) throws InterruptedException {
+  /**
+   * Runs the next letter; returns after a while without one, so that the task can look around.
+   *
+   * @return whether there was one
+   */
+  boolean handleNext(long waitMillis) throws InterruptedException {
     Runnable letter = letters.poll(waitMillis, TimeUnit.MILLISECONDS);
     if (letter != null) {
       letter.run();
     }
+    return letter != null;
   }
 }

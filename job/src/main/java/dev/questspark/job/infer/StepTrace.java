@@ -62,7 +62,7 @@ final class StepTrace implements Consumer<StepStats> {
   /** Called on the engine's thread: a few microseconds, and a failure is kept for the tasks. */
   @Override
   public synchronized void accept(StepStats step) {
-    if (failure != null) {
+    if (failure != null || folder.isEmpty()) {
       return;
     }
     try {

@@ -411,6 +411,11 @@ public final class JobKeys {
   public static final OptionKey<Boolean> VERBOSE =
       claim("verbose").byDefault("false").says(RUN, "Show stack traces of failures.");
 
+  /** Whether the option is about the model or the engine. */
+  static boolean ofEngine(OptionKey<?> key) {
+    return ENGINE.keys().contains(key);
+  }
+
   /** The words other engines use for no sparsity mean {@code all}. */
   private static String selectorName(String text) {
     String name = text.toLowerCase(Locale.ROOT);

@@ -26,8 +26,18 @@ public final class OptionResolver {
    */
   public static JobOptions resolve(
       Map<String, List<String>> flags, Iterable<Map.Entry<String, String>> sparkConf) {
+    return resolve(flags, "flag", sparkConf);
+  }
+
+  /**
+   * @param origin what the first source is called in messages
+   */
+  static JobOptions resolve(
+      Map<String, List<String>> given,
+      String origin,
+      Iterable<Map.Entry<String, String>> sparkConf) {
     Map<String, Setting> settings = new LinkedHashMap<>();
-    take(settings, flags, "flag");
+    take(settings, given, origin);
     Map<String, List<String>> conf = new LinkedHashMap<>();
     for (Map.Entry<String, String> entry : sparkConf) {
       if (entry.getKey().startsWith(SPARK_PREFIX)) {

@@ -1,0 +1,105 @@
+package dev.questspark.job.sql;
+
+import org.apache.spark.sql.catalyst.expressions.Attribute;
+import org.apache.spark.sql.catalyst.expressions.AttributeSet;
+import org.apache.spark.sql.catalyst.expressions.Expression;
+import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
+import scala.Option;
+import scala.collection.immutable.IndexedSeq;
+import scala.collection.immutable.Seq;
+
+/** The child's rows, in their order, each with the results of the calls at its end. */
+public final class EngineCalls extends LogicalPlan {
+  private final Seq<Expression> calls;
+  private final Seq<Attribute> results;
+  private final LogicalPlan child;
+
+  /**
+   * Public, because Spark copies plans by reflection.
+   *
+   * @param calls {@link EngineCall}s
+   * @param results what the values of the calls are called
+   */
+  public EngineCalls(Seq<Expression> calls, Seq<Attribute> results, LogicalPlan child) {
+    this.calls = calls;
+    this.results = results;
+    this.child = child;
+  }
+
+  Seq<Expression> calls() {
+    return calls;
+  }
+
+  Seq<Attribute> results() {
+    return results;
+  }
+
+  /** The same calls for other rows. */
+  EngineCalls over(LogicalPlan rows) {
+    return new EngineCalls(calls, results, rows);
+  }
+
+  LogicalPlan child() {
+    return child;
+  }
+
+  @Override
+  public Seq<LogicalPlan> children() {
+    return Plans.seq(child);
+  }
+
+  @Override
+  public LogicalPlan withNewChildrenInternal(IndexedSeq<LogicalPlan> children) {
+    return over(children.head());
+  }
+
+  @Override
+  public Seq<Attribute> output() {
+    return Plans.concat(child.output(), results);
+  }
+
+  @Override
+  public AttributeSet producedAttributes() {
+    return Plans.set(results);
+  }
+
+  @Override
+  public Option<Object> maxRows() {
+    return child.maxRows();
+  }
+
+  @Override
+  public Option<Object> maxRowsPerPartition() {
+    return child.maxRowsPerPartition();
+  }
+
+  @Override
+  public int productArity() {
+    return 3;
+  }
+
+  @Override
+  public Object productElement(int at) {
+    return switch (at) {
+      case 0 -> calls;
+      case 1 -> results;
+      case 2 -> child;
+      default -> throw new IndexOutOfBoundsException(at);
+    };
+  }
+
+  @Override
+  public boolean canEqual(Object other) {
+    return other instanceof EngineCalls;
+  }
+
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof EngineCalls same && Plans.equal(this, same);
+  }
+
+  @Override
+  public int hashCode() {
+    return super.hashCode();
+  }
+}

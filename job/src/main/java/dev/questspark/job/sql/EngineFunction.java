@@ -1,0 +1,92 @@
+package dev.questspark.job.sql;
+
+import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.job.options.Choices.Task;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.spark.sql.catalyst.expressions.Expression;
+import org.apache.spark.sql.catalyst.expressions.ExpressionInfo;
+import org.apache.spark.sql.catalyst.expressions.NamedArgumentExpression;
+import scala.collection.immutable.Seq;
+import scala.jdk.javaapi.CollectionConverters;
+
+/** The SQL functions: what each is called and asks. */
+public enum EngineFunction {
+  /** {@code ai_summarize(text, ...)}. */
+  SUMMARIZE("ai_summarize", Task.SUMMARIZE, List.of("text")),
+  /** {@code ai_answer(text, question, ...)}. */
+  ANSWER("ai_answer", Task.QA, List.of("text", "question"));
+
+  private final String sqlName;
+  private final Task task;
+  private final List<String> arguments;
+
+  EngineFunction(String sqlName, Task task, List<String> arguments) {
+    this.sqlName = sqlName;
+    this.task = task;
+    this.arguments = arguments;
+  }
+
+  String sqlName() {
+    return sqlName;
+  }
+
+  /** Names of the arguments that are no options, in order. */
+  List<String> arguments() {
+    return arguments;
+  }
+
+  /** What {@code DESCRIBE FUNCTION} shows. */
+  ExpressionInfo info() {
+    String usage =
+        sqlName
+            + "("
+            + String.join(", ", arguments)
+            + "[, option => value, ...]) - "
+            + (this == SUMMARIZE ? "Summarizes a long text." : "Answers a question about a text.")
+            + " Options are those of conf/README.md (model, kv_budget, max_tokens, ...), and"
+            + " on_error => 'record' for a struct of text, error_code and error_message. Null for"
+            + " a null argument.";
+    return new ExpressionInfo(
+        EngineCall.class.getName(), null, sqlName, usage, "", "", "", "", "", "", "scala_udf");
+  }
+
+  /**
+   * The call that a query's text means.
+   *
+   * @throws ConfigException when arguments or options are not as they must be
+   */
+  Expression call(Seq<Expression> given) {
+    List<Expression> values = new ArrayList<>();
+    Map<String, Expression> named = new LinkedHashMap<>();
+    for (Expression argument : CollectionConverters.asJava(given)) {
+      if (argument instanceof NamedArgumentExpression option) {
+        if (named.put(option.key(), option.value()) != null) {
+          throw new ConfigException(sqlName + " has " + option.key() + " twice; keep one.");
+        }
+      } else {
+        values.add(argument);
+      }
+    }
+    for (String name :
+        arguments.subList(Math.min(values.size(), arguments.size()), arguments.size())) {
+      Expression value = named.remove(name);
+      if (value != null) {
+        values.add(value);
+      }
+    }
+    if (values.size() != arguments.size()) {
+      throw new ConfigException(
+          sqlName
+              + " takes ("
+              + String.join(", ", arguments)
+              + "), then options by name, such as max_tokens => 64; it got "
+              + values.size()
+              + " without a name.");
+    }
+    return new EngineCall(
+        this, CollectionConverters.asScala(values).toSeq(), CallOptions.of(this, task, named));
+  }
+}
