@@ -1,45 +1,155 @@
-// One page's digest of one channel, from the page's keys in token order, so that it has the same bits whether the
-// tokens came one by one or all at once (Quest, arXiv 2406.10774, section 3.3; mean and deviation: arXiv 2605.27740).
-// And the query's side: both scores are one dot product of the digest pair with a folded query.
+// A page's digest from the page's keys in token order, so that it has the same bits whether the tokens came one by one
+// or all at once (Quest, arXiv 2406.10774, section 3.3; mean and deviation: arXiv 2605.27740). And the query's side:
+// both scores are one dot product of the digest pair with a folded query.
+//
+// A pair is kept in the cache's dtype, or in 8 bits: 16 consecutive channels of one vector share a power of two, the
+// smallest with which their integers stay within -127..127 (the scheme of MXINT8 in the OCP Microscaling formats, in
+// blocks of 16). The minimum is rounded down and the maximum up, so the score bounds q.k as before; the deviation is
+// rounded up and the mean to nearest. A power of two keeps every integer times its scale exact in float.
 #pragma once
 
+#ifdef QUEST_PORTABLE
+#include <math.h>
+#endif
+
 #include "paged_kv.cuh"
+#include "reduce.cuh"
 
 namespace quest {
 
-/** Keys of one page and KV head: channel c of slot s stands at keys[s * headDim + c]; slots 0..filled-1 count. */
-template <typename Kv>
-__device__ __forceinline__ void minMaxOf(Kv* digest, const Kv* keys, int channel, int headDim, int filled) {
-  Kv low = keys[channel];
-  Kv high = low;
-  for (int slot = 1; slot < filled; slot++) {
-    Kv key = keys[static_cast<size_t>(slot) * headDim + channel];
-    low = toFloat(key) < toFloat(low) ? key : low;
-    high = toFloat(key) > toFloat(high) ? key : high;
-  }
-  digest[channel] = low;
-  digest[headDim + channel] = high;
-}
-
-/** Population mean and standard deviation, two passes: the deviation of equal keys is exactly 0. */
-template <typename Kv>
-__device__ __forceinline__ void meanStdOf(Kv* digest, const Kv* keys, int channel, int headDim, int filled) {
-  float sum = 0.0f;
-  for (int slot = 0; slot < filled; slot++) {
-    sum += toFloat(keys[static_cast<size_t>(slot) * headDim + channel]);
-  }
-  const float mean = sum / filled;
-  float squares = 0.0f;
-  for (int slot = 0; slot < filled; slot++) {
-    float distance = toFloat(keys[static_cast<size_t>(slot) * headDim + channel]) - mean;
-    squares += distance * distance;
-  }
-  digest[channel] = fromFloat<Kv>(mean);
-  digest[headDim + channel] = fromFloat<Kv>(sqrtf(squares / filled));
-}
-
 enum PageScore { kMinMax = 0, kMeanStd = 1 };  // ordinals of engine.ops.PageScore
 enum GroupReduction { kGroupMax = 0, kGroupSum = 1 };  // ordinals of engine.ops.GroupReduction
+
+/** One channel of both vectors of a pair. */
+struct ChannelDigest {
+  float first;
+  float second;
+
+  /** Keys of one page and KV head: channel c of slot s stands at keys[s * headDim + c]; slots 0..filled-1 count. */
+  template <typename Kv>
+  static __device__ __forceinline__ ChannelDigest of(const Kv* keys, int channel, int headDim, int filled, int score) {
+    return score == kMinMax ? minMax(keys, channel, headDim, filled) : meanStd(keys, channel, headDim, filled);
+  }
+
+  template <typename Kv>
+  static __device__ __forceinline__ ChannelDigest minMax(const Kv* keys, int channel, int headDim, int filled) {
+    float low = toFloat(keys[channel]);
+    float high = low;
+    for (int slot = 1; slot < filled; slot++) {
+      const float key = toFloat(keys[static_cast<size_t>(slot) * headDim + channel]);
+      low = key < low ? key : low;
+      high = key > high ? key : high;
+    }
+    return {low, high};
+  }
+
+  /** Population mean and standard deviation, two passes: the deviation of equal keys is exactly 0. */
+  template <typename Kv>
+  static __device__ __forceinline__ ChannelDigest meanStd(const Kv* keys, int channel, int headDim, int filled) {
+    float sum = 0.0f;
+    for (int slot = 0; slot < filled; slot++) {
+      sum += toFloat(keys[static_cast<size_t>(slot) * headDim + channel]);
+    }
+    const float mean = sum / filled;
+    float squares = 0.0f;
+    for (int slot = 0; slot < filled; slot++) {
+      const float distance = toFloat(keys[static_cast<size_t>(slot) * headDim + channel]) - mean;
+      squares += distance * distance;
+    }
+    return {mean, sqrtf(squares / filled)};
+  }
+};
+
+/** The power of two that 16 channels share, as the exponent bits of a float: what is stored. */
+__device__ __forceinline__ unsigned scaleExponent(float largest) {
+  // 2^(k - 6) holds 2^k..127/64 * 2^k within 64..127; the sum carries into the exponent above that.
+  const unsigned exponent = (bitsOfFloat(largest) + 0x1ffffu) >> 23;
+  return exponent > 7 ? exponent - 6 : 1;  // 2^-126 at least: a denormal scale would have no inverse
+}
+
+__device__ __forceinline__ float scaleOf(unsigned exponent) { return floatOfBits(exponent << 23); }
+
+/** An integer whose multiple of the scale is at most `value`. */
+__device__ __forceinline__ int roundDown(float value, float scale, float inverse) {
+  const int towardsZero = static_cast<int>(value * inverse);
+  return towardsZero - (towardsZero * scale > value);
+}
+
+/** Writes one page's pair in the cache's dtype. All threads of the block call it. */
+template <typename Kv>
+__device__ __forceinline__ void writeDigest(Kv* pair, const Kv* keys, int headDim, int filled, int score) {
+  for (int c = threadIdx.x; c < headDim; c += blockDim.x) {
+    const ChannelDigest digest = ChannelDigest::of(keys, c, headDim, filled, score);
+    pair[c] = fromFloat<Kv>(digest.first);
+    pair[headDim + c] = fromFloat<Kv>(digest.second);
+  }
+}
+
+/** Writes one page's pair in 8 bits, each half warp a block of 16 channels. All threads of the block call it. */
+template <typename Kv>
+__device__ __forceinline__ void writeDigest(i8* pair, const Kv* keys, int headDim, int filled, int score) {
+  unsigned char* exponents = reinterpret_cast<unsigned char*>(pair + 2 * headDim);
+  for (int base = 0; base < headDim; base += blockDim.x) {  // uniform over the block
+    const int c = base + threadIdx.x;
+    const bool inside = c < headDim;
+    ChannelDigest digest = {0.0f, 0.0f};
+    if (inside) {
+      digest = ChannelDigest::of(keys, c, headDim, filled, score);
+    }
+    const unsigned first = scaleExponent(reduceLanes<Max, kScaleChannels>(fabsf(digest.first)));
+    const unsigned second = scaleExponent(reduceLanes<Max, kScaleChannels>(fabsf(digest.second)));
+    if (!inside) {
+      continue;
+    }
+    const float firstInverse = scaleOf(254 - first);
+    const int low = score == kMinMax ? roundDown(digest.first, scaleOf(first), firstInverse)
+                                     : static_cast<int>(rintf(digest.first * firstInverse));
+    const int high = -roundDown(-digest.second, scaleOf(second), scaleOf(254 - second));
+    pair[c].value = static_cast<signed char>(low);
+    pair[headDim + c].value = static_cast<signed char>(high);
+    if (c % kScaleChannels == 0) {
+      exponents[c / kScaleChannels] = static_cast<unsigned char>(first);
+      exponents[(headDim + c) / kScaleChannels] = static_cast<unsigned char>(second);
+    }
+  }
+}
+
+/**
+ * Some consecutive channels of a digest pair, as one lane loads them: `load` for all lanes first, so that the latencies
+ * overlap, then `at`. Lanes of one page take kLanes chunks side by side.
+ */
+template <typename Digest>
+struct DigestChunk {
+  static constexpr int kChannels = 8;
+  static constexpr int kLanes = 8;
+  static constexpr int kHeads = 8;  // scored at once, at most
+  Pack<Digest, 8> elements;
+
+  __device__ __forceinline__ void load(const Digest* pair, int e, int) {
+    elements = *reinterpret_cast<const Pack<Digest, 8>*>(pair + e);
+  }
+
+  __device__ __forceinline__ float at(int i) const { return toFloat(elements.at[i]); }
+};
+
+/** Half the bytes a page, so half the lanes: a lane has as many loads in flight as with 16 bits. */
+template <>
+struct DigestChunk<i8> {
+  static constexpr int kChannels = kScaleChannels;
+  static constexpr int kLanes = 4;
+  static constexpr int kHeads = 2;  // more would spill: the compiler widens all integers of the loads first
+  Pack<i8, 16> elements;
+  unsigned char exponent;
+
+  __device__ __forceinline__ void load(const i8* pair, int e, int headDim) {
+    elements = *reinterpret_cast<const Pack<i8, 16>*>(pair + e);
+    exponent = reinterpret_cast<const unsigned char*>(pair)[2 * headDim + e / kScaleChannels];
+  }
+
+  __device__ __forceinline__ float at(int i) const {
+    return static_cast<float>(elements.at[i].value) * scaleOf(exponent);
+  }
+};
 
 /**
  * The factor of the digest pair's first and second vector for one query channel.

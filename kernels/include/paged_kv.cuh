@@ -2,6 +2,8 @@
 //
 //   keys, values   (page, kvHead, slot, headDim)   one KV head's share of a page is contiguous
 //   digests        (page, kvHead, 2 * headDim)     [min | max] or [mean | std]
+//   i8 digests     (page, kvHead, digestStride)    [min | max | exponents | unused], 1 byte each: element e of the
+//                                                  2 * headDim times 2^(exponent[e / 16] - 127); see page_digest.cuh
 //
 // Offsets are 64-bit: a long-document cache passes 2^31 bytes at once. The Java twin is engine.ops.KvGeometry.
 #pragma once
@@ -9,6 +11,19 @@
 #include "vec.cuh"
 
 namespace quest {
+
+constexpr int kScaleChannels = 16;  // of an i8 digest, with one exponent; divides headDim
+
+/** Elements from one digest pair to the next; i8 pairs fill whole 16 bytes, so that all are loaded 16 at a time. */
+template <typename Digest>
+__device__ __forceinline__ int digestStride(int headDim) {
+  return 2 * headDim;
+}
+
+template <>
+__device__ __forceinline__ int digestStride<i8>(int headDim) {
+  return ceilDiv(2 * headDim + 2 * headDim / kScaleChannels, 16) * 16;
+}
 
 struct PagedKv {
   int kvHeads;
@@ -21,8 +36,9 @@ struct PagedKv {
   }
 
   /** First channel of the first vector of a page's digest pair; the second follows after headDim channels. */
+  template <typename Digest>
   __device__ __forceinline__ size_t digest(int page, int kvHead) const {
-    return (static_cast<size_t>(page) * kvHeads + kvHead) * 2 * headDim;
+    return (static_cast<size_t>(page) * kvHeads + kvHead) * digestStride<Digest>(headDim);
   }
 };
 

@@ -22,6 +22,11 @@ struct f16 {
   unsigned short bits;
 };
 
+/** An integer of -127..127 that a power of two beside it scales; see page_digest.cuh. */
+struct i8 {
+  signed char value;
+};
+
 namespace quest {
 
 constexpr int kWarp = 32;

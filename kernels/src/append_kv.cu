@@ -3,7 +3,7 @@
 // i + D/2; rope (max_model_len, D) = [cos | sin], so that all scalings are the table's business.
 //
 //   q (R, Hq * D) rotated in place   k, v (R, Hkv * D)   keys, values (page, Hkv, slot, D)
-//   minMax, meanStd (page, Hkv, 2 * D), null if the run does not keep the pair
+//   minMax, meanStd (page, Hkv, 2 * D), null if the run does not keep the pair; i8: see page_digest.cuh
 //
 // Moves, per row: 2 Hq D + 2 Hkv D activations, 2 Hkv D of cache, and per page touched one page of keys.
 // Grid: (R, Hkv) blocks of 128 threads. The first row that falls into a page leads: its block writes all rows of
@@ -38,9 +38,9 @@ __device__ __forceinline__ void rotateHead(To* target, const From* source, const
   }
 }
 
-template <typename Act, typename Kv>
-__device__ __forceinline__ void appendKv(Act* q, Kv* keys, Kv* values, Kv* minMax, Kv* meanStd, const Act* k,
-                                         const Act* v, const float* rope, const int* positions,
+template <typename Act, typename Kv, typename Digest>
+__device__ __forceinline__ void appendKv(Act* q, Kv* keys, Kv* values, Digest* minMax, Digest* meanStd,
+                                         const Act* k, const Act* v, const float* rope, const int* positions,
                                          const int* rowSpan, const int* spanRows, const int* spanPages,
                                          const int* pageTable, const PagedKv& kv, int group, int qStride,
                                          int kStride, int vStride, int ropeStride) {
@@ -74,34 +74,37 @@ __device__ __forceinline__ void appendKv(Act* q, Kv* keys, Kv* values, Kv* minMa
   __syncthreads();  // the page's new keys are written before other threads digest them
 
   const Kv* pageKeys = keys + kv.token(page, kvHead, 0);
-  const size_t digest = kv.digest(page, kvHead);
-  for (int c = threadIdx.x; c < headDim; c += blockDim.x) {
-    if (minMax != nullptr) {
-      minMaxOf(minMax + digest, pageKeys, c, headDim, firstSlot + rows);
-    }
-    if (meanStd != nullptr) {
-      meanStdOf(meanStd + digest, pageKeys, c, headDim, firstSlot + rows);
-    }
+  const size_t digest = kv.digest<Digest>(page, kvHead);
+  if (minMax != nullptr) {  // uniform over the grid
+    writeDigest(minMax + digest, pageKeys, headDim, firstSlot + rows, kMinMax);
+  }
+  if (meanStd != nullptr) {
+    writeDigest(meanStd + digest, pageKeys, headDim, firstSlot + rows, kMeanStd);
   }
 }
 
 }  // namespace quest
 
-#define APPEND_KV(act, Act, dtype, Kv)                                                                        \
-  extern "C" __global__ void __launch_bounds__(128) append_kv_##act##_##dtype(                                \
-      Act* __restrict__ q, Kv* __restrict__ keys, Kv* __restrict__ values, Kv* __restrict__ minMax,           \
-      Kv* __restrict__ meanStd, const Act* __restrict__ k, const Act* __restrict__ v,                         \
+#define APPEND_KV(act, Act, dtype, Kv, suffix, Digest)                                                        \
+  extern "C" __global__ void __launch_bounds__(128, 8) append_kv_##act##_##dtype##suffix(                     \
+      Act* __restrict__ q, Kv* __restrict__ keys, Kv* __restrict__ values, Digest* __restrict__ minMax,       \
+      Digest* __restrict__ meanStd, const Act* __restrict__ k, const Act* __restrict__ v,                     \
       const float* __restrict__ rope, const int* __restrict__ positions, const int* __restrict__ rowSpan,     \
       const int* __restrict__ spanRows, const int* __restrict__ spanPages, const int* __restrict__ pageTable, \
       int kvHeads, int headDim, int pageSize, int group, int qStride, int kStride, int vStride,               \
       int ropeStride) {                                                                                       \
     quest::appendKv(q, keys, values, minMax, meanStd, k, v, rope, positions, rowSpan, spanRows, spanPages,    \
-                    pageTable, quest::PagedKv{kvHeads, headDim, pageSize}, group, qStride, kStride, vStride, \
+                    pageTable, quest::PagedKv{kvHeads, headDim, pageSize}, group, qStride, kStride, vStride,  \
                     ropeStride);                                                                              \
   }
 
-APPEND_KV(f32, float, f32, float)
-APPEND_KV(f32, float, bf16, bf16)
-APPEND_KV(f32, float, f16, f16)
-APPEND_KV(bf16, bf16, bf16, bf16)
-APPEND_KV(bf16, bf16, f16, f16)
+APPEND_KV(f32, float, f32, float, , float)
+APPEND_KV(f32, float, bf16, bf16, , bf16)
+APPEND_KV(f32, float, f16, f16, , f16)
+APPEND_KV(bf16, bf16, bf16, bf16, , bf16)
+APPEND_KV(bf16, bf16, f16, f16, , f16)
+APPEND_KV(f32, float, f32, float, _i8, i8)
+APPEND_KV(f32, float, bf16, bf16, _i8, i8)
+APPEND_KV(f32, float, f16, f16, _i8, i8)
+APPEND_KV(bf16, bf16, bf16, bf16, _i8, i8)
+APPEND_KV(bf16, bf16, f16, f16, _i8, i8)

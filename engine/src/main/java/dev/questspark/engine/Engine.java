@@ -140,7 +140,8 @@ public final class Engine implements AutoCloseable {
               model.kvHeads(),
               model.headDim(),
               config.pageSize(),
-              backend.cacheDType());
+              backend.cacheDType(),
+              MemoryPlan.digestDType(config, model.headDim(), backend.cacheDType()));
       int pages = MemoryPlan.pages(config, geometry, maxModelLen, backend.freeBytes());
       kvStore = keep(new KvStore(backend, geometry, pages, config.pageScores(), model::window));
       decoder =

@@ -22,6 +22,8 @@ import java.util.Set;
  * @param memoryUtilization share of free memory that an automatic KV cache takes
  * @param pageScores digest pairs to keep, one for each score that the run uses; empty for a dense
  *     run
+ * @param digestDType {@code auto} (the cache's dtype) or {@code int8}: how page digests are kept
+ *     ({@link dev.questspark.engine.ops.KvGeometry})
  * @param threads CPU worker threads
  * @param batchInvariant outputs do not depend on the batch (see {@code TensorOps})
  * @param overcommit admit on the prompt alone and preempt when pages run out, instead of reserving
@@ -38,6 +40,7 @@ public record EngineConfig(
     long kvCacheBytes,
     double memoryUtilization,
     Set<PageScore> pageScores,
+    String digestDType,
     int threads,
     boolean batchInvariant,
     boolean overcommit) {
@@ -75,6 +78,7 @@ public record EngineConfig(
         0,
         0.5,
         Set.of(PageScore.MINMAX),
+        "auto",
         Runtime.getRuntime().availableProcessors(),
         true,
         false);

@@ -41,6 +41,11 @@ class CudaEngineTest {
 
   private static EngineConfig config(
       String backend, String dtype, int maxNumSeqs, boolean batchInvariant) {
+    return config(backend, dtype, maxNumSeqs, batchInvariant, "auto");
+  }
+
+  private static EngineConfig config(
+      String backend, String dtype, int maxNumSeqs, boolean batchInvariant, String digestDType) {
     try {
       return new EngineConfig(
           Path.of(CudaEngineTest.class.getResource("/hf-models/llama3-gqa/config.json").toURI())
@@ -54,6 +59,7 @@ class CudaEngineTest {
           0,
           0.5,
           Set.of(PageScore.MINMAX),
+          digestDType,
           2,
           batchInvariant,
           false);
@@ -106,6 +112,17 @@ class CudaEngineTest {
   void answersAndReadsAreTheCpuBackends() {
     List<Completion> cuda = answers(config("cuda", "float32", 4), SelectorSpec.all(), QUEST);
     List<Completion> cpu = answers(config("cpu", "float32", 4), SelectorSpec.all(), QUEST);
+    assertThat(tokens(cuda)).isEqualTo(tokens(cpu));
+    assertThat(cuda.stream().map(Completion::reads))
+        .isEqualTo(cpu.stream().map(Completion::reads).toList());
+  }
+
+  @Test
+  void answersAndReadsWithInt8DigestsAreTheCpuBackends() {
+    List<Completion> cuda =
+        answers(config("cuda", "float32", 4, true, "int8"), SelectorSpec.all(), QUEST);
+    List<Completion> cpu =
+        answers(config("cpu", "float32", 4, true, "int8"), SelectorSpec.all(), QUEST);
     assertThat(tokens(cuda)).isEqualTo(tokens(cpu));
     assertThat(cuda.stream().map(Completion::reads))
         .isEqualTo(cpu.stream().map(Completion::reads).toList());

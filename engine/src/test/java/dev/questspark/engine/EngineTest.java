@@ -55,6 +55,7 @@ class EngineTest {
           kvBytes,
           0.5,
           Set.of(PageScore.MINMAX, PageScore.MEANSTD),
+          "auto",
           2,
           true,
           overcommit);

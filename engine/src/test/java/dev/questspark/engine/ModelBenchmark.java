@@ -46,6 +46,7 @@ public final class ModelBenchmark {
             0,
             0.9,
             Set.of(PageScore.MINMAX),
+            "auto",
             Runtime.getRuntime().availableProcessors(),
             true,
             false);

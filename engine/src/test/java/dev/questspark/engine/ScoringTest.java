@@ -37,6 +37,7 @@ class ScoringTest {
             0,
             0.5,
             Set.of(PageScore.values()),
+            "auto",
             2,
             true,
             false);

@@ -74,7 +74,8 @@ public final class KvStore implements AutoCloseable {
     Tensor values = keep(backend.allocate(geometry.dtype(), rows, geometry.headDim()));
     Map<PageScore, Tensor> pairs = new EnumMap<>(PageScore.class);
     for (PageScore score : digests) {
-      pairs.put(score, keep(backend.allocate(geometry.dtype(), blocks, 2 * geometry.headDim())));
+      pairs.put(
+          score, keep(backend.allocate(geometry.digestDType(), blocks, geometry.digestColumns())));
     }
     return new KvLayer(geometry, keys, values, pairs, window);
   }

@@ -16,7 +16,7 @@ public interface Backend extends AutoCloseable {
   /** Allocates a zeroed (rows, cols) tensor of float; the caller closes its buffer. */
   Tensor allocate(int rows, int cols);
 
-  /** As {@link #allocate(int, int)}, of {@link #activationDType} or {@link #cacheDType}. */
+  /** As {@link #allocate(int, int)}, of {@link #activationDType}, {@link #cacheDType} or I8. */
   default Tensor allocate(DType dtype, int rows, int cols) {
     if (dtype != DType.F32) {
       throw new IllegalArgumentException(
@@ -30,7 +30,7 @@ public interface Backend extends AutoCloseable {
     return DType.F32;
   }
 
-  /** Element type of keys, values and digests. */
+  /** Element type of keys and values, and of digests unless they are kept in 8 bits. */
   default DType cacheDType() {
     return DType.F32;
   }

@@ -6,7 +6,9 @@ import java.util.Locale;
 public enum DType {
   F32(4),
   BF16(2),
-  F16(2);
+  F16(2),
+  /** Integers that a scale beside them gives their size: digests alone ({@link KvGeometry}). */
+  I8(1);
 
   private final int bytes;
 

@@ -39,6 +39,7 @@ public record HostTensor(String name, DType dtype, int rows, int cols, ByteBuffe
       case F32 -> data.getFloat(index);
       case BF16 -> DType.bf16ToFloat(data.getShort(index));
       case F16 -> DType.f16ToFloat(data.getShort(index));
+      case I8 -> data.get(index);
     };
   }
 }

@@ -8,13 +8,29 @@ package dev.questspark.engine.ops;
  * KeyOrder} says so; one KV head's share of a page is contiguous. Values are (page, kvHead, slot,
  * headDim). A digest is one pair of vectors per (page, kvHead): (page, kvHead, 2, headDim).
  *
+ * <p>An 8-bit digest, {@link DType#I8}, is (page, kvHead, {@link #digestColumns}) bytes: D integers
+ * of the first vector, D of the second, one exponent byte per {@link #SCALE_CHANNELS} of these 2 D,
+ * and an unused rest up to whole 16 bytes. Element e stands for integer e times 2^(exponent[e / 16]
+ * - 127), exactly. The exponent is the smallest, but at least 1, with which the block's integers
+ * are at most 127 in magnitude (the scheme of MXINT8 in the OCP Microscaling formats, in blocks of
+ * 16). The minimum is rounded down and the maximum up, so that {@link PageScore#MINMAX} still
+ * bounds q.k; the deviation up, the mean to nearest, ties to even.
+ *
  * @param layers transformer layers
  * @param kvHeads KV heads per layer
  * @param headDim channels per head
  * @param pageSize tokens per page
- * @param dtype element type of keys, values and digests
+ * @param dtype element type of keys and values
+ * @param digestDType element type of digests: {@code dtype}, or I8
  */
-public record KvGeometry(int layers, int kvHeads, int headDim, int pageSize, DType dtype) {
+public record KvGeometry(
+    int layers, int kvHeads, int headDim, int pageSize, DType dtype, DType digestDType) {
+
+  /** Consecutive channels of an 8-bit digest that share an exponent. */
+  public static final int SCALE_CHANNELS = 16;
+
+  /** 8-bit digests fill whole units of this many bytes: what a GPU thread loads at once. */
+  private static final int DIGEST_UNIT_BYTES = 16;
 
   public KvGeometry {
     if (layers < 1 || kvHeads < 1 || headDim < 1 || pageSize < 1) {
@@ -28,6 +44,25 @@ public record KvGeometry(int layers, int kvHeads, int headDim, int pageSize, DTy
               + ", pageSize "
               + pageSize);
     }
+    boolean blocks = digestDType == DType.I8 && headDim % SCALE_CHANNELS == 0;
+    if (digestDType != dtype && !blocks) {
+      throw new IllegalArgumentException(
+          digestDType + " digests of " + dtype + " keys with " + headDim + " channels");
+    }
+  }
+
+  /** A cache whose digests have the dtype of its keys. */
+  public KvGeometry(int layers, int kvHeads, int headDim, int pageSize, DType dtype) {
+    this(layers, kvHeads, headDim, pageSize, dtype, dtype);
+  }
+
+  /** Elements of one digest pair of one (page, kvHead). */
+  public int digestColumns() {
+    if (digestDType != DType.I8) {
+      return 2 * headDim;
+    }
+    int bytes = 2 * headDim + 2 * headDim / SCALE_CHANNELS;
+    return (bytes + DIGEST_UNIT_BYTES - 1) / DIGEST_UNIT_BYTES * DIGEST_UNIT_BYTES;
   }
 
   /** Bytes of keys or of values of one token of one KV head. */
@@ -40,9 +75,12 @@ public record KvGeometry(int layers, int kvHeads, int headDim, int pageSize, DTy
     return Math.multiplyExact(2L * pageSize * kvHeads, vectorBytes());
   }
 
-  /** Bytes of one digest pair of one page, one layer, all KV heads: 1/pageSize of K+V. */
+  /**
+   * Bytes of one digest pair of one page, one layer, all KV heads: 1/pageSize of K+V in the cache's
+   * dtype.
+   */
   public long digestBytesPerLayer() {
-    return Math.multiplyExact(2L * kvHeads, vectorBytes());
+    return scoreBytes(kvHeads);
   }
 
   /** Bytes of one page over all layers with {@code digestPairs} digest pairs. */
@@ -62,6 +100,6 @@ public record KvGeometry(int layers, int kvHeads, int headDim, int pageSize, DTy
 
   /** Bytes read to score {@code pages} pages of one KV head: one digest pair each. */
   public long scoreBytes(long pages) {
-    return Math.multiplyExact(2L * pages, vectorBytes());
+    return Math.multiplyExact(pages, (long) digestColumns() * digestDType.bytes());
   }
 }

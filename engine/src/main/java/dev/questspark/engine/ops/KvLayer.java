@@ -9,8 +9,8 @@ import java.util.Map;
  * @param keys (pages * kvHeads * pageSize, headDim), post-RoPE; inside a page in the backend's
  *     {@link KeyOrder}
  * @param values (pages * kvHeads * pageSize, headDim)
- * @param digests the digest pairs that the run keeps: (pages * kvHeads, 2 * headDim), [min | max]
- *     or [mean | std]
+ * @param digests the digest pairs that the run keeps: (pages * kvHeads, {@link
+ *     KvGeometry#digestColumns}), [min | max] or [mean | std]
  * @param window sliding window in tokens: a row at position p sees positions above p - window; 0
  *     for none
  */

@@ -30,7 +30,8 @@ public interface TensorOps {
   /**
    * Rotates q in place, rotates k, appends k and v to the pages of each row's sequence, and
    * refreshes the digests of every page touched (recomputed from the page's keys in token order, so
-   * that they are bit-equal however the tokens came).
+   * that they are bit-equal however the tokens came), in the cache's dtype or in 8 bits ({@link
+   * KvGeometry}).
    *
    * @param q (R, Hq * D), rotated in place
    * @param k (R, Hkv * D), may be overwritten

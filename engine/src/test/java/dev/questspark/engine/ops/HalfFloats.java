@@ -13,6 +13,7 @@ final class HalfFloats {
       case F32 -> 0x1p-24;
       case F16 -> 0x1p-11;
       case BF16 -> 0x1p-8;
+      case I8 -> throw new IllegalArgumentException("integers are no floats");
     };
   }
 

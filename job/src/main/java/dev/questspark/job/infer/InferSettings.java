@@ -49,6 +49,7 @@ public record InferSettings(
         options.get(JobKeys.KV_CACHE_MEMORY_BYTES),
         options.get(JobKeys.GPU_MEMORY_UTILIZATION),
         Policies.pageScores(policies),
+        options.get(JobKeys.DIGEST_DTYPE),
         threads > 0 ? threads : Runtime.getRuntime().availableProcessors(),
         options.get(JobKeys.BATCH_INVARIANT),
         options.get(JobKeys.OVERCOMMIT));

@@ -238,6 +238,12 @@ public final class JobKeys {
           .says(
               SELECTION,
               "Score of a page from its digest: Quest's bound, or mean + standard deviation.");
+  public static final OptionKey<String> DIGEST_DTYPE =
+      text("digest_dtype", "auto or int8")
+          .byDefault("auto")
+          .says(
+              SELECTION,
+              "How page digests are kept: in the cache's dtype, or in 8 bits rounded outward, so that less is read to score.");
   public static final OptionKey<GroupReduction> GROUP_REDUCTION =
       choice("group_reduction", GroupReduction.class)
           .byDefault("max")

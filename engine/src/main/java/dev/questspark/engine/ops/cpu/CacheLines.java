@@ -33,4 +33,12 @@ final class CacheLines {
     }
     return i < to ? even + odd + array[i] : even + odd;
   }
+
+  static int touch(byte[] array, int from, int to) {
+    int sum = 0;
+    for (int i = from; i < to; i += BYTES) {
+      sum += array[i];
+    }
+    return sum;
+  }
 }

@@ -131,14 +131,15 @@ public final class CpuBackend implements Backend {
 
   @Override
   public Tensor allocate(DType dtype, int rows, int cols) {
-    if (dtype != DType.BF16) {
-      return Backend.super.allocate(dtype, rows, cols);
-    }
-    HeapShorts buffer = new HeapShorts(Math.multiplyExact((long) rows, (long) cols));
-    return new Tensor(buffer, DType.BF16, 0, rows, cols, cols);
+    long count = Math.multiplyExact((long) rows, (long) cols);
+    return switch (dtype) {
+      case BF16 -> new Tensor(new HeapShorts(count), dtype, 0, rows, cols, cols);
+      case I8 -> new Tensor(new HeapBytes(count), dtype, 0, rows, cols, cols);
+      case F32, F16 -> Backend.super.allocate(dtype, rows, cols);
+    };
   }
 
-  /** Keys, values and digests are kept in the dtype of {@code linear}. */
+  /** Keys and values are kept in the dtype of {@code linear}. */
   @Override
   public DType cacheDType() {
     return options.dtype();
@@ -190,6 +191,11 @@ public final class CpuBackend implements Backend {
     int at = HeapFloats.at(source, row);
     if (source.dtype() == DType.BF16) {
       loops.widen(HeapShorts.of(source), at, target, 0, source.cols());
+    } else if (source.dtype() == DType.I8) {
+      byte[] bytes = HeapBytes.of(source);
+      for (int i = 0; i < source.cols(); i++) {
+        target[i] = bytes[at + i];
+      }
     } else {
       System.arraycopy(HeapFloats.of(source), at, target, 0, source.cols());
     }

@@ -6,18 +6,19 @@ import dev.questspark.engine.ops.Tensor;
 
 /**
  * One digest pair of one layer: (page, kvHead) -> [min | max] or [mean | std], each D channels, in
- * the cache's dtype. A channel's tokens are taken in order, so that the bits depend on the keys
- * alone; minimum and maximum are keys, so rounding cannot touch them.
+ * the cache's dtype or in 8 bits ({@link Int8Pair}). A channel's tokens are taken in order, so that
+ * the bits depend on the keys alone; minimum and maximum are keys, so the cache's dtype has them.
  */
 final class CpuDigests {
   private final PageScore kind;
   private final CpuKvPages pages;
-  private final float[] floats; // null in bf16
-  private final short[] bits; // null in f32
+  private final float[] floats; // of these three arrays, one is not null
+  private final short[] bits;
+  private final byte[] bytes;
   private final long from;
 
   CpuDigests(PageScore kind, Tensor tensor, CpuKvPages pages) {
-    int width = 2 * pages.headDim;
+    int width = pages.digestColumns;
     Shapes.require(kind + " digests", tensor, pages.pages() * pages.kvHeads, width);
     if (tensor.rowStride() != width) {
       throw new IllegalArgumentException(
@@ -25,8 +26,9 @@ final class CpuDigests {
     }
     this.kind = kind;
     this.pages = pages;
-    this.floats = tensor.dtype() == DType.BF16 ? null : HeapFloats.of(tensor);
+    this.floats = tensor.dtype() == DType.F32 ? HeapFloats.of(tensor) : null;
     this.bits = tensor.dtype() == DType.BF16 ? HeapShorts.of(tensor) : null;
+    this.bytes = tensor.dtype() == DType.I8 ? HeapBytes.of(tensor) : null;
     this.from = tensor.offset();
   }
 
@@ -34,44 +36,56 @@ final class CpuDigests {
     return pages;
   }
 
-  /** The pairs as floats, or null if they are bf16: then {@link #widen} one at a time. */
+  /** The pairs as floats, or null if they are narrower: then {@link #widen} one at a time. */
   float[] floats() {
     return floats;
   }
 
-  /** Copies one bf16 pair as floats. */
+  /** Copies one narrow pair as floats. */
   void widen(int pair, float[] target, int at, Loops loops) {
-    loops.widen(bits, pair, target, at, 2 * pages.headDim);
+    int channels = 2 * pages.headDim;
+    if (bits != null) {
+      loops.widen(bits, pair, target, at, channels);
+    } else {
+      loops.widen(bytes, pair, pair + channels, target, at, channels);
+    }
   }
 
   /** Asks memory for the pairs of all KV heads of a page. */
   float touch(int page) {
     int at = pairAt(page, 0);
-    int end = at + pages.kvHeads * 2 * pages.headDim;
-    return bits == null ? CacheLines.touch(floats, at, end) : CacheLines.touch(bits, at, end);
+    int end = at + pages.kvHeads * pages.digestColumns;
+    if (floats != null) {
+      return CacheLines.touch(floats, at, end);
+    }
+    return bits != null ? CacheLines.touch(bits, at, end) : CacheLines.touch(bytes, at, end);
   }
 
   /** Index of the pair of (page, kvHead). */
   int pairAt(int page, int kvHead) {
-    return (int) (from + ((long) page * pages.kvHeads + kvHead) * 2 * pages.headDim);
+    return (int) (from + ((long) page * pages.kvHeads + kvHead) * pages.digestColumns);
   }
 
-  /** Recomputes the page's digests from its first {@code tokens} keys. */
-  void recompute(int page, int tokens) {
+  /**
+   * Recomputes the page's digests from its first {@code tokens} keys.
+   *
+   * @param pair scratch, at least 2 D
+   */
+  void recompute(int page, int tokens, float[] pair) {
     for (int head = 0; head < pages.kvHeads; head++) {
-      int pair = pairAt(page, head);
       int key = pages.keyAt(page, head);
       for (int c = 0; c < pages.headDim; c++, key += pages.pageSize) {
         if (kind == PageScore.MINMAX) {
-          minMax(pair + c, key, tokens);
+          minMax(pair, c, key, tokens);
         } else {
-          meanStd(pair + c, key, tokens);
+          meanStd(pair, c, key, tokens);
         }
       }
+      write(pair, pairAt(page, head));
     }
   }
 
-  private void minMax(int at, int key, int tokens) {
+  private void minMax(float[] pair, int channel, int key, int tokens) {
     float low = pages.key(key);
     float high = low;
     for (int t = 1; t < tokens; t++) {
@@ -79,12 +93,12 @@ final class CpuDigests {
       low = Math.min(low, x);
       high = Math.max(high, x);
     }
-    set(at, low);
-    set(at + pages.headDim, high);
+    pair[channel] = low;
+    pair[pages.headDim + channel] = high;
   }
 
   /** Two passes: the variance is the mean of squared distances, so nothing cancels. */
-  private void meanStd(int at, int key, int tokens) {
+  private void meanStd(float[] pair, int channel, int key, int tokens) {
     float mean = 0;
     for (int t = 0; t < tokens; t++) {
       mean += pages.key(key + t);
@@ -95,22 +109,27 @@ final class CpuDigests {
       float distance = pages.key(key + t) - mean;
       squares = Math.fma(distance, distance, squares);
     }
-    set(at, mean);
-    set(at + pages.headDim, (float) Math.sqrt(squares / tokens));
+    pair[channel] = mean;
+    pair[pages.headDim + channel] = (float) Math.sqrt(squares / tokens);
   }
 
-  private void set(int at, float value) {
-    if (bits == null) {
-      floats[at] = value;
+  private void write(float[] pair, int at) {
+    int channels = 2 * pages.headDim;
+    if (floats != null) {
+      System.arraycopy(pair, 0, floats, at, channels);
+    } else if (bits != null) {
+      for (int i = 0; i < channels; i++) {
+        bits[at + i] = DType.floatToBf16(pair[i]);
+      }
     } else {
-      bits[at] = DType.floatToBf16(value);
+      Int8Pair.write(kind, pair, pages.headDim, bytes, at);
     }
   }
 
   /** Copies the digests of one page to another. */
   void copy(int fromPage, int toPage) {
-    int count = pages.kvHeads * 2 * pages.headDim;
-    Object array = bits == null ? floats : bits;
+    int count = pages.kvHeads * pages.digestColumns;
+    Object array = floats != null ? floats : bits != null ? bits : bytes;
     System.arraycopy(array, pairAt(fromPage, 0), array, pairAt(toPage, 0), count);
   }
 }

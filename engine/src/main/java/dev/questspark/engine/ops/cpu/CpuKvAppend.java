@@ -10,9 +10,11 @@ import java.util.Map;
 /** The verbs that write the cache: appendKv and copyPages. */
 final class CpuKvAppend {
   private final Workers workers;
+  private final float[][] pairs; // a worker's digest pair before it is rounded
 
   CpuKvAppend(Workers workers) {
     this.workers = workers;
+    this.pairs = new float[workers.threads()][0];
   }
 
   void appendKv(KvLayer kv, Tensor q, Tensor k, Tensor v, Tensor rope, LoadedBatch loaded) {
@@ -76,6 +78,10 @@ final class CpuKvAppend {
   /** Recomputes the digest of every page that a span wrote to, from all its keys present. */
   private void refresh(CpuDigests digests, RaggedBatch batch) {
     int pageSize = digests.pages().pageSize;
+    int channels = 2 * digests.pages().headDim;
+    for (int i = 0; i < pairs.length; i++) {
+      pairs[i] = pairs[i].length < channels ? new float[channels] : pairs[i];
+    }
     for (int span = 0; span < batch.spans(); span++) {
       int fromRow = batch.spanRows()[span];
       int toRow = batch.spanRows()[span + 1];
@@ -92,7 +98,7 @@ final class CpuKvAppend {
           (i, worker) -> {
             int logical = firstPage + i;
             int tokens = Math.min(pageSize, lastPosition + 1 - logical * pageSize);
-            digests.recompute(batch.pageTable()[table + logical], tokens);
+            digests.recompute(batch.pageTable()[table + logical], tokens, pairs[worker]);
           });
     }
   }

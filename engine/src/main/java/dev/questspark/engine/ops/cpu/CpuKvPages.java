@@ -14,6 +14,7 @@ final class CpuKvPages {
   final int headDim;
   final int pageSize;
   final int kvHeads;
+  final int digestColumns;
   private final Numbers keys;
   private final Numbers values;
   private final int window;
@@ -67,6 +68,7 @@ final class CpuKvPages {
     this.headDim = geometry.headDim();
     this.pageSize = geometry.pageSize();
     this.kvHeads = geometry.kvHeads();
+    this.digestColumns = geometry.digestColumns();
     this.window = kv.window();
     this.keys = Numbers.of(kv.keys());
     this.values = Numbers.of(kv.values());

@@ -104,7 +104,7 @@ final class CpuPageScores {
   private static final class Scratch {
     final Loops loops;
     float[] probes = new float[0]; // (Hkv, G, 2 D)
-    float[] pair = new float[0]; // a bf16 pair, widened
+    float[] pair = new float[0]; // a pair of fewer bits, widened
     float[] sums = new float[0]; // (G)
     float touched; // without a use, the compiler would drop the loads
 

@@ -71,6 +71,12 @@ interface Loops {
   /** Widens {@code count} bf16 bit patterns to float; exact. */
   void widen(short[] bits, int from, float[] target, int at, int count);
 
+  /**
+   * Widens {@code count} 8-bit integers to float and scales them, exactly: element i by the power
+   * of two that byte {@code exponents + i / 16} of the same array stores ({@link Int8Pair}).
+   */
+  void widen(byte[] integers, int from, int exponents, float[] target, int at, int count);
+
   /** Sum of a[i] * b[i]: {@link #CHAINS} chains of fused multiply-adds, added up by halves. */
   float dot(float[] a, int aFrom, float[] b, int bFrom, int count);
 

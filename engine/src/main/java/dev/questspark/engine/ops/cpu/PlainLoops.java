@@ -1,6 +1,7 @@
 package dev.questspark.engine.ops.cpu;
 
 import dev.questspark.engine.ops.DType;
+import dev.questspark.engine.ops.KvGeometry;
 import java.util.Arrays;
 
 /** The loops without the Vector API, in forms that keep several multiply-adds in flight. */
@@ -16,6 +17,14 @@ final class PlainLoops implements Loops {
   public void widen(short[] bits, int from, float[] target, int at, int count) {
     for (int i = 0; i < count; i++) {
       target[at + i] = DType.bf16ToFloat(bits[from + i]);
+    }
+  }
+
+  @Override
+  public void widen(byte[] integers, int from, int exponents, float[] target, int at, int count) {
+    for (int i = 0; i < count; i++) {
+      int exponent = integers[exponents + i / KvGeometry.SCALE_CHANNELS] & 0xff;
+      target[at + i] = integers[from + i] * Int8Pair.scale(exponent);
     }
   }
 

@@ -1,5 +1,7 @@
 package dev.questspark.engine.ops.cpu;
 
+import dev.questspark.engine.ops.KvGeometry;
+import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
@@ -20,6 +22,9 @@ final class VectorLoops implements Loops {
   private static final VectorSpecies<Short> SHORTS =
       VectorSpecies.of(
           short.class, VectorShape.forBitSize(Math.max(64, FLOATS.vectorBitSize() / 2)));
+
+  private static final VectorSpecies<Byte> BYTES =
+      VectorSpecies.of(byte.class, VectorShape.forBitSize(Math.max(64, 8 * LANES)));
 
   /** As many channels of a head's output stay in registers. */
   private static final int WIDE = 4 * LANES;
@@ -50,6 +55,23 @@ final class VectorLoops implements Loops {
     }
     for (; i < count; i++) {
       target[at + i] = Float.intBitsToFloat(bits[from + i] << 16);
+    }
+  }
+
+  @Override
+  public void widen(byte[] integers, int from, int exponents, float[] target, int at, int count) {
+    int i = 0;
+    for (; i <= count - LANES; i += LANES) { // within one block: LANES divides its 16 channels
+      int exponent = integers[exponents + i / KvGeometry.SCALE_CHANNELS] & 0xff;
+      FloatVector wide =
+          (FloatVector)
+              ByteVector.fromArray(BYTES, integers, from + i)
+                  .convertShape(VectorOperators.B2F, FLOATS, 0);
+      wide.mul(Int8Pair.scale(exponent)).intoArray(target, at + i);
+    }
+    for (; i < count; i++) {
+      int exponent = integers[exponents + i / KvGeometry.SCALE_CHANNELS] & 0xff;
+      target[at + i] = integers[from + i] * Int8Pair.scale(exponent);
     }
   }
 

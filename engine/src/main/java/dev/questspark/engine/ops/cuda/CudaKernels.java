@@ -9,13 +9,14 @@ import java.util.Map;
 /**
  * Every kernel's symbol and parameters: the only place that names either. The declarations are C,
  * so that they can be compared with the {@code .cu} files word by word. {@code {act}} is the dtype
- * of activations, {@code {kv}} that of the cache, {@code {w}} that of weights.
+ * of activations, {@code {kv}} that of the cache or its digests, {@code {w}} that of weights.
  */
 final class CudaKernels {
   private static final List<Kernel> ALL = new ArrayList<>();
 
   private static final DType[] ACT = {DType.F32, DType.BF16};
   private static final DType[] WEIGHT_OR_KV = {DType.F32, DType.BF16, DType.F16};
+  private static final DType[] DIGEST = {DType.F32, DType.BF16, DType.F16, DType.I8};
 
   /** Where a row finds its pages, as all kernels over the cache take it. */
   private static final String ROWS =
@@ -27,14 +28,10 @@ final class CudaKernels {
   static final Family ADD =
       byAct("add_{act}", "{act}* x, const {act}* y, int hidden, int xStride, int yStride");
 
-  static final Family APPEND_KV =
-      byActAndKv(
-          "append_kv_{act}_{kv}",
-          "{act}* q, {kv}* keys, {kv}* values, {kv}* minMax, {kv}* meanStd, const {act}* k,"
-              + " const {act}* v, const float* rope, const int* positions, const int* rowSpan,"
-              + " const int* spanRows, const int* spanPages, const int* pageTable, int kvHeads,"
-              + " int headDim, int pageSize, int group, int qStride, int kStride, int vStride,"
-              + " int ropeStride");
+  static final Family APPEND_KV = appendKv("", "{kv}");
+
+  /** With 8-bit digests. */
+  static final Family APPEND_KV_I8 = appendKv("_i8", "i8");
 
   static final Kernel ARGMAX =
       one("argmax_f32", "int* tokens, const float* logits, int vocabulary, int logitStride");
@@ -102,7 +99,8 @@ final class CudaKernels {
               + " int xStride, float eps");
 
   static final Family SCORE_PAGES =
-      byActAndKv(
+      byActAnd(
+          DIGEST,
           "score_pages_{act}_{kv}",
           "float* scores, unsigned long long* counters, const {act}* q, const {kv}* digests, "
               + ROWS
@@ -160,6 +158,20 @@ final class CudaKernels {
       }
       return kernel;
     }
+  }
+
+  private static Family appendKv(String suffix, String digest) {
+    return byActAnd(
+        WEIGHT_OR_KV,
+        "append_kv_{act}_{kv}" + suffix,
+        "{act}* q, {kv}* keys, {kv}* values, "
+            + digest
+            + "* minMax, "
+            + digest
+            + "* meanStd, const {act}* k, const {act}* v, const float* rope, const int* positions,"
+            + " const int* rowSpan, const int* spanRows, const int* spanPages, const int* pageTable,"
+            + " int kvHeads, int headDim, int pageSize, int group, int qStride, int kStride,"
+            + " int vStride, int ropeStride");
   }
 
   private static Family attendPages(String suffix) {
@@ -227,10 +239,10 @@ final class CudaKernels {
     return family;
   }
 
-  private static Family byActAndKv(String symbol, String parameters) {
+  private static Family byActAnd(DType[] ofCache, String symbol, String parameters) {
     Family family = new Family(symbol);
     for (DType act : ACT) {
-      for (DType kv : WEIGHT_OR_KV) {
+      for (DType kv : ofCache) {
         if (fits(act, kv)) {
           declare(family, act, kv, parameters);
         }

@@ -48,8 +48,10 @@ final class CudaKvVerbs implements AutoCloseable {
     CudaShapes.require("v", v, batch.rows(), kvColumns);
     int last = batch.lastPosition(new RowRange(0, batch.rows()));
     CudaShapes.require("rope", rope, last + 1, geometry.headDim());
+    boolean narrow = geometry.digestDType() == DType.I8;
+    CudaKernels.Family family = narrow ? CudaKernels.APPEND_KV_I8 : CudaKernels.APPEND_KV;
     launch
-        .of(CudaKernels.APPEND_KV.of(q.dtype(), geometry.dtype()))
+        .of(family.of(q.dtype(), geometry.dtype()))
         .out(q)
         .out(kv.keys())
         .out(kv.values())

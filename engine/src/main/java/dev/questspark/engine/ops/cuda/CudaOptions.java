@@ -7,7 +7,7 @@ import dev.questspark.engine.ops.DType;
  *
  * @param device ordinal of the GPU among those that the process sees
  * @param dtype of weights and activations: F32, or BF16 with float accumulation
- * @param kvDType of keys, values and digests
+ * @param kvDType of keys and values, and of digests unless they are kept in 8 bits
  * @param batchInvariant reductions whose order follows the row alone (see {@code TensorOps}): our
  *     own {@code linear} instead of cuBLAS, whose algorithm follows the batch
  * @param maxRows most rows of a step

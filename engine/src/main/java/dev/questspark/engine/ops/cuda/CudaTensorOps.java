@@ -116,7 +116,7 @@ final class CudaTensorOps implements TensorOps {
     }
     int sharedBytes = 4 * (ceilDiv(2 * geometry.headDim(), 64) * 64) * (ceilDiv(group, 8) * 8);
     launch
-        .of(CudaKernels.SCORE_PAGES.of(q.dtype(), geometry.dtype()))
+        .of(CudaKernels.SCORE_PAGES.of(q.dtype(), geometry.digestDType()))
         .out(scores)
         .counters(loaded.readCounters())
         .in(q)

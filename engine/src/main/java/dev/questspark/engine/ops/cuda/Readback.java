@@ -85,6 +85,7 @@ final class Readback implements AutoCloseable {
             case F32 -> bytes.getFloat(at + 4 * c);
             case BF16 -> DType.bf16ToFloat(bytes.getShort(at + 2 * c));
             case F16 -> DType.f16ToFloat(bytes.getShort(at + 2 * c));
+            case I8 -> bytes.get(at + c);
           };
     }
   }

@@ -45,8 +45,9 @@ final class WeightUpload implements AutoCloseable {
       pinned.put(0, data, at, count * from.bytes());
       return;
     }
-    if (to == DType.F16) {
-      throw new IllegalArgumentException("nothing is converted to f16 on the way to the device");
+    if (to == DType.F16 || to == DType.I8) {
+      throw new IllegalArgumentException(
+          "nothing is converted to " + to + " on the way to the device");
     }
     for (int i = 0; i < count; i++) {
       float value =
@@ -54,6 +55,7 @@ final class WeightUpload implements AutoCloseable {
             case F32 -> data.getFloat(at + 4 * i);
             case BF16 -> DType.bf16ToFloat(data.getShort(at + 2 * i));
             case F16 -> DType.f16ToFloat(data.getShort(at + 2 * i));
+            case I8 -> data.get(at + i);
           };
       if (to == DType.F32) {
         pinned.putFloat(4 * i, value);

@@ -76,6 +76,25 @@ class LoopsTest {
   }
 
   @ParameterizedTest
+  @ValueSource(ints = {16, 32, 96, 256, 544})
+  void widenIntegers(int count) {
+    byte[] pair = new byte[count + count / 16 + 3];
+    random.nextBytes(pair);
+    for (int e = count + 3; e < pair.length; e++) {
+      pair[e] = (byte) (e % 2 == 0 ? 1 : 1 + random.nextInt(249)); // every exponent that is written
+    }
+    float[] widened = new float[count + 2];
+    float[] same = widened.clone();
+    vector.widen(pair, 3, count + 3, widened, 2, count);
+    plain.widen(pair, 3, count + 3, same, 2, count);
+    for (int i = 0; i < count; i++) {
+      double expected = pair[3 + i] * Math.scalb(1.0, (pair[count + 3 + i / 16] & 0xff) - 127);
+      assertThat(same[2 + i]).isEqualTo((float) expected);
+      assertBits(widened[2 + i], same[2 + i]);
+    }
+  }
+
+  @ParameterizedTest
   @CsvSource({"1,64,16", "7,64,16", "4,128,16", "3,96,32", "6,33,5", "2,256,1", "5,80,24"})
   void pages(int heads, int headDim, int slots) {
     float[] queries = numbers(heads * headDim + 1);

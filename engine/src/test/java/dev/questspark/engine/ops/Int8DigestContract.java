@@ -1,0 +1,418 @@
+package dev.questspark.engine.ops;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * What every backend must do with 8-bit digests. The expected bytes are worked out in double from
+ * the keys that the backend stored; see {@link KvGeometry} for the layout and the rounding.
+ */
+abstract class Int8DigestContract {
+  private static final int BLOCK = KvGeometry.SCALE_CHANNELS;
+
+  private final ReferenceTensorOps reference = new ReferenceTensorOps();
+  private Backend backend; // of the running test
+
+  /** A fresh backend of the case's dtypes. */
+  abstract Backend open(DigestCase c);
+
+  /** A tensor of the backend's activations, from numbers that their dtype has. */
+  Tensor activations(Backend on, float[][] rows) {
+    return on.upload(Framed.host("activations", rows));
+  }
+
+  @AfterEach
+  void closeBackend() {
+    backend.close();
+  }
+
+  /** Every shape in some dtypes of activations and cache: what a subclass's {@code cases} holds. */
+  static List<DigestCase> cases(DType activations, DType cache) {
+    int[][] shapes = { // KV heads, group, head_dim, page size, window
+      {1, 1, 16, 16, 0},
+      {3, 2, 16, 4, 0},
+      {2, 1, 48, 1, 9},
+      {2, 4, 64, 16, 0},
+      {1, 7, 80, 32, 70},
+      {2, 8, 96, 16, 0},
+      {2, 1, 128, 16, 0},
+      {1, 3, 256, 16, 33}
+    };
+    int[][] lengths = {{1}, {37, 3, 64}, {20, 1}, {150, 5, 33}, {200}, {49}, {130, 97}, {81}};
+    return IntStream.range(0, shapes.length)
+        .mapToObj(i -> DigestCase.of(activations, cache, shapes[i], lengths[i]))
+        .toList();
+  }
+
+  // ---- digests
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void digestsAreTheirKeysRoundedOutwardHoweverTheTokensCome(DigestCase c) {
+    backend = open(c);
+    Cache whole = new Cache(c, 5);
+    whole.append(c.lengths());
+    Cache pieces = new Cache(c, 5);
+    Random cuts = new Random(3);
+    int[] filled = new int[c.lengths().length];
+    while (!Arrays.equals(filled, c.lengths())) {
+      for (int s = 0; s < filled.length; s++) {
+        filled[s] = Math.min(c.lengths()[s], filled[s] + cuts.nextInt(2 * c.pageSize() + 2));
+      }
+      pieces.append(filled);
+      checkDigests(pieces);
+    }
+    for (PageScore score : PageScore.values()) {
+      assertThat(pieces.pairs(score)).as(score + " pairs").isDeepEqualTo(whole.pairs(score));
+    }
+  }
+
+  private static void checkDigests(Cache cache) {
+    float[][] keys = cache.keys();
+    float[][] minMax = cache.pairs(PageScore.MINMAX);
+    float[][] meanStd = cache.pairs(PageScore.MEANSTD);
+    for (DigestCase.Page page : cache.pages()) {
+      for (int h = 0; h < cache.shape.kvHeads(); h++) {
+        int block = page.id() * cache.shape.kvHeads() + h;
+        int from = block * cache.shape.pageSize();
+        float[][] own = Arrays.copyOfRange(keys, from, from + page.tokens());
+        checkMinMax(own, minMax[block]);
+        checkMeanStd(own, meanStd[block]);
+      }
+    }
+  }
+
+  private static void checkMinMax(float[][] keys, float[] pair) {
+    int headDim = keys[0].length;
+    float[] expected = new float[2 * headDim + 2 * headDim / BLOCK];
+    for (int first = 0; first < 2 * headDim; first += BLOCK) {
+      boolean low = first < headDim;
+      double[] block = new double[BLOCK];
+      for (int i = 0; i < BLOCK; i++) {
+        DoubleStream ofChannel = channel(keys, (first + i) % headDim);
+        block[i] = (low ? ofChannel.min() : ofChannel.max()).orElseThrow();
+      }
+      int exponent = smallestExponent(block);
+      expected[2 * headDim + first / BLOCK] = (byte) exponent;
+      for (int i = 0; i < BLOCK; i++) {
+        double scaled = block[i] / Math.scalb(1.0, exponent - 127);
+        expected[first + i] = (int) (low ? Math.floor(scaled) : Math.ceil(scaled));
+      }
+    }
+    assertThat(Arrays.copyOf(pair, expected.length)).isEqualTo(expected);
+  }
+
+  /** Within the float arithmetic of mean and deviation: half a step, and one step upward. */
+  private static void checkMeanStd(float[][] keys, float[] pair) {
+    int headDim = keys[0].length;
+    double[] stored = values(pair, headDim);
+    for (int c = 0; c < headDim; c++) {
+      double[] ofChannel = channel(keys, c).toArray();
+      double mean = Arrays.stream(ofChannel).average().orElseThrow();
+      double std =
+          Math.sqrt(
+              Arrays.stream(ofChannel).map(x -> (x - mean) * (x - mean)).average().orElseThrow());
+      double slack = 1e-5 * Arrays.stream(ofChannel).map(Math::abs).max().orElseThrow();
+      double half = Math.scalb(1.0, exponent(pair, headDim, c) - 128);
+      double step = Math.scalb(1.0, exponent(pair, headDim, headDim + c) - 127);
+      assertThat(stored[c]).isBetween(mean - half - slack, mean + half + slack);
+      assertThat(stored[headDim + c]).isBetween(std - slack, std + step + slack);
+    }
+    for (int first = 0; first < 2 * headDim; first += BLOCK) {
+      float largest = 0;
+      for (int e = first; e < first + BLOCK; e++) {
+        largest = Math.max(largest, Math.abs(pair[e]));
+      }
+      // A block of all 127 allows fills at least half of them, or its exponent is the smallest.
+      assertThat(largest).isBetween(exponent(pair, headDim, first) == 1 ? 0f : 63f, 127f);
+    }
+  }
+
+  private static DoubleStream channel(float[][] keys, int channel) {
+    return Arrays.stream(keys).mapToDouble(key -> key[channel]);
+  }
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void theMinMaxPairBoundsEveryKeyOfItsPage(DigestCase c) {
+    backend = open(c);
+    Cache cache = new Cache(c, 6);
+    cache.append(c.lengths());
+    float[][] pairs = cache.pairs(PageScore.MINMAX);
+    float[][] keys = cache.keys();
+    Random random = new Random(8);
+    for (DigestCase.Page page : cache.pages()) {
+      for (int h = 0; h < c.kvHeads(); h++) {
+        int block = page.id() * c.kvHeads() + h;
+        double[] pair = values(pairs[block], c.headDim());
+        for (int trial = 0; trial < 20; trial++) {
+          double[] q = random.doubles(c.headDim(), -1, 1).toArray();
+          double bound = 0;
+          for (int i = 0; i < q.length; i++) {
+            bound += Math.max(q[i] * pair[i], q[i] * pair[q.length + i]);
+          }
+          for (int t = 0; t < page.tokens(); t++) {
+            double logit = 0;
+            for (int i = 0; i < q.length; i++) {
+              logit += q[i] * keys[block * c.pageSize() + t][i];
+            }
+            // Term by term the bound is at least the logit, and rounding keeps the order.
+            assertThat(bound).as("%s, head %d, token %d", page, h, t).isGreaterThanOrEqualTo(logit);
+          }
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void copyPagesCopiesScalesAsWell(DigestCase c) {
+    backend = open(c);
+    Cache cache = new Cache(c, 7);
+    cache.append(c.lengths());
+    int source = cache.pages().get(0).id();
+    int target = c.unusedPage();
+    Map<PageScore, float[][]> expected = new EnumMap<>(PageScore.class);
+    for (PageScore score : PageScore.values()) {
+      float[][] pairs = cache.pairs(score);
+      for (int h = 0; h < c.kvHeads(); h++) {
+        pairs[target * c.kvHeads() + h] = pairs[source * c.kvHeads() + h];
+      }
+      expected.put(score, pairs);
+    }
+    backend.ops().copyPages(cache.layer, new int[] {source}, new int[] {target});
+    for (PageScore score : PageScore.values()) {
+      assertThat(cache.pairs(score)).as(score + " pairs").isDeepEqualTo(expected.get(score));
+    }
+  }
+
+  // ---- scores
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void scoresAreThoseOfTheStoredDigestsAndTopPagesTheBestOfThem(DigestCase c) {
+    backend = open(c);
+    Cache cache = new Cache(c, 8);
+    cache.append(c.lengths());
+    RaggedBatch batch = c.lastRows();
+    LoadedBatch loaded = backend.load(batch);
+    RowRange rows = new RowRange(0, batch.rows());
+    float[][] q = cache.random(batch.rows(), c.kvHeads() * c.group() * c.headDim());
+    Tensor query = activations(backend, q);
+    PageBudget one = new PageBudget(1, 0, 0, 0);
+    int scorings = 0;
+    for (PageScore score : PageScore.values()) {
+      for (GroupReduction reduction : GroupReduction.values()) {
+        Framed scores = Framed.blank(backend, batch.rows() * c.kvHeads(), c.longestPages());
+        Tensor view = scores.view();
+        backend.ops().scorePages(view, query, cache.layer, loaded, rows, score, reduction, one);
+        float[][] actual = scores.read();
+        for (int r = 0; r < batch.rows(); r++) {
+          checkScores(cache, batch, r, q[r], actual, score, reduction);
+        }
+        checkTopPages(cache, batch, loaded, view, actual);
+        scorings++;
+      }
+    }
+    for (int r = 0; r < batch.rows(); r++) {
+      long pages = (long) (cache.current(batch, r) - cache.first(batch, r)) * c.kvHeads();
+      assertThat(loaded.counters().pagesScored()[r]).isEqualTo(scorings * pages);
+    }
+  }
+
+  private static void checkScores(
+      Cache cache,
+      RaggedBatch batch,
+      int row,
+      float[] q,
+      float[][] actual,
+      PageScore score,
+      GroupReduction reduction) {
+    DigestCase c = cache.shape;
+    float[][] pairs = cache.pairs(score);
+    boolean max = reduction == GroupReduction.MAX;
+    for (int page = cache.first(batch, row); page < cache.current(batch, row); page++) {
+      int id = batch.pageTable()[batch.spanPages()[row] + page]; // row s is of span s
+      for (int h = 0; h < c.kvHeads(); h++) {
+        double[] pair = values(pairs[id * c.kvHeads() + h], c.headDim());
+        double reduced = max ? Double.NEGATIVE_INFINITY : 0;
+        double magnitude = 0;
+        for (int g = 0; g < c.group(); g++) {
+          double sum = 0;
+          for (int i = 0; i < c.headDim(); i++) {
+            double x = q[(h * c.group() + g) * c.headDim() + i];
+            double first = pair[i];
+            double second = pair[c.headDim() + i];
+            sum +=
+                score == PageScore.MINMAX
+                    ? Math.max(x * first, x * second)
+                    : x * first + Math.abs(x) * second;
+            magnitude += Math.abs(x) * (Math.abs(first) + Math.abs(second));
+          }
+          reduced = max ? Math.max(reduced, sum) : reduced + sum;
+        }
+        // At most one rounding per term, each of a partial sum that is at most the magnitude.
+        double allowed = 0x1p-24 * (2 * c.headDim() + c.group()) * magnitude;
+        assertThat((double) actual[row * c.kvHeads() + h][page])
+            .as("%s %s score of page %d, head %d, row %d", score, reduction, page, h, row)
+            .isBetween(reduced - allowed, reduced + allowed);
+      }
+    }
+  }
+
+  private void checkTopPages(
+      Cache cache, RaggedBatch batch, LoadedBatch loaded, Tensor scores, float[][] read) {
+    DigestCase c = cache.shape;
+    RowRange rows = new RowRange(0, batch.rows());
+    PageBudget budget = new PageBudget(3, 0, 0, 0);
+    HostKv window = HostKv.empty(cache.layer.geometry(), c.window(), 1);
+    try (PageList list = backend.allocatePageList(batch.rows(), c.kvHeads(), c.longestPages())) {
+      backend.ops().topPages(list, scores, cache.layer, loaded, rows, budget);
+      for (int r = 0; r < batch.rows(); r++) {
+        for (int h = 0; h < c.kvHeads(); h++) {
+          float[] ofRow = read[r * c.kvHeads() + h];
+          assertThat(list.read(r, h))
+              .isEqualTo(reference.choosePages(window, batch.positions()[r], budget, ofRow));
+        }
+      }
+    }
+  }
+
+  // ---- the specification, in double
+
+  /** The 2 D numbers that a stored pair stands for. */
+  private static double[] values(float[] pair, int headDim) {
+    double[] values = new double[2 * headDim];
+    for (int e = 0; e < values.length; e++) {
+      values[e] = pair[e] * Math.scalb(1.0, exponent(pair, headDim, e) - 127);
+    }
+    return values;
+  }
+
+  private static int exponent(float[] pair, int headDim, int element) {
+    return (int) pair[2 * headDim + element / BLOCK] & 0xff;
+  }
+
+  /** The smallest exponent with which a block's integers stay within 127, looked for one by one. */
+  private static int smallestExponent(double[] block) {
+    double largest = Arrays.stream(block).map(Math::abs).max().orElseThrow();
+    int exponent = 1;
+    while (Math.ceil(largest / Math.scalb(1.0, exponent - 127)) > 127) {
+      exponent++;
+    }
+    return exponent;
+  }
+
+  /** One layer of the backend that holds the sequences of a case. */
+  private final class Cache {
+    final DigestCase shape;
+    final KvLayer layer;
+    private final Random random;
+    private int[] filled;
+
+    Cache(DigestCase shape, long seed) {
+      this.shape = shape;
+      this.random = new Random(seed);
+      this.filled = new int[shape.lengths().length];
+      DType dtype = backend.cacheDType();
+      KvGeometry geometry =
+          new KvGeometry(1, shape.kvHeads(), shape.headDim(), shape.pageSize(), dtype, DType.I8);
+      int blocks = shape.poolPages() * shape.kvHeads();
+      int rows = blocks * shape.pageSize();
+      Map<PageScore, Tensor> digests = new EnumMap<>(PageScore.class);
+      for (PageScore score : PageScore.values()) {
+        digests.put(score, backend.allocate(DType.I8, blocks, geometry.digestColumns()));
+      }
+      this.layer =
+          new KvLayer(
+              geometry,
+              backend.allocate(dtype, rows, shape.headDim()),
+              backend.allocate(dtype, rows, shape.headDim()),
+              digests,
+              shape.window());
+    }
+
+    List<DigestCase.Page> pages() {
+      return shape.pages(filled);
+    }
+
+    int current(RaggedBatch batch, int row) {
+      return batch.positions()[row] / shape.pageSize();
+    }
+
+    int first(RaggedBatch batch, int row) {
+      return layer.firstVisible(batch.positions()[row]) / shape.pageSize();
+    }
+
+    /**
+     * Fills the sequences up to {@code lengths}; a token's key follows from its sequence and its
+     * position, and the rotary table turns nothing.
+     */
+    void append(int[] lengths) {
+      RaggedBatch batch = shape.rows(filled, lengths);
+      filled = lengths.clone();
+      if (batch.rows() == 0) {
+        return;
+      }
+      int columns = shape.kvHeads() * shape.headDim();
+      float[][] keys = new float[batch.rows()][];
+      for (int s = 0; s < batch.spans(); s++) {
+        for (int r = batch.spanRows()[s]; r < batch.spanRows()[s + 1]; r++) {
+          keys[r] = key(new Random(1000L * s + batch.positions()[r]), columns);
+        }
+      }
+      float[][] rope = new float[IntStream.of(lengths).max().orElseThrow()][shape.headDim()];
+      for (float[] angle : rope) {
+        Arrays.fill(angle, 0, shape.headDim() / 2, 1f);
+      }
+      Tensor q = activations(backend, random(batch.rows(), columns * shape.group()));
+      Tensor k = activations(backend, keys);
+      Tensor v = activations(backend, keys);
+      Tensor table = backend.upload(Framed.host("rope", rope));
+      backend.ops().appendKv(layer, q, k, v, table, backend.load(batch));
+    }
+
+    /** Ordinary blocks, outlier channels, the edges of the scales, and zeros among the small. */
+    private float[] key(Random random, int columns) {
+      float[] key = new float[columns];
+      for (int i = 0; i < columns; i++) {
+        double gaussian = random.nextGaussian();
+        double edge = Math.scalb(125.5 + random.nextInt(6) / 2.0, random.nextInt(3));
+        key[i] =
+            (float)
+                switch (i / BLOCK % 4) {
+                  case 0 -> gaussian;
+                  case 1 -> i % 5 == 0 ? 300 + 20 * gaussian : gaussian / 50;
+                  case 2 -> Math.copySign(edge, gaussian);
+                  default -> i % 2 == 0 ? 0 : gaussian * 1e-5;
+                };
+      }
+      float[][] given = HalfFloats.round(new float[][] {key}, backend.activationDType());
+      return HalfFloats.round(given, backend.cacheDType())[0];
+    }
+
+    float[][] random(int rows, int columns) {
+      return HalfFloats.round(Framed.random(random, rows, columns), backend.activationDType());
+    }
+
+    /** All stored pairs, a row per (page, KV head). */
+    float[][] pairs(PageScore score) {
+      return Framed.matrix(backend, layer.digests().get(score));
+    }
+
+    /** All stored keys, a row per (page, KV head, slot). */
+    float[][] keys() {
+      return HostKv.keys(backend, layer);
+    }
+  }
+}
