@@ -42,7 +42,7 @@ class SafetensorsReaderTest {
   }
 
   @ParameterizedTest
-  @EnumSource(DType.class)
+  @EnumSource(value = DType.class, mode = EnumSource.Mode.EXCLUDE, names = "I8")
   void roundTrip(DType dtype) throws IOException {
     SafetensorsFile source =
         new SafetensorsFile().add("first", DType.BF16, 1).add("m", dtype, 3, 5).add("v", dtype, 7);
