@@ -154,7 +154,10 @@ final class MeasureRun {
                 spark,
                 output.toString(),
                 new EvalSettings(
-                    settings, repetitions, options.get(JobKeys.SELECTION_STUDY), output.cells()),
+                    settings,
+                    repetitions,
+                    EvalSettings.spread(documents, options.get(JobKeys.SELECTION_STUDY)),
+                    output.cells()),
                 out)
             .run(documents, partitions, reports);
     RunFacts facts =

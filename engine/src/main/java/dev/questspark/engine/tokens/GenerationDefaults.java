@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,6 +28,9 @@ public record GenerationDefaults(Map<String, Number> values, List<Integer> eosTo
   private static final Logger LOG = LoggerFactory.getLogger(GenerationDefaults.class);
   private static final String FILE = "generation_config.json";
 
+  /** Files whose values have been logged: every task of a job reads them. */
+  private static final Set<String> LOGGED = ConcurrentHashMap.newKeySet();
+
   /** Options that only count when sampling. */
   private static final List<String> SAMPLING = List.of("temperature", "top_p", "top_k", "min_p");
 
@@ -36,7 +40,7 @@ public record GenerationDefaults(Map<String, Number> values, List<Integer> eosTo
   }
 
   /**
-   * Reads the defaults and logs each value that is set.
+   * Reads the defaults and logs each value that is set, once per file.
    *
    * @param setting {@code generation_config}: {@code auto} for the model folder's file if it has
    *     one, {@code none}, or the path of a file or of a folder that holds one
@@ -60,11 +64,12 @@ public record GenerationDefaults(Map<String, Number> values, List<Integer> eosTo
 
   private static GenerationDefaults read(JsonFields json) {
     Map<String, Number> values = new TreeMap<>();
+    boolean log = LOGGED.add(json.file().toString());
     boolean sample = json.flagOr("do_sample", false);
     for (String name : SAMPLING) {
       if (json.has(name) && sample) {
         values.put(name, number(json, name));
-      } else if (json.has(name)) {
+      } else if (json.has(name) && log) {
         LOG.info("{}: {} is not used, as do_sample is not true", json.file(), name);
       }
     }
@@ -80,8 +85,10 @@ public record GenerationDefaults(Map<String, Number> values, List<Integer> eosTo
       values.put("max_tokens", json.requireCount("max_new_tokens"));
     }
     List<Integer> eos = json.integers("eos_token_id");
-    values.forEach((name, value) -> LOG.info("{} sets {} = {}", json.file(), name, value));
-    if (!eos.isEmpty()) {
+    if (log) {
+      values.forEach((name, value) -> LOG.info("{} sets {} = {}", json.file(), name, value));
+    }
+    if (log && !eos.isEmpty()) {
       LOG.info("{} sets eos_token_id = {}", json.file(), eos);
     }
     return new GenerationDefaults(values, eos);

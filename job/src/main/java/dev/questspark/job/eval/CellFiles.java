@@ -29,11 +29,11 @@ final class CellFiles {
     }
   }
 
-  /** The name of the cell of a line of the suite. */
-  static String name(String documentLine, String paramsHash, int repetitions) {
+  /** The name of the cell of a line of the suite, measured in one way. */
+  static String name(String documentLine, String measurement) {
     try {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
-      digest.update((paramsHash + " " + repetitions + " ").getBytes(StandardCharsets.UTF_8));
+      digest.update((measurement + " ").getBytes(StandardCharsets.UTF_8));
       digest.update(documentLine.getBytes(StandardCharsets.UTF_8));
       return HexFormat.of().formatHex(digest.digest()).substring(0, NAME_CHARACTERS) + ".json";
     } catch (NoSuchAlgorithmException everyJavaHasIt) {

@@ -93,7 +93,7 @@ final class DocumentMeasurement {
 
   private Optional<AttentionWatch> watch(EvalDocument document, EvalPrompt prompt) {
     boolean sparse = policies.stream().anyMatch(policy -> !policy.dense());
-    return document.studied() && sparse
+    return settings.studied().contains(document.docId()) && sparse
         ? Optional.of(new AttentionWatch(document, prompt, policies, greedy(document.maxTokens())))
         : Optional.empty();
   }

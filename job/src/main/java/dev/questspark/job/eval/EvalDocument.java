@@ -18,7 +18,6 @@ import java.util.List;
  * @param firstLineOnly the answer is cut at its first line before scoring, as LongBench does for
  *     few-shot tasks
  * @param questions at least one
- * @param studied whether the attention of its first question is watched
  */
 public record EvalDocument(
     String docId,
@@ -33,8 +32,7 @@ public record EvalDocument(
     List<String> classes,
     boolean firstLineOnly,
     String text,
-    List<EvalQuestion> questions,
-    boolean studied) {
+    List<EvalQuestion> questions) {
 
   /** The metric's name of documents that are scored and not asked. */
   public static final String PERPLEXITY = "perplexity";
@@ -49,57 +47,6 @@ public record EvalDocument(
   public EvalDocument {
     classes = List.copyOf(classes);
     questions = List.copyOf(questions);
-  }
-
-  /** A document that is only asked. */
-  public EvalDocument(
-      String docId,
-      String suite,
-      String task,
-      String metric,
-      Integer lengthTokens,
-      Double depthPercent,
-      String template,
-      boolean chat,
-      int maxTokens,
-      List<String> classes,
-      boolean firstLineOnly,
-      String text,
-      List<EvalQuestion> questions) {
-    this(
-        docId,
-        suite,
-        task,
-        metric,
-        lengthTokens,
-        depthPercent,
-        template,
-        chat,
-        maxTokens,
-        classes,
-        firstLineOnly,
-        text,
-        questions,
-        false);
-  }
-
-  /** The same document, its attention watched. */
-  EvalDocument watched() {
-    return new EvalDocument(
-        docId,
-        suite,
-        task,
-        metric,
-        lengthTokens,
-        depthPercent,
-        template,
-        chat,
-        maxTokens,
-        classes,
-        firstLineOnly,
-        text,
-        questions,
-        true);
   }
 
   boolean perplexity() {

@@ -2,15 +2,35 @@ package dev.questspark.job.eval;
 
 import dev.questspark.job.infer.InferSettings;
 import java.io.Serializable;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
 
 /**
  * What every task of a measurement needs to know.
  *
  * @param infer options, policies, model, output
  * @param repetitions speed measurements per policy and document; 0 measures answers alone
- * @param studiedDocuments how many documents have their attention watched
+ * @param studied ids of the documents whose attention is watched
  * @param cellsFolder where finished documents go
  */
 public record EvalSettings(
-    InferSettings infer, int repetitions, int studiedDocuments, String cellsFolder)
-    implements Serializable {}
+    InferSettings infer, int repetitions, Set<String> studied, String cellsFolder)
+    implements Serializable {
+
+  /** Ids of {@code count} documents, evenly spread, so that lengths and depths are all met. */
+  public static Set<String> spread(List<EvalDocument> suite, int count) {
+    int wanted = Math.min(count, suite.size());
+    Set<String> spread = new HashSet<>();
+    for (int i = 0; i < wanted; i++) {
+      spread.add(suite.get((int) ((2L * i + 1) * suite.size() / (2L * wanted))).docId());
+    }
+    return spread;
+  }
+
+  /** The cell of a document, given as it stands in {@code suite.jsonl}. */
+  String cell(EvalDocument document, String line) {
+    boolean watched = studied.contains(document.docId());
+    return CellFiles.name(line, infer.paramsHash() + " " + repetitions + " " + watched);
+  }
+}

@@ -39,45 +39,30 @@ public final class Evaluation {
   /** Measures what has no cell yet and writes the tables. */
   public Outcome run(List<EvalDocument> suite, int partitions, EngineReports reports)
       throws IOException {
-    List<String> lines =
-        watched(suite, settings.studiedDocuments()).stream().map(Json.LINES::toJson).toList();
-    writeSuite(lines);
+    List<String> names = writeSuite(suite);
     CellFiles cells = new CellFiles(settings.cellsFolder(), settings.infer().hadoop().value());
-    List<String> missing = lines.stream().filter(line -> !cells.has(name(line))).toList();
+    int missing = (int) names.stream().filter(name -> !cells.has(name)).count();
     out.printf(
         "%d documents, %d policies, %d cells to measure, %d found finished%n",
-        lines.size(),
-        settings.infer().policies().size(),
-        missing.size(),
-        lines.size() - missing.size());
-    if (!missing.isEmpty()) {
+        names.size(), settings.infer().policies().size(), missing, names.size() - missing);
+    if (missing > 0) {
       JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
       LongAccumulator finished = spark.sparkContext().longAccumulator("finished documents");
       spark.sparkContext().setJobDescription("measuring run " + settings.infer().runId());
+      // From the file: long texts inside the tasks themselves would burden driver and network.
       context
-          .parallelize(missing, Math.max(1, Math.min(partitions, missing.size())))
+          .textFile(suiteFile().toString(), partitions)
           .foreachPartition(new MeasurePartition(settings, reports, finished));
     }
-    return writeTables(lines, cells, lines.size() - missing.size());
+    return writeTables(names, cells, names.size() - missing);
   }
 
-  /** Marks {@code count} documents, evenly spread, so that lengths and depths are all met. */
-  private static List<EvalDocument> watched(List<EvalDocument> suite, int count) {
-    List<EvalDocument> marked = new ArrayList<>(suite);
-    int watched = Math.min(count, suite.size());
-    for (int i = 0; i < watched; i++) {
-      int at = (int) ((2L * i + 1) * suite.size() / (2L * watched));
-      marked.set(at, suite.get(at).watched());
-    }
-    return marked;
-  }
-
-  private Outcome writeTables(List<String> lines, CellFiles cells, int found) {
+  private Outcome writeTables(List<String> names, CellFiles cells, int found) {
     List<QualityRow> quality = new ArrayList<>();
     List<SpeedRow> speed = new ArrayList<>();
     List<SelectionRow> selection = new ArrayList<>();
-    for (String line : lines) {
-      Cell cell = cells.read(name(line));
+    for (String name : names) {
+      Cell cell = cells.read(name);
       quality.addAll(cell.quality());
       speed.addAll(cell.speed());
       selection.addAll(cell.selection());
@@ -86,20 +71,24 @@ public final class Evaluation {
     new RecordTable<>(SpeedRow.class).write(spark, speed, output + "/speed");
     new RecordTable<>(SelectionRow.class).write(spark, selection, output + "/selection");
     int errors = (int) quality.stream().filter(row -> row.status().equals("error")).count();
-    return new Outcome(lines.size(), found, quality.size(), errors);
+    return new Outcome(names.size(), found, quality.size(), errors);
   }
 
-  private String name(String line) {
-    return CellFiles.name(line, settings.infer().paramsHash(), settings.repetitions());
+  private Path suiteFile() {
+    return new Path(output, "suite.jsonl");
   }
 
-  private void writeSuite(List<String> lines) throws IOException {
+  /** Writes a line per document; returns the names of their cells. */
+  private List<String> writeSuite(List<EvalDocument> suite) throws IOException {
     Configuration hadoop = settings.infer().hadoop().value();
-    Path file = new Path(output, "suite.jsonl");
-    try (var stream = file.getFileSystem(hadoop).create(file, true)) {
-      for (String line : lines) {
+    List<String> names = new ArrayList<>();
+    try (var stream = suiteFile().getFileSystem(hadoop).create(suiteFile(), true)) {
+      for (EvalDocument document : suite) {
+        String line = Json.LINES.toJson(document);
         stream.write((line + "\n").getBytes(StandardCharsets.UTF_8));
+        names.add(settings.cell(document, line));
       }
     }
+    return names;
   }
 }

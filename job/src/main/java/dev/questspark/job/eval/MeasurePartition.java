@@ -2,7 +2,6 @@ package dev.questspark.job.eval;
 
 import dev.questspark.engine.Engine;
 import dev.questspark.job.infer.EngineReports;
-import dev.questspark.job.infer.ExecutorEngine;
 import dev.questspark.job.infer.TaskEngine;
 import java.io.Serial;
 import java.util.Iterator;
@@ -32,27 +31,26 @@ final class MeasurePartition implements VoidFunction<Iterator<String>> {
 
   @Override
   public void call(Iterator<String> lines) {
-    if (!lines.hasNext()) {
-      return;
-    }
-    ExecutorEngine.Lease lease = TaskEngine.lease(settings.infer(), reports);
-    Engine engine = lease.engine();
     CellFiles cells = new CellFiles(settings.cellsFolder(), settings.infer().hadoop().value());
-    DocumentMeasurement measurement = new DocumentMeasurement(engine, settings);
     TaskContext task = TaskContext.get();
+    DocumentMeasurement measurement = null; // a part that is finished needs no engine
     while (lines.hasNext()) {
       task.killTaskIfInterrupted();
       String line = lines.next();
-      String name = CellFiles.name(line, settings.infer().paramsHash(), settings.repetitions());
+      EvalDocument document = Json.LINES.fromJson(line, EvalDocument.class);
+      String name = settings.cell(document, line);
       if (!cells.has(name)) {
-        cells.write(name, measure(measurement, line), String.valueOf(task.taskAttemptId()));
+        if (measurement == null) {
+          Engine engine = TaskEngine.lease(settings.infer(), reports).engine();
+          measurement = new DocumentMeasurement(engine, settings);
+        }
+        cells.write(name, measure(measurement, document), String.valueOf(task.taskAttemptId()));
       }
       finished.add(1);
     }
   }
 
-  private Cell measure(DocumentMeasurement measurement, String line) {
-    EvalDocument document = Json.LINES.fromJson(line, EvalDocument.class);
+  private Cell measure(DocumentMeasurement measurement, EvalDocument document) {
     if (settings.repetitions() == 0) {
       return measurement.measure(document);
     }

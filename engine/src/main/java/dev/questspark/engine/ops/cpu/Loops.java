@@ -19,7 +19,7 @@ interface Loops {
   static Loops[] ofWorkers(int workers) {
     Loops[] loops = new Loops[workers];
     for (int i = 0; i < workers; i++) {
-      loops[i] = Choice.vector ? Choice.vectorLoops() : new PlainLoops();
+      loops[i] = Choice.VECTOR ? Choice.vectorLoops() : new PlainLoops();
     }
     return loops;
   }
@@ -27,7 +27,7 @@ interface Loops {
   /** Which loops this virtual machine can run; looked at once. */
   final class Choice {
     private static final Logger LOG = LoggerFactory.getLogger(Loops.class);
-    private static boolean vector = find();
+    private static final boolean VECTOR = find();
 
     private Choice() {}
 

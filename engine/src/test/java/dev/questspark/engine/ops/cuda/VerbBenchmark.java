@@ -107,8 +107,9 @@ public final class VerbBenchmark implements AutoCloseable {
     write("device", Map.of("device", backend.describe()));
     double bandwidth = copyBandwidth();
     write("copy", Map.of("bytes_per_s", bandwidth));
-    attention("MHA", 32, 1, bandwidth);
-    attention("GQA", 8, 4, bandwidth);
+    attention("MHA", 32, 1, DType.BF16, bandwidth);
+    attention("MHA, int8 digests", 32, 1, DType.I8, bandwidth);
+    attention("GQA", 8, 4, DType.BF16, bandwidth);
     topPages();
     linear();
     for (int tokens : sizes.prefills()) {
@@ -199,7 +200,9 @@ public final class VerbBenchmark implements AutoCloseable {
         geometry,
         backend.allocate(DType.BF16, blocks * PAGE_SIZE, HEAD_DIM),
         backend.allocate(DType.BF16, blocks * PAGE_SIZE, HEAD_DIM),
-        Map.of(PageScore.MINMAX, backend.allocate(DType.BF16, blocks, 2 * HEAD_DIM)),
+        Map.of(
+            PageScore.MINMAX,
+            backend.allocate(geometry.digestDType(), blocks, geometry.digestColumns())),
         0);
   }
 
@@ -248,9 +251,9 @@ public final class VerbBenchmark implements AutoCloseable {
 
   // ---- verbs
 
-  private void attention(String shape, int kvHeads, int group, double bandwidth)
+  private void attention(String shape, int kvHeads, int group, DType digests, double bandwidth)
       throws IOException {
-    KvGeometry geometry = new KvGeometry(1, kvHeads, HEAD_DIM, PAGE_SIZE, DType.BF16);
+    KvGeometry geometry = new KvGeometry(1, kvHeads, HEAD_DIM, PAGE_SIZE, DType.BF16, digests);
     RaggedBatch batch = batch(sizes.batch(), sizes.context(), 1, random);
     List<KvLayer> layers = new ArrayList<>();
     for (int i = 0; i < sizes.layers(); i++) {

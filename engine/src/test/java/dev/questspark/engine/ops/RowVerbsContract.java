@@ -1,0 +1,202 @@
+package dev.questspark.engine.ops;
+
+import static dev.questspark.engine.ops.Tolerance.assertClose;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.questspark.engine.ops.CacheScenario.Span;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** The verbs that work on rows alone, without a cache: part of {@link TensorOpsContract}. */
+abstract class RowVerbsContract {
+  final ReferenceTensorOps reference = new ReferenceTensorOps();
+  final Random random = new Random(42);
+  Backend backend;
+  TensorOps ops;
+
+  /** A fresh backend. */
+  protected abstract Backend open(BackendOptions options);
+
+  @BeforeEach
+  void openBackend() {
+    backend = open(new BackendOptions(2, DType.F32, true));
+    ops = backend.ops();
+  }
+
+  @AfterEach
+  void closeBackend() {
+    backend.close();
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1,1", "1,64", "3,17", "37,128", "5,2047"})
+  void embed(int rows, int channels) {
+    RaggedBatch batch = batchOf(rows);
+    float[][] table = Framed.random(random, 50, channels);
+    Framed out = Framed.blank(backend, rows, channels);
+    ops.embed(out.view(), Framed.of(backend, table).view(), backend.load(batch));
+    assertClose("out", out.read(), reference.embed(table, batch), Tolerance.exact());
+  }
+
+  @Test
+  void embedRefusesTokensOutsideTheVocabulary() {
+    RaggedBatch batch =
+        new RaggedBatch(
+            new int[] {7}, new int[1], new int[] {0, 1}, new int[] {0, 1}, new int[1], new int[0]);
+    Tensor table = Framed.of(backend, Framed.random(random, 7, 4)).view();
+    assertThatThrownBy(
+            () -> {
+              ops.embed(Framed.blank(backend, 1, 4).view(), table, backend.load(batch));
+              backend.load(batch).counters(); // waits for the device
+            })
+        .isInstanceOf(RuntimeException.class);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1,1,1", "1,1,64", "3,1,17", "37,4,32", "5,3,127", "2,1,2048"})
+  void rmsNorm(int rows, int groups, int channels) {
+    float[][] x = Framed.random(random, rows, groups * channels);
+    float[][] weight = Framed.random(random, 1, channels);
+    float[][] expected = reference.rmsNorm(x, weight[0], 1e-5f);
+    Framed out = Framed.blank(backend, rows, groups * channels);
+    Framed input = Framed.of(backend, x);
+    Tensor gain = Framed.of(backend, weight).view();
+    ops.rmsNorm(out.view(), input.view(), gain, 1e-5f);
+    assertClose("out", out.read(), expected, Tolerance.average(channels));
+    ops.rmsNorm(input.view(), input.view(), gain, 1e-5f);
+    assertClose("in place", input.read(), out.read(), Tolerance.exact());
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "1,1,1",
+    "1,64,64",
+    "2,33,17",
+    "7,128,255",
+    "8,256,64",
+    "16,31,1",
+    "17,64,257",
+    "37,127,96",
+    "65,48,33",
+    "130,200,130",
+    "1,2048,65",
+    "300,64,64"
+  })
+  void linear(int rows, int in, int out) {
+    linear(backend, DType.F32, rows, in, out);
+    try (Backend bf16 = open(new BackendOptions(2, DType.BF16, true))) {
+      linear(bf16, DType.BF16, rows, in, out);
+    }
+    try (Backend fast = open(new BackendOptions(2, DType.F32, false))) {
+      linear(fast, DType.F32, rows, in, out);
+    }
+  }
+
+  private void linear(Backend on, DType arithmetic, int rows, int in, int out) {
+    int head = out / 3; // two fused parts where there is room for two
+    float[][] x = Framed.random(random, rows, in);
+    float[][] weight = Framed.random(random, out, in);
+    float[][] bias = Framed.random(random, 1, out);
+    List<HostTensor> weights = new ArrayList<>();
+    List<HostTensor> biases = new ArrayList<>();
+    for (int[] part : head == 0 ? new int[][] {{0, out}} : new int[][] {{0, head}, {head, out}}) {
+      float[][] rowsOfPart = Arrays.copyOfRange(weight, part[0], part[1]);
+      float[][] biasOfPart = {Arrays.copyOfRange(bias[0], part[0], part[1])};
+      weights.add(Framed.host("weight", rowsOfPart));
+      biases.add(Framed.host("bias", biasOfPart));
+    }
+    for (List<HostTensor> given : List.of(biases, List.<HostTensor>of())) {
+      Framed result = Framed.blank(on, rows, out);
+      try (LinearWeight packed = on.pack(weights, given)) {
+        assertThat(packed.outFeatures()).isEqualTo(out);
+        assertThat(packed.inFeatures()).isEqualTo(in);
+        on.ops().linear(result.view(), Framed.of(on, x).view(), packed);
+        float[] addend = given.isEmpty() ? new float[out] : bias[0];
+        float[][] expected = reference.linear(x, weight, addend, arithmetic);
+        assertClose("out in " + arithmetic, result.read(), expected, Tolerance.dot(in));
+      }
+    }
+  }
+
+  @Test
+  void linearReadsBf16WeightsExactly() {
+    float[][] x = Framed.random(random, 5, 40);
+    float[][] weight = Framed.random(random, 24, 40);
+    Framed out = Framed.blank(backend, 5, 24);
+    try (LinearWeight packed =
+        backend.pack(List.of(Framed.host("w", DType.BF16, weight)), List.of())) {
+      ops.linear(out.view(), Framed.of(backend, x).view(), packed);
+    }
+    for (float[] row : weight) {
+      for (int i = 0; i < row.length; i++) {
+        row[i] = DType.bf16ToFloat(DType.floatToBf16(row[i]));
+      }
+    }
+    float[][] expected = reference.linear(x, weight, new float[24], DType.F32);
+    assertClose("out", out.read(), expected, Tolerance.dot(40));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1,1", "3,17", "37,128", "5,2047"})
+  void siluMulAndAdd(int rows, int channels) {
+    float[][] gateUp = Framed.random(random, rows, 2 * channels);
+    for (float[] row : gateUp) {
+      row[0] *= 200; // saturated gates as well
+    }
+    Framed out = Framed.blank(backend, rows, channels);
+    ops.siluMul(out.view(), Framed.of(backend, gateUp).view());
+    float[][] expected = reference.siluMul(gateUp);
+    assertClose("siluMul", out.read(), expected, Tolerance.elementwise());
+    float[][] y = Framed.random(random, rows, channels);
+    float[][] sum = reference.add(out.read(), y);
+    ops.add(out.view(), Framed.of(backend, y).view());
+    assertClose("add", out.read(), sum, Tolerance.exact());
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1,1", "3,17", "37,128"})
+  void gatherRows(int rows, int channels) {
+    RaggedBatch batch = batchOf(rows);
+    float[][] x = Framed.random(random, rows, channels);
+    Framed out = Framed.blank(backend, batch.logitRows().length, channels);
+    ops.gatherRows(out.view(), Framed.of(backend, x).view(), backend.load(batch));
+    assertClose("out", out.read(), reference.gatherRows(x, batch), Tolerance.exact());
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1,1", "3,17", "5,2048", "8,40001"})
+  void argmax(int rows, int vocabulary) {
+    float[][] logits = Framed.random(random, rows, vocabulary);
+    int[] expected = new int[rows];
+    for (int r = 0; r < rows; r++) {
+      for (int i = 1; i < vocabulary; i++) {
+        expected[r] = logits[r][i] > logits[r][expected[r]] ? i : expected[r];
+      }
+    }
+    int tied = vocabulary - 1; // a later logit as large as the largest does not win
+    logits[0][tied] = logits[0][expected[0]];
+    if (rows > 2) {
+      Arrays.fill(logits[1], Float.NEGATIVE_INFINITY);
+      expected[1] = 0;
+      logits[2][vocabulary / 2] = Float.NaN;
+      logits[2][tied] = Float.NaN;
+      expected[2] = -1 - vocabulary / 2;
+    }
+    int[] tokens = new int[rows];
+    backend.argmax(tokens, Framed.of(backend, logits).view());
+    assertThat(tokens).isEqualTo(expected);
+  }
+
+  private RaggedBatch batchOf(int rows) {
+    KvGeometry geometry = new KvGeometry(1, 1, 2, 16, DType.F32);
+    return CacheScenario.of(random, geometry, 0, 1, List.of(new Span(0, rows))).batch();
+  }
+}
