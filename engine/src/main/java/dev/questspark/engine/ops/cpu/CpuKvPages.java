@@ -137,6 +137,20 @@ final class CpuKvPages {
     keys.read(at, target, to, count, loops);
   }
 
+  /**
+   * Copies the keys of {@code tokens} slots from an index of {@link #keyAt} on, widened, as rows of
+   * one channel each.
+   */
+  void readChannels(int at, float[] target, int to, int toStride, int tokens, Loops loops) {
+    if (keys.floats != null) {
+      loops.copyRows(keys.floats, at, pageSize, target, to, toStride, headDim, tokens);
+      return;
+    }
+    for (int c = 0; c < headDim; c++) {
+      keys.read(at + c * pageSize, target, to + c * toStride, tokens, loops);
+    }
+  }
+
   /** Copies {@code count} value numbers from an index of {@link #valueAt} on, widened. */
   void readValues(int at, float[] target, int to, int count, Loops loops) {
     values.read(at, target, to, count, loops);

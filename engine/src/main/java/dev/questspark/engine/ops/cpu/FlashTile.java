@@ -45,6 +45,12 @@ final class FlashTile {
   /** Keys per block; S of 64 rows is then 64 KiB, in the second-level cache with K and V. */
   static final int BLOCK = 256;
 
+  /**
+   * Floats from one channel of a block's keys to the next: a cache line more than the block, or the
+   * same slots of all channels would fall into a few sets of the first-level cache.
+   */
+  static final int KEY_STRIDE = BLOCK + 16;
+
   private static final float[] SEEN = new float[BLOCK];
   private static final float[] HIDDEN = new float[BLOCK];
 
@@ -87,7 +93,7 @@ final class FlashTile {
     this.max = new float[rows];
     this.sum = new float[rows];
     this.q = matrix(rows, headDim);
-    this.k = matrix(headDim, BLOCK);
+    this.k = keyMatrix(headDim);
     this.v = matrix(BLOCK, headDim);
     this.mask = matrix(rows, BLOCK);
     this.blockMax = matrix(rows, 1);
@@ -126,6 +132,14 @@ final class FlashTile {
   private Matrix matrix(int matrixRows, int cols) {
     FloatBuffer floats = OneDnn.floats((long) matrixRows * cols);
     memory.desc description = OneDnn.rowMajor(memory.data_type.f32, matrixRows, cols);
+    return new Matrix(floats, description, library.memory(description, floats));
+  }
+
+  private Matrix keyMatrix(int headDim) {
+    FloatBuffer floats = OneDnn.floats((long) headDim * KEY_STRIDE);
+    memory.desc description =
+        new memory.desc(
+            new long[] {headDim, BLOCK}, memory.data_type.f32, new long[] {KEY_STRIDE, 1});
     return new Matrix(floats, description, library.memory(description, floats));
   }
 
@@ -188,7 +202,10 @@ final class FlashTile {
     return q.floats;
   }
 
-  /** Keys (D, B) of the next block, channel by channel; slots without a key must be finite. */
+  /**
+   * Keys (D, B) of the next block, channel by channel {@link #KEY_STRIDE} apart; slots without a
+   * key must be finite.
+   */
   FloatBuffer keys() {
     return k.floats;
   }

@@ -34,7 +34,7 @@ interface Loops {
     private static boolean find() {
       if (ModuleLayer.boot().findModule(MODULE).isEmpty()) {
         LOG.warn(
-            "attention runs in plain Java, several times slower: start Java with --add-modules={}",
+            "attention runs in plain Java, decode two to three times slower: start Java with --add-modules={}",
             MODULE);
         return false;
       }
@@ -76,6 +76,10 @@ interface Loops {
    * of two that byte {@code exponents + i / 16} of the same array stores ({@link Int8Pair}).
    */
   void widen(byte[] integers, int from, int exponents, float[] target, int at, int count);
+
+  /** Copies {@code rows} rows of {@code count} floats each from one matrix to another. */
+  void copyRows(
+      float[] from, int at, int stride, float[] to, int target, int toStride, int rows, int count);
 
   /** Sum of a[i] * b[i]: {@link #CHAINS} chains of fused multiply-adds, added up by halves. */
   float dot(float[] a, int aFrom, float[] b, int bFrom, int count);

@@ -47,7 +47,7 @@ final class OneDnnPrefillAttention implements PrefillAttention {
     void grow(int headDim) {
       if (queries.length < TALL * headDim) {
         queries = new float[TALL * headDim];
-        keys = new float[FlashTile.BLOCK * headDim];
+        keys = new float[FlashTile.KEY_STRIDE * headDim];
         values = new float[FlashTile.BLOCK * headDim];
       }
     }
@@ -221,26 +221,31 @@ final class OneDnnPrefillAttention implements PrefillAttention {
         FlashTile tile, Scratch to, int row, int kvHead, int start, int first, int last) {
       int headDim = pages.headDim;
       int floats = FlashTile.BLOCK * headDim;
+      float[] values = pages.valueFloats();
       if (last - first < FlashTile.BLOCK) {
-        Arrays.fill(to.keys, 0, floats, 0f);
+        Arrays.fill(to.keys, 0f);
         Arrays.fill(to.values, 0, floats, 0f);
+        tile.values().put(0, to.values, 0, floats);
       }
       for (int at = first; at < last; ) {
         int slot = at % pages.pageSize;
         int tokens = Math.min(pages.pageSize - slot, last - at);
         int page = batch.page(row, at / pages.pageSize);
         int key = pages.keyAt(page, kvHead) + slot;
-        for (int c = 0; c < headDim; c++) {
-          int target = c * FlashTile.BLOCK + at - start;
-          pages.readKeys(key + c * pages.pageSize, to.keys, target, tokens, to.loops);
-        }
+        pages.readChannels(key, to.keys, at - start, FlashTile.KEY_STRIDE, tokens, to.loops);
         int value = pages.valueAt(page, kvHead) + slot * headDim;
         int target = (at - start) * headDim;
-        pages.readValues(value, to.values, target, tokens * headDim, to.loops);
+        if (values == null) {
+          pages.readValues(value, to.values, target, tokens * headDim, to.loops);
+        } else { // they stand in the tile's order: no stop on the heap
+          tile.values().put(target, values, value, tokens * headDim);
+        }
         at += tokens;
       }
-      tile.keys().put(0, to.keys, 0, floats);
-      tile.values().put(0, to.values, 0, floats);
+      tile.keys().put(0, to.keys, 0, FlashTile.KEY_STRIDE * headDim);
+      if (values == null) {
+        tile.values().put(0, to.values, 0, floats);
+      }
     }
   }
 }

@@ -75,6 +75,23 @@ final class VectorLoops implements Loops {
     }
   }
 
+  /** Rows of a page are a vector or two: a call to copy each would cost more than the copy. */
+  @Override
+  public void copyRows(
+      float[] from, int at, int stride, float[] to, int target, int toStride, int rows, int count) {
+    int whole = count - count % LANES;
+    for (int row = 0; row < rows; row++) {
+      int source = at + row * stride;
+      int copy = target + row * toStride;
+      for (int i = 0; i < whole; i += LANES) {
+        load(from, source + i).intoArray(to, copy + i);
+      }
+      for (int i = whole; i < count; i++) {
+        to[copy + i] = from[source + i];
+      }
+    }
+  }
+
   private static FloatVector load(float[] from, int at) {
     return FloatVector.fromArray(FLOATS, from, at);
   }

@@ -95,6 +95,21 @@ class LoopsTest {
   }
 
   @ParameterizedTest
+  @CsvSource({"1,1", "3,16", "64,15", "5,33"})
+  void copyRows(int rows, int count) {
+    float[] from = numbers(rows * (count + 2) + 1);
+    float[] to = new float[rows * (count + 3) + 2];
+    float[] same = to.clone();
+    vector.copyRows(from, 1, count + 2, to, 2, count + 3, rows, count);
+    plain.copyRows(from, 1, count + 2, same, 2, count + 3, rows, count);
+    assertThat(to).isEqualTo(same);
+    for (int row = 0; row < rows; row++) {
+      assertThat(to[2 + row * (count + 3) + count - 1]).isEqualTo(from[row * (count + 2) + count]);
+      assertThat(to[2 + row * (count + 3) + count]).isZero();
+    }
+  }
+
+  @ParameterizedTest
   @CsvSource({"1,64,16", "7,64,16", "4,128,16", "3,96,32", "6,33,5", "2,256,1", "5,80,24"})
   void pages(int heads, int headDim, int slots) {
     float[] queries = numbers(heads * headDim + 1);
