@@ -1,0 +1,191 @@
+package dev.questspark.job;
+
+import static dev.questspark.job.JobHarness.query;
+import static dev.questspark.job.JobHarness.table;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.google.gson.JsonArray;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import dev.questspark.engine.Completion;
+import dev.questspark.engine.DocumentRequest;
+import dev.questspark.engine.Engine;
+import dev.questspark.engine.EngineConfig;
+import dev.questspark.engine.QuestionRequest;
+import dev.questspark.engine.model.SamplingParams;
+import dev.questspark.engine.ops.GroupReduction;
+import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.tokens.HfTokenizer;
+import dev.questspark.engine.tokens.PromptTemplate;
+import dev.questspark.engine.tokens.Tokenizer;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * The engine alone, no Spark, on a job's documents: what the job adds is order, rows and files, not
+ * other answers. Prints what both took, each from the opening of its engine to the last answer;
+ * {@code -Dquestspark.overhead.documents=N} takes more for a figure worth keeping, the demo's ten
+ * again and again.
+ */
+class BareEngineTest {
+  private static final Path HOME = Path.of("..").toAbsolutePath().normalize();
+  private static final int DOCUMENTS = Integer.getInteger("questspark.overhead.documents", 3);
+  private static final int MAX_TOKENS = 16;
+  private static final SelectorSpec QUEST =
+      new SelectorSpec("quest", 512, PageScore.MINMAX, GroupReduction.MAX, 4, 0, 0, 0);
+
+  @TempDir Path folder;
+
+  private record Asked(String id, String text, List<String> questions) {}
+
+  @Test
+  void theJobGivesTheEnginesOwnAnswers() throws IOException {
+    List<Asked> corpus = corpus();
+    // each alone in the machine; the job first, so that it pays for classes and compilation
+    long jobNanos = System.nanoTime();
+    List<String> byJob = job(corpus);
+    jobNanos = System.nanoTime() - jobNanos;
+    long bareNanos = System.nanoTime();
+    List<String> byEngine = bare(corpus);
+    bareNanos = System.nanoTime() - bareNanos;
+
+    assertThat(byJob).hasSize(corpus.stream().mapToInt(asked -> asked.questions.size()).sum());
+    assertThat(byJob).isEqualTo(byEngine);
+    System.out.printf(
+        Locale.ROOT,
+        "data-engine overhead: %d documents, %d answers: job %.1f s, bare engine %.1f s, ratio %.3f%n",
+        corpus.size(),
+        byJob.size(),
+        jobNanos / 1e9,
+        bareNanos / 1e9,
+        (double) jobNanos / bareNanos);
+  }
+
+  private static List<Asked> corpus() throws IOException {
+    List<String> lines = Files.readAllLines(HOME.resolve("demo/corpus/demo.jsonl"));
+    List<Asked> corpus = new ArrayList<>();
+    for (int i = 0; i < DOCUMENTS; i++) {
+      JsonObject json = JsonParser.parseString(lines.get(i % lines.size())).getAsJsonObject();
+      corpus.add(
+          new Asked(
+              "document-" + i,
+              json.get("text").getAsString(),
+              json.getAsJsonArray("questions").asList().stream()
+                  .map(JsonElement::getAsString)
+                  .toList()));
+    }
+    return corpus;
+  }
+
+  private List<String> job(List<Asked> corpus) throws IOException {
+    StringBuilder lines = new StringBuilder();
+    for (Asked asked : corpus) {
+      JsonObject json = new JsonObject();
+      json.addProperty("id", asked.id);
+      json.addProperty("text", asked.text);
+      JsonArray questions = new JsonArray();
+      asked.questions.forEach(questions::add);
+      json.add("question", questions);
+      lines.append(json).append('\n');
+    }
+    Path input = folder.resolve("corpus.jsonl");
+    Files.writeString(input, lines.toString());
+    Path output = folder.resolve("out");
+    JobHarness.Ended ended =
+        JobHarness.runWith(
+            "--model",
+            JobHarness.MODEL.toString(),
+            "--prompt-template",
+            HOME.resolve("conf/prompts/demo.txt").toString(),
+            "--input",
+            input.toString(),
+            "--output",
+            output.toString(),
+            "--selectors",
+            "quest",
+            "--kv-budgets",
+            String.valueOf(QUEST.kvBudget()),
+            "--sparse-skip-layers",
+            "0",
+            "--max-tokens",
+            String.valueOf(MAX_TOKENS),
+            "--dtype",
+            "float32",
+            "--max-model-len",
+            "16384",
+            "--kv-cache-memory-bytes",
+            "512m");
+    assertThat(ended.code()).as(ended.out() + ended.err()).isZero();
+    return query(
+        "select doc_id, question_id, output_text, kv_bytes_read from "
+            + table(output, "answers")
+            + " order by doc_id, question_id::int");
+  }
+
+  private static List<String> bare(List<Asked> corpus) {
+    EngineConfig config =
+        new EngineConfig(
+            JobHarness.MODEL,
+            "cpu",
+            "float32",
+            16384,
+            16,
+            8,
+            2048,
+            512L << 20,
+            0.9,
+            Set.of(PageScore.MINMAX),
+            "auto",
+            2,
+            true,
+            false);
+    Tokenizer tokenizer = HfTokenizer.open(JobHarness.MODEL);
+    List<String> answers = new ArrayList<>();
+    try (Engine engine = Engine.open(config, tokenizer, step -> {})) {
+      PromptTemplate template =
+          PromptTemplate.plain(
+              Files.readString(HOME.resolve("conf/prompts/demo.txt")).stripTrailing(), tokenizer);
+      List<List<CompletableFuture<Completion>>> all = new ArrayList<>();
+      for (Asked asked : corpus) {
+        List<QuestionRequest> questions =
+            asked.questions.stream()
+                .map(
+                    question ->
+                        new QuestionRequest(
+                            template.suffix(question),
+                            QUEST,
+                            false,
+                            SamplingParams.greedy(MAX_TOKENS, engine.model().eosTokenIds())))
+                .toList();
+        all.add(
+            engine.submit(new DocumentRequest(asked.id, template.prefix(asked.text), questions)));
+      }
+      IntStream.range(0, corpus.size())
+          .boxed()
+          .sorted((a, b) -> corpus.get(a).id.compareTo(corpus.get(b).id))
+          .forEach(
+              i -> {
+                for (int q = 0; q < all.get(i).size(); q++) {
+                  Completion done = all.get(i).get(q).join();
+                  answers.add(
+                      "%s|%d|%s|%d"
+                          .formatted(corpus.get(i).id, q, done.text(), done.reads().bytesRead()));
+                }
+              });
+    } catch (IOException unreadable) {
+      throw new java.io.UncheckedIOException(unreadable);
+    }
+    return answers;
+  }
+}
