@@ -1,5 +1,6 @@
 package dev.questspark.job;
 
+import dev.questspark.job.cluster.TestProcess;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -12,9 +13,12 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import org.apache.spark.SparkConf;
+import scala.Tuple2;
 
 /** Runs whole jobs on the demo model and reads what they leave with DuckDB, a second reader. */
-final class JobHarness {
+public final class JobHarness {
   static final Path MODEL = Path.of("..", "demo", "model").toAbsolutePath().normalize();
   private static final Path TEMPLATE =
       Path.of("..", "conf", "prompts", "demo.txt").toAbsolutePath().normalize();
@@ -22,10 +26,42 @@ final class JobHarness {
   private JobHarness() {}
 
   /** How a job ended. */
-  record Ended(int code, String out, String err) {}
+  public record Ended(int code, String out, String err) {}
 
   /** The demo model on little memory; what {@code args} says comes on top. */
-  static Ended run(Path input, Path output, String... args) {
+  public static Ended run(Path input, Path output, String... args) {
+    return runOn(TestSpark.conf(), input, output, args);
+  }
+
+  /** The same on another Spark. */
+  public static Ended runOn(SparkConf spark, Path input, Path output, String... args) {
+    return runWith(spark, arguments(input, output, args));
+  }
+
+  static Ended runWith(String... args) {
+    return runWith(TestSpark.conf(), args);
+  }
+
+  private static Ended runWith(SparkConf spark, String... args) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    int code = LongDocJob.run(spark, new PrintStream(out), new PrintStream(err), args);
+    return new Ended(
+        code, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
+  }
+
+  /** The same job with its driver in a JVM of its own, which a test may kill. */
+  public static TestProcess fork(
+      SparkConf spark, Path log, Path input, Path output, String... args) {
+    List<String> options = new ArrayList<>(List.of("-Xmx1g"));
+    for (Tuple2<String, String> setting : spark.getAll()) {
+      options.add("-D" + setting._1() + "=" + setting._2());
+    }
+    return TestProcess.start(
+        LongDocJob.class.getName(), options, Map.of(), log, arguments(input, output, args));
+  }
+
+  private static String[] arguments(Path input, Path output, String... args) {
     List<String> all =
         new ArrayList<>(
             List.of(
@@ -36,22 +72,12 @@ final class JobHarness {
                 "--max-tokens", "8",
                 "--input", input.toString(),
                 "--output", output.toString()));
-    for (String arg : args) {
-      all.add(arg);
-    }
-    return runWith(all.toArray(String[]::new));
-  }
-
-  static Ended runWith(String... args) {
-    ByteArrayOutputStream out = new ByteArrayOutputStream();
-    ByteArrayOutputStream err = new ByteArrayOutputStream();
-    int code = LongDocJob.run(TestSpark.conf(), new PrintStream(out), new PrintStream(err), args);
-    return new Ended(
-        code, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
+    all.addAll(List.of(args));
+    return all.toArray(String[]::new);
   }
 
   /** Lines of a query's result, cells separated by bars. */
-  static List<String> query(String sql) {
+  public static List<String> query(String sql) {
     try (Connection duck = DriverManager.getConnection("jdbc:duckdb:");
         ResultSet rows = duck.createStatement().executeQuery(sql)) {
       List<String> lines = new ArrayList<>();
@@ -69,12 +95,12 @@ final class JobHarness {
   }
 
   /** A part of an output folder as a DuckDB table expression. */
-  static String table(Path output, String part) {
+  public static String table(Path output, String part) {
     return "read_parquet('" + output.resolve(part) + "/*.parquet')";
   }
 
   /** Documents with planted codes, two questions each, of rising length. */
-  static Path corpus(Path folder, int documents) throws IOException {
+  public static Path corpus(Path folder, int documents) throws IOException {
     StringBuilder lines = new StringBuilder();
     for (int i = 0; i < documents; i++) {
       String filler = "It was a grey morning and nobody spoke on deck. ".repeat(2 + 3 * i);
