@@ -7,8 +7,10 @@ import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.TensorShape;
 import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -58,31 +60,30 @@ public final class KvStore implements AutoCloseable {
               + "set kv_cache_memory_bytes to at most "
               + Math.multiplyExact(most - 1, geometry.pageBytes(digestPairs)));
     }
-    try {
-      for (int layer = 0; layer < geometry.layers(); layer++) {
-        layers.add(allocateLayer(backend, (int) blocks, digests, window.applyAsInt(layer)));
-      }
-    } catch (RuntimeException | OutOfMemoryError e) {
-      close();
-      throw e;
+    List<Tensor> tensors = backend.allocateAll(shapes((int) blocks));
+    tensors.forEach(tensor -> buffers.add(tensor.buffer()));
+    for (int layer = 0; layer < geometry.layers(); layer++) {
+      Iterator<Tensor> parts = tensors.listIterator(layer * (2 + digestPairs));
+      Tensor keys = parts.next();
+      Tensor values = parts.next();
+      Map<PageScore, Tensor> pairs = new EnumMap<>(PageScore.class);
+      digests.forEach(score -> pairs.put(score, parts.next()));
+      layers.add(new KvLayer(geometry, keys, values, pairs, window.applyAsInt(layer)));
     }
   }
 
-  private KvLayer allocateLayer(Backend backend, int blocks, Set<PageScore> digests, int window) {
+  /** Keys, values and digest pairs, layer by layer. */
+  private List<TensorShape> shapes(int blocks) {
     int rows = blocks * geometry.pageSize();
-    Tensor keys = keep(backend.allocate(geometry.dtype(), rows, geometry.headDim()));
-    Tensor values = keep(backend.allocate(geometry.dtype(), rows, geometry.headDim()));
-    Map<PageScore, Tensor> pairs = new EnumMap<>(PageScore.class);
-    for (PageScore score : digests) {
-      pairs.put(
-          score, keep(backend.allocate(geometry.digestDType(), blocks, geometry.digestColumns())));
+    List<TensorShape> shapes = new ArrayList<>();
+    for (int layer = 0; layer < geometry.layers(); layer++) {
+      shapes.add(new TensorShape(geometry.dtype(), rows, geometry.headDim()));
+      shapes.add(new TensorShape(geometry.dtype(), rows, geometry.headDim()));
+      for (int pair = 0; pair < digestPairs; pair++) {
+        shapes.add(new TensorShape(geometry.digestDType(), blocks, geometry.digestColumns()));
+      }
     }
-    return new KvLayer(geometry, keys, values, pairs, window);
-  }
-
-  private Tensor keep(Tensor tensor) {
-    buffers.add(tensor.buffer());
-    return tensor;
+    return shapes;
   }
 
   /** Shape and dtype. */

@@ -52,18 +52,26 @@ final class WeightLoader {
   }
 
   private ModelWeights load() {
-    Tensor embedding = owned.add(backend.upload(embeddingTable()));
     List<LayerWeights> layers = new ArrayList<>(config.layers());
     for (int layer = 0; layer < config.layers(); layer++) {
       layers.add(layer("model.layers." + layer + "."));
     }
     Tensor finalNorm = norm("model.norm", config.hiddenSize());
-    HostTensor head =
-        config.tieWordEmbeddings()
-            ? embeddingTable()
-            : checkpoint.matrix("lm_head.weight", config.vocabSize(), config.hiddenSize());
-    LinearWeight lmHead = owned.add(backend.pack(List.of(head), List.of()));
-    return new ModelWeights(embedding, layers, finalNorm, lmHead, owned);
+    LinearWeight lmHead =
+        pack(List.of(config.tieWordEmbeddings() ? embeddingTable() : headTable()), List.of());
+    return new ModelWeights(embedding(lmHead), layers, finalNorm, lmHead, owned);
+  }
+
+  /** A tied table is read out of the output projection where the backend can, and kept once. */
+  private Tensor embedding(LinearWeight lmHead) {
+    Optional<Tensor> tied = config.tieWordEmbeddings() ? backend.rowsOf(lmHead) : Optional.empty();
+    return tied.orElseGet(
+        () -> {
+          HostTensor table = embeddingTable();
+          Tensor embedding = owned.add(backend.uploadTable(table));
+          MappedPages.giveBack(table.data());
+          return embedding;
+        });
   }
 
   private LayerWeights layer(String prefix) {
@@ -112,7 +120,13 @@ final class WeightLoader {
         biases.add(checkpoint.vector(part.name() + ".bias", part.outFeatures()));
       }
     }
-    return owned.add(backend.pack(weights, biases));
+    return pack(weights, biases);
+  }
+
+  private LinearWeight pack(List<HostTensor> weights, List<HostTensor> biases) {
+    LinearWeight packed = owned.add(backend.pack(weights, biases));
+    weights.forEach(weight -> MappedPages.giveBack(weight.data()));
+    return packed;
   }
 
   private Tensor norm(String name, int channels) {
@@ -121,6 +135,10 @@ final class WeightLoader {
 
   private HostTensor embeddingTable() {
     return checkpoint.matrix("model.embed_tokens.weight", config.vocabSize(), config.hiddenSize());
+  }
+
+  private HostTensor headTable() {
+    return checkpoint.matrix("lm_head.weight", config.vocabSize(), config.hiddenSize());
   }
 
   /** A tensor that nobody reads may be a part of the model that config.json does not mention. */

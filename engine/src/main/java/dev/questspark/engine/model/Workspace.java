@@ -5,7 +5,9 @@ import dev.questspark.engine.ops.Buffer;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.PageList;
 import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.TensorShape;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 
 /**
@@ -38,18 +40,34 @@ final class Workspace implements AutoCloseable {
     DType act = backend.activationDType();
     int hiddenSize = config.hiddenSize();
     int queryWidth = config.queryCols();
-    int kvWidth = config.kvCols();
-    hidden = keep(backend.allocate(act, maxRows, hiddenSize));
-    normed = keep(backend.allocate(act, maxRows, hiddenSize));
-    qkv = keep(backend.allocate(act, maxRows, queryWidth + 2 * kvWidth));
-    attended = keep(backend.allocate(act, maxRows, queryWidth));
-    logSumExp = keep(backend.allocate(maxRows, config.heads()));
-    gateUp = keep(backend.allocate(act, maxRows, 2 * config.intermediateSize()));
-    activated = keep(backend.allocate(act, maxRows, config.intermediateSize()));
-    lastHidden = keep(backend.allocate(act, maxLogitRows, hiddenSize));
-    lastAttended = keep(backend.allocate(act, maxLogitRows, queryWidth));
-    logits = keep(backend.allocate(maxLogitRows, config.vocabSize()));
-    scores = keep(backend.allocate(SELECT_ROWS * config.kvHeads(), maxPages));
+    int innerSize = config.intermediateSize();
+    Iterator<Tensor> tensors =
+        backend
+            .allocateAll(
+                List.of(
+                    new TensorShape(act, maxRows, hiddenSize),
+                    new TensorShape(act, maxRows, hiddenSize),
+                    new TensorShape(act, maxRows, queryWidth + 2 * config.kvCols()),
+                    new TensorShape(act, maxRows, queryWidth),
+                    new TensorShape(DType.F32, maxRows, config.heads()),
+                    new TensorShape(act, maxRows, 2 * innerSize),
+                    new TensorShape(act, maxRows, innerSize),
+                    new TensorShape(act, maxLogitRows, hiddenSize),
+                    new TensorShape(act, maxLogitRows, queryWidth),
+                    new TensorShape(DType.F32, maxLogitRows, config.vocabSize()),
+                    new TensorShape(DType.F32, SELECT_ROWS * config.kvHeads(), maxPages)))
+            .iterator();
+    hidden = keep(tensors.next());
+    normed = keep(tensors.next());
+    qkv = keep(tensors.next());
+    attended = keep(tensors.next());
+    logSumExp = keep(tensors.next());
+    gateUp = keep(tensors.next());
+    activated = keep(tensors.next());
+    lastHidden = keep(tensors.next());
+    lastAttended = keep(tensors.next());
+    logits = keep(tensors.next());
+    scores = keep(tensors.next());
     pages = backend.allocatePageList(SELECT_ROWS, config.kvHeads(), maxPages);
   }
 

@@ -1,6 +1,8 @@
 package dev.questspark.engine.ops;
 
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /** One device: its memory, its verbs, and how it describes itself. Owned by one engine thread. */
 public interface Backend extends AutoCloseable {
@@ -25,6 +27,20 @@ public interface Backend extends AutoCloseable {
     return allocate(rows, cols);
   }
 
+  /** Allocates many at once, in order; a backend whose allocation takes time shares it out. */
+  default List<Tensor> allocateAll(List<TensorShape> shapes) {
+    List<Tensor> tensors = new ArrayList<>();
+    try {
+      for (TensorShape shape : shapes) {
+        tensors.add(allocate(shape.dtype(), shape.rows(), shape.cols()));
+      }
+      return tensors;
+    } catch (RuntimeException | Error e) {
+      tensors.forEach(tensor -> tensor.buffer().close());
+      throw e;
+    }
+  }
+
   /** Element type of the activations between verbs; scores, sums and logits are always float. */
   default DType activationDType() {
     return DType.F32;
@@ -45,6 +61,23 @@ public interface Backend extends AutoCloseable {
 
   /** Copies a checkpoint tensor to the device as float; the caller closes its buffer. */
   Tensor upload(HostTensor source);
+
+  /**
+   * Copies a table that {@code embed} reads, (vocabulary, H), to the device; in the checkpoint's
+   * own type where the backend reads that. The caller closes its buffer.
+   */
+  default Tensor uploadTable(HostTensor source) {
+    return upload(source);
+  }
+
+  /**
+   * The rows of a packed weight (N, K) as a table that {@code embed} reads, where the backend can
+   * read them back out of it: a model whose embedding is tied to its output projection then keeps
+   * one copy of both. A view; it is gone when the weight is closed.
+   */
+  default Optional<Tensor> rowsOf(LinearWeight weight) {
+    return Optional.empty();
+  }
 
   /**
    * Packs the rows of several weights, one below the other, for one fused {@code linear}; biases

@@ -15,6 +15,7 @@ import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.cpu.CpuBackend;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -109,6 +110,32 @@ class ModelWeightsTest {
         }
       }
       assertThat(row).isEqualTo(qkv.outFeatures());
+    }
+  }
+
+  /** Also where the table is tied and read out of the output projection. */
+  @ParameterizedTest
+  @ValueSource(strings = {"qwen2-bias", "llama3-gqa", "qwen3-qknorm"})
+  void embedsTheCheckpointsRows(String fixture) {
+    Path model = ModelFolder.fixture(fixture);
+    ModelConfig config = ModelConfigReader.read(model);
+    int rows = config.vocabSize();
+    int[] tokens = IntStream.range(0, rows).toArray();
+    int[] none = {0, rows};
+    try (ModelWeights weights = ModelWeights.load(model, config, cpu);
+        SafetensorsReader checkpoint = SafetensorsReader.open(model)) {
+      LoadedBatch batch =
+          cpu.load(new RaggedBatch(tokens, tokens, none, new int[2], new int[0], new int[0]));
+      Tensor x = cpu.allocate(rows, config.hiddenSize());
+      cpu.ops().embed(x, weights.embedding(), batch);
+      HostTensor table = checkpoint.matrix("model.embed_tokens.weight", rows, config.hiddenSize());
+      float[] row = new float[config.hiddenSize()];
+      for (int token = 0; token < rows; token++) {
+        cpu.read(x, token, row);
+        for (int i = 0; i < row.length; i++) {
+          assertThat(row[i]).isEqualTo(table.get(token, i));
+        }
+      }
     }
   }
 

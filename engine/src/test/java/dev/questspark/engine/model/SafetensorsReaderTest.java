@@ -67,6 +67,21 @@ class SafetensorsReaderTest {
   }
 
   @Test
+  void pagesThatAreGivenBackAreReadAgain() throws IOException {
+    int rows = 9_000; // some pages of the system's
+    new SafetensorsFile().add("a", DType.F32, 3).add("m", DType.BF16, rows, 5).write(file);
+    try (SafetensorsReader reader = SafetensorsReader.open(folder)) {
+      HostTensor matrix = reader.matrix("m", rows, 5);
+      for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < rows * 5; i++) {
+          assertThat(matrix.get(i / 5, i % 5)).isEqualTo(SafetensorsFile.value(i));
+        }
+        MappedPages.giveBack(matrix.data());
+      }
+    }
+  }
+
+  @Test
   void readsShardsThatTransformersWrote() throws IOException {
     Path fixture = ModelFolder.fixture("llama3-gqa");
     try (SafetensorsReader reader = SafetensorsReader.open(fixture)) {

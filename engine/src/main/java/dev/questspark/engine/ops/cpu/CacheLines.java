@@ -12,6 +12,11 @@ final class CacheLines {
 
   private CacheLines() {}
 
+  /** Bytes of the whole cache lines that hold {@code bytes}. */
+  static long roundUp(long bytes) {
+    return (bytes + BYTES - 1) / BYTES * BYTES;
+  }
+
   static float touch(float[] array, int from, int to) {
     float even = 0;
     float odd = 0;

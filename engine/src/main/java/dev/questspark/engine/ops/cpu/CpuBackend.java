@@ -12,8 +12,11 @@ import dev.questspark.engine.ops.PageList;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
+import dev.questspark.engine.ops.TensorShape;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -70,6 +73,7 @@ public final class CpuBackend implements Backend {
               + library.describe()
               + " cannot multiply it on this processor; use float32");
     }
+    Rehearsal.start();
     Workers workers = new Workers(options.threads());
     Loops[] loops = Loops.ofWorkers(options.threads());
     boolean invariant = options.batchInvariant();
@@ -135,8 +139,23 @@ public final class CpuBackend implements Backend {
     return switch (dtype) {
       case BF16 -> new Tensor(new HeapShorts(count), dtype, 0, rows, cols, cols);
       case I8 -> new Tensor(new HeapBytes(count), dtype, 0, rows, cols, cols);
-      case F32, F16 -> Backend.super.allocate(dtype, rows, cols);
+      case F32 -> allocate(rows, cols);
+      case F16 -> Backend.super.allocate(dtype, rows, cols);
     };
+  }
+
+  /** Java zeroes an array on the thread that allocates it: large ones are worth all threads. */
+  @Override
+  public List<Tensor> allocateAll(List<TensorShape> shapes) {
+    Tensor[] tensors = new Tensor[shapes.size()];
+    workers.run(
+        tensors.length,
+        shapes.stream().mapToLong(TensorShape::elements).max().orElse(0),
+        (i, worker) -> {
+          TensorShape shape = shapes.get(i);
+          tensors[i] = allocate(shape.dtype(), shape.rows(), shape.cols());
+        });
+    return List.of(tensors);
   }
 
   /** Keys and values are kept in the dtype of {@code linear}. */
@@ -159,10 +178,38 @@ public final class CpuBackend implements Backend {
   public Tensor upload(HostTensor source) {
     Tensor tensor = allocate(source.rows(), source.cols());
     float[] floats = HeapFloats.of(tensor);
-    for (int row = 0; row < source.rows(); row++) {
-      WeightRows.row(source, row, floats, HeapFloats.at(tensor, row));
-    }
+    workers.run(
+        source.rows(),
+        source.cols(),
+        (row, worker) -> WeightRows.row(source, row, floats, HeapFloats.at(tensor, row)));
     return tensor;
+  }
+
+  /** A bfloat16 table is kept as it is; embed widens the rows that it reads. */
+  @Override
+  public Tensor uploadTable(HostTensor source) {
+    if (source.dtype() != DType.BF16) {
+      return upload(source);
+    }
+    Tensor tensor = allocate(DType.BF16, source.rows(), source.cols());
+    short[] bits = HeapShorts.of(tensor);
+    int cols = source.cols();
+    workers.run(
+        source.rows(),
+        cols,
+        (row, worker) ->
+            source
+                .data()
+                .slice(row * cols * Short.BYTES, cols * Short.BYTES)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .asShortBuffer()
+                .get(bits, row * cols, cols));
+    return tensor;
+  }
+
+  @Override
+  public Optional<Tensor> rowsOf(LinearWeight weight) {
+    return gemm.rowsOf(weight);
   }
 
   @Override

@@ -1,5 +1,6 @@
 package dev.questspark.engine.ops.cpu;
 
+import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.LoadedBatch;
 import dev.questspark.engine.ops.Tensor;
 
@@ -20,7 +21,6 @@ final class CpuElementwise {
     int[] tokens = batch.host().tokens();
     int channels = table.cols();
     Shapes.require("out", out, tokens.length, channels);
-    float[] from = HeapFloats.of(table);
     float[] to = HeapFloats.of(out);
     workers.run(
         tokens.length,
@@ -31,8 +31,16 @@ final class CpuElementwise {
             throw new IllegalArgumentException(
                 "token " + token + " of row " + row + "; the vocabulary has " + table.rows());
           }
-          System.arraycopy(
-              from, HeapFloats.at(table, token), to, HeapFloats.at(out, row), channels);
+          int target = HeapFloats.at(out, row);
+          if (table.buffer() instanceof TableRows rows) {
+            rows.read(token, to, target);
+          } else if (table.dtype() == DType.BF16) {
+            int from = HeapFloats.at(table, token);
+            loops[worker].widen(HeapShorts.of(table), from, to, target, channels);
+          } else {
+            System.arraycopy(
+                HeapFloats.of(table), HeapFloats.at(table, token), to, target, channels);
+          }
         });
   }
 

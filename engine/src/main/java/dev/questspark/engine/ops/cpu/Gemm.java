@@ -4,6 +4,7 @@ import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.LinearWeight;
 import dev.questspark.engine.ops.Tensor;
 import java.util.List;
+import java.util.Optional;
 
 /** How this backend multiplies matrices: oneDNN where its native library loads, else Java. */
 interface Gemm extends AutoCloseable {
@@ -15,6 +16,9 @@ interface Gemm extends AutoCloseable {
 
   /** out (R, N) = x (R, K) . weight (N, K)^T + bias. */
   void linear(Tensor out, Tensor x, LinearWeight weight);
+
+  /** The packed weight's rows as a table for embed, if it can be read back. */
+  Optional<Tensor> rowsOf(LinearWeight weight);
 
   @Override
   void close();

@@ -5,6 +5,7 @@ import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.LinearWeight;
 import dev.questspark.engine.ops.Tensor;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * {@code linear} in plain Java, for machines that oneDNN has no library for. The weight is kept
@@ -67,6 +68,11 @@ final class JavaGemm implements Gemm {
 
   private float round(float value) {
     return dtype == DType.BF16 ? DType.bf16ToFloat(DType.floatToBf16(value)) : value;
+  }
+
+  @Override
+  public Optional<Tensor> rowsOf(LinearWeight weight) {
+    return Optional.empty();
   }
 
   @Override

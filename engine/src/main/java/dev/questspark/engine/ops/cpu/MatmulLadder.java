@@ -11,12 +11,15 @@ import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Random;
+import java.util.SplittableRandom;
 import org.bytedeco.dnnl.IntMemoryMap;
 import org.bytedeco.dnnl.matmul;
 import org.bytedeco.dnnl.memory;
 import org.bytedeco.dnnl.reorder;
+import org.bytedeco.dnnl.stream;
+import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.javacpp.Pointer;
 
 /**
  * The matrix products of one weight shape (K, N), one primitive per height of the row tile, all
@@ -83,7 +86,7 @@ final class MatmulLadder {
     this.library = library;
     this.inFeatures = inFeatures;
     this.outFeatures = outFeatures;
-    this.type = dtype == DType.BF16 ? memory.data_type.bf16 : memory.data_type.f32;
+    this.type = OneDnn.type(dtype);
     memory.desc any =
         new memory.desc(new long[] {inFeatures, outFeatures}, type, memory.format_tag.any);
     this.packed = describe(TALLEST, any).weights_desc();
@@ -113,21 +116,24 @@ final class MatmulLadder {
         false);
   }
 
-  /** Packs {@code weight} (N, K), row-major, into the layout of the primitives. */
-  memory pack(float[] weight) {
+  /**
+   * Packs a weight (N, K), row-major, into the layout of the primitives; a change of type rounds to
+   * nearest, ties to even.
+   *
+   * @param target {@link #packedBytes} of memory, which must outlive the result
+   */
+  memory pack(DType from, Pointer weight, Pointer target) {
     // As (K, N) with swapped strides: the reorder transposes.
     memory.desc transposed =
         new memory.desc(
-            new long[] {inFeatures, outFeatures}, memory.data_type.f32, new long[] {1, inFeatures});
-    memory plain = library.memory(transposed);
-    memory target = library.memory(packed);
-    try (FloatPointer floats = new FloatPointer(plain.get_data_handle());
-        reorder packing = new reorder(plain, target)) {
-      floats.put(weight, 0, inFeatures * outFeatures);
-      packing.execute(library.stream(), plain, target);
+            new long[] {inFeatures, outFeatures}, OneDnn.type(from), new long[] {1, inFeatures});
+    stream stream = library.stream(); // before the primitive, which counts the thread's threads
+    memory result = library.memory(packed, target);
+    try (memory plain = library.memory(transposed, weight);
+        reorder packing = new reorder(plain, result)) {
+      packing.execute(stream, plain, result);
     }
-    plain.close();
-    return target;
+    return result;
   }
 
   /** Copies a bias (N) to native memory. */
@@ -139,8 +145,14 @@ final class MatmulLadder {
     return target;
   }
 
+  /** Bytes of a packed weight. */
   long packedBytes() {
     return packed.get_size();
+  }
+
+  /** Where the elements of a packed weight (K, N) stand. */
+  memory.desc packed() {
+    return packed;
   }
 
   /** Where worker {@code worker} puts its rows of x, K floats each. */
@@ -175,9 +187,11 @@ final class MatmulLadder {
 
   /** Drops the heights whose rows differ in any bit from the tallest tile's. */
   private void keepEqualBits() {
-    Random random = new Random(1);
+    SplittableRandom random = new SplittableRandom(1);
     float[] x = random(random, TALLEST * inFeatures);
-    memory weight = pack(random(random, inFeatures * outFeatures));
+    FloatPointer plain = new FloatPointer(random(random, inFeatures * outFeatures));
+    BytePointer space = new BytePointer(packedBytes());
+    memory weight = pack(DType.F32, plain, space);
     memory bias = bias(random(random, outFeatures), 0);
     Rung tallest = rungs.get(rungs.size() - 1);
     float[] expected = probe(tallest, x, 0, weight, bias);
@@ -211,8 +225,7 @@ final class MatmulLadder {
         }
       }
     }
-    weight.close();
-    bias.close();
+    List.of(weight, bias, space, plain).forEach(Pointer::close);
     if (rungs.isEmpty()) {
       throw new IllegalStateException(
           "oneDNN's product of (rows, "
@@ -234,10 +247,10 @@ final class MatmulLadder {
     return y;
   }
 
-  private static float[] random(Random random, int count) {
+  private static float[] random(SplittableRandom random, int count) {
     float[] values = new float[count];
     for (int i = 0; i < count; i++) {
-      values[i] = 2 * random.nextFloat() - 1;
+      values[i] = (float) random.nextDouble(-1, 1);
     }
     return values;
   }

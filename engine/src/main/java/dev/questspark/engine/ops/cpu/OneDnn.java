@@ -2,6 +2,7 @@ package dev.questspark.engine.ops.cpu;
 
 import com.sun.jna.Function;
 import com.sun.jna.NativeLibrary;
+import dev.questspark.engine.ops.DType;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
@@ -13,6 +14,7 @@ import org.bytedeco.dnnl.primitive_attr;
 import org.bytedeco.dnnl.stream;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Loader;
+import org.bytedeco.javacpp.Pointer;
 
 /**
  * The oneDNN library of this process, and what its callers share. Every primitive runs on one
@@ -107,7 +109,21 @@ final class OneDnn {
   }
 
   memory memory(memory.desc description, FloatBuffer floats) {
-    return new memory(description, cpu, new FloatPointer(floats));
+    return memory(description, new FloatPointer(floats));
+  }
+
+  /** A view of memory that someone else owns. */
+  memory memory(memory.desc description, Pointer start) {
+    return new memory(description, cpu, start);
+  }
+
+  /** oneDNN's name for a type that it computes in. */
+  static memory.data_type type(DType dtype) {
+    return switch (dtype) {
+      case F32 -> memory.data_type.f32;
+      case BF16 -> memory.data_type.bf16;
+      case F16, I8 -> throw new IllegalArgumentException("no matrices of " + dtype);
+    };
   }
 
   /**

@@ -5,10 +5,10 @@ import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.LinearWeight;
 import dev.questspark.engine.ops.Tensor;
 import java.nio.FloatBuffer;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.bytedeco.dnnl.memory;
 
 /**
@@ -41,9 +41,10 @@ final class OneDnnGemm implements Gemm {
   }
 
   /** Output columns [from, from + N of the ladder). */
-  private record Panel(int from, int columns, MatmulLadder ladder, memory weight, memory bias) {}
+  record Panel(int from, int columns, MatmulLadder ladder, memory weight, memory bias) {}
 
-  private record Packed(List<Panel> panels, int outFeatures, int inFeatures, long bytes)
+  /** A weight (N, K) as panels in one block of memory. */
+  record Packed(List<Panel> panels, int outFeatures, int inFeatures, long bytes, NativeMemory space)
       implements LinearWeight {
     @Override
     public void close() {
@@ -51,6 +52,7 @@ final class OneDnnGemm implements Gemm {
         panel.weight.close();
         panel.bias.close();
       }
+      space.close();
     }
   }
 
@@ -64,42 +66,44 @@ final class OneDnnGemm implements Gemm {
     int n = WeightRows.outFeatures(weights);
     int k = weights.get(0).cols();
     float[] bias = WeightRows.bias(weights, biases);
-    List<Panel> panels = new ArrayList<>();
-    long bytes = (long) n * Float.BYTES;
-    RowReader rows = new RowReader(weights);
-    for (int from = 0; from < n; from += PANEL) {
-      int columns = Math.min(PANEL, n - from);
-      float[] block = new float[Math.multiplyExact(columns, k)];
-      for (int row = 0; row < columns; row++) {
-        rows.next(block, row * k);
-      }
-      MatmulLadder ladder =
-          ladders.computeIfAbsent(
-              List.of(k, columns),
-              shape -> new MatmulLadder(library, dtype, k, columns, workers.threads(), invariant));
-      panels.add(new Panel(from, columns, ladder, ladder.pack(block), ladder.bias(bias, from)));
-      bytes += ladder.packedBytes();
+    MatmulLadder whole = ladder(k, Math.min(PANEL, n));
+    MatmulLadder rest = n % PANEL == 0 ? whole : ladder(k, n % PANEL);
+    Panel[] panels = new Panel[(n + PANEL - 1) / PANEL];
+    long stride = CacheLines.roundUp(whole.packedBytes());
+    long bytes = (panels.length - 1) * stride + rest.packedBytes();
+    NativeMemory space = new NativeMemory(bytes);
+    try {
+      workers.run(
+          panels.length,
+          (long) k * PANEL,
+          (panel, worker) -> {
+            int from = panel * PANEL;
+            int columns = Math.min(PANEL, n - from);
+            MatmulLadder ladder = panel == panels.length - 1 ? rest : whole;
+            try (WeightBlock block = WeightBlock.of(weights, from, columns)) {
+              memory packed = ladder.pack(block.dtype(), block.rows(), space.from(panel * stride));
+              panels[panel] = new Panel(from, columns, ladder, packed, ladder.bias(bias, from));
+            }
+          });
+    } catch (RuntimeException | Error e) {
+      space.close();
+      throw e;
     }
-    return new Packed(List.copyOf(panels), n, k, bytes);
+    return new Packed(List.of(panels), n, k, bytes + (long) n * Float.BYTES, space);
   }
 
-  /** Reads the rows of fused weights one after the other. */
-  private static final class RowReader {
-    private final List<HostTensor> parts;
-    private int part;
-    private int row;
+  private MatmulLadder ladder(int k, int columns) {
+    return ladders.computeIfAbsent(
+        List.of(k, columns),
+        shape -> new MatmulLadder(library, dtype, k, columns, workers.threads(), invariant));
+  }
 
-    RowReader(List<HostTensor> parts) {
-      this.parts = parts;
-    }
-
-    void next(float[] target, int at) {
-      while (row == parts.get(part).rows()) {
-        part++;
-        row = 0;
-      }
-      WeightRows.row(parts.get(part), row++, target, at);
-    }
+  @Override
+  public Optional<Tensor> rowsOf(LinearWeight weight) {
+    Packed packed = (Packed) weight;
+    int n = packed.outFeatures;
+    int k = packed.inFeatures;
+    return Optional.of(new Tensor(new PackedRows(packed, dtype, PANEL), dtype, 0, n, k, k));
   }
 
   @Override

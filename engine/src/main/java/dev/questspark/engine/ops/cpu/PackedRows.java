@@ -1,0 +1,107 @@
+package dev.questspark.engine.ops.cpu;
+
+import dev.questspark.engine.ops.DType;
+import java.nio.FloatBuffer;
+import java.nio.ShortBuffer;
+import org.bytedeco.dnnl.memory;
+import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.javacpp.LongPointer;
+import org.bytedeco.javacpp.ShortPointer;
+
+/**
+ * The rows of a weight (N, K), read back out of its packed panels: a table that {@code embed} reads
+ * where the output projection is tied to it, so that the model keeps one copy of the two. A row is
+ * scattered over its panel, a few elements per cache line; it costs a few microseconds, once per
+ * token.
+ */
+final class PackedRows implements TableRows {
+  private final OneDnnGemm.Packed weight;
+  private final DType dtype;
+  private final int panelRows;
+
+  /** Where element (k, n) of a packed weight stands: an offset of k plus an offset of n. */
+  private record Places(int[] ofK, int[] ofN) {}
+
+  private final Places whole;
+  private final Places last;
+
+  /**
+   * @param panelRows rows of every panel but the last
+   */
+  PackedRows(OneDnnGemm.Packed weight, DType dtype, int panelRows) {
+    this.weight = weight;
+    this.dtype = dtype;
+    this.panelRows = panelRows;
+    this.whole = places(weight.panels().get(0).ladder().packed());
+    this.last = places(weight.panels().get(weight.panels().size() - 1).ladder().packed());
+  }
+
+  /**
+   * oneDNN's blocked layouts: coordinates are cut into digits from the innermost block out, and
+   * every digit has a stride of its own, so that the offset is a sum over the two coordinates.
+   */
+  private static Places places(memory.desc packed) {
+    if (packed.get_format_kind().intern() != memory.format_kind.blocked) {
+      throw new IllegalStateException("oneDNN packed a weight in a layout that has no offsets");
+    }
+    LongPointer dims = packed.get_dims();
+    return new Places(offsets(packed, 0, (int) dims.get(0)), offsets(packed, 1, (int) dims.get(1)));
+  }
+
+  private static int[] offsets(memory.desc packed, int dimension, int count) {
+    int blocks = packed.get_inner_nblks();
+    LongPointer sizes = packed.get_inner_blks();
+    LongPointer owners = packed.get_inner_idxs();
+    long outer = packed.get_strides().get(dimension);
+    int[] offsets = new int[count];
+    for (int i = 0; i < count; i++) {
+      long position = i;
+      long stride = 1;
+      long offset = 0;
+      for (int block = blocks - 1; block >= 0; block--) {
+        long size = sizes.get(block);
+        if (owners.get(block) == dimension) {
+          offset += position % size * stride;
+          position /= size;
+        }
+        stride *= size;
+      }
+      offsets[i] = Math.toIntExact(offset + position * outer);
+    }
+    return offsets;
+  }
+
+  @Override
+  public void read(int row, float[] target, int at) {
+    int index = row / panelRows;
+    OneDnnGemm.Panel panel = weight.panels().get(index);
+    Places places = index == weight.panels().size() - 1 ? last : whole;
+    int[] ofK = places.ofK;
+    int first = places.ofN[row - panel.from()];
+    long elements = panel.ladder().packedBytes() / dtype.bytes();
+    if (dtype == DType.BF16) {
+      ShortBuffer bits =
+          new ShortPointer(panel.weight().get_data_handle()).capacity(elements).asBuffer();
+      for (int k = 0; k < ofK.length; k++) {
+        target[at + k] = DType.bf16ToFloat(bits.get(first + ofK[k]));
+      }
+    } else {
+      FloatBuffer floats =
+          new FloatPointer(panel.weight().get_data_handle()).capacity(elements).asBuffer();
+      for (int k = 0; k < ofK.length; k++) {
+        target[at + k] = floats.get(first + ofK[k]);
+      }
+    }
+  }
+
+  /** What a table of its own would take; none of it is this view's. */
+  @Override
+  public long bytes() {
+    return (long) weight.outFeatures() * weight.inFeatures() * dtype.bytes();
+  }
+
+  @Override
+  public void close() {
+    // The weight owns the memory.
+  }
+}

@@ -1,0 +1,82 @@
+package dev.questspark.engine.ops.cpu;
+
+import dev.questspark.engine.ops.DType;
+import dev.questspark.engine.ops.HostTensor;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.List;
+import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.javacpp.Pointer;
+
+/**
+ * Consecutive rows of fused weights (rows, K), back to back outside the Java heap, for oneDNN to
+ * pack: the mapped checkpoint itself where one part holds them all in a type that oneDNN packs
+ * from, else a copy.
+ */
+final class WeightBlock implements AutoCloseable {
+  private final DType dtype;
+  private final Pointer rows;
+
+  private WeightBlock(DType dtype, Pointer rows) {
+    this.dtype = dtype;
+    this.rows = rows;
+  }
+
+  /** Rows [from, from + count) of the parts as if they stood one below the other. */
+  static WeightBlock of(List<HostTensor> parts, int from, int count) {
+    int part = 0;
+    int first = from;
+    while (first >= parts.get(part).rows()) {
+      first -= parts.get(part++).rows();
+    }
+    HostTensor source = parts.get(part);
+    DType dtype = source.dtype();
+    boolean alone = first + count <= source.rows();
+    if (alone && dtype != DType.F16 && source.data().isDirect()) {
+      int rowBytes = source.cols() * dtype.bytes();
+      return new WeightBlock(
+          dtype, new BytePointer(source.data().slice(first * rowBytes, count * rowBytes)));
+    }
+    return copy(parts, part, first, count);
+  }
+
+  private static WeightBlock copy(List<HostTensor> parts, int part, int first, int count) {
+    int cols = parts.get(part).cols();
+    boolean bf16 = parts.stream().allMatch(each -> each.dtype() == DType.BF16);
+    DType dtype = bf16 ? DType.BF16 : DType.F32; // f32 holds all of them exactly
+    BytePointer memory = new BytePointer((long) count * cols * dtype.bytes());
+    ByteBuffer target = memory.asByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
+    float[] row = new float[bf16 ? 0 : cols];
+    int at = part;
+    int next = first;
+    for (int i = 0; i < count; i++, next++) {
+      while (next == parts.get(at).rows()) {
+        at++;
+        next = 0;
+      }
+      if (bf16) {
+        int rowBytes = cols * dtype.bytes();
+        target.put(i * rowBytes, parts.get(at).data(), next * rowBytes, rowBytes);
+      } else {
+        WeightRows.row(parts.get(at), next, row, 0);
+        target.asFloatBuffer().put(i * cols, row);
+      }
+    }
+    return new WeightBlock(dtype, memory);
+  }
+
+  /** BF16 or F32. */
+  DType dtype() {
+    return dtype;
+  }
+
+  /** The first element; keeps the mapping alive. */
+  Pointer rows() {
+    return rows;
+  }
+
+  @Override
+  public void close() {
+    rows.close(); // frees a copy; a mapping goes with its buffer
+  }
+}
