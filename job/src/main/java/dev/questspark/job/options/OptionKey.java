@@ -67,6 +67,11 @@ public final class OptionKey<T> {
     return shape;
   }
 
+  /** Whether it is given once per element, so that an element may contain commas. */
+  public boolean repeated() {
+    return shape == Shape.REPEATED;
+  }
+
   String allowed() {
     return allowed;
   }
@@ -83,7 +88,8 @@ public final class OptionKey<T> {
     return aliases;
   }
 
-  String sentence() {
+  /** What it means. */
+  public String sentence() {
     return sentence;
   }
 

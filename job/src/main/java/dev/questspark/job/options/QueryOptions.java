@@ -41,17 +41,34 @@ public final class QueryOptions {
   }
 
   private static String checked(String name) {
+    return find(name).name();
+  }
+
+  /** Every option that a query takes, section by section. */
+  public static List<OptionKey<?>> all() {
+    return OptionRegistry.all().stream().filter(QueryOptions::meant).toList();
+  }
+
+  /**
+   * The option that a user meant.
+   *
+   * @param name snake_case or camelCase
+   * @throws ConfigException on an unknown option, or one without meaning in a query
+   */
+  public static OptionKey<?> find(String name) {
     String stem = name.replaceAll("(?<=[a-z])(?=[A-Z])", "_").toLowerCase(Locale.ROOT);
     OptionKey<?> key = OptionRegistry.find(stem, SOURCE);
-    boolean meant =
-        PROMPT.contains(key)
-            || JobKeys.ofEngine(key) && key != JobKeys.PARTITIONS
-            || JobKeys.SECTIONS.stream()
-                .anyMatch(section -> section.decidesAnswers() && section.keys().contains(key));
-    if (!meant) {
+    if (!meant(key)) {
       throw new ConfigException(
           "Option " + key + " has no meaning inside a query; it belongs to the job.");
     }
-    return key.name();
+    return key;
+  }
+
+  private static boolean meant(OptionKey<?> key) {
+    return PROMPT.contains(key)
+        || JobKeys.ofEngine(key) && key != JobKeys.PARTITIONS
+        || JobKeys.SECTIONS.stream()
+            .anyMatch(section -> section.decidesAnswers() && section.keys().contains(key));
   }
 }

@@ -2,7 +2,6 @@ package dev.questspark.job.sql;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.job.infer.EmbeddedEngine;
-import dev.questspark.job.options.Choices.Task;
 import dev.questspark.job.options.JobOptions;
 import dev.questspark.job.options.QueryOptions;
 import java.io.Serial;
@@ -16,12 +15,22 @@ import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.util.ArrayData;
 import org.apache.spark.sql.internal.SQLConf;
 import org.apache.spark.sql.types.ArrayType;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
 import scala.jdk.javaapi.CollectionConverters;
 
 /** The options of one call: its named arguments over the session's conf. */
 final class CallOptions implements Serializable {
   @Serial private static final long serialVersionUID = 1L;
   private static final String ON_ERROR = "on_error";
+
+  /** Of a call that records errors; exactly one of text and error_code is null. */
+  private static final StructType TEXT_OR_ERROR =
+      new StructType()
+          .add("text", DataTypes.StringType)
+          .add("error_code", DataTypes.StringType)
+          .add("error_message", DataTypes.StringType);
 
   private final JobOptions options;
   private final boolean recordsErrors;
@@ -36,13 +45,21 @@ final class CallOptions implements Serializable {
    *
    * @throws ConfigException on an unknown option, a value that is not constant or not allowed
    */
-  static CallOptions of(EngineFunction function, Task task, Map<String, Expression> named) {
+  static CallOptions of(EngineFunction function, Map<String, Expression> named) {
     Map<String, List<String>> texts = new LinkedHashMap<>();
     named.forEach((name, value) -> texts.put(name, texts(function, name, value)));
+    return of(function, texts, SQLConf.get());
+  }
+
+  /**
+   * @param given option name to texts; comes before the session's conf
+   */
+  static CallOptions of(EngineFunction function, Map<String, List<String>> given, SQLConf session) {
+    Map<String, List<String>> texts = new LinkedHashMap<>(given);
     List<String> onError = texts.remove(ON_ERROR);
     JobOptions options =
         QueryOptions.resolve(
-            task, texts, CollectionConverters.asJava(SQLConf.get().getAllConfs()).entrySet());
+            function.task(), texts, CollectionConverters.asJava(session.getAllConfs()).entrySet());
     EmbeddedEngine.check(options);
     return new CallOptions(options, onError != null && recordsErrors(onError.get(0)));
   }
@@ -88,6 +105,11 @@ final class CallOptions implements Serializable {
 
   JobOptions options() {
     return options;
+  }
+
+  /** Of a call's value. */
+  DataType type() {
+    return recordsErrors ? TEXT_OR_ERROR : DataTypes.StringType;
   }
 
   /** Whether a row that cannot be answered is part of the result, or ends the query. */

@@ -9,10 +9,8 @@ import org.apache.spark.sql.catalyst.expressions.UserDefinedExpression;
 import org.apache.spark.sql.catalyst.expressions.codegen.CodegenContext;
 import org.apache.spark.sql.catalyst.expressions.codegen.ExprCode;
 import org.apache.spark.sql.types.DataType;
-import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.NullType;
 import org.apache.spark.sql.types.StringType;
-import org.apache.spark.sql.types.StructType;
 import scala.collection.immutable.IndexedSeq;
 import scala.collection.immutable.Seq;
 import scala.jdk.javaapi.CollectionConverters;
@@ -26,13 +24,6 @@ import scala.jdk.javaapi.CollectionConverters;
 public final class EngineCall extends Expression
     implements Unevaluable, UserDefinedExpression, Serializable {
   private static final long serialVersionUID = 1L;
-
-  /** Of a call that records errors; exactly one of text and error_code is null. */
-  private static final StructType TEXT_OR_ERROR =
-      new StructType()
-          .add("text", DataTypes.StringType)
-          .add("error_code", DataTypes.StringType)
-          .add("error_message", DataTypes.StringType);
 
   private final EngineFunction function;
   private final Seq<Expression> arguments;
@@ -77,7 +68,7 @@ public final class EngineCall extends Expression
 
   @Override
   public DataType dataType() {
-    return options.recordsErrors() ? TEXT_OR_ERROR : DataTypes.StringType;
+    return options.type();
   }
 
   @Override

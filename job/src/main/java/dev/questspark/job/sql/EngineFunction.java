@@ -5,6 +5,7 @@ import dev.questspark.job.options.Choices.Task;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.ExpressionInfo;
@@ -31,6 +32,30 @@ public enum EngineFunction {
 
   String sqlName() {
     return sqlName;
+  }
+
+  /**
+   * The function of a task.
+   *
+   * @param word {@code summarize} or {@code answer}
+   * @throws ConfigException on another word
+   */
+  public static EngineFunction ofTask(String word) {
+    for (EngineFunction function : values()) {
+      if (function.word().equals(word)) {
+        return function;
+      }
+    }
+    throw new ConfigException("task is '" + word + "'; it must be one of summarize, answer.");
+  }
+
+  /** What is asked of a text, in one word. */
+  public String word() {
+    return name().toLowerCase(Locale.ROOT);
+  }
+
+  Task task() {
+    return task;
   }
 
   /** Names of the arguments that are no options, in order. */
@@ -87,6 +112,6 @@ public enum EngineFunction {
               + " without a name.");
     }
     return new EngineCall(
-        this, CollectionConverters.asScala(values).toSeq(), CallOptions.of(this, task, named));
+        this, CollectionConverters.asScala(values).toSeq(), CallOptions.of(this, named));
   }
 }

@@ -1,0 +1,2 @@
+/** The engine as a stage of Spark ML pipelines. */
+package dev.questspark.job.ml;
