@@ -1,18 +1,22 @@
 package dev.questspark.engine;
 
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.model.ModelConfig;
 import dev.questspark.engine.ops.Backend;
 import dev.questspark.engine.ops.BackendOptions;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.cpu.CpuBackend;
 import dev.questspark.engine.ops.cuda.CudaBackend;
 import dev.questspark.engine.ops.cuda.CudaOptions;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The hardware that an engine runs on, by name: {@code cpu}, {@code cuda} (the first GPU) or {@code
  * cuda:N}. What was asked for is what runs, or opening fails; there is no fallback.
  */
 final class Backends {
+  private static final Logger LOG = LoggerFactory.getLogger(Backends.class);
   private static final String CUDA = "cuda";
 
   private Backends() {}
@@ -20,13 +24,21 @@ final class Backends {
   /**
    * Opens the backend that the configuration names.
    *
+   * @param model decides an automatic dtype, together with the processor
    * @param maxModelLen tokens per sequence, for the largest page table of a step
    * @throws ConfigException if it is unknown, or not there
    */
-  static Backend open(EngineConfig config, int maxModelLen) {
+  static Backend open(EngineConfig config, ModelConfig model, int maxModelLen) {
     if (config.backend().equals("cpu")) {
-      return CpuBackend.open(
-          new BackendOptions(config.threads(), dtype(config, DType.F32), config.batchInvariant()));
+      DType dtype = dtype(config, automatic(model));
+      if (config.dtype().equals("auto")) {
+        LOG.info(
+            "dtype auto: {}, for a checkpoint in {} on a processor {} bfloat16 products",
+            optionName(dtype),
+            model.dtype().map(DType::toString).orElse("no stated type"),
+            CpuBackend.multipliesBf16Natively() ? "with" : "without");
+      }
+      return CpuBackend.open(new BackendOptions(config.threads(), dtype, config.batchInvariant()));
     }
     DType dtype = dtype(config, DType.BF16);
     int pagesPerSequence = (maxModelLen + config.pageSize() - 1) / config.pageSize();
@@ -38,6 +50,25 @@ final class Backends {
             config.batchInvariant(),
             config.maxNumBatchedTokens(),
             Math.multiplyExact(config.maxNumSeqs(), pagesPerSequence)));
+  }
+
+  /**
+   * On the CPU, a half-precision checkpoint is computed in bfloat16 where the processor multiplies
+   * that itself: twice as fast, with half the memory for weights and cache. Anything else in float.
+   */
+  private static DType automatic(ModelConfig model) {
+    boolean half = model.dtype().filter(dtype -> dtype != DType.F32).isPresent();
+    return half && CpuBackend.multipliesBf16Natively() ? DType.BF16 : DType.F32;
+  }
+
+  /** How the option {@code dtype} spells a type. */
+  static String optionName(DType dtype) {
+    return switch (dtype) {
+      case F32 -> "float32";
+      case BF16 -> "bfloat16";
+      case F16 -> "float16";
+      case I8 -> "int8";
+    };
   }
 
   /** N of {@code cuda:N}. */

@@ -132,7 +132,7 @@ public final class Engine implements AutoCloseable {
       long start = System.nanoTime();
       model = ModelConfigReader.read(config.model());
       maxModelLen = MemoryPlan.maxModelLen(config, model);
-      backend = keep(Backends.open(config, maxModelLen));
+      backend = keep(Backends.open(config, model, maxModelLen));
       ModelWeights weights = keep(ModelWeights.load(config.model(), model, backend));
       KvGeometry geometry =
           new KvGeometry(
@@ -159,6 +159,7 @@ public final class Engine implements AutoCloseable {
       fixed =
           new EngineTotals.Fixed(
               backend.describe(),
+              Backends.optionName(backend.cacheDType()),
               loaded - start,
               System.nanoTime() - loaded,
               weights.bytes(),

@@ -10,9 +10,10 @@ import java.util.Set;
  *
  * @param model Hugging Face folder
  * @param backend {@code cpu}, {@code cuda} or {@code cuda:N} (the GPU of ordinal N)
- * @param dtype {@code auto} (float32 on the CPU, bfloat16 on a GPU), {@code float32} or {@code
- *     bfloat16}: arithmetic of {@code linear} and element type of the KV cache; on a GPU also of
- *     activations
+ * @param dtype {@code auto}, {@code float32} or {@code bfloat16}: arithmetic of {@code linear} and
+ *     element type of the KV cache; on a GPU also of activations. {@code auto} is bfloat16 on a
+ *     GPU, and on a CPU that multiplies bfloat16 if the checkpoint is in bfloat16 or float16; else
+ *     float32
  * @param maxModelLen tokens of document, question and answer together; 0 takes the model's
  * @param pageSize tokens per KV page
  * @param maxNumSeqs sequences in flight

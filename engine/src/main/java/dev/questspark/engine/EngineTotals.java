@@ -91,6 +91,7 @@ final class EngineTotals {
   /** What does not change after open. */
   record Fixed(
       String backend,
+      String dtype,
       long modelLoadNanos,
       long warmupNanos,
       long weightBytes,
@@ -117,6 +118,7 @@ final class EngineTotals {
                     s.denseSteps)));
     return new EngineReport(
         fixed.backend(),
+        fixed.dtype(),
         fixed.modelLoadNanos(),
         fixed.warmupNanos(),
         fixed.weightBytes(),

@@ -47,7 +47,7 @@ class EngineTest {
           Path.of(EngineTest.class.getResource("/hf-models/llama3-gqa/config.json").toURI())
               .getParent(),
           "cpu",
-          "auto",
+          "float32",
           maxModelLen,
           16,
           maxNumSeqs,

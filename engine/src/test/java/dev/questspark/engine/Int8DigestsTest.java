@@ -40,7 +40,7 @@ class Int8DigestsTest {
           Path.of(Int8DigestsTest.class.getResource("/hf-models/llama3-gqa/config.json").toURI())
               .getParent(),
           "cpu",
-          "auto",
+          "float32",
           maxModelLen,
           16,
           maxNumSeqs,

@@ -29,7 +29,7 @@ class ScoringTest {
         new EngineConfig(
             model,
             "cpu",
-            "auto",
+            "float32",
             1024,
             16,
             8,

@@ -11,6 +11,7 @@ import java.util.List;
  * times add up to {@code busyNanos}.
  *
  * @param backend the backend's description of itself
+ * @param dtype what the option {@code dtype} came to: of matrix products and of the KV cache
  * @param modelLoadNanos reading and packing weights, allocating the cache
  * @param warmupNanos first steps on scratch data, before any request
  * @param weightBytes resident bytes of the packed weights
@@ -30,6 +31,7 @@ import java.util.List;
  */
 public record EngineReport(
     String backend,
+    String dtype,
     long modelLoadNanos,
     long warmupNanos,
     long weightBytes,

@@ -138,7 +138,7 @@ public final class JobKeys {
           .byDefault("auto")
           .says(
               ENGINE,
-              "Arithmetic of matrix products; auto is float32 on the CPU, bfloat16 on a GPU.");
+              "Arithmetic of matrix products and type of the KV cache; auto is bfloat16 on a GPU, and on a CPU that multiplies it (AVX512_BF16, AMX) for a checkpoint in bfloat16 or float16; else float32.");
   public static final OptionKey<Integer> MAX_MODEL_LEN =
       integer("max_model_len", 0, "a number of tokens, or 0 for the model's own")
           .alias("context_length", "n_ctx")

@@ -25,6 +25,11 @@ final class EngineSums {
     return engines.stream().map(EngineReport::backend).findFirst().orElse(null);
   }
 
+  /** What the dtype came to in the first engine. */
+  String dtype() {
+    return engines.stream().map(EngineReport::dtype).findFirst().orElse(null);
+  }
+
   long sum(ToLongFunction<EngineReport> value) {
     return engines.stream().mapToLong(value).sum();
   }

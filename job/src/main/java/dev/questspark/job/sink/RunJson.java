@@ -47,6 +47,7 @@ public final class RunJson {
   private static JsonObject engine(EngineReport report) {
     JsonObject engine = new JsonObject();
     engine.addProperty("backend", report.backend());
+    engine.addProperty("dtype", report.dtype());
     engine.addProperty("model_load_s", report.modelLoadNanos() / NANOS_PER_S);
     engine.addProperty("warmup_s", report.warmupNanos() / NANOS_PER_S);
     engine.addProperty("busy_s", report.busyNanos() / NANOS_PER_S);

@@ -66,6 +66,15 @@ public final class CpuBackend implements Backend {
     }
   }
 
+  /** Whether oneDNN is there and this processor has instructions for products of bf16. */
+  public static boolean multipliesBf16Natively() {
+    try {
+      return OneDnn.load().multipliesBf16Natively();
+    } catch (LinkageError e) {
+      return false; // said once, when the backend opens
+    }
+  }
+
   private static CpuBackend withOneDnn(BackendOptions options, OneDnn library) {
     if (options.dtype() == DType.BF16 && !library.multipliesBf16()) {
       throw new ConfigException(

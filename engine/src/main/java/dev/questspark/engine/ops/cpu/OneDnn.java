@@ -81,6 +81,15 @@ final class OneDnn {
     }
   }
 
+  /** Whether the instruction set in use has products of bf16, not only conversions. */
+  boolean multipliesBf16Natively() {
+    return switch (dnnl.get_effective_cpu_isa().intern()) {
+      case isa_default, sse41, avx, avx2, avx2_vnni, avx2_vnni_2, avx512_core, avx512_core_vnni ->
+          false;
+      default -> multipliesBf16(); // AVX512_BF16, AMX and all that came after
+    };
+  }
+
   engine cpu() {
     return cpu;
   }
