@@ -1,0 +1,59 @@
+package dev.questspark.bench;
+
+import dev.questspark.engine.Engine;
+import dev.questspark.engine.EngineConfig;
+import dev.questspark.engine.model.ModelConfigReader;
+import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.stats.EngineReport;
+import java.nio.file.Path;
+import java.util.Set;
+
+/** Seconds from nothing to an engine that takes requests, and the memory it then holds. */
+final class OpenBenchmark {
+  private OpenBenchmark() {}
+
+  static void run(Arguments arguments) {
+    int context = arguments.number("context", 8192);
+    long start = System.nanoTime();
+    try (Engine engine = open(arguments, context, 1, 2048)) {
+      double seconds = (System.nanoTime() - start) / 1e9;
+      EngineReport report = engine.report();
+      long planned = report.weightBytes() + report.kvCacheBytes();
+      new Measurement("open")
+          .with("backend", report.backend())
+          .with("process_cpu_s", Measurement.cpuSeconds())
+          .with("warm_up_s", report.warmupNanos() / 1e9)
+          .with("weight_bytes", report.weightBytes())
+          .with("kv_cache_bytes", report.kvCacheBytes())
+          .with("workspace_bytes", report.workspaceBytes())
+          .with("resident_bytes", Measurement.statusBytes("VmRSS"))
+          .with("peak_resident_bytes", Measurement.statusBytes("VmHWM"))
+          .with("resident_over_plan_mb", (Measurement.statusBytes("VmRSS") - planned) / 1e6)
+          .with("peak_over_plan_mb", (Measurement.statusBytes("VmHWM") - planned) / 1e6)
+          .print(seconds, "s");
+    }
+  }
+
+  /** An engine of {@code sequences} sequences of {@code context} tokens, one after the other. */
+  static Engine open(Arguments arguments, int context, int sequences, int rowsPerStep) {
+    Path model = arguments.model();
+    int vocabSize = ModelConfigReader.read(model).vocabSize();
+    EngineConfig config =
+        new EngineConfig(
+            model,
+            "cpu",
+            arguments.text("dtype", "bfloat16"),
+            context,
+            16,
+            sequences,
+            arguments.number("rows-per-step", rowsPerStep),
+            0,
+            0.9,
+            Set.of(PageScore.MINMAX),
+            arguments.text("digest-dtype", "auto"),
+            arguments.threads(),
+            arguments.flag("batch-invariant", true),
+            false);
+    return Engine.open(config, new TokenIds(vocabSize), step -> {});
+  }
+}
