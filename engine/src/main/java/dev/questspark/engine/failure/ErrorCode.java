@@ -17,7 +17,19 @@ public enum ErrorCode {
   /** The request needs more KV pages than the whole cache has. */
   EXCEEDS_KV_CACHE("the request needs more KV pages than the cache has"),
   /** The input line or record could not be parsed. */
-  MALFORMED_RECORD("the input record cannot be parsed");
+  MALFORMED_RECORD("the input record cannot be parsed"),
+  /** The file is of a kind that is not read. */
+  UNSUPPORTED_FILE("the file is none of text, HTML, PDF, DOCX and EPUB"),
+  /** The file's parser gave up on it. */
+  BROKEN_FILE("the file is damaged, or not what it says it is"),
+  /** The file opens with a password only. */
+  ENCRYPTED_FILE("the file is protected by a password"),
+  /** The file unpacks to a multiple of its size that no document has, or nests without end. */
+  DECOMPRESSION_BOMB("the file unpacks to far more than a document of its size holds"),
+  /** The file's text is longer than max_text_characters. */
+  TOO_MUCH_TEXT("the file has more text than max_text_characters"),
+  /** The file was not read within parse_timeout_s. */
+  PARSE_TIMEOUT("the file was not read within parse_timeout_s");
 
   private final String meaning;
 

@@ -66,7 +66,10 @@ record CorpusLocation(String path, InputFormat format, int rootLength) {
     return empty;
   }
 
-  /** One known ending among the visible files decides; anything else is a folder of text. */
+  /**
+   * One known ending among the visible files decides; a folder with a PDF, an HTML page or a book
+   * in it is one of files of many kinds, any other is a folder of text.
+   */
   private static InputFormat guess(FileStatus[] found, FileStatus[] visible) {
     Set<InputFormat> formats =
         Arrays.stream(visible)
@@ -75,6 +78,9 @@ record CorpusLocation(String path, InputFormat format, int rootLength) {
             .collect(Collectors.toSet());
     if (found.length == 1 && byEnding(found[0].getPath().getName()) != InputFormat.TEXT) {
       return byEnding(found[0].getPath().getName());
+    }
+    if (formats.contains(InputFormat.BINARYFILE)) {
+      return InputFormat.BINARYFILE;
     }
     return formats.size() == 1 ? formats.iterator().next() : InputFormat.TEXT;
   }
@@ -86,6 +92,9 @@ record CorpusLocation(String path, InputFormat format, int rootLength) {
     }
     if (plain.endsWith(".parquet")) {
       return InputFormat.PARQUET;
+    }
+    if (plain.matches(".*\\.(html?|xhtml|pdf|docx|epub)")) {
+      return InputFormat.BINARYFILE;
     }
     return plain.endsWith(".csv") ? InputFormat.CSV : InputFormat.TEXT;
   }

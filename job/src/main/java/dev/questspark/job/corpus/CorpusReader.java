@@ -6,6 +6,8 @@ import static dev.questspark.job.corpus.RecordSchema.KEY;
 import static dev.questspark.job.corpus.RecordSchema.MALFORMED;
 import static dev.questspark.job.corpus.RecordSchema.PLACE;
 import static dev.questspark.job.corpus.RecordSchema.QUESTIONS;
+import static dev.questspark.job.corpus.RecordSchema.REASON;
+import static dev.questspark.job.corpus.RecordSchema.REFUSED;
 import static dev.questspark.job.corpus.RecordSchema.SOURCE;
 import static dev.questspark.job.corpus.RecordSchema.TEXT;
 import static dev.questspark.job.corpus.RecordSchema.VALID;
@@ -21,6 +23,7 @@ import static org.apache.spark.sql.functions.trim;
 import static org.apache.spark.sql.functions.udf;
 import static org.apache.spark.sql.functions.xxhash64;
 
+import dev.questspark.job.options.Choices.InputFormat;
 import dev.questspark.job.options.JobKeys;
 import dev.questspark.job.options.JobOptions;
 import java.nio.charset.StandardCharsets;
@@ -33,6 +36,7 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.api.java.UDF1;
+import org.apache.spark.sql.api.java.UDF2;
 import org.apache.spark.sql.expressions.UserDefinedFunction;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
@@ -70,32 +74,67 @@ public final class CorpusReader {
           case JSON -> jsonLines(location.path());
           case CSV -> csv(location.path());
           case PARQUET -> parquet(location.path());
+          case BINARYFILE -> parsedFiles(location);
           case AUTO -> throw new IllegalStateException("auto is resolved by CorpusLocation");
         };
-    return records
-        .withColumn(PLACE, monotonically_increasing_id())
-        .withColumn(KEY, xxhash64(col(SOURCE), col(ID), col(TEXT), col(MALFORMED)));
+    // A file is known by its name alone: whether a slow one is read in time may change.
+    Column key =
+        location.format() == InputFormat.BINARYFILE
+            ? xxhash64(col(SOURCE), col(ID))
+            : xxhash64(col(SOURCE), col(ID), col(TEXT), col(MALFORMED));
+    return records.withColumn(PLACE, monotonically_increasing_id()).withColumn(KEY, key);
+  }
+
+  private Dataset<Row> files(CorpusLocation location) {
+    return spark
+        .read()
+        .format("binaryFile")
+        .option("recursiveFileLookup", "true")
+        .load(location.path())
+        .select("path", "content")
+        .union(emptyFiles(location));
+  }
+
+  private static Column fileId(CorpusLocation location) {
+    return substring(col("path"), location.rootLength() + 1, Integer.MAX_VALUE);
+  }
+
+  /** Not deterministic to Spark, so that no file is parsed once per column. */
+  private Dataset<Row> parsedFiles(CorpusLocation location) {
+    FileText parser =
+        new FileText(
+            options.get(JobKeys.MAX_TEXT_CHARACTERS), options.get(JobKeys.PARSE_TIMEOUT_S));
+    UserDefinedFunction parse =
+        udf((UDF2<String, byte[], Row>) parser::read, FileText.SCHEMA).asNondeterministic();
+    RecordColumns columns = new RecordColumns(options, new StructType(), "");
+    return files(location)
+        .select(col("path"), parse.apply(col("path"), col("content")).as("parsed"))
+        .select(
+            fileId(location).as(ID),
+            col("parsed.text").as(TEXT),
+            lit(true).as(VALID),
+            NO_TEXT.as(MALFORMED),
+            col("parsed.refused").as(REFUSED),
+            col("parsed.reason").as(REASON),
+            columns.questions().as(QUESTIONS),
+            columns.answers().as(ANSWERS),
+            col("path").as(SOURCE));
   }
 
   private Dataset<Row> textFiles(CorpusLocation location) {
-    Dataset<Row> files =
-        spark
-            .read()
-            .format("binaryFile")
-            .option("recursiveFileLookup", "true")
-            .load(location.path())
-            .select("path", "content")
-            .union(emptyFiles(location));
     StructType noColumns = new StructType();
     RecordColumns columns = new RecordColumns(options, noColumns, "");
-    return files.select(
-        substring(col("path"), location.rootLength() + 1, Integer.MAX_VALUE).as(ID),
-        col("content").cast(DataTypes.StringType).as(TEXT),
-        VALID_UTF8.apply(col("content")).as(VALID),
-        NO_TEXT.as(MALFORMED),
-        columns.questions().as(QUESTIONS),
-        columns.answers().as(ANSWERS),
-        col("path").as(SOURCE));
+    return files(location)
+        .select(
+            fileId(location).as(ID),
+            col("content").cast(DataTypes.StringType).as(TEXT),
+            VALID_UTF8.apply(col("content")).as(VALID),
+            NO_TEXT.as(MALFORMED),
+            NO_TEXT.as(REFUSED),
+            NO_TEXT.as(REASON),
+            columns.questions().as(QUESTIONS),
+            columns.answers().as(ANSWERS),
+            col("path").as(SOURCE));
   }
 
   /** Spark's file readers skip files of no bytes; here they are documents, and defective ones. */
@@ -133,6 +172,8 @@ public final class CorpusReader {
             columns.text().cast(DataTypes.StringType).as(TEXT),
             VALID_UTF8.apply(col("value").cast(DataTypes.BinaryType)).as(VALID),
             col("record." + CORRUPT).as(MALFORMED),
+            NO_TEXT.as(REFUSED),
+            NO_TEXT.as(REASON),
             columns.questions().as(QUESTIONS),
             columns.answers().as(ANSWERS),
             col(SOURCE));
@@ -170,6 +211,8 @@ public final class CorpusReader {
             utf8(columns.text()).as(TEXT),
             VALID_UTF8.apply(encode(columns.text(), LATIN1)).as(VALID),
             col(CORRUPT).as(MALFORMED),
+            NO_TEXT.as(REFUSED),
+            NO_TEXT.as(REASON),
             options.get(JobKeys.QUESTION).isEmpty()
                 ? transform(columns.questions(), CorpusReader::utf8).as(QUESTIONS)
                 : columns.questions().as(QUESTIONS),
@@ -185,6 +228,8 @@ public final class CorpusReader {
         columns.text().cast(DataTypes.StringType).as(TEXT),
         VALID_UTF8.apply(columns.text().cast(DataTypes.BinaryType)).as(VALID),
         NO_TEXT.as(MALFORMED),
+        NO_TEXT.as(REFUSED),
+        NO_TEXT.as(REASON),
         columns.questions().as(QUESTIONS),
         columns.answers().as(ANSWERS),
         col("_metadata.file_path").as(SOURCE));

@@ -14,6 +14,12 @@ public final class RecordSchema {
   /** string: the record as it was found, when it cannot be parsed. */
   public static final String MALFORMED = "malformed";
 
+  /** string: name of the {@code ErrorCode} of a file that gives no text; null otherwise. */
+  public static final String REFUSED = "refused";
+
+  /** string: what was found in such a file. */
+  public static final String REASON = "reason";
+
   /** array of strings. */
   public static final String QUESTIONS = "questions";
 

@@ -30,6 +30,10 @@ public final class RecordToDocument implements Function<Row, Document> {
               ErrorCode.MALFORMED_RECORD,
               ErrorCode.MALFORMED_RECORD.meaning() + ": " + head(malformed)));
     }
+    String refused = record.getAs(RecordSchema.REFUSED);
+    if (refused != null) {
+      return Optional.of(new Defect(ErrorCode.valueOf(refused), record.getAs(RecordSchema.REASON)));
+    }
     if (id == null || id.isBlank()) {
       return Optional.of(Defect.of(ErrorCode.MISSING_ID));
     }

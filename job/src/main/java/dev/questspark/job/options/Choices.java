@@ -24,7 +24,8 @@ public final class Choices {
     TEXT,
     JSON,
     PARQUET,
-    CSV
+    CSV,
+    BINARYFILE
   }
 
   /** {@code on_too_long}. */

@@ -44,13 +44,25 @@ public final class JobKeys {
 
   public static final OptionKey<String> INPUT =
       text("input", "a path that Spark can read")
-          .says(CORPUS, "Documents: a folder of text files, JSON lines, Parquet or CSV.");
+          .says(
+              CORPUS,
+              "Documents: a folder of text files, JSON lines, Parquet, CSV, or a folder of HTML, PDF, DOCX and EPUB.");
   public static final OptionKey<InputFormat> INPUT_FORMAT =
       choice("input_format", InputFormat.class)
           .byDefault("auto")
           .says(
               CORPUS,
-              "How to read the input; auto goes by the file name, and a plain folder is text.");
+              "How to read the input; auto goes by the file name, and a plain folder is text (UTF-8). binaryfile takes text in any encoding, HTML, PDF, DOCX and EPUB, file by file.");
+  public static final OptionKey<Integer> MAX_TEXT_CHARACTERS =
+      integer("max_text_characters", 1, "at least 1")
+          .unit("characters")
+          .byDefault("10000000")
+          .says(CORPUS, "A file with more text becomes an error row; for binaryfile.");
+  public static final OptionKey<Integer> PARSE_TIMEOUT_S =
+      integer("parse_timeout_s", 1, "at least 1")
+          .unit("seconds")
+          .byDefault("60")
+          .says(CORPUS, "A file that takes longer to read becomes an error row; for binaryfile.");
   public static final OptionKey<String> ID_COL =
       text("id_col", "a column name")
           .alias("id_column")
