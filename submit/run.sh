@@ -3,8 +3,7 @@
 set -euo pipefail
 
 home=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-jar=$home/job/target/questspark-job.jar
-own_spark=$home/submit/target/spark
+spark_scala=2.13
 export QUESTSPARK_HOME=$home
 
 presets() { (cd "$home/conf" && ls ./*.conf | sed 's|^\./||; s|\.conf$||' | grep -v '^base$'); }
@@ -31,6 +30,7 @@ Options of spark-submit pass through: --master, --deploy-mode, --name, --conf, -
 
 Spark: \$SPARK_HOME/bin/spark-submit if SPARK_HOME is set; otherwise Spark's own SparkSubmit class,
 with the jars that the build took from Maven Central. Only a JDK 17 or newer is needed.
+  --spark 4.1|3.5   which Spark; also QUESTSPARK_SPARK. Default: SPARK_HOME's own version, else 4.1.
 TEXT
 }
 
@@ -57,6 +57,40 @@ find_java() {
   fi
 }
 
+# Which of our two builds: what was asked for, or what SPARK_HOME is, or 4.1.
+build_args=()
+java_options=
+choose_build() {
+  local core='' found='' scala=''
+  if [[ -n ${SPARK_HOME:-} ]]; then
+    core=$(compgen -G "$SPARK_HOME/jars/spark-core_*.jar" | head -n 1) || true
+    [[ $core =~ /spark-core_([0-9.]+)-([0-9]+\.[0-9]+)[^/]*$ ]] \
+      || fail "SPARK_HOME is $SPARK_HOME, which has no jars/spark-core_*.jar"
+    scala=${BASH_REMATCH[1]} found=${BASH_REMATCH[2]}
+    [[ $scala == "$spark_scala" ]] \
+      || fail "SPARK_HOME is $SPARK_HOME, a Spark with Scala $scala; use one with Scala $spark_scala"
+    [[ ${spark:-$found} == "$found" ]] \
+      || fail "Spark $spark is asked for, but SPARK_HOME is $SPARK_HOME, Spark $found; leave one of them out"
+  fi
+  case ${spark:-${found:-4.1}} in
+    4.1)
+      build_folder=target
+      jar=questspark-job.jar
+      ;;
+    3.5)
+      build_folder=target/spark-3.5
+      jar=questspark-job-spark-3.5.jar
+      build_args=(-P spark-3.5)
+      # The Vector API's module, which Spark 4 adds by itself.
+      java_options=--add-modules=jdk.incubator.vector
+      spark_args=(--conf "spark.executor.defaultJavaOptions=$java_options" "${spark_args[@]}")
+      ;;
+    *) fail "no build for Spark ${spark:-$found}; there are 3.5 and 4.1" ;;
+  esac
+  jar=$home/job/$build_folder/$jar
+  own_spark=$home/submit/$build_folder/spark
+}
+
 # The jar is missing, or a source is newer than it.
 stale() {
   [[ ! -f $jar ]] || [[ -n $(find "$home"/{pom.xml,engine,job,kernels,conf/prompts} \
@@ -69,9 +103,9 @@ build() {
   [[ -z ${SPARK_HOME:-} && ! -d $own_spark/jars ]] && modules+=(submit)
   [[ ${#modules[@]} -eq 0 ]] && return
   echo "Building ${modules[*]} (the first time downloads Spark: some minutes) ..." >&2
-  local log=$home/job/target/build.log
-  mkdir -p "$home/job/target"
-  (cd "$home" && ./mvnw -B -ntp -pl "$(IFS=,; echo "${modules[*]}")" -am package \
+  local log=$home/job/$build_folder/build.log
+  mkdir -p "${log%/*}"
+  (cd "$home" && ./mvnw -B -ntp -pl "$(IFS=,; echo "${modules[*]}")" -am package "${build_args[@]}" \
     -Dmaven.test.skip=true -Dspotless.check.skip=true) 2>&1 \
     | tee "$log" | grep --line-buffered -E '^\[INFO\] (Building |BUILD)|^\[ERROR\]' >&2 \
     || true
@@ -107,6 +141,7 @@ elif [[ $# -eq 0 && ${#job_args[@]} -eq 0 ]]; then
 fi
 
 spark_args=()
+spark=${QUESTSPARK_SPARK:-}
 given=" "
 while [[ $# -gt 0 ]]; do
   case $1 in
@@ -116,6 +151,11 @@ while [[ $# -gt 0 ]]; do
       [[ $# -ge 2 ]] || fail "$1 needs a value"
       spark_args+=("$1" "$2")
       given+="$1 "
+      shift 2
+      ;;
+    --spark)
+      [[ $# -ge 2 ]] || fail "--spark needs a value"
+      spark=$2
       shift 2
       ;;
     --job-help)
@@ -131,10 +171,11 @@ done
 [[ $given == *" --master "* || $given == *" --properties-file "* ]] || spark_args+=(--master 'local[*]')
 [[ $given == *" --driver-memory "* || $given == *" --properties-file "* ]] || spark_args+=(--driver-memory 4g)
 
+choose_build
 build
 
 command=(--class dev.questspark.job.LongDocJob "${spark_args[@]}"
-  --driver-java-options "-Dlog4j2.configurationFile=file:$home/conf/log4j2.properties"
+  --driver-java-options "-Dlog4j2.configurationFile=file:$home/conf/log4j2.properties${java_options:+ $java_options}"
   "$jar" "${job_args[@]}")
 
 if [[ -n ${SPARK_HOME:-} ]]; then
@@ -142,7 +183,7 @@ if [[ -n ${SPARK_HOME:-} ]]; then
 else
   # What bin/spark-submit does: Spark's launcher turns the arguments into a java command line,
   # module options and memory included, its parts separated by NUL.
-  export SPARK_HOME=$own_spark SPARK_SCALA_VERSION=2.13
+  export SPARK_HOME=$own_spark SPARK_SCALA_VERSION=$spark_scala
   java=$(find_java)
   export JAVA_HOME=${JAVA_HOME:-$(dirname "$(dirname "$(readlink -f "$java")")")}
   submit=(spark-submit)

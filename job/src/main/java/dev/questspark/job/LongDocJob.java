@@ -50,6 +50,7 @@ public final class LongDocJob {
     }
     boolean verbose = List.of(args).contains("--verbose");
     try {
+      SparkVersion.check();
       JobOptions options = OptionResolver.resolve(CommandLineFlags.parse(args), conf(submitted));
       verbose = options.get(JobKeys.VERBOSE);
       Command command = command(options, out);

@@ -14,6 +14,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Optional;
 import org.apache.spark.serializer.KryoRegistrator;
+import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
 
 /**
  * Everything that Spark serialises for this job, and nothing else: {@code
@@ -48,6 +49,8 @@ public final class QuestKryoRegistrator implements KryoRegistrator {
     kryo.register(HashMap.class);
     kryo.register(long[].class);
     kryo.register(int[].class);
+    // Spark 3.5 sends the one row of a SELECT without FROM
+    kryo.register(GenericInternalRow.class);
     for (String name : INTERNAL) {
       try {
         kryo.register(Class.forName(name, false, Thread.currentThread().getContextClassLoader()));

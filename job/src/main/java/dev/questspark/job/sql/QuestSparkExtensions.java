@@ -1,5 +1,6 @@
 package dev.questspark.job.sql;
 
+import dev.questspark.job.SparkVersion;
 import org.apache.spark.sql.SparkSessionExtensions;
 import org.apache.spark.sql.catalyst.FunctionIdentifier;
 import scala.Tuple3;
@@ -14,6 +15,7 @@ public final class QuestSparkExtensions
     extends AbstractFunction1<SparkSessionExtensions, BoxedUnit> {
   @Override
   public BoxedUnit apply(SparkSessionExtensions extensions) {
+    SparkVersion.check();
     for (EngineFunction function : EngineFunction.values()) {
       extensions.injectFunction(
           new Tuple3<>(
