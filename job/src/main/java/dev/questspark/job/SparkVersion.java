@@ -39,7 +39,7 @@ public record SparkVersion(String spark, String scala) {
     return new SparkVersion(built.getProperty("spark"), built.getProperty("scala"));
   }
 
-  private static SparkVersion running() {
+  static SparkVersion running() {
     return new SparkVersion(
         package$.MODULE$.SPARK_VERSION(), minor(Properties$.MODULE$.versionNumberString()));
   }

@@ -44,7 +44,7 @@ public final class TestProcess implements AutoCloseable {
       String... args) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of(JavaModuleOptions.defaultModuleOptionArray()));
+    command.addAll(List.of(JavaModuleOptions.defaultModuleOptions().split(" ")));
     command.addAll(jvmOptions);
     command.add(LivesWithParent.class.getName());
     command.add(mainClass);
