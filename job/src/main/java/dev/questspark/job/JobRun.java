@@ -1,5 +1,6 @@
 package dev.questspark.job;
 
+import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.select.SelectorSpec;
 import dev.questspark.engine.stats.EngineReport;
 import dev.questspark.job.corpus.CorpusReader;
@@ -12,19 +13,24 @@ import dev.questspark.job.options.JobKeys;
 import dev.questspark.job.options.JobOptions;
 import dev.questspark.job.partition.CorpusPlan;
 import dev.questspark.job.partition.CorpusSurvey;
+import dev.questspark.job.partition.FinishedRow;
 import dev.questspark.job.partition.PartitionedCorpus;
 import dev.questspark.job.progress.ProgressLine;
 import dev.questspark.job.progress.ResultTable;
 import dev.questspark.job.sink.AnswerWriter;
+import dev.questspark.job.sink.EarlierAnswers;
 import dev.questspark.job.sink.OutputFolder;
 import dev.questspark.job.sink.PolicyStats;
 import dev.questspark.job.sink.RunFacts;
 import dev.questspark.job.sink.RunJson;
+import dev.questspark.job.sink.RunLock;
 import dev.questspark.job.sink.StatsWriter;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.Collections;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import org.apache.spark.sql.Dataset;
@@ -54,6 +60,13 @@ final class JobRun {
     this.model = new ModelFolder(Path.of(options.require(JobKeys.MODEL)));
     this.policies = Policies.of(options);
     this.templates = PromptTexts.of(options);
+    if (options.get(JobKeys.RETRY_ERRORS) && !options.get(JobKeys.RESUME)) {
+      throw new ConfigException("--retry-errors belongs to --resume; give both.");
+    }
+    if (options.get(JobKeys.RESUME) && options.given(JobKeys.MODE)) {
+      throw new ConfigException(
+          "--resume adds to the answers that are there, whatever --mode says; leave --mode out.");
+    }
   }
 
   /** Runs; returns the process's exit code. */
@@ -66,25 +79,76 @@ final class JobRun {
         new OutputFolder(
             options.require(JobKeys.OUTPUT), spark.sparkContext().hadoopConfiguration());
     Dataset<Row> records = new CorpusReader(spark, options).read();
-    if (!output.prepare(options.get(JobKeys.MODE))) {
-      out.println(output + " already has answers; --mode ignore leaves them as they are.");
-      return 0;
-    }
     InferSettings settings = RunSettings.of(spark, options, policies, templates, model, output, "");
-    if (!local) {
-      return infer(spark, output, records, settings);
+    try (RunLock lock = output.lock(settings.runId(), () -> spark.sparkContext().cancelAllJobs())) {
+      if (!output.prepare(options.get(JobKeys.MODE), options.get(JobKeys.RESUME))) {
+        out.println(output + " already has answers; --mode ignore leaves them as they are.");
+        return 0;
+      }
+      return run(spark, output, records, settings, lock);
+    }
+  }
+
+  private int run(
+      SparkSession spark,
+      OutputFolder output,
+      Dataset<Row> records,
+      InferSettings settings,
+      RunLock lock)
+      throws IOException {
+    try {
+      return runAlone(spark, output, records, settings);
+    } catch (RuntimeException failure) {
+      if (lock.lost()) {
+        throw new IllegalStateException(
+            "run "
+                + settings.runId()
+                + " ended because another run has taken over "
+                + output
+                + " after this one had given no sign of life for long",
+            failure);
+      }
+      throw failure;
+    }
+  }
+
+  private int runAlone(
+      SparkSession spark, OutputFolder output, Dataset<Row> records, InferSettings settings)
+      throws IOException {
+    Iterator<FinishedRow> found = earlier(spark, output, records, settings);
+    if (!spark.sparkContext().isLocal()) {
+      return infer(spark, output, records, settings, found);
     }
     // Driver and executor are one JVM: whatever keeps the engine from opening is said before work.
     ExecutorEngine.Lease open = ExecutorEngine.lease(settings, "driver");
     try {
-      return infer(spark, output, records, settings);
+      return infer(spark, output, records, settings, found);
     } finally {
       open.close();
     }
   }
 
-  private int infer(
+  /** What earlier runs have finished: nothing, unless this run goes on with their work. */
+  private Iterator<FinishedRow> earlier(
       SparkSession spark, OutputFolder output, Dataset<Row> records, InferSettings settings)
+      throws IOException {
+    if (!options.get(JobKeys.RESUME) || !output.hasAnswers()) {
+      return Collections.emptyIterator();
+    }
+    EarlierAnswers earlier = new EarlierAnswers(spark, output, settings, model.fingerprint());
+    earlier.check(records);
+    if (options.get(JobKeys.RETRY_ERRORS)) {
+      out.printf("%d error rows are computed again%n", earlier.dropErrors());
+    }
+    return earlier.finished();
+  }
+
+  private int infer(
+      SparkSession spark,
+      OutputFolder output,
+      Dataset<Row> records,
+      InferSettings settings,
+      Iterator<FinishedRow> found)
       throws IOException {
     CorpusPlan plan =
         CorpusSurvey.plan(
@@ -92,26 +156,37 @@ final class JobRun {
             options.get(JobKeys.PARTITIONS),
             SparkSettings.automaticPartitions(spark.sparkContext()),
             policies.size(),
-            options.get(JobKeys.MAX_TOKENS));
+            options.get(JobKeys.MAX_TOKENS),
+            found);
     out.printf(
-        "%d documents, %d questions x %d policies, %d partitions%n",
-        plan.records(), plan.questions(), policies.size(), plan.partitions());
+        "%d documents, %d questions x %d policies, %d partitions%s%n",
+        plan.records(),
+        plan.questions(),
+        policies.size(),
+        plan.partitions(),
+        plan.rowsFound() == 0 ? "" : ", " + plan.rowsFound() + " rows found finished");
     RunCounters counters = RunCounters.register(spark.sparkContext());
+    counters.found().add(plan.rowsFound());
     spark.sparkContext().setJobDescription("answers of run " + settings.runId());
     Instant startedAt = Instant.now();
     long startedNanos = System.nanoTime();
+    output.writeRunJson(
+        RunJson.begun(settings, facts(spark, settings, plan, startedAt, 0, counters)));
     ProgressLine progress =
         new ProgressLine(
-            out, System.console() != null, counters, plan.questions() * policies.size());
+            out,
+            System.console() != null,
+            counters,
+            plan.questions() * policies.size() - plan.rowsFound());
     spark.sparkContext().addSparkListener(progress);
     try (progress) {
-      AnswerWriter.write(spark, output, PartitionedCorpus.of(records, plan), settings, counters);
+      AnswerWriter.write(output, PartitionedCorpus.planned(records, plan), settings, counters);
     } finally {
       spark.sparkContext().removeSparkListener(progress);
     }
     long duration = System.nanoTime() - startedNanos;
     RunFacts facts = facts(spark, settings, plan, startedAt, duration, counters);
-    return report(spark, output, settings, facts, counters.engines().value());
+    return report(spark, output, settings, facts, plan, counters);
   }
 
   private int report(
@@ -119,10 +194,13 @@ final class JobRun {
       OutputFolder output,
       InferSettings settings,
       RunFacts facts,
-      Map<String, EngineReport> engines)
+      CorpusPlan plan,
+      RunCounters counters)
       throws IOException {
+    Map<String, EngineReport> engines = counters.engines().value();
     List<PolicyStats> stats = StatsWriter.write(spark, output, settings, facts, engines.values());
-    output.writeRunJson(RunJson.of(settings, facts, engines));
+    output.rewriteRunJson(
+        RunJson.of(settings, facts, engines, counters.found().value(), counters.kept().value()));
     out.println();
     out.print(ResultTable.of(stats));
     out.println();
@@ -131,11 +209,14 @@ final class JobRun {
         stats.get(0).startUpSeconds() > 0 ? facts.runId() : facts.runId() + " (no engine ran)",
         stats.get(0).startUpSeconds(),
         facts.durationNanos() / NANOS_PER_S);
+    if (plan.rowsFound() > 0) {
+      out.printf("%d rows were found finished and not computed again%n", plan.rowsFound());
+    }
     out.printf(
         "answers  %s%nstats    %s%nsteps    %s%nrun      %s%n",
         output.answers(), output.stats(), output.steps(), output.runJson());
-    long rows = stats.stream().mapToLong(PolicyStats::rows).sum();
-    long failed = stats.stream().mapToLong(PolicyStats::failed).sum();
+    long rows = plan.rowsFound() + stats.stream().mapToLong(PolicyStats::rows).sum();
+    long failed = plan.errorsFound() + stats.stream().mapToLong(PolicyStats::failed).sum();
     double allowed = options.get(JobKeys.MAX_ERROR_RATE);
     if (rows > 0 && (double) failed / rows > allowed) {
       out.printf(

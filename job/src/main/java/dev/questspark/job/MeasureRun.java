@@ -29,6 +29,7 @@ import java.io.PrintStream;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -122,7 +123,9 @@ final class MeasureRun {
     List<Document> documents = new ArrayList<>();
     int defects = 0;
     for (Document document :
-        PartitionedCorpus.of(records, CorpusSurvey.plan(records, 1, 1, 1, 1)).collect()) {
+        PartitionedCorpus.of(
+                records, CorpusSurvey.plan(records, 1, 1, 1, 1, Collections.emptyIterator()))
+            .collect()) {
       if (document.defect().isEmpty()) {
         documents.add(document);
       } else {

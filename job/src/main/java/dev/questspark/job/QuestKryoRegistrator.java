@@ -25,6 +25,7 @@ public final class QuestKryoRegistrator implements KryoRegistrator {
   /** Classes of Spark and Scala that our jobs send as task results, most not visible to Java. */
   private static final List<String> INTERNAL =
       List.of(
+          "[Lorg.apache.spark.util.io.ChunkedByteBuffer;",
           "org.apache.spark.sql.types.ArrayType",
           "org.apache.spark.sql.types.BinaryType$",
           "org.apache.spark.sql.types.BooleanType$",
@@ -45,7 +46,7 @@ public final class QuestKryoRegistrator implements KryoRegistrator {
   @Override
   public void registerClasses(Kryo kryo) {
     kryo.register(Document.class, new DocumentSerializer());
-    kryo.register(CorpusPlan.class);
+    CorpusPlan.serialised().forEach(kryo::register);
     kryo.register(HashMap.class);
     kryo.register(long[].class);
     kryo.register(int[].class);

@@ -25,6 +25,8 @@ public final class SparkSettings {
         .set("spark.ui.showConsoleProgress", "false")
         // wide rows in plans are nothing to warn of
         .setIfMissing("spark.sql.debug.maxToStringFields", "200")
+        // an executor whose device is lost fails its task, which has committed what it had answered
+        .setIfMissing("spark.task.maxFailures", "8")
         // a second copy of a task would do the same work on the same engine
         .setIfMissing("spark.speculation", "false")
         // the survey's shuffles are small

@@ -116,4 +116,36 @@ public final class JobHarness {
     Files.writeString(file, lines.toString());
     return file;
   }
+
+  /** Many short documents of nearly equal length, two questions each. */
+  public static Path shortDocuments(Path folder, int documents) throws IOException {
+    StringBuilder lines = new StringBuilder();
+    for (int i = 0; i < documents; i++) {
+      lines.append(
+          """
+          {"id": "doc-%03d", "text": "%sThe gate code of the silver otter is 4%04d. The wind rose.", \
+          "question": ["What is the gate code of the silver otter?", "What is the vault code?"]}
+          """
+              .formatted(i, "Nobody spoke on the grey deck. ".repeat(10 + i % 3), 37 * i));
+    }
+    Path file = folder.resolve("short.jsonl");
+    Files.writeString(file, lines.toString());
+    return file;
+  }
+
+  /** What an answer row says and has read, whoever computed it and however long it took. */
+  public static List<String> content(Path output) {
+    return query(
+        "select doc_id, question_id, sparse_policy, kv_budget, status, error_code, output_text,"
+            + " prompt_tokens, completion_tokens, kv_bytes_read, sparse_steps, record_key from "
+            + table(output, "answers")
+            + " order by all");
+  }
+
+  /** Files that {@code answers/} has now. */
+  public static int answerFiles(Path output) {
+    String[] files =
+        output.resolve("answers").toFile().list((dir, name) -> name.endsWith(".parquet"));
+    return files == null ? 0 : files.length;
+  }
 }

@@ -80,8 +80,8 @@ public final class CorpusReader {
     // A file is known by its name alone: whether a slow one is read in time may change.
     Column key =
         location.format() == InputFormat.BINARYFILE
-            ? xxhash64(col(SOURCE), col(ID))
-            : xxhash64(col(SOURCE), col(ID), col(TEXT), col(MALFORMED));
+            ? xxhash64(col(ID), col(QUESTIONS))
+            : xxhash64(col(ID), col(TEXT), col(MALFORMED), col(QUESTIONS));
     return records.withColumn(PLACE, monotonically_increasing_id()).withColumn(KEY, key);
   }
 

@@ -22,6 +22,11 @@ public record Document(
     }
   }
 
+  /** The same record with some of its questions. */
+  public Document withQuestions(List<Question> some) {
+    return new Document(id, text, some, source, defect);
+  }
+
   /** The same record as an error row. */
   public Document withDefect(Defect found) {
     return new Document(id, null, questions, source, Optional.of(found));

@@ -32,7 +32,7 @@ public final class RecordSchema {
   /** long: the record's place among the records of its file, rising with the file's order. */
   public static final String PLACE = "place";
 
-  /** long: hash of the record's content, the same whatever the splits. */
+  /** long: hash of id, text and questions, the same wherever the record lies. */
   public static final String KEY = "key";
 
   private RecordSchema() {}

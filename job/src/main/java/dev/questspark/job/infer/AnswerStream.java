@@ -1,6 +1,7 @@
 package dev.questspark.job.infer;
 
-import dev.questspark.job.corpus.Document;
+import dev.questspark.job.infer.InferPartition.Answered;
+import dev.questspark.job.infer.InferPartition.Asked;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Iterator;
@@ -11,18 +12,19 @@ import java.util.concurrent.CompletionException;
 
 /**
  * One task's documents through the engine: submits a bounded number ahead, so that one task alone
- * fills the batch, and hands out answers in the order in which they finish. Holds no more than the
- * documents in flight.
+ * fills the batch, and hands out documents in the order in which they finish. Holds no more than
+ * the documents in flight.
  */
-final class AnswerStream implements Iterator<Answer> {
+final class AnswerStream<T> implements Iterator<Answered<T>> {
   private static final long LOOK_AROUND_MILLIS = 200;
 
-  private final Iterator<Document> documents;
+  private final Iterator<Asked<T>> documents;
   private final DocumentSession session;
   private final Mailbox mailbox;
   private final int maxInFlight;
   private final Runnable stillWanted;
-  private final Deque<Answer> finished = new ArrayDeque<>();
+  private final RunCounters counters;
+  private final Deque<Answered<T>> finished = new ArrayDeque<>();
   private int inFlight;
   private Throwable bug;
 
@@ -31,16 +33,18 @@ final class AnswerStream implements Iterator<Answer> {
    * @param stillWanted throws when Spark has killed the task
    */
   AnswerStream(
-      Iterator<Document> documents,
+      Iterator<Asked<T>> documents,
       DocumentSession session,
       Mailbox mailbox,
       int maxInFlight,
-      Runnable stillWanted) {
+      Runnable stillWanted,
+      RunCounters counters) {
     this.documents = documents;
     this.session = session;
     this.mailbox = mailbox;
     this.maxInFlight = maxInFlight;
     this.stillWanted = stillWanted;
+    this.counters = counters;
   }
 
   @Override
@@ -58,30 +62,40 @@ final class AnswerStream implements Iterator<Answer> {
   }
 
   @Override
-  public Answer next() {
+  public Answered<T> next() {
     if (!hasNext()) {
       throw new NoSuchElementException();
     }
     return finished.remove();
   }
 
-  private void submit(Document document) {
-    List<CompletableFuture<Answer>> answers = session.ask(document);
-    int[] unanswered = {answers.size()};
+  private void submit(Asked<T> asked) {
+    List<CompletableFuture<Answer>> futures = session.ask(asked.document());
+    if (futures.isEmpty()) {
+      throw new IllegalStateException(
+          "no row of " + asked.document().document().id() + " is wanted");
+    }
+    Answer[] answers = new Answer[futures.size()];
+    int[] unanswered = {answers.length};
     inFlight++;
-    for (CompletableFuture<Answer> future : answers) {
-      future.whenCompleteAsync(
-          (answer, failure) -> {
-            if (failure != null) {
-              bug = failure;
-            } else {
-              finished.add(answer);
-            }
-            if (--unanswered[0] == 0) {
-              inFlight--;
-            }
-          },
-          mailbox);
+    for (int i = 0; i < answers.length; i++) {
+      int at = i;
+      futures
+          .get(at)
+          .whenCompleteAsync(
+              (answer, failure) -> {
+                if (failure != null) {
+                  bug = failure;
+                  return;
+                }
+                counters.count(answer);
+                answers[at] = answer;
+                if (--unanswered[0] == 0) {
+                  inFlight--;
+                  finished.add(new Answered<>(asked.ticket(), List.of(answers)));
+                }
+              },
+              mailbox);
     }
   }
 

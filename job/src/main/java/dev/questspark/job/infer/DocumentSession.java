@@ -10,10 +10,14 @@ import dev.questspark.job.corpus.Defect;
 import dev.questspark.job.corpus.Document;
 import dev.questspark.job.corpus.Question;
 import dev.questspark.job.options.JobKeys;
+import dev.questspark.job.partition.PlannedDocument;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.IntStream;
 
 /**
  * Asks one engine everything about one document: every question under every policy, each exactly
@@ -24,6 +28,7 @@ final class DocumentSession {
   private final Submissions submissions;
   private final Engine engine;
   private final Prompts prompts;
+  private final Mailbox mailbox;
   private final MapReduce mapReduce;
 
   DocumentSession(
@@ -32,7 +37,36 @@ final class DocumentSession {
     this.submissions = submissions;
     this.engine = submissions.engine();
     this.prompts = prompts;
+    this.mailbox = mailbox;
     this.mapReduce = new MapReduce(settings, submissions, prompts, mailbox);
+  }
+
+  /**
+   * The rows that the plan wants and no other. Questions that lack the same policies share a
+   * prefill; for a document that no run has touched these are all.
+   */
+  List<CompletableFuture<Answer>> ask(PlannedDocument planned) {
+    if (planned.untouched()) {
+      return ask(planned.document());
+    }
+    Map<List<SelectorSpec>, List<Question>> wanted = new LinkedHashMap<>();
+    for (Question question : planned.document().questions()) {
+      List<SelectorSpec> missing =
+          IntStream.range(0, settings.policies().size())
+              .filter(policy -> planned.wants(question.number(), policy))
+              .mapToObj(settings.policies()::get)
+              .toList();
+      if (!missing.isEmpty()) {
+        wanted.computeIfAbsent(missing, none -> new ArrayList<>()).add(question);
+      }
+    }
+    List<CompletableFuture<Answer>> answers = new ArrayList<>();
+    wanted.forEach(
+        (policies, questions) ->
+            answers.addAll(
+                new DocumentSession(settings.withPolicies(policies), submissions, prompts, mailbox)
+                    .ask(planned.document().withQuestions(questions))));
+    return answers;
   }
 
   /** One future per answer row; they fail only on bugs, never on the document. */

@@ -55,6 +55,12 @@ public record InferSettings(
         options.get(JobKeys.OVERCOMMIT));
   }
 
+  /** The same for some of the policies; the engine stays the same one. */
+  InferSettings withPolicies(List<SelectorSpec> some) {
+    return new InferSettings(
+        options, some, templates, runId, paramsHash, threads, stepsFolder, hadoop);
+  }
+
   /** Where the engine runs, as the {@code gpu_address} column shows it. */
   public String device() {
     return options.get(JobKeys.BACKEND);

@@ -16,12 +16,17 @@ import org.apache.spark.util.LongAccumulator;
  * @param errors error rows
  * @param generatedTokens tokens of the answers
  * @param computedTokens prompt tokens computed, those shared between questions once
+ * @param found rows that earlier runs had finished; known before the first task
+ * @param kept rows that a lost attempt at a task had committed, and that its next attempt left
+ *     alone
  */
 public record RunCounters(
     LongAccumulator rows,
     LongAccumulator errors,
     LongAccumulator generatedTokens,
     LongAccumulator computedTokens,
+    LongAccumulator found,
+    LongAccumulator kept,
     EngineReports engines)
     implements Serializable {
   @Serial private static final long serialVersionUID = 1L;
@@ -35,12 +40,20 @@ public record RunCounters(
         spark.longAccumulator("error rows"),
         spark.longAccumulator("generated tokens"),
         spark.longAccumulator("computed prompt tokens"),
+        spark.longAccumulator("rows found finished"),
+        spark.longAccumulator("rows kept of lost tasks"),
         engines);
   }
 
   /** The accumulators of the progress line. */
   public List<LongAccumulator> shown() {
     return List.of(rows, errors, generatedTokens, computedTokens);
+  }
+
+  /** Rows that an earlier attempt at the task has committed. */
+  public void keep(int committed) {
+    rows.add(committed);
+    kept.add(committed);
   }
 
   void count(Answer answer) {

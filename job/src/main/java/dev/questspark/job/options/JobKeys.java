@@ -121,6 +121,25 @@ public final class JobKeys {
           .byDefault("errorifexists")
           .says(
               SINK, "What to do when the output folder already has answers (Spark's save modes).");
+  public static final OptionKey<Boolean> RESUME =
+      claim("resume")
+          .byDefault("false")
+          .says(
+              SINK,
+              "Go on where earlier runs with the same options stopped: rows that the output has are not computed again.");
+  public static final OptionKey<Boolean> RETRY_ERRORS =
+      claim("retry_errors")
+          .byDefault("false")
+          .says(
+              SINK,
+              "With resume, compute error rows again and replace them; otherwise they count as finished.");
+  public static final OptionKey<Integer> ANSWER_BATCH_ROWS =
+      integer("answer_batch_rows", 1, "at least 1")
+          .unit("rows")
+          .byDefault("64")
+          .says(
+              SINK,
+              "Rows after which a task commits a file of answers/, whole documents always; a lost executor costs its tasks no more than that and what is in flight.");
   public static final OptionKey<Double> MAX_ERROR_RATE =
       number("max_error_rate", "between 0 and 1", rate -> rate >= 0 && rate <= 1)
           .byDefault("0.5")

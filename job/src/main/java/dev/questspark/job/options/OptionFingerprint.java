@@ -13,6 +13,7 @@ public final class OptionFingerprint {
       Set.of(
           JobKeys.TASK,
           JobKeys.APPLY_CHAT_TEMPLATE,
+          JobKeys.SYSTEM_PROMPT,
           JobKeys.BACKEND,
           JobKeys.DTYPE,
           JobKeys.MAX_MODEL_LEN,

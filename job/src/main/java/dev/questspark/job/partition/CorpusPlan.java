@@ -1,8 +1,10 @@
 package dev.questspark.job.partition;
 
+import dev.questspark.job.corpus.Document;
 import java.io.Serial;
 import java.io.Serializable;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -19,9 +21,10 @@ public final class CorpusPlan implements Serializable {
   private final Map<String, Long> ownerOfId;
   private final long records;
   private final long questions;
+  private final EarlierRows earlier;
 
   /**
-   * @param sortedKeys ascending
+   * @param sortedKeys ascending; records without any row left to compute are not among them
    * @param partitionOfKey one per key
    * @param ownerOfId key of the first record, for each id that more than one record has
    */
@@ -31,13 +34,25 @@ public final class CorpusPlan implements Serializable {
       int[] partitionOfKey,
       Map<String, Long> ownerOfId,
       long records,
-      long questions) {
+      long questions,
+      EarlierRows earlier) {
     this.partitions = partitions;
     this.sortedKeys = sortedKeys;
     this.partitionOfKey = partitionOfKey;
     this.ownerOfId = ownerOfId;
     this.records = records;
     this.questions = questions;
+    this.earlier = earlier;
+  }
+
+  /** Classes that travel with a plan or with a record on its way to its partition. */
+  public static List<Class<?>> serialised() {
+    return List.of(CorpusPlan.class, EarlierRows.class, RecordOrder.class);
+  }
+
+  /** Bit of a row in the set of a document's finished rows. */
+  static int rowBit(int question, int policies, int policy) {
+    return question * policies + policy;
   }
 
   public int partitions() {
@@ -52,6 +67,25 @@ public final class CorpusPlan implements Serializable {
   /** Questions in the corpus; a record without any counts as one. */
   public long questions() {
     return questions;
+  }
+
+  /** Rows that earlier runs have finished. */
+  public long rowsFound() {
+    return earlier.rows();
+  }
+
+  /** Error rows among {@link #rowsFound}. */
+  public long errorsFound() {
+    return earlier.errors();
+  }
+
+  /** Whether no row of the record is left to compute. */
+  boolean finished(long key) {
+    return earlier.finished(key);
+  }
+
+  PlannedDocument planned(long key, Document document) {
+    return earlier.planned(key, document);
   }
 
   /** Partition of a record; one that the survey did not see goes wherever its hash says. */

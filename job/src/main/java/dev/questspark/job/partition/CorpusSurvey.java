@@ -14,6 +14,7 @@ import static org.apache.spark.sql.functions.trim;
 
 import dev.questspark.job.corpus.RecordSchema;
 import java.util.HashMap;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
@@ -32,13 +33,15 @@ public final class CorpusSurvey {
    * @param wantedPartitions 0 takes {@code automatic}; never more than there are documents
    * @param rowsPerQuestion page selection policies
    * @param maxTokens most tokens per answer
+   * @param found rows of earlier runs that need not be computed again
    */
   public static CorpusPlan plan(
       Dataset<Row> records,
       int wantedPartitions,
       int automatic,
       int rowsPerQuestion,
-      int maxTokens) {
+      int maxTokens,
+      Iterator<FinishedRow> found) {
     Dataset<Row> survey =
         records
             .select(
@@ -52,14 +55,18 @@ public final class CorpusSurvey {
                     .as("questions"))
             .persist(StorageLevel.MEMORY_AND_DISK());
     try {
-      List<Row> found = survey.select("key", "bytes", "questions").collectAsList();
+      List<Row> surveyed =
+          survey.select("key", "bytes", "questions").orderBy("key").collectAsList();
       Map<String, Long> owners = new HashMap<>();
       for (Row contested : contestedIds(survey)) {
         owners.put(contested.getString(0), contested.getLong(1));
       }
-      int wanted = wantedPartitions > 0 ? wantedPartitions : automatic;
       return pack(
-          found, Math.max(1, Math.min(wanted, found.size())), owners, rowsPerQuestion, maxTokens);
+          surveyed,
+          wantedPartitions > 0 ? wantedPartitions : automatic,
+          owners,
+          EarlierRows.of(surveyed, rowsPerQuestion, found),
+          maxTokens);
     } finally {
       survey.unpersist();
     }
@@ -77,23 +84,28 @@ public final class CorpusSurvey {
   }
 
   private static CorpusPlan pack(
-      List<Row> found, int bins, Map<String, Long> owners, int rowsPerQuestion, int maxTokens) {
-    List<Row> byKey =
-        found.stream().sorted((a, b) -> Long.compare(a.getLong(0), b.getLong(0))).toList();
-    long[] keys = byKey.stream().mapToLong(row -> row.getLong(0)).toArray();
+      List<Row> surveyed,
+      int wanted,
+      Map<String, Long> owners,
+      EarlierRows earlier,
+      int maxTokens) {
+    List<Row> left = surveyed.stream().filter(row -> !earlier.finished(row.getLong(0))).toList();
+    long[] keys = left.stream().mapToLong(row -> row.getLong(0)).toArray();
     long[] work =
-        byKey.stream()
+        left.stream()
             .mapToLong(
                 row ->
-                    TokenEstimate.work(row.getLong(1), row.getLong(2) * rowsPerQuestion, maxTokens))
+                    TokenEstimate.work(
+                        row.getLong(1), earlier.wanted(row.getLong(0), row.getLong(2)), maxTokens))
             .toArray();
+    int bins = Math.max(1, Math.min(wanted, left.size()));
     int[] placed = BalancedPartitions.pack(work, bins);
     // Records with equal content share a key; they follow the first, so that one task sees them
     // all.
     IntStream.range(1, keys.length)
         .filter(i -> keys[i] == keys[i - 1])
         .forEach(i -> placed[i] = placed[i - 1]);
-    long questions = found.stream().mapToLong(row -> row.getLong(2)).sum();
-    return new CorpusPlan(bins, keys, placed, owners, found.size(), questions);
+    long questions = surveyed.stream().mapToLong(row -> row.getLong(2)).sum();
+    return new CorpusPlan(bins, keys, placed, owners, surveyed.size(), questions, earlier);
   }
 }

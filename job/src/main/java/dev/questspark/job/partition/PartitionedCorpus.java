@@ -21,23 +21,30 @@ import scala.Tuple2;
 public final class PartitionedCorpus {
   private PartitionedCorpus() {}
 
-  /** The documents, in the plan's partitions; the order inside a partition means nothing. */
+  /** The documents, in the plan's partitions, in an order that follows from their content. */
   public static JavaRDD<Document> of(Dataset<Row> records, CorpusPlan plan) {
+    return planned(records, plan).map(PlannedDocument::document);
+  }
+
+  /** The documents that have rows left to compute; the same order in every attempt at a task. */
+  public static JavaRDD<PlannedDocument> planned(Dataset<Row> records, CorpusPlan plan) {
     JavaSparkContext context =
         JavaSparkContext.fromSparkContext(records.sparkSession().sparkContext());
     Broadcast<CorpusPlan> shared = context.broadcast(plan);
     RecordToDocument toDocument = new RecordToDocument();
     return records
         .toJavaRDD()
+        .filter(record -> !shared.value().finished(record.getAs(RecordSchema.KEY)))
         .mapToPair(
             record -> {
               long key = record.getAs(RecordSchema.KEY);
+              long place = record.getAs(RecordSchema.PLACE);
               Document document = toDocument.call(record);
               return new Tuple2<>(
-                  shared.value().partitionOf(key), checkOwner(document, key, shared.value()));
+                  new RecordOrder(shared.value().partitionOf(key), key, place),
+                  checkOwner(document, key, shared.value()));
             })
-        .partitionBy(new Planned(plan.partitions()))
-        .values()
+        .repartitionAndSortWithinPartitions(new Planned(plan.partitions()))
         .mapPartitions(documents -> new FirstClaims(documents, shared.value()), true);
   }
 
@@ -54,13 +61,13 @@ public final class PartitionedCorpus {
             "id '" + document.id() + "': " + ErrorCode.DUPLICATE_ID.meaning()));
   }
 
-  /** Of records that are equal in every byte, the first that arrives is answered. */
-  private static final class FirstClaims implements Iterator<Document> {
-    private final Iterator<Document> documents;
+  /** Of records that are equal in every byte, the first is answered. */
+  private static final class FirstClaims implements Iterator<PlannedDocument> {
+    private final Iterator<Tuple2<RecordOrder, Document>> documents;
     private final CorpusPlan plan;
     private final Set<String> claimed = new HashSet<>();
 
-    FirstClaims(Iterator<Document> documents, CorpusPlan plan) {
+    FirstClaims(Iterator<Tuple2<RecordOrder, Document>> documents, CorpusPlan plan) {
       this.documents = documents;
       this.plan = plan;
     }
@@ -71,14 +78,16 @@ public final class PartitionedCorpus {
     }
 
     @Override
-    public Document next() {
-      Document document = documents.next();
+    public PlannedDocument next() {
+      Tuple2<RecordOrder, Document> record = documents.next();
+      Document document = record._2();
       boolean claims = document.defect().isEmpty() && plan.contested(document.id());
-      return claims && !claimed.add(document.id()) ? duplicate(document) : document;
+      return plan.planned(
+          record._1().key, claims && !claimed.add(document.id()) ? duplicate(document) : document);
     }
   }
 
-  /** The key is the partition. */
+  /** The key knows its partition. */
   private static final class Planned extends Partitioner {
     @Serial private static final long serialVersionUID = 1L;
 
@@ -95,7 +104,7 @@ public final class PartitionedCorpus {
 
     @Override
     public int getPartition(Object key) {
-      return (Integer) key;
+      return ((RecordOrder) key).partition;
     }
 
     @Override

@@ -32,7 +32,7 @@ public final class AnswerSchema implements Serializable {
    * @param gpuAddress {@code cpu} without a GPU
    * @param paramsHash hash of everything that decides an answer's content
    */
-  public record Origin(
+  record Origin(
       String runId, String paramsHash, String executorId, String gpuAddress, int attempt) {}
 
   private record Column(
@@ -43,27 +43,27 @@ public final class AnswerSchema implements Serializable {
   /** The schema, all columns nullable. */
   public static StructType schema() {
     StructType schema = new StructType();
-    for (Column column : columns(new Origin("", "", "", "", 0))) {
+    for (Column column : columns(new Origin("", "", "", "", 0), 0)) {
       schema = schema.add(column.name, column.type, true, column.meaning);
     }
     return schema;
   }
 
-  /** Turns one task's answers into rows. */
-  public static Function<Answer, Row> rows(Origin origin) {
-    List<Column> columns = columns(origin);
+  /** Turns the answers to one document of a task into rows. */
+  static Function<Answer, Row> rows(Origin origin, long recordKey) {
+    List<Column> columns = columns(origin, recordKey);
     return answer ->
         RowFactory.create(columns.stream().map(column -> column.value.apply(answer)).toArray());
   }
 
-  private static List<Column> columns(Origin origin) {
+  private static List<Column> columns(Origin origin, long recordKey) {
     List<Column> columns = new ArrayList<>();
     columns.addAll(identity());
     columns.addAll(result());
     columns.addAll(usage());
     columns.addAll(selection());
     columns.addAll(clocks());
-    columns.addAll(provenance(origin));
+    columns.addAll(provenance(origin, recordKey));
     return columns;
   }
 
@@ -151,7 +151,7 @@ public final class AnswerSchema implements Serializable {
         integer("preemptions", "times recomputed", ok(o -> o.timings().preemptions())));
   }
 
-  private static List<Column> provenance(Origin origin) {
+  private static List<Column> provenance(Origin origin, long recordKey) {
     return List.of(
         integer("attempt", "attempt of the Spark task, from 0", a -> origin.attempt()),
         text("executor_id", "Spark executor", a -> origin.executorId()),
@@ -159,7 +159,8 @@ public final class AnswerSchema implements Serializable {
         timestamp("started_at", "submission, UTC", a -> Timestamp.from(a.startedAt())),
         timestamp("finished_at", "last token, UTC", a -> Timestamp.from(a.finishedAt())),
         text("run_id", "the run", a -> origin.runId()),
-        text("params_hash", "hash of what decides the answer", a -> origin.paramsHash()));
+        text("params_hash", "hash of what decides the answer", a -> origin.paramsHash()),
+        longInteger("record_key", "hash of the document's id, text and questions", a -> recordKey));
   }
 
   private static Function<Answer, Double> timing(Function<Completion.Timings, Long> clock) {

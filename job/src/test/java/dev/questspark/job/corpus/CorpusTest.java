@@ -17,6 +17,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -46,7 +47,8 @@ class CorpusTest {
 
   private static List<Document> read(int partitions, Path input, String... more) {
     Dataset<Row> records = new CorpusReader(SPARK, options(input, more)).read();
-    return PartitionedCorpus.of(records, CorpusSurvey.plan(records, partitions, 4, 1, 16))
+    return PartitionedCorpus.of(
+            records, CorpusSurvey.plan(records, partitions, 4, 1, 16, Collections.emptyIterator()))
         .collect();
   }
 
@@ -203,7 +205,8 @@ class CorpusTest {
 
     Dataset<Row> records = new CorpusReader(SPARK, options(file, "--input-format", "json")).read();
     List<Integer> lengths =
-        PartitionedCorpus.of(records, CorpusSurvey.plan(records, 4, 9, 1, 1))
+        PartitionedCorpus.of(
+                records, CorpusSurvey.plan(records, 4, 9, 1, 1, Collections.emptyIterator()))
             .mapPartitions(
                 documents -> {
                   int sum = 0;

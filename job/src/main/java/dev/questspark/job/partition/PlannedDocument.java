@@ -1,0 +1,29 @@
+package dev.questspark.job.partition;
+
+import dev.questspark.job.corpus.Document;
+import java.util.BitSet;
+
+/**
+ * A document in its partition, and which of its rows earlier runs have finished.
+ *
+ * @param key {@code RecordSchema.KEY}; records of equal content share it
+ * @param policies page selection policies of the run
+ * @param finished bit {@code question number * policies + policy}; empty for a document that no run
+ *     has touched
+ */
+public record PlannedDocument(long key, Document document, int policies, BitSet finished) {
+  /** Whether every row is wanted. */
+  public boolean untouched() {
+    return finished.isEmpty();
+  }
+
+  /** Whether the row is still to be computed. */
+  public boolean wants(int question, int policy) {
+    return !finished.get(CorpusPlan.rowBit(question, policies, policy));
+  }
+
+  /** Rows still to be computed. */
+  public int wantedRows() {
+    return document.questions().size() * policies - finished.cardinality();
+  }
+}

@@ -1,0 +1,145 @@
+package dev.questspark.job;
+
+import static dev.questspark.job.JobHarness.content;
+import static dev.questspark.job.JobHarness.query;
+import static dev.questspark.job.JobHarness.table;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.questspark.job.JobHarness.Ended;
+import dev.questspark.job.cluster.StandaloneCluster;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.stream.LongStream;
+import org.apache.spark.SparkConf;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * Executors that die or hang at random moments: every row once, and the same answers as without.
+ * {@code -Dquestspark.fault.seeds=20} tries so many moments.
+ */
+class FaultTest {
+  @RegisterExtension static final StandaloneCluster CLUSTER = StandaloneCluster.start(2, 1, 1024);
+
+  private static final int DOCUMENTS = 32;
+  private static final int ROWS = DOCUMENTS * 2 * 2;
+  private static final int BATCHES = ROWS / 8;
+  private static final Duration PATIENCE = Duration.ofMinutes(10);
+  private static final String[] OPTIONS = {
+    "--selectors=all,quest",
+    "--kv-budgets=64",
+    "--sparse-skip-layers=1",
+    "--partitions=4",
+    "--answer-batch-rows=8",
+    "--max-num-batched-tokens=256"
+  };
+
+  @TempDir static Path shared;
+  @TempDir Path folder;
+  private static Path input;
+  private static List<String> undisturbed;
+
+  @BeforeAll
+  static void runUndisturbed() throws IOException {
+    input = JobHarness.shortDocuments(shared, DOCUMENTS);
+    Ended ended = JobHarness.run(input, shared.resolve("out"), OPTIONS);
+    assertThat(ended.code()).as(ended.err()).isZero();
+    undisturbed = content(shared.resolve("out"));
+    assertThat(undisturbed).hasSize(ROWS);
+  }
+
+  static LongStream seeds() {
+    return LongStream.rangeClosed(1, Integer.getInteger("questspark.fault.seeds", 3));
+  }
+
+  /** Starts the job and returns when so many batches are committed. */
+  private static CompletableFuture<Ended> runUntil(int batches, SparkConf spark, Path output) {
+    CompletableFuture<Ended> job =
+        CompletableFuture.supplyAsync(() -> JobHarness.runOn(spark, input, output, OPTIONS));
+    long end = System.nanoTime() + PATIENCE.toNanos();
+    while (JobHarness.answerFiles(output) < batches) {
+      assertThat(job).as("the job ended before the fault").isNotDone();
+      assertThat(System.nanoTime()).as("batches in time").isLessThan(end);
+      pause();
+    }
+    return job;
+  }
+
+  private static void pause() {
+    try {
+      Thread.sleep(5);
+    } catch (InterruptedException stopped) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(stopped);
+    }
+  }
+
+  private static void assertEveryRowOnce(Ended ended, Path output) {
+    assertThat(ended.code()).as(ended.err() + ended.out()).isZero();
+    assertThat(content(output)).doesNotHaveDuplicates().isEqualTo(undisturbed);
+  }
+
+  @ParameterizedTest(name = "seed {0}")
+  @MethodSource("seeds")
+  void aKilledExecutorCostsNoRow(long seed) {
+    Random random = new Random(seed);
+    Path output = folder.resolve("out");
+    int moment = 1 + random.nextInt(BATCHES / 2);
+    CompletableFuture<Ended> job = runUntil(moment, CLUSTER.conf(), output);
+    List<ProcessHandle> executors = CLUSTER.executors();
+    ProcessHandle victim = executors.get(random.nextInt(executors.size()));
+    victim.destroyForcibly(); // SIGKILL
+    Ended ended = job.join();
+
+    assertEveryRowOnce(ended, output);
+    assertThat(victim.isAlive()).isFalse();
+    System.out.printf(
+        "seed %d: killed after %d of %d batches; %d rows in, %d rows out; %s%n",
+        seed,
+        moment,
+        BATCHES,
+        ROWS,
+        content(output).size(),
+        query(
+                "select count(*) filter (attempt > 0) || ' rows by a later attempt, executors: '"
+                    + " || count(distinct executor_id) from "
+                    + table(output, "answers"))
+            .get(0));
+  }
+
+  @Test
+  void anExecutorThatHangsAndComesBackDoublesNoRow() throws Exception {
+    Path output = folder.resolve("out");
+    SparkConf eager =
+        CLUSTER
+            .conf()
+            .set("spark.network.timeout", "30s") // then Spark takes the executor for dead
+            .set("spark.speculation", "true")
+            .set("spark.speculation.interval", "100ms")
+            .set("spark.speculation.quantile", "0.25")
+            .set("spark.speculation.multiplier", "1.1")
+            .set("spark.speculation.minTaskRuntime", "100ms");
+    CompletableFuture<Ended> job = runUntil(BATCHES / 4, eager, output);
+    ProcessHandle hanging = CLUSTER.executors().get(0);
+    signal("STOP", hanging);
+    Ended ended = job.join();
+    signal("CONT", hanging);
+
+    assertEveryRowOnce(ended, output);
+    assertThat(query("select max(attempt) from " + table(output, "answers")))
+        .as("another attempt finished what the hanging task had begun")
+        .isNotEqualTo(List.of("0"));
+  }
+
+  private static void signal(String name, ProcessHandle process) throws Exception {
+    new ProcessBuilder("kill", "-" + name, String.valueOf(process.pid())).start().waitFor();
+  }
+}
