@@ -15,7 +15,7 @@ import org.slf4j.LoggerFactory;
  * The hardware that an engine runs on, by name: {@code cpu}, {@code cuda} (the first GPU) or {@code
  * cuda:N}. What was asked for is what runs, or opening fails; there is no fallback.
  */
-final class Backends {
+public final class Backends {
   private static final Logger LOG = LoggerFactory.getLogger(Backends.class);
   private static final String CUDA = "cuda";
 
@@ -69,6 +69,17 @@ final class Backends {
       case F16 -> "float16";
       case I8 -> "int8";
     };
+  }
+
+  /**
+   * Checks that a backend can open on this host, and gives it back. For a GPU: the driver, the
+   * device and the kernels.
+   *
+   * @return what was found, in one line
+   * @throws ConfigException if it is unknown, or cannot open
+   */
+  public static String check(String backend) {
+    return backend.equals("cpu") ? backend : CudaBackend.check(device(backend));
   }
 
   /** N of {@code cuda:N}. */

@@ -9,6 +9,7 @@ import dev.questspark.job.infer.InferSettings;
 import dev.questspark.job.infer.Policies;
 import dev.questspark.job.infer.PromptTexts;
 import dev.questspark.job.infer.RunCounters;
+import dev.questspark.job.model.ModelFolder;
 import dev.questspark.job.options.JobKeys;
 import dev.questspark.job.options.JobOptions;
 import dev.questspark.job.partition.CorpusPlan;

@@ -7,6 +7,8 @@ import dev.questspark.job.options.CommandLineFlags;
 import dev.questspark.job.options.JobKeys;
 import dev.questspark.job.options.JobOptions;
 import dev.questspark.job.options.OptionResolver;
+import dev.questspark.job.plugin.ExecutorCheck;
+import dev.questspark.job.plugin.QuestDriverPlugin;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.util.ArrayList;
@@ -58,11 +60,14 @@ public final class LongDocJob {
         print(options, out);
       }
       SparkConf conf = SparkSettings.of(submitted);
+      ExecutorCheck.describe(options, conf);
+      ExecutorCheck.device(options, conf);
       try (SparkSession spark = SparkSession.builder().config(conf).getOrCreate()) {
         return command.run(spark);
       }
     } catch (Exception failure) {
-      Optional<ConfigException> refused = FailurePolicy.configError(failure);
+      Optional<ConfigException> refused =
+          QuestDriverPlugin.refusal().or(() -> FailurePolicy.configError(failure));
       String sentence = refused.map(Throwable::getMessage).orElseGet(() -> sentence(failure));
       err.println(
           "Error: " + sentence + (verbose || refused.isPresent() ? "" : " (--verbose tells more)"));

@@ -15,6 +15,7 @@ import dev.questspark.job.infer.EngineReports;
 import dev.questspark.job.infer.ExecutorEngine;
 import dev.questspark.job.infer.InferSettings;
 import dev.questspark.job.infer.PromptTexts;
+import dev.questspark.job.model.ModelFolder;
 import dev.questspark.job.options.JobKeys;
 import dev.questspark.job.options.JobOptions;
 import dev.questspark.job.partition.CorpusSurvey;

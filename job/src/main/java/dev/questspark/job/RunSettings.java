@@ -3,6 +3,7 @@ package dev.questspark.job;
 import dev.questspark.engine.select.SelectorSpec;
 import dev.questspark.job.infer.InferSettings;
 import dev.questspark.job.infer.PromptTexts;
+import dev.questspark.job.model.ModelFolder;
 import dev.questspark.job.options.JobKeys;
 import dev.questspark.job.options.JobOptions;
 import dev.questspark.job.options.OptionFingerprint;

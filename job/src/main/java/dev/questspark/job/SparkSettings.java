@@ -1,18 +1,20 @@
 package dev.questspark.job;
 
+import dev.questspark.job.plugin.QuestSparkPlugin;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
 
 /** What the job asks of Spark, whatever the cluster's defaults say. */
 public final class SparkSettings {
   private static final int PARTITIONS_PER_CORE = 2;
+  private static final String PROMETHEUS = "spark.metrics.conf.*.sink.prometheusServlet.";
 
   private SparkSettings() {}
 
   static SparkConf of(SparkConf submitted) {
-    return submitted
-        .clone()
-        .setIfMissing("spark.master", "local[*]")
+    SparkConf conf = submitted.clone();
+    QuestSparkPlugin.addTo(conf);
+    return conf.setIfMissing("spark.master", "local[*]")
         .setIfMissing("spark.app.name", "Quest on Spark")
         .set("spark.serializer", "org.apache.spark.serializer.KryoSerializer")
         .set("spark.kryo.registrationRequired", "true")
@@ -23,6 +25,9 @@ public final class SparkSettings {
         // counters travel with heartbeats, and the progress line lives on them
         .setIfMissing("spark.executor.heartbeatInterval", "2s")
         .set("spark.ui.showConsoleProgress", "false")
+        // on Spark 3.5 the endpoint of all metrics, ours among them, is off
+        .setIfMissing(PROMETHEUS + "class", "org.apache.spark.metrics.sink.PrometheusServlet")
+        .setIfMissing(PROMETHEUS + "path", "/metrics/prometheus")
         // wide rows in plans are nothing to warn of
         .setIfMissing("spark.sql.debug.maxToStringFields", "200")
         // an executor whose device is lost fails its task, which has committed what it had answered

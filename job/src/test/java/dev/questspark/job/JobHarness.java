@@ -61,7 +61,8 @@ public final class JobHarness {
         LongDocJob.class.getName(), options, Map.of(), log, arguments(input, output, args));
   }
 
-  private static String[] arguments(Path input, Path output, String... args) {
+  /** The command line of {@link #run}. */
+  static String[] arguments(Path input, Path output, String... args) {
     List<String> all =
         new ArrayList<>(
             List.of(

@@ -1,13 +1,13 @@
 package dev.questspark.job.infer;
 
+import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import org.apache.spark.TaskContext;
 import org.apache.spark.resource.ResourceInformation;
 
-/**
- * The GPU that Spark gave to a task, where it schedules GPUs ({@code spark.task.resource.gpu.*}).
- */
-final class DeviceClaim {
+/** The GPUs that Spark gave, where it schedules GPUs ({@code spark.task.resource.gpu.*}). */
+public final class DeviceClaim {
   private static final String GPU = "gpu";
   private static final String CUDA = "cuda";
 
@@ -18,13 +18,15 @@ final class DeviceClaim {
    * Spark assigned; anything else stays as configured.
    */
   static String backend(String configured, TaskContext task) {
-    return backend(configured, task.resourcesJMap());
+    return backends(configured, task.resourcesJMap()).get(0);
   }
 
-  static String backend(String configured, Map<String, ResourceInformation> resources) {
+  /** The same for all addresses that Spark assigned to a task or an executor. */
+  public static List<String> backends(
+      String configured, Map<String, ResourceInformation> resources) {
     ResourceInformation gpus = resources.get(GPU);
     return configured.equals(CUDA) && gpus != null && gpus.addresses().length > 0
-        ? CUDA + ":" + gpus.addresses()[0]
-        : configured;
+        ? Arrays.stream(gpus.addresses()).map(address -> CUDA + ":" + address).toList()
+        : List.of(configured);
   }
 }

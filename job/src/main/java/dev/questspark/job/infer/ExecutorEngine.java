@@ -2,11 +2,13 @@ package dev.questspark.job.infer;
 
 import dev.questspark.engine.Engine;
 import dev.questspark.engine.EngineConfig;
+import dev.questspark.engine.stats.StepStats;
 import dev.questspark.engine.tokens.HfTokenizer;
 import dev.questspark.engine.tokens.Tokenizer;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -28,13 +30,27 @@ public final class ExecutorEngine {
   private final Engine engine;
   private final Prompts prompts;
   private final StepTrace trace;
+  private final long openedNanos = System.nanoTime();
+  private final LatestStep latest;
   private int leases;
 
-  private ExecutorEngine(String id, Engine engine, Prompts prompts, StepTrace trace) {
+  private ExecutorEngine(
+      String id, Engine engine, Prompts prompts, StepTrace trace, LatestStep latest) {
     this.id = id;
     this.engine = engine;
     this.prompts = prompts;
     this.trace = trace;
+    this.latest = latest;
+  }
+
+  /** Keeps an engine's latest step for {@link #activity}. */
+  private static final class LatestStep implements Consumer<StepStats> {
+    private volatile StepStats step;
+
+    @Override
+    public void accept(StepStats next) {
+      step = next;
+    }
   }
 
   /** A task's use of the engine; the trace of its steps is complete when nobody uses it. */
@@ -109,9 +125,10 @@ public final class ExecutorEngine {
     StepTrace trace =
         new StepTrace(settings.stepsFolder(), settings.runId(), id, settings.hadoop().value());
     Tokenizer tokenizer = HfTokenizer.open(key.config.model());
-    Engine engine = Engine.open(key.config, tokenizer, trace);
+    LatestStep latest = new LatestStep();
+    Engine engine = Engine.open(key.config, tokenizer, trace.andThen(latest));
     try {
-      return new ExecutorEngine(id, engine, Prompts.of(settings, engine), trace);
+      return new ExecutorEngine(id, engine, Prompts.of(settings, engine), trace, latest);
     } catch (RuntimeException unusable) {
       engine.close();
       throw unusable;
@@ -136,20 +153,35 @@ public final class ExecutorEngine {
     }
   }
 
+  /** What the open engines of this JVM are doing and have done. */
+  public static EngineActivity activity() {
+    synchronized (OPEN) {
+      long now = System.nanoTime();
+      return OPEN.values().stream()
+          .map(
+              shared ->
+                  EngineActivity.of(
+                      shared.engine.report(),
+                      shared.leases == 0 ? null : shared.latest.step,
+                      now - shared.openedNanos))
+          .reduce(EngineActivity.NONE, EngineActivity::plus);
+    }
+  }
+
+  /** Closes all engines of this JVM; what tasks still ask of them fails. */
+  public static void closeAll() {
+    synchronized (OPEN) {
+      OPEN.values().forEach(shared -> shared.engine.close());
+      OPEN.clear();
+    }
+    LOG.debug("engines closed");
+  }
+
   private static void closeWithTheJvm() {
     if (!hooked) {
       hooked = true;
       Runtime.getRuntime()
-          .addShutdownHook(
-              new Thread(
-                  () -> {
-                    synchronized (OPEN) {
-                      OPEN.values().forEach(shared -> shared.engine.close());
-                      OPEN.clear();
-                    }
-                    LOG.debug("engines closed");
-                  },
-                  "quest-engine-close"));
+          .addShutdownHook(new Thread(ExecutorEngine::closeAll, "quest-engine-close"));
     }
   }
 }

@@ -47,11 +47,15 @@ class FailurePolicyTest {
 
   @Test
   void aTaskRunsOnTheGpuThatSparkAssigned() {
-    Map<String, ResourceInformation> second =
-        Map.of("gpu", new ResourceInformation("gpu", new String[] {"1"}));
-    assertThat(DeviceClaim.backend("cuda", second)).isEqualTo("cuda:1");
-    assertThat(DeviceClaim.backend("cuda", Map.of())).isEqualTo("cuda");
-    assertThat(DeviceClaim.backend("cuda:0", second)).isEqualTo("cuda:0");
-    assertThat(DeviceClaim.backend("cpu", second)).isEqualTo("cpu");
+    Map<String, ResourceInformation> second = gpus("1");
+    assertThat(DeviceClaim.backends("cuda", second)).containsExactly("cuda:1");
+    assertThat(DeviceClaim.backends("cuda", gpus("0", "3"))).containsExactly("cuda:0", "cuda:3");
+    assertThat(DeviceClaim.backends("cuda", Map.of())).containsExactly("cuda");
+    assertThat(DeviceClaim.backends("cuda:0", second)).containsExactly("cuda:0");
+    assertThat(DeviceClaim.backends("cpu", second)).containsExactly("cpu");
+  }
+
+  private static Map<String, ResourceInformation> gpus(String... addresses) {
+    return Map.of("gpu", new ResourceInformation("gpu", addresses));
   }
 }

@@ -60,6 +60,20 @@ public final class CudaBackend implements Backend {
     }
   }
 
+  /**
+   * Loads the kernels on a GPU and gives everything back.
+   *
+   * @return the GPU, in one line
+   * @throws ConfigException if there is no driver, no such GPU, or no kernels for it
+   */
+  public static String check(int ordinal) {
+    CudaDevice device = CudaDevice.of(ordinal);
+    try (CudaContext context = new CudaContext(ordinal)) {
+      KernelModule.load(context, device).close();
+    }
+    return device.report();
+  }
+
   private void acquire(long slabBytes) {
     context = keep(new CudaContext(device.ordinal()));
     pool = keep(new DevicePool(context, device, slabBytes));

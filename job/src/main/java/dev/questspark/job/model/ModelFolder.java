@@ -1,4 +1,4 @@
-package dev.questspark.job;
+package dev.questspark.job.model;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.model.ModelConfigReader;
@@ -14,14 +14,14 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** What the driver can say about a model without loading it. */
-final class ModelFolder {
+/** What can be said about a model without loading it. */
+public final class ModelFolder {
   private static final int FINGERPRINT_CHARACTERS = 16;
   private static final int HASHED_BYTES_PER_WEIGHT_FILE = 1 << 20;
 
   private final Path folder;
 
-  ModelFolder(Path folder) {
+  public ModelFolder(Path folder) {
     this.folder = folder;
   }
 
@@ -30,7 +30,7 @@ final class ModelFolder {
    *
    * @throws ConfigException when something is missing, damaged, or of an unknown architecture
    */
-  void check() {
+  public void check() {
     if (!Files.isDirectory(folder)) {
       throw new ConfigException(
           "Model folder " + folder + " does not exist on this machine; check --model.");
@@ -46,7 +46,7 @@ final class ModelFolder {
   }
 
   /** Whether the driver sees the folder at all; a cluster's executors may, when it does not. */
-  boolean visible() {
+  public boolean visible() {
     return Files.isDirectory(folder);
   }
 
@@ -55,7 +55,7 @@ final class ModelFolder {
    * which holds the header with all shapes and offsets; hashing every weight of a large model would
    * take minutes. Shortened.
    */
-  String fingerprint() {
+  public String fingerprint() {
     if (!visible()) {
       return "unknown";
     }
@@ -81,7 +81,7 @@ final class ModelFolder {
   }
 
   /** The same kind of hash over text. */
-  static String hash(String text) {
+  public static String hash(String text) {
     try {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
       digest.update(text.getBytes(StandardCharsets.UTF_8));

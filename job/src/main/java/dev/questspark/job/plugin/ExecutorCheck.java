@@ -1,0 +1,65 @@
+package dev.questspark.job.plugin;
+
+import dev.questspark.engine.Backends;
+import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.job.infer.DeviceClaim;
+import dev.questspark.job.model.ModelFolder;
+import dev.questspark.job.options.JobKeys;
+import dev.questspark.job.options.JobOptions;
+import dev.questspark.job.options.OptionResolver;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.apache.spark.SparkConf;
+import org.apache.spark.resource.ResourceInformation;
+
+/** Whether a process has what the run's options name: the device, its kernels, the model. */
+public final class ExecutorCheck {
+  private static final List<String> CARRIED = List.of(JobKeys.BACKEND.name(), JobKeys.MODEL.name());
+
+  private ExecutorCheck() {}
+
+  /** Leaves in Spark's conf what executors check by. */
+  public static void describe(JobOptions options, SparkConf conf) {
+    CARRIED.forEach(
+        name -> {
+          String value = options.settings().get(name).shown();
+          if (!value.isEmpty()) {
+            conf.set(OptionResolver.SPARK_PREFIX + name, value);
+          }
+        });
+  }
+
+  /**
+   * Checks what the driver left in the conf.
+   *
+   * @param resources what Spark gave to this executor
+   * @return what was found, in one line
+   * @throws ConfigException with the remedy, if something is missing
+   */
+  static String of(SparkConf conf, Map<String, ResourceInformation> resources) {
+    String backend = conf.get(OptionResolver.SPARK_PREFIX + JobKeys.BACKEND.name(), "cpu");
+    List<String> found = new ArrayList<>();
+    for (String device : DeviceClaim.backends(backend, resources)) {
+      found.add(Backends.check(device));
+    }
+    String model = conf.get(OptionResolver.SPARK_PREFIX + JobKeys.MODEL.name(), "");
+    if (!model.isEmpty()) {
+      new ModelFolder(Path.of(model)).check();
+      found.add("model " + model);
+    }
+    return String.join("; ", found);
+  }
+
+  /**
+   * Checks the device of a run in which driver and executor are one process, before Spark starts.
+   *
+   * @throws ConfigException with the remedy, if it cannot be used
+   */
+  public static void device(JobOptions options, SparkConf conf) {
+    if (conf.get("spark.master").startsWith("local")) {
+      Backends.check(options.get(JobKeys.BACKEND));
+    }
+  }
+}

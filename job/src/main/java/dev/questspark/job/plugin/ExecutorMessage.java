@@ -1,0 +1,16 @@
+package dev.questspark.job.plugin;
+
+import dev.questspark.job.infer.EngineActivity;
+import java.io.Serializable;
+
+/** What an executor's plugin tells the driver's. */
+sealed interface ExecutorMessage extends Serializable {
+  /** Everything that the run's options name is there. */
+  record Ready(String host) implements ExecutorMessage {}
+
+  /** Something is not, and this is the sentence about it. */
+  record Refused(String host, String executorId, String sentence) implements ExecutorMessage {}
+
+  /** What the executor's engines do. */
+  record Active(String executorId, EngineActivity activity) implements ExecutorMessage {}
+}

@@ -1,0 +1,98 @@
+package dev.questspark.job.plugin;
+
+import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.job.infer.EngineActivity;
+import dev.questspark.job.infer.ExecutorEngine;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import org.apache.spark.SparkContext;
+import org.apache.spark.api.plugin.DriverPlugin;
+import org.apache.spark.api.plugin.PluginContext;
+import org.apache.spark.scheduler.SparkListener;
+import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
+import org.apache.spark.scheduler.SparkListenerJobStart;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The driver's side: ends the jobs when an executor finds a fault in the configuration. */
+public final class QuestDriverPlugin extends SparkListener implements DriverPlugin {
+  private static final Logger LOG = LoggerFactory.getLogger(QuestDriverPlugin.class);
+
+  /**
+   * Of the JVM's latest Spark context, of which there is one at a time. Static, because Spark hands
+   * out neither its plugins nor the reason for which a job was cancelled.
+   */
+  private static volatile ConfigException refusal;
+
+  private final Map<String, EngineActivity> executors = new ConcurrentHashMap<>();
+  private final Set<String> readyHosts = ConcurrentHashMap.newKeySet();
+  private SparkContext spark;
+
+  /** Why an executor cannot do the work, if one cannot; whatever job fails then fails for that. */
+  public static Optional<ConfigException> refusal() {
+    return Optional.ofNullable(refusal);
+  }
+
+  @Override
+  public Map<String, String> init(SparkContext context, PluginContext plugin) {
+    refusal = null;
+    spark = context;
+    context.addSparkListener(this);
+    return Map.of();
+  }
+
+  /** The whole application's engines; where driver and executor are one JVM, its own. */
+  @Override
+  public void registerMetrics(String applicationId, PluginContext plugin) {
+    EngineMetrics.register(
+        plugin.metricRegistry(), spark.isLocal() ? ExecutorEngine::activity : this::activity);
+  }
+
+  private EngineActivity activity() {
+    return executors.values().stream().reduce(EngineActivity.NONE, EngineActivity::plus);
+  }
+
+  @Override
+  public Object receive(Object message) {
+    if (message instanceof ExecutorMessage.Active active) {
+      executors.put(active.executorId(), active.activity());
+    } else if (message instanceof ExecutorMessage.Ready ready) {
+      readyHosts.add(ready.host());
+    } else if (message instanceof ExecutorMessage.Refused refused) {
+      take(refused);
+    }
+    return null;
+  }
+
+  /**
+   * A host on which an executor has started before is configured right: what is missing there now
+   * was lost, and Spark's limits on failing executors decide. Elsewhere new executors would fail
+   * one after the other, so that the jobs end.
+   */
+  private void take(ExecutorMessage.Refused refused) {
+    String where = "executor " + refused.executorId() + " on " + refused.host();
+    if (readyHosts.contains(refused.host())) {
+      LOG.warn("{} cannot start again: {}", where, refused.sentence());
+      return;
+    }
+    if (refusal == null) {
+      refusal = new ConfigException(refused.sentence() + " (" + where + ")");
+    }
+    spark.cancelAllJobs();
+  }
+
+  /** The job that starts between two others when the refusal arrives must not wait for ever. */
+  @Override
+  public void onJobStart(SparkListenerJobStart job) {
+    if (refusal != null) {
+      spark.cancelJob(job.jobId());
+    }
+  }
+
+  @Override
+  public void onExecutorRemoved(SparkListenerExecutorRemoved removed) {
+    executors.remove(removed.executorId());
+  }
+}

@@ -1,0 +1,84 @@
+package dev.questspark.job.plugin;
+
+import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.job.infer.ExecutorEngine;
+import java.io.IOException;
+import java.util.Map;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.apache.spark.api.plugin.ExecutorPlugin;
+import org.apache.spark.api.plugin.PluginContext;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** An executor's side: nothing is amiss before its first task, nothing is left after its last. */
+public final class QuestExecutorPlugin implements ExecutorPlugin {
+  private static final Logger LOG = LoggerFactory.getLogger(QuestExecutorPlugin.class);
+  private static final String DRIVER = "driver";
+  private static final long REPORT_EVERY_MILLIS = 2000;
+
+  private ScheduledExecutorService reports;
+
+  /**
+   * Checks the executor. Spark ends one whose plugin fails here and starts another; so the driver
+   * is told first, and ends the job if the fault is the configuration's.
+   *
+   * @throws ConfigException when something that the options name is not on this host
+   */
+  @Override
+  public void init(PluginContext plugin, Map<String, String> unused) {
+    if (plugin.executorID().equals(DRIVER)) {
+      return; // a local run: the job has checked before Spark started, and the driver has the
+      // gauges
+    }
+    try {
+      LOG.info(
+          "executor {}: {}",
+          plugin.executorID(),
+          ExecutorCheck.of(plugin.conf(), plugin.resources()));
+      ask(plugin, new ExecutorMessage.Ready(plugin.hostname()));
+    } catch (ConfigException refused) {
+      ask(
+          plugin,
+          new ExecutorMessage.Refused(
+              plugin.hostname(), plugin.executorID(), refused.getMessage()));
+      throw refused;
+    }
+    EngineMetrics.register(plugin.metricRegistry(), ExecutorEngine::activity);
+    reports = Executors.newSingleThreadScheduledExecutor(QuestExecutorPlugin::daemon);
+    reports.scheduleWithFixedDelay(
+        () -> report(plugin), REPORT_EVERY_MILLIS, REPORT_EVERY_MILLIS, TimeUnit.MILLISECONDS);
+  }
+
+  private static Thread daemon(Runnable work) {
+    Thread thread = new Thread(work, "quest-metrics");
+    thread.setDaemon(true);
+    return thread;
+  }
+
+  /** Returns when the driver has taken it, so that a following exit cannot overtake. */
+  private static void ask(PluginContext plugin, ExecutorMessage message) {
+    try {
+      plugin.ask(message);
+    } catch (Exception unreachable) { // Spark's own connection will fail too, and says more
+      LOG.warn("the driver did not take {}: {}", message, unreachable.toString());
+    }
+  }
+
+  private static void report(PluginContext plugin) {
+    try {
+      plugin.send(new ExecutorMessage.Active(plugin.executorID(), ExecutorEngine.activity()));
+    } catch (IOException | RuntimeException missed) {
+      LOG.debug("metrics did not reach the driver: {}", missed.toString());
+    }
+  }
+
+  @Override
+  public void shutdown() {
+    if (reports != null) {
+      reports.shutdownNow();
+    }
+    ExecutorEngine.closeAll();
+  }
+}
