@@ -22,6 +22,7 @@ import dev.questspark.engine.stats.StepStats;
 import dev.questspark.engine.tokens.HfTokenizer;
 import dev.questspark.engine.tokens.StopChecker;
 import dev.questspark.engine.tokens.Tokenizer;
+import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -271,6 +272,11 @@ public final class Engine implements AutoCloseable {
   /** The model's shape. */
   public ModelConfig model() {
     return model;
+  }
+
+  /** Where the model was read from. */
+  public Path modelFolder() {
+    return config.model();
   }
 
   /** The tokenizer of the model folder. */

@@ -28,7 +28,6 @@ import dev.questspark.job.sink.RunLock;
 import dev.questspark.job.sink.StatsWriter;
 import java.io.IOException;
 import java.io.PrintStream;
-import java.nio.file.Path;
 import java.time.Instant;
 import java.util.Collections;
 import java.util.Iterator;
@@ -45,7 +44,7 @@ final class JobRun {
   private final JobOptions options;
   private final List<SelectorSpec> policies;
   private final PromptTexts templates;
-  private final ModelFolder model;
+  private ModelFolder model;
   private final PrintStream out;
 
   /**
@@ -58,7 +57,7 @@ final class JobRun {
     this.out = out;
     options.require(JobKeys.INPUT);
     options.require(JobKeys.OUTPUT);
-    this.model = new ModelFolder(Path.of(options.require(JobKeys.MODEL)));
+    options.require(JobKeys.MODEL);
     this.policies = Policies.of(options);
     this.templates = PromptTexts.of(options);
     if (options.get(JobKeys.RETRY_ERRORS) && !options.get(JobKeys.RESUME)) {
@@ -73,6 +72,7 @@ final class JobRun {
   /** Runs; returns the process's exit code. */
   int run(SparkSession spark) throws IOException {
     boolean local = spark.sparkContext().isLocal();
+    model = ModelFolder.of(options.model(), local, spark.sparkContext().hadoopConfiguration());
     if (local || model.visible()) {
       model.check();
     }

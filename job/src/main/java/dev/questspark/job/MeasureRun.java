@@ -27,7 +27,6 @@ import dev.questspark.job.sink.RunJson;
 import dev.questspark.job.sweep.SweepPolicies;
 import java.io.IOException;
 import java.io.PrintStream;
-import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -46,7 +45,7 @@ final class MeasureRun {
   private final PrintStream out;
   private final String suite;
   private final int repetitions;
-  private final ModelFolder model;
+  private ModelFolder model;
   private final List<SelectorSpec> policies;
   private final PromptTexts templates;
 
@@ -56,7 +55,7 @@ final class MeasureRun {
     this.out = out;
     this.suite = suite;
     this.repetitions = repetitions;
-    this.model = new ModelFolder(Path.of(options.require(JobKeys.MODEL)));
+    options.require(JobKeys.MODEL);
     this.policies = SweepPolicies.of(options);
     this.templates = PromptTexts.of(options);
   }
@@ -79,6 +78,7 @@ final class MeasureRun {
   /** Runs; returns the process's exit code. */
   int run(SparkSession spark) throws IOException {
     boolean local = spark.sparkContext().isLocal();
+    model = ModelFolder.of(options.model(), local, spark.sparkContext().hadoopConfiguration());
     if (local || model.visible()) {
       model.check();
     }
@@ -112,7 +112,7 @@ final class MeasureRun {
   }
 
   private List<EvalDocument> documents(SparkSession spark) {
-    try (Tokenizer tokenizer = HfTokenizer.open(Path.of(options.require(JobKeys.MODEL)))) {
+    try (Tokenizer tokenizer = HfTokenizer.open(model.path())) {
       return Suites.documents(
           suite, new SuiteInput(options, tokenizer, templates.ask(), () -> corpus(spark)));
     }

@@ -12,7 +12,6 @@ import dev.questspark.engine.tokens.GenerationDefaults;
 import dev.questspark.job.options.Choices.QuestionAttention;
 import dev.questspark.job.options.JobKeys;
 import dev.questspark.job.options.JobOptions;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -34,8 +33,7 @@ final class DocumentMeasurement {
     this.options = settings.infer().options();
     this.policies = settings.infer().policies();
     GenerationDefaults generation =
-        GenerationDefaults.read(
-            options.get(JobKeys.GENERATION_CONFIG), Path.of(options.require(JobKeys.MODEL)));
+        GenerationDefaults.read(options.get(JobKeys.GENERATION_CONFIG), engine.modelFolder());
     this.endTokenIds =
         new ArrayList<>(generation.stopTokenIds(engine.model().eosTokenIds(), engine.tokenizer()));
     endTokenIds.addAll(options.get(JobKeys.STOP_TOKEN_IDS));

@@ -26,7 +26,7 @@ record EvalPrompt(int[] document, List<int[]> questions, int droppedTokens) {
    * @param newTokens most tokens that a row generates
    */
   static EvalPrompt of(EvalDocument document, JobOptions options, Engine engine, int newTokens) {
-    PromptTemplate template = template(document, options, engine.tokenizer());
+    PromptTemplate template = template(document, options, engine);
     int[] prefix = template.prefix(document.text());
     List<int[]> questions = new ArrayList<>();
     int longest = 0;
@@ -56,12 +56,12 @@ record EvalPrompt(int[] document, List<int[]> questions, int droppedTokens) {
     return new EvalPrompt(kept, questions, prefix.length - room);
   }
 
-  private static PromptTemplate template(
-      EvalDocument document, JobOptions options, Tokenizer tokenizer) {
+  private static PromptTemplate template(EvalDocument document, JobOptions options, Engine engine) {
+    Tokenizer tokenizer = engine.tokenizer();
     if (!document.chat() || !options.get(JobKeys.APPLY_CHAT_TEMPLATE)) {
       return PromptTemplate.plain(document.template(), tokenizer);
     }
-    Path model = Path.of(options.require(JobKeys.MODEL));
+    Path model = engine.modelFolder();
     ChatTemplate chat =
         ChatTemplate.open(model)
             .orElseThrow(

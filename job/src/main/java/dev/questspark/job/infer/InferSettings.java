@@ -8,7 +8,6 @@ import dev.questspark.job.options.Choices.QuestionAttention;
 import dev.questspark.job.options.JobKeys;
 import dev.questspark.job.options.JobOptions;
 import java.io.Serializable;
-import java.nio.file.Path;
 import java.util.List;
 import org.apache.spark.util.SerializableConfiguration;
 
@@ -39,7 +38,7 @@ public record InferSettings(
    */
   EngineConfig engineConfig(String backend) {
     return new EngineConfig(
-        Path.of(options.require(JobKeys.MODEL)),
+        options.model().folder(hadoop.value()),
         backend,
         options.get(JobKeys.DTYPE),
         options.get(JobKeys.MAX_MODEL_LEN),

@@ -29,7 +29,7 @@ final class Prompts {
    * @throws ConfigException when a chat template is asked for and the model folder has none
    */
   static Prompts of(InferSettings settings, Engine engine) {
-    Path model = Path.of(settings.options().require(JobKeys.MODEL));
+    Path model = engine.modelFolder();
     GenerationDefaults generation =
         GenerationDefaults.read(settings.options().get(JobKeys.GENERATION_CONFIG), model);
     return new Prompts(

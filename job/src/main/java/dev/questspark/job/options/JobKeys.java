@@ -12,6 +12,7 @@ import static dev.questspark.job.options.OptionTypes.texts;
 
 import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.PageScore;
+import dev.questspark.job.model.ModelLocation;
 import dev.questspark.job.options.Choices.Command;
 import dev.questspark.job.options.Choices.InputFormat;
 import dev.questspark.job.options.Choices.Mode;
@@ -151,7 +152,15 @@ public final class JobKeys {
   public static final OptionKey<String> MODEL =
       text("model", "a Hugging Face model folder")
           .alias("model_path", "model_source", "model_name")
-          .says(ENGINE, "Hugging Face folder: config.json, safetensors, tokenizer.json.");
+          .says(
+              ENGINE,
+              "Hugging Face folder (config.json, safetensors, tokenizer.json): a path that every node has, a URI such as hdfs:// or s3a://, or a name inside --archives.");
+  public static final OptionKey<String> MODEL_CACHE =
+      text("model_cache", "a folder of every node")
+          .byDefault(ModelLocation.DEFAULT_CACHE)
+          .says(
+              ENGINE,
+              "Where a node keeps its copy of a model that --model names by URI, for all its executors and later runs; nothing is ever deleted there but damaged copies.");
   public static final OptionKey<String> GENERATION_CONFIG =
       text("generation_config", "auto, none or a path")
           .byDefault("auto")

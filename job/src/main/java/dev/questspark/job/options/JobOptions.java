@@ -1,6 +1,7 @@
 package dev.questspark.job.options;
 
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.job.model.ModelLocation;
 import java.io.Serial;
 import java.io.Serializable;
 import java.util.Collections;
@@ -51,6 +52,11 @@ public final class JobOptions implements Serializable {
           key.flag() + " is missing: give " + key.allowed() + ". " + key.sentence());
     }
     return value;
+  }
+
+  /** Where the model is. */
+  public ModelLocation model() {
+    return new ModelLocation(require(JobKeys.MODEL), get(JobKeys.MODEL_CACHE));
   }
 
   /** Whether someone gave a value. */

@@ -3,10 +3,16 @@ package dev.questspark.job.options;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.tokens.GenerationDefaults;
 import dev.questspark.job.options.JobOptions.Setting;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.SparkConf;
+import org.apache.spark.deploy.SparkHadoopUtil;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Flag, Spark conf, preset, model folder, default: the first that speaks gives the value. */
 public final class OptionResolver {
@@ -14,6 +20,8 @@ public final class OptionResolver {
   public static final String SPARK_PREFIX = "spark.questspark.";
 
   static final String DEFAULT = "default";
+
+  private static final Logger LOG = LoggerFactory.getLogger(OptionResolver.class);
 
   private OptionResolver() {}
 
@@ -50,7 +58,7 @@ public final class OptionResolver {
       Path file = Path.of(preset.shown());
       take(settings, PresetFile.read(file), file.getFileName().toString());
     }
-    take(settings, generationDefaults(settings), "generation_config");
+    take(settings, generationDefaults(settings, sparkConf), "generation_config");
     JobOptions options = new JobOptions(withDefaults(settings));
     OptionRegistry.all().forEach(options::get);
     return options;
@@ -71,17 +79,32 @@ public final class OptionResolver {
     here.forEach(settings::putIfAbsent);
   }
 
-  /** What the model folder sets; nothing when it is not on this machine. */
-  private static Map<String, List<String>> generationDefaults(Map<String, Setting> settings) {
-    Setting model = settings.get(JobKeys.MODEL.name());
-    Setting wanted = settings.get(JobKeys.GENERATION_CONFIG.name());
+  /** What the model folder sets; nothing, and a warning, when it is not on this machine. */
+  private static Map<String, List<String>> generationDefaults(
+      Map<String, Setting> settings, Iterable<Map.Entry<String, String>> sparkConf) {
     Map<String, List<String>> values = new LinkedHashMap<>();
-    if (model != null) {
-      GenerationDefaults.read(wanted == null ? "auto" : wanted.shown(), Path.of(model.shown()))
+    if (settings.containsKey(JobKeys.MODEL.name())) {
+      JobOptions soFar = new JobOptions(withDefaults(settings));
+      String wanted = soFar.get(JobKeys.GENERATION_CONFIG);
+      Path folder = soFar.model().withoutWeights(hadoop(sparkConf));
+      if (wanted.equals("auto") && !Files.isDirectory(folder)) {
+        LOG.warn(
+            "model {} is not on this machine, so that its generation_config.json sets nothing; give"
+                + " what it says of sampling as options",
+            folder);
+      }
+      GenerationDefaults.read(wanted, folder)
           .values()
           .forEach((name, value) -> values.put(name, List.of(value.toString())));
     }
     return values;
+  }
+
+  /** How Spark would reach file systems with this conf. */
+  private static Configuration hadoop(Iterable<Map.Entry<String, String>> sparkConf) {
+    SparkConf conf = new SparkConf(false);
+    sparkConf.forEach(entry -> conf.set(entry.getKey(), entry.getValue()));
+    return SparkHadoopUtil.get().newConfiguration(conf);
   }
 
   private static Map<String, Setting> withDefaults(Map<String, Setting> settings) {

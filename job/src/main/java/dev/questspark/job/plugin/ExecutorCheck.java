@@ -4,19 +4,21 @@ import dev.questspark.engine.Backends;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.job.infer.DeviceClaim;
 import dev.questspark.job.model.ModelFolder;
+import dev.questspark.job.model.ModelLocation;
 import dev.questspark.job.options.JobKeys;
 import dev.questspark.job.options.JobOptions;
 import dev.questspark.job.options.OptionResolver;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.apache.spark.SparkConf;
+import org.apache.spark.deploy.SparkHadoopUtil;
 import org.apache.spark.resource.ResourceInformation;
 
 /** Whether a process has what the run's options name: the device, its kernels, the model. */
 public final class ExecutorCheck {
-  private static final List<String> CARRIED = List.of(JobKeys.BACKEND.name(), JobKeys.MODEL.name());
+  private static final List<String> CARRIED =
+      List.of(JobKeys.BACKEND.name(), JobKeys.MODEL.name(), JobKeys.MODEL_CACHE.name());
 
   private ExecutorCheck() {}
 
@@ -46,7 +48,13 @@ public final class ExecutorCheck {
     }
     String model = conf.get(OptionResolver.SPARK_PREFIX + JobKeys.MODEL.name(), "");
     if (!model.isEmpty()) {
-      new ModelFolder(Path.of(model)).check();
+      ModelLocation location =
+          new ModelLocation(
+              model,
+              conf.get(
+                  OptionResolver.SPARK_PREFIX + JobKeys.MODEL_CACHE.name(),
+                  ModelLocation.DEFAULT_CACHE));
+      ModelFolder.of(location, false, SparkHadoopUtil.get().newConfiguration(conf)).check();
       found.add("model " + model);
     }
     return String.join("; ", found);

@@ -1,0 +1,97 @@
+package dev.questspark.job.model;
+
+import dev.questspark.engine.failure.ConfigException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.SparkEnv;
+import org.apache.spark.SparkFiles;
+
+/**
+ * Where the option {@code model} points: a folder of this machine, a folder of any file system that
+ * Hadoop knows ({@code hdfs://}, {@code s3a://}, ...), or a name inside what Spark's {@code
+ * --archives} brought.
+ *
+ * @param model as the user wrote it
+ * @param cache a machine's folder for copies of remote models; {@code {tmp}} and {@code {user}}
+ *     stand for what they are on that machine
+ */
+public record ModelLocation(String model, String cache) {
+  /** Below the folder for temporary files, which every node has. */
+  public static final String DEFAULT_CACHE = "{tmp}/questspark-models-{user}";
+
+  /** Copies that this JVM has fetched or verified; every task asks. */
+  private static final Map<ModelLocation, Path> FETCHED = new ConcurrentHashMap<>();
+
+  /** A scheme of two letters or more; {@code C:\models} is none. */
+  private static final String REMOTE = "[a-zA-Z][a-zA-Z0-9+.-]+:.*";
+
+  private static final String LOCAL = "file:";
+
+  /** Whether a copy must be made before the model can be used. */
+  public boolean remote() {
+    return model.matches(REMOTE) && !model.startsWith(LOCAL);
+  }
+
+  /**
+   * The folder on this machine with everything in it; a remote one is copied, once per machine.
+   *
+   * @throws ConfigException when it cannot be read, or the copy has no room
+   */
+  public Path folder(Configuration hadoop) {
+    return remote()
+        ? FETCHED.computeIfAbsent(this, location -> fetch(RemoteModel.of(model, hadoop)))
+        : local();
+  }
+
+  /**
+   * A folder on this machine with everything but the weights, which a cluster's driver has no use
+   * for; of a local model the folder itself, which need not exist.
+   *
+   * @throws ConfigException when a remote one cannot be read
+   */
+  public Path withoutWeights(Configuration hadoop) {
+    return remote() ? fetch(RemoteModel.of(model, hadoop).withoutWeights()) : local();
+  }
+
+  private Path cacheFolder() {
+    return Path.of(
+        cache
+            .replace("{tmp}", System.getProperty("java.io.tmpdir"))
+            .replace("{user}", System.getProperty("user.name")));
+  }
+
+  private Path fetch(RemoteModel remote) {
+    try {
+      return new ModelCache(cacheFolder()).fetch(remote);
+    } catch (IOException unreadable) {
+      throw new ConfigException(
+          "Model "
+              + model
+              + " cannot be copied to model_cache "
+              + cacheFolder()
+              + ": "
+              + unreadable.getMessage()
+              + "; check --model, and that the cache can be written.",
+          unreadable);
+    }
+  }
+
+  /** A relative name that is not in the working directory may be an archive's. */
+  private Path local() {
+    try {
+      Path named = Path.of(model.startsWith(LOCAL) ? model.replaceFirst("^file:/*", "/") : model);
+      if (!named.isAbsolute() && !Files.exists(named) && SparkEnv.get() != null) {
+        Path unpacked = Path.of(SparkFiles.getRootDirectory()).resolve(named);
+        return Files.exists(unpacked) ? unpacked.toAbsolutePath() : named;
+      }
+      return named;
+    } catch (InvalidPathException wrong) {
+      throw new ConfigException("--model " + model + " is no path: " + wrong.getMessage(), wrong);
+    }
+  }
+}

@@ -1,0 +1,85 @@
+package dev.questspark.job.model;
+
+import dev.questspark.engine.failure.ConfigException;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.Collectors;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.Path;
+
+/**
+ * A model folder of a Hadoop file system, as its listing shows it.
+ *
+ * @param name last part of its path
+ * @param files what the engine reads, by name
+ */
+record RemoteModel(FileSystem system, Path path, String name, List<FileStatus> files) {
+  static final String WEIGHTS = ".safetensors";
+
+  /** The rest of a published folder (other frameworks' weights, pictures) is not for us. */
+  private static final List<String> READ = List.of(WEIGHTS, ".json", ".jinja");
+
+  /**
+   * Lists the folder.
+   *
+   * @throws ConfigException when it is not there or cannot be read
+   */
+  static RemoteModel of(String model, Configuration hadoop) {
+    try {
+      Path path = new Path(model);
+      FileSystem system = path.getFileSystem(hadoop);
+      List<FileStatus> files = new ArrayList<>();
+      for (FileStatus file : system.listStatus(path)) {
+        if (file.isFile() && READ.stream().anyMatch(file.getPath().getName()::endsWith)) {
+          files.add(file);
+        }
+      }
+      files.sort(Comparator.comparing(file -> file.getPath().getName()));
+      return new RemoteModel(system, path, path.getName(), files);
+    } catch (IOException | IllegalArgumentException unreadable) {
+      throw new ConfigException(
+          "Model folder "
+              + model
+              + " cannot be read: "
+              + unreadable.getMessage()
+              + "; check --model and the file system's settings (spark.hadoop.*).",
+          unreadable);
+    }
+  }
+
+  RemoteModel withoutWeights() {
+    return new RemoteModel(
+        system,
+        path,
+        name + "-without-weights",
+        files.stream().filter(file -> !file.getPath().getName().endsWith(WEIGHTS)).toList());
+  }
+
+  List<FileStatus> weights() {
+    return files.stream().filter(file -> file.getPath().getName().endsWith(WEIGHTS)).toList();
+  }
+
+  /** Names the copy: another place, or files replaced in place, is another model. */
+  String key() {
+    return ModelFolder.hash(
+        path
+            + files.stream()
+                .map(
+                    file ->
+                        "\n"
+                            + file.getPath().getName()
+                            + " "
+                            + file.getLen()
+                            + " "
+                            + file.getModificationTime())
+                .collect(Collectors.joining()));
+  }
+
+  long bytes() {
+    return files.stream().mapToLong(FileStatus::getLen).sum();
+  }
+}
