@@ -67,7 +67,7 @@ public final class LongDocJob {
       }
     } catch (Exception failure) {
       Optional<ConfigException> refused =
-          QuestDriverPlugin.refusal().or(() -> FailurePolicy.configError(failure));
+          QuestDriverPlugin.takeRefusal().or(() -> FailurePolicy.configError(failure));
       String sentence = refused.map(Throwable::getMessage).orElseGet(() -> sentence(failure));
       err.println(
           "Error: " + sentence + (verbose || refused.isPresent() ? "" : " (--verbose tells more)"));

@@ -17,7 +17,7 @@ public final class DeviceClaim {
    * The backend that a task runs on: {@code cuda} becomes {@code cuda:N} for the first address that
    * Spark assigned; anything else stays as configured.
    */
-  static String backend(String configured, TaskContext task) {
+  public static String backend(String configured, TaskContext task) {
     return backends(configured, task.resourcesJMap()).get(0);
   }
 

@@ -112,13 +112,19 @@ public final class ExecutorEngine {
       }
       if (shared == null) {
         closeIdle(key);
-        shared = open(key, settings, settings.runId() + "-" + executorId);
+        shared = open(key, settings, engineId(settings.runId(), executorId, backend));
         OPEN.put(key, shared);
         closeWithTheJvm();
       }
       shared.leases++;
       return shared.new Lease();
     }
+  }
+
+  /** An executor with several GPUs has as many engines, each with a report and a trace. */
+  private static String engineId(String runId, String executorId, String backend) {
+    int colon = backend.indexOf(':');
+    return runId + "-" + executorId + (colon < 0 ? "" : "-" + backend.substring(colon + 1));
   }
 
   private static ExecutorEngine open(Key key, InferSettings settings, String id) {

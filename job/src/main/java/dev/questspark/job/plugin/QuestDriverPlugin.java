@@ -30,9 +30,14 @@ public final class QuestDriverPlugin extends SparkListener implements DriverPlug
   private final Set<String> readyHosts = ConcurrentHashMap.newKeySet();
   private SparkContext spark;
 
-  /** Why an executor cannot do the work, if one cannot; whatever job fails then fails for that. */
-  public static Optional<ConfigException> refusal() {
-    return Optional.ofNullable(refusal);
+  /**
+   * Why an executor cannot do the work, if one cannot; whatever job failed then failed for that.
+   * Told once.
+   */
+  public static Optional<ConfigException> takeRefusal() {
+    Optional<ConfigException> taken = Optional.ofNullable(refusal);
+    refusal = null;
+    return taken;
   }
 
   @Override

@@ -1,6 +1,7 @@
 package dev.questspark.job.sink;
 
 import dev.questspark.job.infer.Answer;
+import dev.questspark.job.infer.DeviceClaim;
 import dev.questspark.job.infer.InferPartition;
 import dev.questspark.job.infer.InferPartition.Answered;
 import dev.questspark.job.infer.InferSettings;
@@ -53,7 +54,7 @@ final class AnswerTask implements VoidFunction<Iterator<PlannedDocument>> {
             settings.runId(),
             settings.paramsHash(),
             SparkEnv.get().executorId(),
-            settings.device(),
+            DeviceClaim.backend(settings.device(), task),
             task.attemptNumber());
     Iterator<Answered<Place>> answers = InferPartition.answers(settings, counters, batches);
     while (answers.hasNext()) {

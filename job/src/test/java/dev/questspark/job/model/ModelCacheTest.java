@@ -146,7 +146,7 @@ class ModelCacheTest {
   }
 
   /** One of the processes; eight tasks of it want the model at once. */
-  static final class Racer {
+  public static final class Racer {
     private Racer() {}
 
     public static void main(String[] args) {

@@ -4,6 +4,10 @@ import dev.questspark.engine.failure.ConfigException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import jcuda.CudaException;
 import jcuda.driver.CUfunction;
 import jcuda.driver.CUfunction_attribute;
@@ -14,6 +18,9 @@ import jcuda.driver.JCudaDriver;
 final class KernelModule implements AutoCloseable {
   /** Where the kernels' jar keeps its fatbin. */
   static final String RESOURCE = "/quest/kernels.fatbin";
+
+  private static final Pattern TOOLKIT =
+      Pattern.compile("Cuda compilation tools, release (\\d+\\.\\d+)");
 
   private final CudaContext context;
   private final CUmodule module = new CUmodule();
@@ -31,10 +38,11 @@ final class KernelModule implements AutoCloseable {
    */
   static KernelModule load(CudaContext context, CudaDevice device) {
     KernelModule loaded = new KernelModule(context, CudaKernels.all().size());
+    byte[] image = image();
     try {
-      JCudaDriver.cuModuleLoadData(loaded.module, image());
+      JCudaDriver.cuModuleLoadData(loaded.module, image);
     } catch (CudaException e) {
-      throw refusal(e, device);
+      throw refusal(e, device, image);
     }
     for (Kernel kernel : CudaKernels.all()) {
       loaded.functions[kernel.index()] = loaded.resolve(kernel, device);
@@ -55,15 +63,26 @@ final class KernelModule implements AutoCloseable {
     }
   }
 
-  private static ConfigException refusal(CudaException e, CudaDevice device) {
+  static ConfigException refusal(CudaException e, CudaDevice device, byte[] image) {
+    String toolkit = toolkit(image).map(release -> "CUDA " + release).orElse("an unknown toolkit");
     return new ConfigException(
         "backend cuda: the driver cannot load this build's kernels ("
             + e.getMessage()
             + ") on "
             + device.report()
-            + "; update the driver to the one of the CUDA toolkit that built them, or build again"
-            + " with a toolkit no newer than the driver",
+            + "; they were built by "
+            + toolkit
+            + " and need a driver of its generation: update the driver, or build again with nvcc of"
+            + " CUDA "
+            + device.driverVersion() / 1000
+            + " (CUDA_HOME=... ./mvnw package, see kernels/README.md)",
         e);
+  }
+
+  /** Release of the toolkit whose compiler left its name in the image, such as 13.0. */
+  static Optional<String> toolkit(byte[] image) {
+    Matcher named = TOOLKIT.matcher(new String(image, StandardCharsets.ISO_8859_1));
+    return named.find() ? Optional.of(named.group(1)) : Optional.empty();
   }
 
   CUfunction resolve(Kernel kernel, CudaDevice device) {
