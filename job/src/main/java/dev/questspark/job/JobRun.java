@@ -168,7 +168,9 @@ final class JobRun {
         plan.rowsFound() == 0 ? "" : ", " + plan.rowsFound() + " rows found finished");
     RunCounters counters = RunCounters.register(spark.sparkContext());
     counters.found().add(plan.rowsFound());
-    spark.sparkContext().setJobDescription("answers of run " + settings.runId());
+    spark
+        .sparkContext()
+        .setJobGroup(settings.runId(), "answers with " + Policies.shown(policies), false);
     Instant startedAt = Instant.now();
     long startedNanos = System.nanoTime();
     output.writeRunJson(

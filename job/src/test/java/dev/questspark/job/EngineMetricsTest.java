@@ -21,10 +21,14 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.spark.SparkConf;
+import org.apache.spark.scheduler.SparkListener;
+import org.apache.spark.scheduler.SparkListenerJobStart;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -64,6 +68,19 @@ class EngineMetricsTest {
                     "--kv-budgets=64,full")),
             List.of());
     JobRun run = new JobRun(options, new PrintStream(new ByteArrayOutputStream()));
+    Set<String> described = ConcurrentHashMap.newKeySet();
+    spark
+        .sparkContext()
+        .addSparkListener(
+            new SparkListener() {
+              @Override
+              public void onJobStart(SparkListenerJobStart job) {
+                described.add(
+                    job.properties().getProperty("spark.jobGroup.id")
+                        + ": "
+                        + job.properties().getProperty("spark.job.description"));
+              }
+            });
     CompletableFuture<Integer> ended =
         CompletableFuture.supplyAsync(
             () -> {
@@ -100,6 +117,9 @@ class EngineMetricsTest {
     assertThat(after.get("engine_busy_share")).isPositive().isLessThanOrEqualTo(1);
     assertThat(after).containsEntry("running", 0.0).containsEntry("waiting", 0.0);
     assertThat(after).containsEntry("kv_pages_used", 0.0);
+
+    String runId = query("select any_value(run_id)" + stats).get(0);
+    assertThat(described).contains(runId + ": answers with all full, quest 64");
 
     stop();
     assertThat(ExecutorEngine.activity().engines()).as("closed with the executor").isZero();

@@ -1,6 +1,7 @@
 package dev.questspark.job.eval;
 
 import dev.questspark.job.infer.EngineReports;
+import dev.questspark.job.infer.Policies;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -48,7 +49,12 @@ public final class Evaluation {
     if (missing > 0) {
       JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
       LongAccumulator finished = spark.sparkContext().longAccumulator("finished documents");
-      spark.sparkContext().setJobDescription("measuring run " + settings.infer().runId());
+      spark
+          .sparkContext()
+          .setJobGroup(
+              settings.infer().runId(),
+              "measuring " + Policies.shown(settings.infer().policies()),
+              false);
       // From the file: long texts inside the tasks themselves would burden driver and network.
       context
           .textFile(suiteFile().toString(), partitions)

@@ -45,6 +45,14 @@ public final class Policies {
     return new ArrayList<>(policies);
   }
 
+  /** What Spark's UI and history show of a job: every policy by selector and budget. */
+  public static String shown(List<SelectorSpec> policies) {
+    return policies.stream()
+        .map(policy -> policy.selector() + " " + (policy.dense() ? "full" : policy.kvBudget()))
+        .distinct()
+        .collect(Collectors.joining(", "));
+  }
+
   /** Digest pairs the engine must keep. */
   static Set<PageScore> pageScores(List<SelectorSpec> policies) {
     return policies.stream()

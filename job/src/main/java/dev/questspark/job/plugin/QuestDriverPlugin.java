@@ -85,7 +85,9 @@ public final class QuestDriverPlugin extends SparkListener implements DriverPlug
     if (refusal == null) {
       refusal = new ConfigException(refused.sentence() + " (" + where + ")");
     }
-    spark.cancelAllJobs();
+    if (!spark.isStopped()) { // executors that start late still refuse
+      spark.cancelAllJobs();
+    }
   }
 
   /** The job that starts between two others when the refusal arrives must not wait for ever. */

@@ -1,12 +1,14 @@
 package dev.questspark.job.plugin;
 
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.failure.DeviceException;
 import dev.questspark.job.infer.ExecutorEngine;
 import java.io.IOException;
 import java.util.Map;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import org.apache.spark.SparkEnv;
 import org.apache.spark.api.plugin.ExecutorPlugin;
 import org.apache.spark.api.plugin.PluginContext;
 import org.slf4j.Logger;
@@ -28,21 +30,24 @@ public final class QuestExecutorPlugin implements ExecutorPlugin {
    */
   @Override
   public void init(PluginContext plugin, Map<String, String> unused) {
+    // In a local run the job has checked before Spark started, and the driver has the gauges.
     if (plugin.executorID().equals(DRIVER)) {
-      return; // a local run: the job has checked before Spark started, and the driver has the
-      // gauges
+      return;
     }
+    // Not plugin.hostname(): an executor serves no RPC address, and Spark 4.1 fails over that.
+    String host = SparkEnv.get().blockManager().blockManagerId().host();
     try {
       LOG.info(
           "executor {}: {}",
           plugin.executorID(),
           ExecutorCheck.of(plugin.conf(), plugin.resources()));
-      ask(plugin, new ExecutorMessage.Ready(plugin.hostname()));
-    } catch (ConfigException refused) {
-      ask(
-          plugin,
-          new ExecutorMessage.Refused(
-              plugin.hostname(), plugin.executorID(), refused.getMessage()));
+      ask(plugin, new ExecutorMessage.Ready(host));
+    } catch (DeviceException lost) {
+      throw lost; // nothing that an option names: Spark's limits on failing executors decide
+    } catch (RuntimeException | LinkageError refused) {
+      String sentence =
+          refused instanceof ConfigException ? refused.getMessage() : refused.toString();
+      ask(plugin, new ExecutorMessage.Refused(host, plugin.executorID(), sentence));
       throw refused;
     }
     EngineMetrics.register(plugin.metricRegistry(), ExecutorEngine::activity);

@@ -19,6 +19,7 @@ import scala.jdk.javaapi.CollectionConverters;
 public final class ProgressLine extends SparkListener implements AutoCloseable {
   private static final double NANOS_PER_S = 1e9;
   private static final long LOG_EVERY_NANOS = 15_000_000_000L;
+  private static final int BAR_CHARACTERS = 20;
 
   private final PrintStream out;
   private final boolean terminal;
@@ -104,12 +105,20 @@ public final class ProgressLine extends SparkListener implements AutoCloseable {
                     : "ETA "
                         + Quantities.duration(seconds * Math.max(0, expectedRows - rows) / rows));
     if (terminal) {
+      line = bar(rows) + " " + line;
       out.print("\r" + line + " ".repeat(Math.max(0, printedWidth - line.length())));
       printedWidth = line.length();
       out.flush();
     } else {
       out.println(line);
     }
+  }
+
+  private String bar(long rows) {
+    int done = (int) Math.min(BAR_CHARACTERS, BAR_CHARACTERS * rows / Math.max(1, expectedRows));
+    String filled =
+        done == BAR_CHARACTERS ? "=".repeat(done) : "=".repeat(Math.max(0, done - 1)) + ">";
+    return "[" + filled + " ".repeat(BAR_CHARACTERS - filled.length()) + "]";
   }
 
   /** Prints the last state and leaves the line. */

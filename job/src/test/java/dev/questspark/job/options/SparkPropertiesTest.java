@@ -13,27 +13,13 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.yaml.snakeyaml.Yaml;
 
-/** What {@code conf/} ships can be read by those whom it is for. */
-class PresetsTest {
+/** What {@code conf/spark} ships can be read by those whom it is for. */
+class SparkPropertiesTest {
   private static final Path CONF = Path.of("..", "conf").toAbsolutePath().normalize();
 
   private static List<Path> files(Path folder, String ending) throws IOException {
     try (Stream<Path> files = Files.list(folder)) {
       return files.filter(file -> file.toString().endsWith(ending)).sorted().toList();
-    }
-  }
-
-  @Test
-  void everyPresetResolves() throws IOException {
-    List<Path> presets =
-        files(CONF, ".conf").stream().filter(file -> !file.endsWith("demo.conf")).toList();
-    assertThat(presets).hasSizeGreaterThanOrEqualTo(4);
-    for (Path preset : presets) {
-      JobOptions options =
-          OptionResolver.resolve(Map.of("preset", List.of(preset.toString())), List.of());
-      assertThat(options.get(JobKeys.BACKEND))
-          .as(preset.toString())
-          .isEqualTo(preset.getFileName().toString().startsWith("gpu") ? "cuda" : "cpu");
     }
   }
 
