@@ -17,9 +17,13 @@ public final class EngineReports
 
   private final HashMap<String, EngineReport> latest = new HashMap<>();
 
+  /**
+   * Also asked by the executor's heartbeat while a task's copy is being read: Spark registers it
+   * with the task before its own fields are there, and an exception would end the heartbeats.
+   */
   @Override
   public boolean isZero() {
-    return latest.isEmpty();
+    return latest == null || latest.isEmpty();
   }
 
   @Override

@@ -10,6 +10,7 @@ import dev.questspark.job.JobHarness.Ended;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.apache.spark.SparkConf;
@@ -29,7 +30,11 @@ class GpuAddressesTest {
       "doc_id, question_id, sparse_policy, kv_budget, status, output_text, prompt_tokens,"
           + " completion_tokens, kv_bytes_read, sparse_steps";
   private static final String[] ARGS = {
-    "--selectors=all,quest", "--kv-budgets=64", "--partitions=4", "--max-tokens=4"
+    "--dtype=float32",
+    "--selectors=all,quest",
+    "--kv-budgets=64",
+    "--partitions=4",
+    "--max-tokens=4"
   };
 
   @TempDir static Path folder;
@@ -76,7 +81,8 @@ class GpuAddressesTest {
             .set("spark.scheduler.minRegisteredResourcesRatio", "1.0")
             .set("spark.scheduler.maxRegisteredResourcesWaitingTime", "300s");
     Path output = folder.resolve(name);
-    String[] args = {"--backend=cuda", "--dtype=float32", ARGS[0], ARGS[1], ARGS[2], ARGS[3]};
+    String[] args = Arrays.copyOf(ARGS, ARGS.length + 1);
+    args[ARGS.length] = "--backend=cuda";
     Ended ended = JobHarness.runOn(conf, input, output, args);
     assertThat(ended.code()).as(() -> ended.err() + cluster.logs()).isZero();
     assertThat(content(output)).as("as on the CPU").isEqualTo(expected);
