@@ -45,6 +45,10 @@ import org.apache.spark.sql.types.StructType;
 public final class CorpusReader {
   private static final String CORRUPT = "_malformed_record";
   private static final String LATIN1 = "ISO-8859-1";
+
+  /** long: hash of a file's content. */
+  private static final String BYTES = "bytes";
+
   private static final UserDefinedFunction VALID_UTF8 =
       udf((UDF1<byte[], Boolean>) Utf8::valid, DataTypes.BooleanType);
   private static final Column NO_TEXT = lit(null).cast(DataTypes.StringType);
@@ -77,12 +81,15 @@ public final class CorpusReader {
           case BINARYFILE -> parsedFiles(location);
           case AUTO -> throw new IllegalStateException("auto is resolved by CorpusLocation");
         };
-    // A file is known by its name alone: whether a slow one is read in time may change.
-    Column key =
+    // Of a file its bytes: whether a slow one's text is read in time may change.
+    Column[] content =
         location.format() == InputFormat.BINARYFILE
-            ? xxhash64(col(ID), col(QUESTIONS))
-            : xxhash64(col(ID), col(TEXT), col(MALFORMED), col(QUESTIONS));
-    return records.withColumn(PLACE, monotonically_increasing_id()).withColumn(KEY, key);
+            ? new Column[] {col(ID), col(BYTES), col(QUESTIONS)}
+            : new Column[] {col(ID), col(TEXT), col(MALFORMED), col(QUESTIONS)};
+    return records
+        .withColumn(PLACE, monotonically_increasing_id())
+        .withColumn(KEY, xxhash64(content))
+        .drop(BYTES);
   }
 
   private Dataset<Row> files(CorpusLocation location) {
@@ -108,7 +115,10 @@ public final class CorpusReader {
         udf((UDF2<String, byte[], Row>) parser::read, FileText.SCHEMA).asNondeterministic();
     RecordColumns columns = new RecordColumns(options, new StructType(), "");
     return files(location)
-        .select(col("path"), parse.apply(col("path"), col("content")).as("parsed"))
+        .select(
+            col("path"),
+            xxhash64(col("content")).as(BYTES),
+            parse.apply(col("path"), col("content")).as("parsed"))
         .select(
             fileId(location).as(ID),
             col("parsed.text").as(TEXT),
@@ -118,7 +128,8 @@ public final class CorpusReader {
             col("parsed.reason").as(REASON),
             columns.questions().as(QUESTIONS),
             columns.answers().as(ANSWERS),
-            col("path").as(SOURCE));
+            col("path").as(SOURCE),
+            col(BYTES));
   }
 
   private Dataset<Row> textFiles(CorpusLocation location) {
