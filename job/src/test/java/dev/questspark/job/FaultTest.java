@@ -122,6 +122,7 @@ class FaultTest {
         CLUSTER
             .conf()
             .set("spark.network.timeout", "30s") // then Spark takes the executor for dead
+            .set("spark.network.timeoutInterval", "10s")
             .set("spark.speculation", "true")
             .set("spark.speculation.interval", "100ms")
             .set("spark.speculation.quantile", "0.25")
