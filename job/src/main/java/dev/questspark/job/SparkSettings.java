@@ -32,6 +32,10 @@ public final class SparkSettings {
         .setIfMissing("spark.sql.debug.maxToStringFields", "200")
         // an executor whose device is lost fails its task, which has committed what it had answered
         .setIfMissing("spark.task.maxFailures", "8")
+        // each lost executor takes shuffled documents along, and so repeats the stage that lasts
+        // all
+        // night; Spark's four times would end it at the fourth
+        .setIfMissing("spark.stage.maxConsecutiveAttempts", "100")
         // a second copy of a task would do the same work on the same engine
         .setIfMissing("spark.speculation", "false")
         // the survey's shuffles are small

@@ -153,7 +153,8 @@ public final class AnswerSchema implements Serializable {
 
   private static List<Column> provenance(Origin origin, long recordKey) {
     return List.of(
-        integer("attempt", "attempt of the Spark task, from 0", a -> origin.attempt()),
+        integer(
+            "attempt", "attempts of the stage and the task before this one", a -> origin.attempt()),
         text("executor_id", "Spark executor", a -> origin.executorId()),
         text("gpu_address", "device address, or cpu", a -> origin.gpuAddress()),
         timestamp("started_at", "submission, UTC", a -> Timestamp.from(a.startedAt())),

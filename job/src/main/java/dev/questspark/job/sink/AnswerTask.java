@@ -55,7 +55,7 @@ final class AnswerTask implements VoidFunction<Iterator<PlannedDocument>> {
             settings.paramsHash(),
             SparkEnv.get().executorId(),
             DeviceClaim.backend(settings.device(), task),
-            task.attemptNumber());
+            task.stageAttemptNumber() + task.attemptNumber());
     Iterator<Answered<Place>> answers = InferPartition.answers(settings, counters, batches);
     while (answers.hasNext()) {
       Answered<Place> answered = answers.next();

@@ -1,0 +1,139 @@
+package dev.questspark.job;
+
+import static dev.questspark.job.JobHarness.content;
+import static dev.questspark.job.JobHarness.query;
+import static dev.questspark.job.JobHarness.table;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.questspark.job.JobHarness.Ended;
+import dev.questspark.job.cluster.StandaloneCluster;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.LongStream;
+import org.apache.spark.SparkConf;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * Devices that fail at random launches, on the engine's test driver ({@code kernels/testdriver}) in
+ * executors of a real cluster: every row once, and the same answers as without. Counted as skipped
+ * under {@code -P no-cuda-tests}; {@code -Dquestspark.fault.seeds=20} tries so many launches.
+ */
+class CudaFaultTest {
+  private static final int DOCUMENTS = 8;
+  private static final int ROWS = DOCUMENTS * 2;
+  private static final String[] OPTIONS = {
+    "--backend=cuda",
+    "--dtype=float32",
+    "--selectors=quest",
+    "--kv-budgets=64",
+    "--partitions=4",
+    "--answer-batch-rows=2",
+    "--max-tokens=2",
+    "--max-num-batched-tokens=128"
+  };
+
+  @TempDir static Path shared;
+  @TempDir Path folder;
+  private static StandaloneCluster cluster;
+  private static Path input;
+  private static List<String> undisturbed;
+
+  @BeforeAll
+  static void runUndisturbed() throws IOException {
+    String driver = System.getProperty("questspark.testdriver", "");
+    assumeTrue(!driver.isEmpty(), "built with -P no-cuda-tests");
+    cluster = StandaloneCluster.start(2, 1, 1024);
+    input = JobHarness.shortDocuments(shared, DOCUMENTS);
+    Ended ended = JobHarness.run(input, shared.resolve("out"), OPTIONS);
+    assertThat(ended.code()).as(ended.err()).isZero();
+    undisturbed = content(shared.resolve("out"));
+    assertThat(undisturbed).hasSize(ROWS);
+  }
+
+  @AfterAll
+  static void stop() {
+    if (cluster != null) {
+      cluster.close();
+    }
+  }
+
+  static LongStream seeds() {
+    return LongStream.rangeClosed(1, Integer.getInteger("questspark.fault.seeds", 3));
+  }
+
+  /** Every executor's driver fails in this way at this launch, the replacing ones' too. */
+  private static SparkConf failing(String fault, int launch) {
+    return cluster
+        .conf()
+        .set("spark.executorEnv.QUEST_TESTDRIVER_" + fault, String.valueOf(launch));
+  }
+
+  private static void assertEveryRowOnce(String what, long seed, Ended ended, Path output) {
+    assertThat(ended.code()).as(() -> ended.err() + cluster.logs()).isZero();
+    assertThat(content(output)).doesNotHaveDuplicates().isEqualTo(undisturbed);
+    System.out.printf(
+        "seed %d: %s; %d rows in, %d rows out; %s%n",
+        seed,
+        what,
+        ROWS,
+        content(output).size(),
+        query(
+                    "select count(*) filter (attempt > 0) || ' rows by a later attempt' from "
+                        + table(output, "answers"))
+                .get(0)
+            + ", executors: "
+            + executors(output));
+  }
+
+  @ParameterizedTest(name = "seed {0}")
+  @MethodSource("seeds")
+  void aLostDeviceEndsItsExecutorAndCostsNoRow(long seed) {
+    int launch = launch(seed);
+    Path output = folder.resolve("out");
+    Ended ended = JobHarness.runOn(failing("STICKY_AFTER", launch), input, output, OPTIONS);
+    assertEveryRowOnce("device lost after " + launch + " launches", seed, ended, output);
+    assertThat(cluster.logs()).contains("injected after launch " + launch);
+    assertThat(executors(output)).as("Spark replaced executors").isGreaterThan(2);
+  }
+
+  @ParameterizedTest(name = "seed {0}")
+  @MethodSource("seeds")
+  void aRefusedLaunchCostsNoRow(long seed) {
+    int launch = launch(seed);
+    Path output = folder.resolve("out");
+    Ended ended = JobHarness.runOn(failing("FAIL_LAUNCH", launch), input, output, OPTIONS);
+    assertEveryRowOnce("launch " + launch + " refused", seed, ended, output);
+    assertThat(cluster.logs()).contains("injected into launch " + launch);
+    assertThat(executors(output)).as("a new engine, not a new executor").isLessThanOrEqualTo(2);
+  }
+
+  /** After the warm-up and a batch, before the last of an executor's documents. */
+  private static int launch(long seed) {
+    return 350 + new Random(seed).nextInt(400);
+  }
+
+  private static int executors(Path output) {
+    return Integer.parseInt(
+        query("select count(distinct executor_id) from " + table(output, "answers")).get(0));
+  }
+
+  @Test
+  void aModelThatDoesNotFitIsOneSentence() {
+    Path output = folder.resolve("out");
+    Ended ended = JobHarness.runOn(failing("MEMORY_BYTES", 20_000_000), input, output, OPTIONS);
+    assertThat(ended.code()).as(() -> ended.err() + cluster.logs()).isEqualTo(LongDocJob.REFUSED);
+    assertThat(ended.err())
+        .startsWith("Error: the GPU has no room for ")
+        .contains("of 20000000 bytes are free", "lower gpu_memory_utilization");
+    assertThat(ended.err().strip().lines()).hasSize(1);
+    assertThat(JobHarness.answerFiles(output)).isZero();
+  }
+}
