@@ -62,9 +62,13 @@ class FaultTest {
 
   /** Starts the job and returns when so many batches are committed. */
   private static CompletableFuture<Ended> runUntil(int batches, SparkConf spark, Path output) {
+    long end = System.nanoTime() + PATIENCE.toNanos();
+    while (!CLUSTER.executors().isEmpty()) { // of the run before
+      assertThat(System.nanoTime()).as("executors of the run before ended").isLessThan(end);
+      pause();
+    }
     CompletableFuture<Ended> job =
         CompletableFuture.supplyAsync(() -> JobHarness.runOn(spark, input, output, OPTIONS));
-    long end = System.nanoTime() + PATIENCE.toNanos();
     while (JobHarness.answerFiles(output) < batches) {
       assertThat(job).as("the job ended before the fault").isNotDone();
       assertThat(System.nanoTime()).as("batches in time").isLessThan(end);

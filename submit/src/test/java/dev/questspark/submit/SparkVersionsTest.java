@@ -3,11 +3,14 @@ package dev.questspark.submit;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -37,18 +40,12 @@ class SparkVersionsTest {
     on35 = answer(corpus, "3.5");
   }
 
-  private static Path answer(Path corpus, String spark) throws Exception {
-    Path output = both.resolve("on-" + spark);
-    RunScript ended =
-        RunScript.run(
-            both,
-            "demo",
-            "--spark",
-            spark,
-            "--input",
-            corpus.toString(),
-            "--output",
-            output.toString());
+  private static Path answer(Path corpus, String spark, String... more) throws Exception {
+    Path output = both.resolve(corpus.getFileName() + "-on-" + spark);
+    List<String> args = new ArrayList<>(List.of("demo", "--spark", spark));
+    args.addAll(List.of("--input", corpus.toString(), "--output", output.toString()));
+    args.addAll(List.of(more));
+    RunScript ended = RunScript.run(both, args.toArray(String[]::new));
     assertThat(ended.code()).as(ended.out() + ended.err()).isZero();
     assertThat(Files.readString(output.resolve("run.json")))
         .contains("\"spark_version\": \"" + spark + ".");
@@ -64,6 +61,54 @@ class SparkVersionsTest {
         .isGreaterThan(2 * DOCUMENTS);
     assertThat(Duck.cell(differences(here, there))).isZero();
     assertThat(Duck.cell(differences(there, here))).isZero();
+  }
+
+  /** What reads them comes in other versions with each Spark, so the jar must bring its own. */
+  @Test
+  void bothSparksReadOfficeFiles() throws Exception {
+    Path files = Files.createDirectories(both.resolve("files"));
+    writeDocx(files.resolve("memo.docx"), "The gate code of the silver otter is 41234.");
+    String[] more = {
+      "--input-format=binaryfile",
+      "--question=What is the gate code of the silver otter?",
+      "--selectors=all"
+    };
+    for (String spark : List.of("4.1", "3.5")) {
+      Path output = answer(files, spark, more);
+      assertThat(Duck.cell("select count(*) from " + answers(output) + " where status = 'ok'"))
+          .as(spark)
+          .isOne();
+    }
+  }
+
+  private static void writeDocx(Path file, String text) throws IOException {
+    String head = "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>";
+    String schemas = "http://schemas.openxmlformats.org/";
+    String type =
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml";
+    Map<String, String> parts =
+        Map.of(
+            "[Content_Types].xml",
+            "<Types xmlns=\"%spackage/2006/content-types\">".formatted(schemas)
+                + "<Default Extension=\"rels\""
+                + " ContentType=\"application/vnd.openxmlformats-package.relationships+xml\"/>"
+                + "<Override PartName=\"/word/document.xml\" ContentType=\"%s\"/></Types>"
+                    .formatted(type),
+            "_rels/.rels",
+            "<Relationships xmlns=\"%spackage/2006/relationships\">".formatted(schemas)
+                + "<Relationship Id=\"rId1\" Target=\"word/document.xml\""
+                + " Type=\"%sofficeDocument/2006/relationships/officeDocument\"/></Relationships>"
+                    .formatted(schemas),
+            "word/document.xml",
+            "<w:document xmlns:w=\"%swordprocessingml/2006/main\"><w:body><w:p><w:r><w:t>%s"
+                    .formatted(schemas, text)
+                + "</w:t></w:r></w:p></w:body></w:document>");
+    try (ZipOutputStream zip = new ZipOutputStream(Files.newOutputStream(file))) {
+      for (Map.Entry<String, String> part : parts.entrySet()) {
+        zip.putNextEntry(new ZipEntry(part.getKey()));
+        zip.write((head + part.getValue()).getBytes(StandardCharsets.UTF_8));
+      }
+    }
   }
 
   private static String answers(Path output) {
