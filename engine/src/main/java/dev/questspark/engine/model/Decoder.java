@@ -117,11 +117,15 @@ public final class Decoder implements AutoCloseable {
     ops.linear(normed, attended, w.output());
     ops.add(x, normed);
     ops.rmsNorm(normed, x, w.mlpNorm(), config.rmsNormEps());
-    Tensor gateUp = workspace.gateUp.rows(0, x.rows());
-    ops.linear(gateUp, normed, w.gateUp());
-    Tensor activated = workspace.activated.rows(0, x.rows());
-    ops.siluMul(activated, gateUp);
-    ops.linear(normed, activated, w.down());
+    int rowsAtOnce = workspace.gateUp.rows();
+    for (int from = 0; from < x.rows(); from += rowsAtOnce) {
+      Tensor part = normed.rows(from, Math.min(x.rows(), from + rowsAtOnce));
+      Tensor gateUp = workspace.gateUp.rows(0, part.rows());
+      ops.linear(gateUp, part, w.gateUp());
+      Tensor activated = workspace.activated.rows(0, part.rows());
+      ops.siluMul(activated, gateUp);
+      ops.linear(part, activated, w.down());
+    }
     ops.add(x, normed);
   }
 

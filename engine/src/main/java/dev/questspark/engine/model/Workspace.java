@@ -11,8 +11,9 @@ import java.util.Iterator;
 import java.util.List;
 
 /**
- * Every activation buffer of the forward pass, allocated once per engine. R = rows per step, Z =
- * rows whose logits are read, W = rows selected at a time.
+ * Every activation buffer of the forward pass, allocated once per engine. R = rows per step, F =
+ * rows in the feed-forward block at a time, Z = rows whose logits are read, W = rows selected at a
+ * time.
  */
 final class Workspace implements AutoCloseable {
   /**
@@ -26,8 +27,8 @@ final class Workspace implements AutoCloseable {
   final Tensor qkv; // (R, (Hq + 2 Hkv) * D)
   final Tensor attended; // (R, Hq * D)
   final Tensor logSumExp; // (R, Hq)
-  final Tensor gateUp; // (R, 2 I)
-  final Tensor activated; // (R, I)
+  final Tensor gateUp; // (F, 2 I)
+  final Tensor activated; // (F, I)
   final Tensor lastHidden; // (Z, H)
   final Tensor lastAttended; // (Z, Hq * D)
   final Tensor logits; // (Z, vocabulary)
@@ -41,6 +42,7 @@ final class Workspace implements AutoCloseable {
     int hiddenSize = config.hiddenSize();
     int queryWidth = config.queryCols();
     int innerSize = config.intermediateSize();
+    int innerRows = Math.min(maxRows, backend.feedForwardRows());
     Iterator<Tensor> tensors =
         backend
             .allocateAll(
@@ -50,8 +52,8 @@ final class Workspace implements AutoCloseable {
                     new TensorShape(act, maxRows, queryWidth + 2 * config.kvCols()),
                     new TensorShape(act, maxRows, queryWidth),
                     new TensorShape(DType.F32, maxRows, config.heads()),
-                    new TensorShape(act, maxRows, 2 * innerSize),
-                    new TensorShape(act, maxRows, innerSize),
+                    new TensorShape(act, innerRows, 2 * innerSize),
+                    new TensorShape(act, innerRows, innerSize),
                     new TensorShape(act, maxLogitRows, hiddenSize),
                     new TensorShape(act, maxLogitRows, queryWidth),
                     new TensorShape(DType.F32, maxLogitRows, config.vocabSize()),

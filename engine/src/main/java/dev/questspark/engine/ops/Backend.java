@@ -46,6 +46,14 @@ public interface Backend extends AutoCloseable {
     return DType.F32;
   }
 
+  /**
+   * Rows that pass the feed-forward block at a time, whose intermediate activations are several
+   * times as wide as the model: more take more memory, fewer keep less hardware busy.
+   */
+  default int feedForwardRows() {
+    return Integer.MAX_VALUE;
+  }
+
   /** Element type of keys and values, and of digests unless they are kept in 8 bits. */
   default DType cacheDType() {
     return DType.F32;

@@ -27,6 +27,8 @@ import org.slf4j.LoggerFactory;
 public final class CpuBackend implements Backend {
   private static final Logger LOG = LoggerFactory.getLogger(CpuBackend.class);
 
+  private static final int FEWEST_FEED_FORWARD_ROWS = 256;
+
   private final BackendOptions options;
   private final Workers workers;
   private final Loops loops;
@@ -171,6 +173,12 @@ public final class CpuBackend implements Backend {
   @Override
   public DType cacheDType() {
     return options.dtype();
+  }
+
+  /** A tallest tile of {@code linear} for every thread, within what caches hold. */
+  @Override
+  public int feedForwardRows() {
+    return Math.max(FEWEST_FEED_FORWARD_ROWS, MatmulLadder.TALLEST * workers.threads());
   }
 
   @Override
