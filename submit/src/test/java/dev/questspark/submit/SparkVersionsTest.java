@@ -36,13 +36,14 @@ class SparkVersionsTest {
     Path corpus = both.resolve("corpus.jsonl");
     List<String> demo = Files.readAllLines(RunScript.HOME.resolve("demo/corpus/demo.jsonl"));
     Files.write(corpus, demo.subList(0, DOCUMENTS));
-    on41 = answer(corpus, "4.1");
-    on35 = answer(corpus, "3.5");
+    on41 = answer("demo", corpus, "4.1");
+    on35 = answer("demo", corpus, "3.5");
   }
 
-  private static Path answer(Path corpus, String spark, String... more) throws Exception {
+  private static Path answer(String preset, Path corpus, String spark, String... more)
+      throws Exception {
     Path output = both.resolve(corpus.getFileName() + "-on-" + spark);
-    List<String> args = new ArrayList<>(List.of("demo", "--spark", spark));
+    List<String> args = new ArrayList<>(List.of(preset, "--spark", spark));
     args.addAll(List.of("--input", corpus.toString(), "--output", output.toString()));
     args.addAll(List.of(more));
     RunScript ended = RunScript.run(both, args.toArray(String[]::new));
@@ -69,12 +70,14 @@ class SparkVersionsTest {
     Path files = Files.createDirectories(both.resolve("files"));
     writeDocx(files.resolve("memo.docx"), "The gate code of the silver otter is 41234.");
     String[] more = {
+      "--model=" + RunScript.HOME.resolve("demo/model"),
+      "--prompt-template=" + RunScript.HOME.resolve("conf/prompts/demo.txt"),
       "--input-format=binaryfile",
       "--question=What is the gate code of the silver otter?",
-      "--selectors=all"
+      "--max-tokens=8"
     };
     for (String spark : List.of("4.1", "3.5")) {
-      Path output = answer(files, spark, more);
+      Path output = answer("cpu-dense", files, spark, more);
       assertThat(Duck.cell("select count(*) from " + answers(output) + " where status = 'ok'"))
           .as(spark)
           .isOne();

@@ -17,7 +17,6 @@ import org.bytedeco.dnnl.matmul;
 import org.bytedeco.dnnl.memory;
 import org.bytedeco.dnnl.reorder;
 import org.bytedeco.dnnl.stream;
-import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
 
@@ -33,6 +32,10 @@ import org.bytedeco.javacpp.Pointer;
  */
 final class MatmulLadder {
   static final int TALLEST = 64;
+
+  /** Random weights that the measurement is made with; a prime, greater than any row. */
+  private static final int NUMBERS = 65_521;
+
   private static final int[] HEIGHTS = {1, 2, 4, 8, 16, 32, TALLEST};
 
   private final OneDnn library;
@@ -189,10 +192,18 @@ final class MatmulLadder {
   private void keepEqualBits() {
     SplittableRandom random = new SplittableRandom(1);
     float[] x = random(random, TALLEST * inFeatures);
-    FloatPointer plain = new FloatPointer(random(random, inFeatures * outFeatures));
-    BytePointer space = new BytePointer(packedBytes());
-    memory weight = pack(DType.F32, plain, space);
-    memory bias = bias(random(random, outFeatures), 0);
+    try (NativeMemory plain = new NativeMemory((long) inFeatures * outFeatures * Float.BYTES);
+        NativeMemory space = new NativeMemory(packedBytes())) {
+      repeat(random(random, NUMBERS), plain);
+      memory weight = pack(DType.F32, plain.from(0), space.from(0));
+      memory bias = bias(random(random, outFeatures), 0);
+      keepEqualBits(x, weight, bias);
+      weight.close();
+      bias.close();
+    }
+  }
+
+  private void keepEqualBits(float[] x, memory weight, memory bias) {
     Rung tallest = rungs.get(rungs.size() - 1);
     float[] expected = probe(tallest, x, 0, weight, bias);
     rungs.removeIf(
@@ -225,7 +236,6 @@ final class MatmulLadder {
         }
       }
     }
-    List.of(weight, bias, space, plain).forEach(Pointer::close);
     if (rungs.isEmpty()) {
       throw new IllegalStateException(
           "oneDNN's product of (rows, "
@@ -245,6 +255,15 @@ final class MatmulLadder {
     float[] y = new float[rung.rows * outFeatures];
     bench.y.get(0, y);
     return y;
+  }
+
+  /** Fills a weight (N, K) with the numbers, over and over; their prime count shifts each row. */
+  private void repeat(float[] numbers, NativeMemory weight) {
+    int count = Math.multiplyExact(inFeatures, outFeatures);
+    FloatPointer floats = new FloatPointer(weight.from(0));
+    for (int at = 0; at < count; at += numbers.length) {
+      floats.position(at).put(numbers, 0, Math.min(numbers.length, count - at));
+    }
   }
 
   private static float[] random(SplittableRandom random, int count) {

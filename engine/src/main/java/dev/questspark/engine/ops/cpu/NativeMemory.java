@@ -2,40 +2,50 @@ package dev.questspark.engine.ops.cpu;
 
 import com.sun.jna.Function;
 import com.sun.jna.NativeLibrary;
-import com.sun.jna.ptr.LongByReference;
 import org.bytedeco.javacpp.Pointer;
 
 /**
- * A block of memory outside the Java heap, in huge pages where the system has them: a packed weight
- * is read from end to end at every step, and small pages would cost a fault at first touch and an
- * entry of the translation buffer every 4 KiB.
+ * A block of memory outside the Java heap, mapped for itself, so that the system has it back when
+ * it is closed; in huge pages where there are such: a packed weight is read from end to end at
+ * every step, and small pages would cost a fault at first touch and an entry of the translation
+ * buffer every 4 KiB.
  */
 final class NativeMemory implements AutoCloseable {
   private static final long HUGE_PAGE = 2 << 20;
-  private static final int MADV_HUGEPAGE = 14; // linux/mman.h
+
+  // linux/mman.h
+  private static final int PROT_READ_WRITE = 1 | 2;
+  private static final int MAP_PRIVATE_ANONYMOUS = 2 | 0x20;
+  private static final int MADV_HUGEPAGE = 14;
+  private static final long MAP_FAILED = -1;
 
   private final long bytes;
+  private final long mapped;
+  private final long mappedBytes;
   private long address;
 
   /** The C library's functions, looked up once. */
   private static final class Libc {
-    static final Function ALLOCATE = NativeLibrary.getInstance("c").getFunction("posix_memalign");
+    static final Function MAP = NativeLibrary.getInstance("c").getFunction("mmap");
     static final Function ADVISE = NativeLibrary.getInstance("c").getFunction("madvise");
-    static final Function FREE = NativeLibrary.getInstance("c").getFunction("free");
+    static final Function UNMAP = NativeLibrary.getInstance("c").getFunction("munmap");
   }
 
   /**
-   * Allocates; nothing is written, so pages come into being where they are first touched.
+   * Maps zeroed memory; nothing is written, so pages come into being where they are first touched.
    *
    * @throws OutOfMemoryError if the system refuses
    */
   NativeMemory(long bytes) {
-    LongByReference start = new LongByReference();
-    if (Libc.ALLOCATE.invokeInt(new Object[] {start, HUGE_PAGE, bytes}) != 0) {
-      throw new OutOfMemoryError("no " + bytes + " bytes of native memory for a packed weight");
-    }
     this.bytes = bytes;
-    this.address = start.getValue();
+    this.mappedBytes = Math.max(1, bytes) + HUGE_PAGE; // untouched: room to begin at a huge page
+    this.mapped =
+        Libc.MAP.invokeLong(
+            new Object[] {0L, mappedBytes, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0L});
+    if (mapped == MAP_FAILED) {
+      throw new OutOfMemoryError("no " + bytes + " bytes of native memory");
+    }
+    this.address = (mapped + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
     // A hint; the last, partly used huge page stays in small ones. Systems without it lose nothing.
     long whole = bytes / HUGE_PAGE * HUGE_PAGE;
     Libc.ADVISE.invokeInt(new Object[] {address, whole, MADV_HUGEPAGE});
@@ -62,7 +72,7 @@ final class NativeMemory implements AutoCloseable {
   @Override
   public void close() {
     if (address != 0) {
-      Libc.FREE.invokeVoid(new Object[] {address});
+      Libc.UNMAP.invokeInt(new Object[] {mapped, mappedBytes});
       address = 0;
     }
   }
