@@ -133,7 +133,11 @@ final class JobRun {
   private Iterator<FinishedRow> earlier(
       SparkSession spark, OutputFolder output, Dataset<Row> records, InferSettings settings)
       throws IOException {
-    if (!options.get(JobKeys.RESUME) || !output.hasAnswers()) {
+    if (!output.hasAnswers()) {
+      return Collections.emptyIterator();
+    }
+    EarlierAnswers.checkColumns(spark, output);
+    if (!options.get(JobKeys.RESUME)) {
       return Collections.emptyIterator();
     }
     EarlierAnswers earlier = new EarlierAnswers(spark, output, settings, model.fingerprint());

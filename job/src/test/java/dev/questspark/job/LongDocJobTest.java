@@ -116,6 +116,9 @@ class LongDocJobTest {
           case "string" -> "VARCHAR";
           case "long" -> "BIGINT";
           case "timestamp" -> "TIMESTAMP WITH TIME ZONE";
+          case "array" ->
+              "STRUCT(start_char_index INTEGER, end_char_index INTEGER, tokens INTEGER,"
+                  + " headings VARCHAR[], output_text VARCHAR)[]";
           default -> field.dataType().typeName().toUpperCase(Locale.ROOT);
         };
     return field.name() + "|" + type;

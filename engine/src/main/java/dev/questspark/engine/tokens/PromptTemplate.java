@@ -109,6 +109,11 @@ public final class PromptTemplate {
     return begun ? tokens : IntStream.concat(Arrays.stream(begin), Arrays.stream(tokens)).toArray();
   }
 
+  /** Tokens of a document alone, or of a part of one. */
+  public int[] document(String document) {
+    return new PromptText().literal(document).encode(tokenizer);
+  }
+
   /** Tokens after the document. */
   public int[] suffix(String question) {
     PromptText text = new PromptText().template(afterDocument.get(0));

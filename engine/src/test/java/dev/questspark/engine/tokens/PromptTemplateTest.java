@@ -53,6 +53,8 @@ class PromptTemplateTest {
     assertThat(bpe.decode(prompt.suffix("Where?"), false))
         .isEqualTo("\n\nQuestion: Where?\nAnswer:");
     assertThat(prompt.prefix("The whale.")).isEqualTo(bpe.encode("Read this.\n\nThe whale.", true));
+    assertThat(prompt.document("The whale.")).isEqualTo(bpe.encode("The whale.", false));
+    assertThat(prompt.document("<|eot_id|>")).doesNotContain(bpe.eosTokenIds().get(0));
     assertThat(prompt.asksQuestion()).isTrue();
   }
 

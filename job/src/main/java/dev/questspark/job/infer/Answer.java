@@ -12,8 +12,7 @@ import java.util.Optional;
  *
  * @param documentId null when the record had none
  * @param outcome what the engine gave; empty exactly when there is a defect
- * @param numChunks chunks that map_reduce made of the document; 1 for a document read whole
- * @param droppedTokens document tokens that truncate_middle left out
+ * @param reading what of the document it was answered from
  */
 public record Answer(
     String documentId,
@@ -21,8 +20,7 @@ public record Answer(
     SelectorSpec policy,
     Optional<Outcome> outcome,
     Optional<Defect> defect,
-    int numChunks,
-    int droppedTokens,
+    Reading reading,
     Instant startedAt,
     Instant finishedAt) {
 

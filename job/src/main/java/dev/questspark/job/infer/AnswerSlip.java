@@ -10,28 +10,26 @@ import java.util.Optional;
 /** What is known of an answer row when it is asked; becomes an {@link Answer} when it ends. */
 record AnswerSlip(String documentId, Question question, SelectorSpec policy, Instant startedAt) {
 
-  Answer answered(Outcome outcome, int numChunks, int droppedTokens) {
+  Answer answered(Outcome outcome, Reading reading) {
     return new Answer(
         documentId,
         question,
         policy,
         Optional.of(outcome),
         Optional.empty(),
-        numChunks,
-        droppedTokens,
+        reading,
         startedAt,
         Instant.now());
   }
 
-  Answer refused(Defect defect, int numChunks, int droppedTokens) {
+  Answer refused(Defect defect, Reading reading) {
     return new Answer(
         documentId,
         question,
         policy,
         Optional.empty(),
         Optional.of(defect),
-        numChunks,
-        droppedTokens,
+        reading,
         startedAt,
         Instant.now());
   }

@@ -152,12 +152,14 @@ final class DocumentSession {
                 .handle(
                     (completion, failure) -> {
                       if (failure != null) {
-                        return slip.refused(FailurePolicy.defect(failure), 1, dropped);
+                        return slip.refused(
+                            FailurePolicy.defect(failure), Reading.without(dropped));
                       }
                       CompletionSum sum = new CompletionSum();
                       sum.add(completion);
                       return slip.answered(
-                          sum.outcome(startedNanos, layersTimesHeads(engine)), 1, dropped);
+                          sum.outcome(startedNanos, layersTimesHeads(engine)),
+                          Reading.without(dropped));
                     }));
       }
     }
@@ -214,7 +216,7 @@ final class DocumentSession {
     for (Question question : asked) {
       for (SelectorSpec policy : settings.policies()) {
         AnswerSlip slip = new AnswerSlip(document.id(), question, policy, now);
-        answers.add(CompletableFuture.completedFuture(slip.refused(defect, 1, 0)));
+        answers.add(CompletableFuture.completedFuture(slip.refused(defect, Reading.without(0))));
       }
     }
     return answers;

@@ -9,6 +9,7 @@ import dev.questspark.engine.failure.ErrorCode;
 import dev.questspark.engine.select.SelectorSpec;
 import dev.questspark.job.corpus.Document;
 import dev.questspark.job.corpus.Question;
+import dev.questspark.job.infer.Reading.Source;
 import dev.questspark.job.options.JobKeys;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -17,10 +18,14 @@ import java.util.concurrent.CompletableFuture;
 
 /**
  * {@code on_too_long=map_reduce}: asks every chunk of a long document, then asks again over the
- * partial answers, which stand where the document stood; level by level until they fit.
+ * partial answers, which stand where the document stood; level by level until they fit. Each
+ * partial answer stands under the heading that its chunk had, and is a section of what they make
+ * together: the next level keeps it whole if it can.
  */
 final class MapReduce {
   private static final String BETWEEN_PARTS = "\n\n";
+  private static final String UNDER_HEADING = "\n";
+  private static final String FROM_TO = " - ";
 
   private final InferSettings settings;
   private final Submissions submissions;
@@ -36,17 +41,28 @@ final class MapReduce {
     this.mailbox = mailbox;
   }
 
-  /** One row on its way: what it has cost, and how many chunks the document had. */
+  /** One row on its way: what it has cost and what it has read. */
   private static final class Row {
     final AnswerSlip slip;
     final long startedNanos = System.nanoTime();
     final CompletionSum sum = new CompletionSum();
-    int chunks;
+
+    /** Chunks of the document; none before it is cut. */
+    final List<Source> sources = new ArrayList<>();
+
+    int reduceLevels;
 
     Row(AnswerSlip slip) {
       this.slip = slip;
     }
+
+    Reading reading() {
+      return new Reading(sources.size(), 0, reduceLevels, List.copyOf(sources));
+    }
   }
+
+  /** What is asked: the document, or partial answers in its place. */
+  private record Passage(String text, List<Section> sections, Prompt prompt) {}
 
   List<CompletableFuture<Answer>> ask(Document document, List<Question> asked, Prompt prompt) {
     List<Row> rows = new ArrayList<>();
@@ -58,7 +74,8 @@ final class MapReduce {
         requests.add(DocumentSession.request(settings, prompts, document, question, policy));
       }
     }
-    List<CompletableFuture<String>> texts = level(document, prompt, rows, requests);
+    Passage passage = new Passage(document.text(), Sections.of(document.text()), prompt);
+    List<CompletableFuture<String>> texts = level(document, passage, rows, requests);
     List<CompletableFuture<Answer>> answers = new ArrayList<>();
     for (int i = 0; i < rows.size(); i++) {
       Row row = rows.get(i);
@@ -68,12 +85,11 @@ final class MapReduce {
               .handleAsync(
                   (text, failure) ->
                       failure != null
-                          ? row.slip.refused(FailurePolicy.defect(failure), row.chunks, 0)
+                          ? row.slip.refused(FailurePolicy.defect(failure), row.reading())
                           : row.slip.answered(
                               row.sum.outcome(
                                   row.startedNanos, DocumentSession.layersTimesHeads(engine)),
-                              row.chunks,
-                              0),
+                              row.reading()),
                   mailbox));
     }
     return answers;
@@ -81,27 +97,33 @@ final class MapReduce {
 
   /** Final texts of the rows over one document, be it the real one or one of partial answers. */
   private List<CompletableFuture<String>> level(
-      Document document, Prompt prompt, List<Row> rows, List<QuestionRequest> requests) {
+      Document document, Passage passage, List<Row> rows, List<QuestionRequest> requests) {
+    Prompt prompt = passage.prompt;
     int room = DocumentSession.roomForDocument(engine, prompt, requests);
     if (prompt.document().length <= room) {
       return record(
           rows, submissions.submit(new DocumentRequest(document.id(), prompt.prefix(), requests)));
     }
-    int wanted = settings.options().get(JobKeys.CHUNK_TOKENS);
-    int chunkTokens = wanted > 0 ? Math.min(wanted, room) : room;
-    int overlap = settings.options().get(JobKeys.CHUNK_OVERLAP_TOKENS);
-    if (chunkTokens <= overlap) {
-      return rows.stream().map(row -> noRoom(document, chunkTokens, overlap)).toList();
+    List<Chunk> chunks;
+    try {
+      chunks = chunks(document, passage, room);
+    } catch (DocumentException noRoom) {
+      return rows.stream().map(row -> CompletableFuture.<String>failedFuture(noRoom)).toList();
+    }
+    boolean cutsTheDocument = rows.get(0).sources.isEmpty();
+    if (cutsTheDocument) {
+      List<Source> sources = Source.of(passage.text, chunks);
+      rows.forEach(row -> row.sources.addAll(sources));
     }
     List<List<CompletableFuture<String>>> parts = new ArrayList<>();
-    List<int[]> chunks = LongDocument.chunks(prompt.document(), chunkTokens, overlap);
-    rows.stream().filter(row -> row.chunks == 0).forEach(row -> row.chunks = chunks.size());
-    for (int[] chunk : chunks) {
-      parts.add(
+    for (int number = 0; number < chunks.size(); number++) {
+      List<CompletableFuture<String>> texts =
           record(
               rows,
               submissions.submit(
-                  new DocumentRequest(document.id(), prompt.over(chunk).prefix(), requests))));
+                  new DocumentRequest(
+                      document.id(), prompt.over(chunks.get(number).tokens()).prefix(), requests)));
+      parts.add(cutsTheDocument ? recordSource(rows, number, texts) : texts);
     }
     List<CompletableFuture<String>> combined = new ArrayList<>();
     for (int i = 0; i < rows.size(); i++) {
@@ -110,26 +132,74 @@ final class MapReduce {
       combined.add(
           CompletableFuture.allOf(own.toArray(CompletableFuture[]::new))
               .thenComposeAsync(
-                  done -> combine(document, prompt, own, rows.get(at), requests.get(at)), mailbox));
+                  done ->
+                      combine(
+                          document,
+                          passage,
+                          partialAnswers(chunks, own),
+                          rows.get(at),
+                          requests.get(at)),
+                  mailbox));
     }
     return combined;
   }
 
+  /**
+   * @throws DocumentException when there is no room for any
+   */
+  private List<Chunk> chunks(Document document, Passage passage, int room) {
+    int wanted = settings.options().get(JobKeys.CHUNK_TOKENS);
+    int chunkTokens = wanted > 0 ? Math.min(wanted, room) : room;
+    int overlap = settings.options().get(JobKeys.CHUNK_OVERLAP_TOKENS);
+    if (chunkTokens <= overlap) {
+      throw new DocumentException(
+          ErrorCode.TOO_LONG,
+          document.id()
+              + ": max_model_len "
+              + engine.maxModelLen()
+              + " and chunk_tokens leave chunks of "
+              + chunkTokens
+              + " tokens, which must be more than chunk_overlap_tokens "
+              + overlap
+              + "; raise --max-model-len or --chunk-tokens, or lower --max-tokens or the overlap");
+    }
+    return Chunker.chunks(passage.text, passage.sections, prompts::part, chunkTokens, overlap);
+  }
+
+  /** Partial answers as a document of as many sections, each under its chunk's heading. */
+  private Passage partialAnswers(List<Chunk> chunks, List<CompletableFuture<String>> texts) {
+    StringBuilder text = new StringBuilder();
+    List<Section> sections = new ArrayList<>();
+    for (int i = 0; i < chunks.size(); i++) {
+      if (i > 0) {
+        text.append(BETWEEN_PARTS);
+      }
+      List<String> headings = chunks.get(i).headings();
+      sections.add(new Section(text.length(), headings));
+      if (!headings.isEmpty()) {
+        text.append(heading(headings)).append(UNDER_HEADING);
+      }
+      text.append(texts.get(i).join().strip());
+    }
+    return new Passage(text.toString(), sections, prompts.combine(text.toString()));
+  }
+
+  private static String heading(List<String> headings) {
+    String first = headings.get(0);
+    String last = headings.get(headings.size() - 1);
+    return first.equals(last) ? first : first + FROM_TO + last;
+  }
+
   private CompletableFuture<String> combine(
-      Document document,
-      Prompt whole,
-      List<CompletableFuture<String>> parts,
-      Row row,
-      QuestionRequest request) {
-    String partial =
-        String.join(BETWEEN_PARTS, parts.stream().map(part -> part.join().strip()).toList());
-    Prompt prompt = prompts.combine(partial);
-    if (prompt.document().length >= whole.document().length) {
+      Document document, Passage whole, Passage partial, Row row, QuestionRequest request) {
+    row.reduceLevels++;
+    int tokens = partial.prompt.document().length;
+    if (tokens >= whole.prompt.document().length) {
       return CompletableFuture.failedFuture(
           new DocumentException(
               ErrorCode.TOO_LONG,
               "the partial answers of map_reduce are as long as the document ("
-                  + prompt.document().length
+                  + tokens
                   + " tokens); lower --max-tokens or raise --chunk-tokens"));
     }
     QuestionRequest again =
@@ -138,7 +208,7 @@ final class MapReduce {
             request.selector(),
             request.denseQuestion(),
             request.sampling());
-    return level(document, prompt, List.of(row), List.of(again)).get(0);
+    return level(document, partial, List.of(row), List.of(again)).get(0);
   }
 
   private List<CompletableFuture<String>> record(
@@ -159,14 +229,20 @@ final class MapReduce {
     return texts;
   }
 
-  private static CompletableFuture<String> noRoom(Document document, int chunk, int overlap) {
-    return CompletableFuture.failedFuture(
-        new DocumentException(
-            ErrorCode.TOO_LONG,
-            document.id()
-                + ": max_model_len leaves chunks of "
-                + chunk
-                + " tokens, which must be more than chunk_overlap_tokens "
-                + overlap));
+  private List<CompletableFuture<String>> recordSource(
+      List<Row> rows, int number, List<CompletableFuture<String>> texts) {
+    List<CompletableFuture<String>> recorded = new ArrayList<>();
+    for (int i = 0; i < rows.size(); i++) {
+      List<Source> sources = rows.get(i).sources;
+      recorded.add(
+          texts
+              .get(i)
+              .thenApply(
+                  text -> {
+                    sources.set(number, sources.get(number).answered(text));
+                    return text;
+                  }));
+    }
+    return recorded;
   }
 }

@@ -74,6 +74,11 @@ final class Prompts {
     return prompt(combine, partialAnswers);
   }
 
+  /** Ids of a part of a document, whatever stands before it. */
+  int[] part(String document) {
+    return ask.document(document);
+  }
+
   int[] suffix(Question question) {
     return ask.suffix(text(question));
   }

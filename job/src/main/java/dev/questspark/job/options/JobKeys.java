@@ -366,17 +366,21 @@ public final class JobKeys {
           .byDefault("error")
           .says(
               LONG,
-              "A document over max_model_len: error row, cut its middle, or map-reduce over chunks.");
+              "A document over max_model_len: error row, cut its middle, or map-reduce over its sections.");
   public static final OptionKey<Integer> CHUNK_TOKENS =
       integer("chunk_tokens", 0, "at least 1, or 0 for the most that fits")
           .unit("tokens")
           .byDefault("0")
-          .says(LONG, "Tokens per map_reduce chunk; 0 takes the most that fits.");
+          .says(
+              LONG,
+              "Most tokens of a map_reduce chunk, which holds whole sections where they fit; 0 takes what the window has room for.");
   public static final OptionKey<Integer> CHUNK_OVERLAP_TOKENS =
       integer("chunk_overlap_tokens", 0, "0 or more")
           .unit("tokens")
           .byDefault("0")
-          .says(LONG, "Tokens that neighbouring chunks share.");
+          .says(
+              LONG,
+              "Most tokens that neighbouring chunks share where a section is too long for one; fewer than a chunk has.");
 
   // sweep, evaluation and report
 

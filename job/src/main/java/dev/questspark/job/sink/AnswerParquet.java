@@ -20,6 +20,7 @@ import org.apache.parquet.hadoop.metadata.CompressionCodecName;
 import org.apache.parquet.hadoop.util.HadoopStreams;
 import org.apache.parquet.io.OutputFile;
 import org.apache.parquet.io.PositionOutputStream;
+import org.apache.parquet.schema.GroupType;
 import org.apache.parquet.schema.LogicalTypeAnnotation;
 import org.apache.parquet.schema.LogicalTypeAnnotation.TimeUnit;
 import org.apache.parquet.schema.MessageType;
@@ -27,6 +28,8 @@ import org.apache.parquet.schema.PrimitiveType.PrimitiveTypeName;
 import org.apache.parquet.schema.Type;
 import org.apache.parquet.schema.Types;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.types.ArrayType;
+import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
@@ -34,6 +37,9 @@ import org.apache.spark.sql.types.StructType;
 final class AnswerParquet {
   /** Where Spark looks for the schema with the columns' comments. */
   private static final String SPARK_SCHEMA = "org.apache.spark.sql.parquet.row.metadata";
+
+  /** Parquet's own name for a list's repeated group. */
+  private static final String LIST = "list";
 
   private static final StructType SCHEMA = AnswerSchema.schema();
 
@@ -122,52 +128,81 @@ final class AnswerParquet {
 
   private Group group(Row row) {
     Group group = groups.newGroup();
-    for (int i = 0; i < SCHEMA.length(); i++) {
-      Object value = row.get(i);
-      if (value instanceof String text) {
-        group.add(i, text);
-      } else if (value instanceof Integer number) {
-        group.add(i, number);
-      } else if (value instanceof Long number) {
-        group.add(i, number);
-      } else if (value instanceof Float number) {
-        group.add(i, number);
-      } else if (value instanceof Double number) {
-        group.add(i, number);
-      } else if (value instanceof Boolean claim) {
-        group.add(i, claim);
-      } else if (value instanceof Timestamp moment) {
-        group.add(i, ChronoUnit.MICROS.between(Instant.EPOCH, moment.toInstant()));
-      } else if (value != null) {
-        throw new IllegalStateException(
-            "column " + SCHEMA.fields()[i].name() + " holds a " + value.getClass());
+    fill(group, SCHEMA, row);
+    return group;
+  }
+
+  private static void fill(Group group, StructType schema, Row row) {
+    for (int i = 0; i < schema.length(); i++) {
+      StructField field = schema.fields()[i];
+      if (row.get(i) instanceof List<?> elements) {
+        DataType element = ((ArrayType) field.dataType()).elementType();
+        Group list = group.addGroup(i);
+        elements.forEach(value -> add(list.addGroup(LIST), 0, field, element, value));
+      } else if (row.get(i) != null) {
+        add(group, i, field, field.dataType(), row.get(i));
       }
     }
-    return group;
+  }
+
+  private static void add(Group group, int at, StructField field, DataType type, Object value) {
+    if (value instanceof String text) {
+      group.add(at, text);
+    } else if (value instanceof Integer number) {
+      group.add(at, number);
+    } else if (value instanceof Long number) {
+      group.add(at, number);
+    } else if (value instanceof Float number) {
+      group.add(at, number);
+    } else if (value instanceof Double number) {
+      group.add(at, number);
+    } else if (value instanceof Boolean claim) {
+      group.add(at, claim);
+    } else if (value instanceof Timestamp moment) {
+      group.add(at, ChronoUnit.MICROS.between(Instant.EPOCH, moment.toInstant()));
+    } else if (value instanceof Row struct) {
+      fill(group.addGroup(at), (StructType) type, struct);
+    } else {
+      throw new IllegalStateException("column " + field.name() + " holds a " + value.getClass());
+    }
   }
 
   private static MessageType message() {
     Types.MessageTypeBuilder message = Types.buildMessage();
     for (StructField field : SCHEMA.fields()) {
-      message.addField(type(field));
+      message.addField(type(field.name(), field.dataType(), Type.Repetition.OPTIONAL));
     }
     return message.named("spark_schema");
   }
 
-  private static Type type(StructField field) {
+  private static Type type(String name, DataType type, Type.Repetition repetition) {
     LogicalTypeAnnotation moment = LogicalTypeAnnotation.timestampType(true, TimeUnit.MICROS);
-    return switch (field.dataType().typeName()) {
+    return switch (type.typeName()) {
       case "string" ->
-          Types.optional(PrimitiveTypeName.BINARY)
+          Types.primitive(PrimitiveTypeName.BINARY, repetition)
               .as(LogicalTypeAnnotation.stringType())
-              .named(field.name());
-      case "timestamp" -> Types.optional(PrimitiveTypeName.INT64).as(moment).named(field.name());
-      case "integer" -> Types.optional(PrimitiveTypeName.INT32).named(field.name());
-      case "long" -> Types.optional(PrimitiveTypeName.INT64).named(field.name());
-      case "float" -> Types.optional(PrimitiveTypeName.FLOAT).named(field.name());
-      case "double" -> Types.optional(PrimitiveTypeName.DOUBLE).named(field.name());
-      case "boolean" -> Types.optional(PrimitiveTypeName.BOOLEAN).named(field.name());
-      default -> throw new IllegalStateException("no Parquet type for " + field);
+              .named(name);
+      case "timestamp" ->
+          Types.primitive(PrimitiveTypeName.INT64, repetition).as(moment).named(name);
+      case "integer" -> Types.primitive(PrimitiveTypeName.INT32, repetition).named(name);
+      case "long" -> Types.primitive(PrimitiveTypeName.INT64, repetition).named(name);
+      case "float" -> Types.primitive(PrimitiveTypeName.FLOAT, repetition).named(name);
+      case "double" -> Types.primitive(PrimitiveTypeName.DOUBLE, repetition).named(name);
+      case "boolean" -> Types.primitive(PrimitiveTypeName.BOOLEAN, repetition).named(name);
+      case "struct" -> {
+        Types.GroupBuilder<GroupType> group = Types.buildGroup(repetition);
+        for (StructField field : ((StructType) type).fields()) {
+          group.addField(type(field.name(), field.dataType(), Type.Repetition.OPTIONAL));
+        }
+        yield group.named(name);
+      }
+      case "array" -> {
+        DataType element = ((ArrayType) type).elementType();
+        yield Types.list(repetition)
+            .element(type("element", element, Type.Repetition.REQUIRED))
+            .named(name);
+      }
+      default -> throw new IllegalStateException("no Parquet type for " + name + ": " + type);
     };
   }
 }

@@ -4,6 +4,7 @@ import dev.questspark.engine.Completion;
 import dev.questspark.job.corpus.Defect;
 import dev.questspark.job.infer.Answer;
 import dev.questspark.job.infer.Answer.Outcome;
+import dev.questspark.job.infer.Reading.Source;
 import java.io.Serial;
 import java.io.Serializable;
 import java.sql.Timestamp;
@@ -24,6 +25,19 @@ import org.apache.spark.sql.types.StructType;
 public final class AnswerSchema implements Serializable {
   @Serial private static final long serialVersionUID = 1L;
   private static final double NANOS_PER_MS = 1e6;
+
+  /** An element of {@code sources}. */
+  private static final StructType SOURCE =
+      new StructType()
+          .add("start_char_index", DataTypes.IntegerType, true, "first character, from 0")
+          .add("end_char_index", DataTypes.IntegerType, true, "one after the last character")
+          .add("tokens", DataTypes.IntegerType, true, "the chunk's, prompt template aside")
+          .add(
+              "headings",
+              DataTypes.createArrayType(DataTypes.StringType, false),
+              true,
+              "of the sections that the chunk has part of, in order")
+          .add("output_text", DataTypes.StringType, true, "the partial answer");
 
   /**
    * What rows of one task share.
@@ -61,6 +75,7 @@ public final class AnswerSchema implements Serializable {
     columns.addAll(identity());
     columns.addAll(result());
     columns.addAll(usage());
+    columns.addAll(reading());
     columns.addAll(selection());
     columns.addAll(clocks());
     columns.addAll(provenance(origin, recordKey));
@@ -107,8 +122,40 @@ public final class AnswerSchema implements Serializable {
             "cached_tokens",
             "prompt tokens whose KV another question of the document had computed",
             ok(o -> o.usage().cachedTokens())),
-        integer("num_chunks", "chunks of map_reduce; 1 for a whole document", Answer::numChunks),
-        integer("dropped_tokens", "tokens that truncation left out", Answer::droppedTokens));
+        integer(
+            "dropped_tokens", "tokens that truncation left out", a -> a.reading().droppedTokens()));
+  }
+
+  private static List<Column> reading() {
+    return List.of(
+        integer(
+            "num_chunks",
+            "chunks of map_reduce; 1 for a whole document",
+            a -> a.reading().numChunks()),
+        integer(
+            "reduce_levels",
+            "times that map_reduce combined partial answers; 0 for a whole document",
+            a -> a.reading().reduceLevels()),
+        new Column(
+            "sources",
+            DataTypes.createArrayType(SOURCE, false),
+            "the chunks of map_reduce, in order; null for a whole document",
+            a -> sources(a.reading().sources())));
+  }
+
+  private static List<Row> sources(List<Source> sources) {
+    return sources.isEmpty()
+        ? null
+        : sources.stream()
+            .map(
+                source ->
+                    RowFactory.create(
+                        source.startCharIndex(),
+                        source.endCharIndex(),
+                        source.tokens(),
+                        source.headings(),
+                        source.outputText()))
+            .toList();
   }
 
   private static List<Column> selection() {

@@ -18,8 +18,10 @@ import java.io.IOException;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
@@ -48,6 +50,28 @@ public final class EarlierAnswers {
     this.settings = settings;
     this.modelFingerprint = modelFingerprint;
     this.rows = spark.read().schema(AnswerSchema.schema()).parquet(output.answers());
+  }
+
+  /**
+   * Makes sure that answers of this version may stand beside those that are there.
+   *
+   * @param output has answers
+   * @throws ConfigException when another version wrote them, with other columns
+   */
+  public static void checkColumns(SparkSession spark, OutputFolder output) {
+    Set<String> columns = Set.of(spark.read().parquet(output.answers()).columns());
+    String lacking =
+        Stream.of(AnswerSchema.schema().fieldNames())
+            .filter(name -> !columns.contains(name))
+            .collect(Collectors.joining(", "));
+    if (!lacking.isEmpty()) {
+      throw new ConfigException(
+          "Output "
+              + output
+              + " has answers of another version, without the columns "
+              + lacking
+              + "; finish it with that version, or choose another --output or --mode overwrite.");
+    }
   }
 
   /**
