@@ -2,6 +2,7 @@ package dev.questspark.job;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.job.infer.FailurePolicy;
+import dev.questspark.job.infer.InferResources;
 import dev.questspark.job.options.Choices;
 import dev.questspark.job.options.CommandLineFlags;
 import dev.questspark.job.options.JobKeys;
@@ -61,6 +62,9 @@ public final class LongDocJob {
       }
       SparkConf conf = SparkSettings.of(submitted);
       ExecutorCheck.describe(options, conf);
+      if (options.get(JobKeys.COMMAND) != Choices.Command.REPORT) {
+        InferResources.check(options, conf);
+      }
       ExecutorCheck.device(options, conf);
       try (SparkSession spark = SparkSession.builder().config(conf).getOrCreate()) {
         return command.run(spark);

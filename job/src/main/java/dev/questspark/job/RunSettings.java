@@ -1,10 +1,10 @@
 package dev.questspark.job;
 
 import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.job.infer.InferResources;
 import dev.questspark.job.infer.InferSettings;
 import dev.questspark.job.infer.PromptTexts;
 import dev.questspark.job.model.ModelFolder;
-import dev.questspark.job.options.JobKeys;
 import dev.questspark.job.options.JobOptions;
 import dev.questspark.job.options.OptionFingerprint;
 import dev.questspark.job.sink.OutputFolder;
@@ -50,7 +50,7 @@ final class RunSettings {
         templates,
         runId,
         paramsHash,
-        SparkSettings.engineThreads(spark.sparkContext(), options.get(JobKeys.THREADS)),
+        SparkSettings.engineThreads(spark.sparkContext(), InferResources.threads(options)),
         output.steps(),
         new SerializableConfiguration(spark.sparkContext().hadoopConfiguration()));
   }

@@ -1,6 +1,7 @@
 package dev.questspark.job.eval;
 
 import dev.questspark.job.infer.EngineReports;
+import dev.questspark.job.infer.InferResources;
 import dev.questspark.job.infer.Policies;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -56,8 +57,8 @@ public final class Evaluation {
               "measuring " + Policies.shown(settings.infer().policies()),
               false);
       // From the file: long texts inside the tasks themselves would burden driver and network.
-      context
-          .textFile(suiteFile().toString(), partitions)
+      InferResources.on(
+              context.textFile(suiteFile().toString(), partitions), settings.infer().options())
           .foreachPartition(new MeasurePartition(settings, reports, finished));
     }
     return writeTables(names, cells, names.size() - missing);

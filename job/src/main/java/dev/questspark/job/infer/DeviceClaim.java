@@ -8,8 +8,8 @@ import org.apache.spark.resource.ResourceInformation;
 
 /** The GPUs that Spark gave, where it schedules GPUs ({@code spark.task.resource.gpu.*}). */
 public final class DeviceClaim {
-  private static final String GPU = "gpu";
-  private static final String CUDA = "cuda";
+  static final String GPU = "gpu";
+  static final String CUDA = "cuda";
 
   private DeviceClaim() {}
 
@@ -21,12 +21,19 @@ public final class DeviceClaim {
     return backends(configured, task.resourcesJMap()).get(0);
   }
 
+  /** Whether Spark assigned any. */
+  public static boolean hasGpus(Map<String, ResourceInformation> resources) {
+    ResourceInformation gpus = resources.get(GPU);
+    return gpus != null && gpus.addresses().length > 0;
+  }
+
   /** The same for all addresses that Spark assigned to a task or an executor. */
   public static List<String> backends(
       String configured, Map<String, ResourceInformation> resources) {
-    ResourceInformation gpus = resources.get(GPU);
-    return configured.equals(CUDA) && gpus != null && gpus.addresses().length > 0
-        ? Arrays.stream(gpus.addresses()).map(address -> CUDA + ":" + address).toList()
+    return configured.equals(CUDA) && hasGpus(resources)
+        ? Arrays.stream(resources.get(GPU).addresses())
+            .map(address -> CUDA + ":" + address)
+            .toList()
         : List.of(configured);
   }
 }

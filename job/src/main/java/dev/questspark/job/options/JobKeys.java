@@ -22,7 +22,10 @@ import dev.questspark.job.options.Choices.Task;
 import java.util.List;
 import java.util.Locale;
 
-/** Every option, once. To add one: declare it here and use it. */
+/**
+ * Every option, once. To add one: declare it here and use it. Those of {@link StageKeys} have a
+ * file of their own.
+ */
 public final class JobKeys {
   private static final OptionSection CORPUS = new OptionSection("Corpus and prompt", false);
   private static final OptionSection SINK = new OptionSection("Output", false);
@@ -37,7 +40,7 @@ public final class JobKeys {
 
   /** In the order in which {@code conf/README.md} and {@code --help} show them. */
   static final List<OptionSection> SECTIONS =
-      List.of(CORPUS, SINK, ENGINE, SELECTION, SAMPLING, LONG, EVAL, RUN);
+      List.of(CORPUS, SINK, ENGINE, SELECTION, SAMPLING, LONG, EVAL, StageKeys.STAGES, RUN);
 
   private JobKeys() {}
 

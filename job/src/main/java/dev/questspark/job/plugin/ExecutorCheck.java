@@ -8,6 +8,7 @@ import dev.questspark.job.model.ModelLocation;
 import dev.questspark.job.options.JobKeys;
 import dev.questspark.job.options.JobOptions;
 import dev.questspark.job.options.OptionResolver;
+import dev.questspark.job.options.StageKeys;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -18,7 +19,11 @@ import org.apache.spark.resource.ResourceInformation;
 /** Whether a process has what the run's options name: the device, its kernels, the model. */
 public final class ExecutorCheck {
   private static final List<String> CARRIED =
-      List.of(JobKeys.BACKEND.name(), JobKeys.MODEL.name(), JobKeys.MODEL_CACHE.name());
+      List.of(
+          JobKeys.BACKEND.name(),
+          JobKeys.MODEL.name(),
+          JobKeys.MODEL_CACHE.name(),
+          StageKeys.INFER_EXECUTOR_GPUS.name());
 
   private ExecutorCheck() {}
 
@@ -31,6 +36,17 @@ public final class ExecutorCheck {
             conf.set(OptionResolver.SPARK_PREFIX + name, value);
           }
         });
+  }
+
+  /**
+   * Whether inference can run on this executor: not where its executors are others than those that
+   * read, and have GPUs by Spark's own word.
+   *
+   * @param resources what Spark gave to this executor
+   */
+  static boolean infers(SparkConf conf, Map<String, ResourceInformation> resources) {
+    return conf.getInt(OptionResolver.SPARK_PREFIX + StageKeys.INFER_EXECUTOR_GPUS.name(), 0) == 0
+        || DeviceClaim.hasGpus(resources);
   }
 
   /**

@@ -34,6 +34,18 @@ public final class QuestExecutorPlugin implements ExecutorPlugin {
     if (plugin.executorID().equals(DRIVER)) {
       return;
     }
+    if (ExecutorCheck.infers(plugin.conf(), plugin.resources())) {
+      check(plugin);
+    } else {
+      LOG.info("executor {} has no GPU and reads documents only", plugin.executorID());
+    }
+    EngineMetrics.register(plugin.metricRegistry(), ExecutorEngine::activity);
+    reports = Executors.newSingleThreadScheduledExecutor(QuestExecutorPlugin::daemon);
+    reports.scheduleWithFixedDelay(
+        () -> report(plugin), REPORT_EVERY_MILLIS, REPORT_EVERY_MILLIS, TimeUnit.MILLISECONDS);
+  }
+
+  private static void check(PluginContext plugin) {
     // Not plugin.hostname(): an executor serves no RPC address, and Spark 4.1 fails over that.
     String host = SparkEnv.get().blockManager().blockManagerId().host();
     try {
@@ -50,10 +62,6 @@ public final class QuestExecutorPlugin implements ExecutorPlugin {
       ask(plugin, new ExecutorMessage.Refused(host, plugin.executorID(), sentence));
       throw refused;
     }
-    EngineMetrics.register(plugin.metricRegistry(), ExecutorEngine::activity);
-    reports = Executors.newSingleThreadScheduledExecutor(QuestExecutorPlugin::daemon);
-    reports.scheduleWithFixedDelay(
-        () -> report(plugin), REPORT_EVERY_MILLIS, REPORT_EVERY_MILLIS, TimeUnit.MILLISECONDS);
   }
 
   private static Thread daemon(Runnable work) {

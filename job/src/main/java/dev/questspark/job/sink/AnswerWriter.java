@@ -1,5 +1,6 @@
 package dev.questspark.job.sink;
 
+import dev.questspark.job.infer.InferResources;
 import dev.questspark.job.infer.InferSettings;
 import dev.questspark.job.infer.RunCounters;
 import dev.questspark.job.partition.PlannedDocument;
@@ -22,7 +23,8 @@ public final class AnswerWriter {
       RunCounters counters)
       throws IOException {
     AnswerFiles.Folders folders = output.beginAnswers(settings.runId());
-    documents.foreachPartition(new AnswerTask(settings, counters, folders));
+    InferResources.on(documents, settings.options())
+        .foreachPartition(new AnswerTask(settings, counters, folders));
     output.endAnswers(settings.runId());
   }
 }
