@@ -48,6 +48,9 @@ class BareEngineTest {
 
   @TempDir Path folder;
 
+  /** Time inside steps of the latest bare engine. */
+  private long bareBusyNanos;
+
   private record Asked(String id, String text, List<String> questions) {}
 
   @Test
@@ -66,11 +69,17 @@ class BareEngineTest {
     assertThat(byJob).isEqualTo(byEngine);
     System.out.printf(
         Locale.ROOT,
-        "data-engine overhead: %d documents, %d answers: job %.1f s, bare engine %.1f s, ratio %.3f%n",
+        "data-engine overhead: %d documents, %d answers: job %.1f s, its engine busy for %s s;"
+            + " bare engine %.1f s, busy for %.1f s; ratio %.3f%n",
         corpus.size(),
         byJob.size(),
         jobNanos / 1e9,
+        query(
+                "select round(any_value(engine_busy_share * duration_s), 1) from "
+                    + table(folder.resolve("out"), "stats"))
+            .get(0),
         bareNanos / 1e9,
+        bareBusyNanos / 1e9,
         (double) jobNanos / bareNanos);
   }
 
@@ -135,7 +144,7 @@ class BareEngineTest {
             + " order by doc_id, question_id::int");
   }
 
-  private static List<String> bare(List<Asked> corpus) {
+  private List<String> bare(List<Asked> corpus) {
     EngineConfig config =
         new EngineConfig(
             JobHarness.MODEL,
@@ -185,6 +194,7 @@ class BareEngineTest {
                           .formatted(corpus.get(i).id, q, done.text(), done.reads().bytesRead()));
                 }
               });
+      bareBusyNanos = engine.report().busyNanos();
     } catch (IOException unreadable) {
       throw new java.io.UncheckedIOException(unreadable);
     }
