@@ -1,6 +1,6 @@
 """Writes a checkpoint of Llama-3.1-8B's shape with random bf16 weights: real sizes, no downloads, no meaning.
 
-    random_model.py FOLDER [tiny]
+    random_model.py FOLDER [tiny | LAYERS]
 """
 import json
 import pathlib
@@ -11,9 +11,9 @@ import sys
 
 def main():
     folder = pathlib.Path(sys.argv[1])
-    tiny = len(sys.argv) > 2
+    tiny = sys.argv[2:] == ["tiny"]
     hidden, inner, layers, heads, kv, vocab, dim = (
-        (64, 128, 2, 4, 2, 320, 16) if tiny else (4096, 14336, 32, 32, 8, 128256, 128))
+        (64, 128, 2, 4, 2, 320, 16) if tiny else (4096, 14336, int((sys.argv[2:] or [32])[0]), 32, 8, 128256, 128))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps({
         "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": hidden, "intermediate_size": inner,
