@@ -82,10 +82,12 @@ struct FlashRows {
           state[row].sum += score;
         }
       }
+      if (__any_sync(kAllLanes, factor != 1.0f)) {  // seldom after a row's first blocks, and 1 changes no bit
 #pragma unroll
-      for (int d = 0; d < D / 8; d++) {
-        out[d].at[2 * row] *= factor;
-        out[d].at[2 * row + 1] *= factor;
+        for (int d = 0; d < D / 8; d++) {
+          out[d].at[2 * row] *= factor;
+          out[d].at[2 * row + 1] *= factor;
+        }
       }
     }
   }
@@ -117,5 +119,67 @@ struct FlashRows {
     state[1].sum = reduceLanes<Sum, 4>(state[1].sum);
   }
 };
+
+/** The same for Tiles tiles of sixteen queries each, one under the other: each load of keys feeds all of them. */
+template <typename T, int D, int Keys, int Tiles>
+__device__ __forceinline__ void tileScores(FragmentC (&scores)[Tiles][Keys / 8], const T* q, const T* keys) {
+  const int lane = threadIdx.x % kWarp;
+  const T* qRow = q + lane % 16 * kTileStride<D> + lane / 16 * 8;
+  const T* keyRow = keys + (lane % 8 + lane / 16 * 8) * kTileStride<D> + lane / 8 % 2 * 8;
+#pragma unroll
+  for (int m = 0; m < Tiles; m++) {
+#pragma unroll
+    for (int n = 0; n < Keys / 8; n++) {
+      scores[m][n] = FragmentC{};
+    }
+  }
+#pragma unroll
+  for (int k = 0; k < D; k += 16) {
+    FragmentA a[Tiles];
+#pragma unroll
+    for (int m = 0; m < Tiles; m++) {
+      loadTiles(a[m].reg, qRow + m * 16 * kTileStride<D> + k);
+    }
+#pragma unroll
+    for (int n = 0; n < Keys; n += 16) {
+      unsigned b[4];
+      loadTiles(b, keyRow + n * kTileStride<D> + k);
+#pragma unroll
+      for (int m = 0; m < Tiles; m++) {
+        mma<T>(scores[m][n / 8], a[m], FragmentB{{b[0], b[1]}});
+        mma<T>(scores[m][n / 8 + 1], a[m], FragmentB{{b[2], b[3]}});
+      }
+    }
+  }
+}
+
+/** rows[m].out += weights[m] (16, Keys) . values (Keys, D): each load of values feeds all tiles. */
+template <typename T, int D, int Keys, int Tiles>
+__device__ __forceinline__ void gatherTiles(FlashRows<T, D> (&rows)[Tiles],
+                                            const FragmentC (&weights)[Tiles][Keys / 8], const T* values) {
+  const int lane = threadIdx.x % kWarp;
+  const T* valueRow = values + lane % 16 * kTileStride<D> + lane / 16 * 8;
+#pragma unroll
+  for (int n = 0; n < Keys / 8; n += 2) {
+    FragmentA a[Tiles];
+#pragma unroll
+    for (int m = 0; m < Tiles; m++) {
+      a[m] = {{packHalves<T>(weights[m][n].at[0], weights[m][n].at[1]),
+               packHalves<T>(weights[m][n].at[2], weights[m][n].at[3]),
+               packHalves<T>(weights[m][n + 1].at[0], weights[m][n + 1].at[1]),
+               packHalves<T>(weights[m][n + 1].at[2], weights[m][n + 1].at[3])}};
+    }
+#pragma unroll
+    for (int d = 0; d < D; d += 16) {
+      unsigned b[4];
+      loadTilesTransposed(b, valueRow + n * 8 * kTileStride<D> + d);
+#pragma unroll
+      for (int m = 0; m < Tiles; m++) {
+        mma<T>(rows[m].out[d / 8], a[m], FragmentB{{b[0], b[1]}});
+        mma<T>(rows[m].out[d / 8 + 1], a[m], FragmentB{{b[2], b[3]}});
+      }
+    }
+  }
+}
 
 }  // namespace quest

@@ -5,12 +5,13 @@
 //
 // Per query tile of B rows and head it moves 2 * D elements per visible key, mostly from L2, and does 4 * D FLOP per
 // (query, key): at B = 128 and 16 bits that is 128 FLOP per byte from L2, so tensor cores are the limit. A warp's tile
-// (16 x 64 keys, D = 128) is 128 mma and 32 KB of ldmatrix; keys and values are single-buffered, and each copy runs
-// behind the other half of the arithmetic.
+// (32 x 64 keys, D = 128) is 256 mma and 40 KB of ldmatrix: with 16 rows it would be 32 KB for half the mma, and shared
+// memory the limit. Keys and values are single-buffered; each copy runs behind the other half of the arithmetic and
+// the second block of the SM.
 // Keys come in blocks of 64 that start at position 0, whatever the chunk: a row's reduction order depends on its own
 // position alone. Blocks that a row does not see change none of its bits (flash_tile.cuh).
-//   ..._d<D>  bf16 and f16 caches. Grid: (ceil(longest span / B), Hq, spans) blocks; B = 128, 256 threads; at D = 256
-//             B = 64, 128 threads. Dynamic shared memory: (B + 128) * (D + 8) * 2 bytes.
+//   ..._d<D>  bf16 and f16 caches. Grid: (ceil(longest span / B), Hq, spans) blocks; B = 128; at D = 256
+//             B = 64 (16 rows per warp). 128 threads. Dynamic shared memory: (B + 128) * (D + 8) * 2 bytes.
 //   no suffix  any D that is a multiple of 8, for float caches and small heads. Grid: (longest span,
 //             Hkv * ceil(G / 16), spans) blocks of 128 threads; dynamic shared memory
 //             2048 + min(G, 16) * (1024 + 8 * D + 16) bytes.
@@ -82,16 +83,42 @@ __device__ __forceinline__ void attendPrefillPlain(Act* out, const Act* q, const
   }
 }
 
-/** Starts the copy of the keys (or values) at positions base..base + 63; those from `end` on become zero. */
-template <typename Kv, int D>
-__device__ __forceinline__ void startKeyBlock(Kv* tile, const Kv* cache, const CausalKeys& source, int base,
-                                              int end) {
-  for (int chunk = threadIdx.x; chunk < kKeyBlock * D / 8; chunk += blockDim.x) {
+/**
+ * Where a key block's keys stand, looked up once for both copies: a lane holds those of keys lane and lane + 32, as
+ * token * kvHeads numbers (32 bits are enough for 2^31 of them), or -1 for a key that no row of the tile sees.
+ */
+struct KeyBlock {
+  int token[2];
+
+  static __device__ __forceinline__ KeyBlock of(const CausalKeys& source, int base, int end) {
+    KeyBlock block;
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+      const int position = base + i * kWarp + static_cast<int>(threadIdx.x) % kWarp;
+      block.token[i] = -1;
+      if (position >= source.firstVisible && position < end) {
+        const int page = position / source.kv.pageSize;
+        block.token[i] = (source.table[page] * source.kv.kvHeads + source.kvHead) * source.kv.pageSize + position -
+                         page * source.kv.pageSize;
+      }
+    }
+    return block;
+  }
+};
+
+/** Starts the copy of a block's keys (or values); those that no row sees become zero. */
+template <typename Kv, int D, int Threads>
+__device__ __forceinline__ void startKeyBlock(Kv* tile, const Kv* cache, const KeyBlock& block) {
+#pragma unroll 2  // whole, its addresses would spill beside the scores and sums
+  for (int i = 0; i < kKeyBlock * D / 8; i += Threads) {
+    const int chunk = i + threadIdx.x;
     const int key = chunk / (D / 8);
     const int channel = chunk % (D / 8) * 8;
-    const bool present = base + key >= source.firstVisible && base + key < end;
-    const size_t offset = present ? source.offsetOf(base + key) : 0;
-    copyAsync(tile + key * kTileStride<D> + channel, cache + offset + channel, present);
+    // 32 keys are whole warps of chunks, so a warp's lanes agree on the half that they read
+    const int token = __shfl_sync(kAllLanes, key < kWarp ? block.token[0] : block.token[1], key % kWarp);
+    const bool present = token >= 0;
+    copyAsync(tile + key * kTileStride<D> + channel, cache + static_cast<size_t>(present ? token : 0) * D + channel,
+              present);
   }
 }
 
@@ -114,12 +141,13 @@ __device__ __forceinline__ void loadQueries(Kv* tile, const Act* q, int rows, in
   }
 }
 
-template <typename Act, typename Kv, int D, int Warps>
+template <typename Act, typename Kv, int D, int Warps, int Tiles>
 __device__ __forceinline__ void attendPrefillTiled(Act* out, const Act* q, const Kv* keys, const Kv* values,
                                                    const PrefillSpan& span, const PagedKv& kv, int group,
                                                    int qStride, int outStride, float scale) {
   QUEST_DYNAMIC_SHARED(shared);
-  constexpr int kRows = Warps * 16;
+  constexpr int kWarpRows = Tiles * 16;
+  constexpr int kRows = Warps * kWarpRows;
   Kv* queryTile = reinterpret_cast<Kv*>(shared);
   Kv* keyTile = queryTile + kRows * kTileStride<D>;
   Kv* valueTile = keyTile + kKeyBlock * kTileStride<D>;
@@ -136,60 +164,68 @@ __device__ __forceinline__ void attendPrefillTiled(Act* out, const Act* q, const
   const CausalKeys source = {span.table, kv, static_cast<int>(blockIdx.y) / group, span.firstVisible(firstPosition)};
 
   const int lane = threadIdx.x % kWarp;
-  const int warpRow = threadIdx.x / kWarp * 16;
+  const int warpRow = threadIdx.x / kWarp * kWarpRows;
   const int warpFirst = firstPosition + warpRow;
-  const int warpLast = warpFirst + 15;
-  FlashRows<Kv, D> state;
-  state.clear();
+  const int warpLast = warpFirst + kWarpRows - 1;
+  const int window = span.window == 0 ? end + kRows : span.window;
+  FlashRows<Kv, D> state[Tiles];
+#pragma unroll
+  for (int m = 0; m < Tiles; m++) {
+    state[m].clear();
+  }
   const int firstBlock = source.firstVisible / kKeyBlock * kKeyBlock;
-  startKeyBlock<Kv, D>(keyTile, keys, source, firstBlock, end);
+  KeyBlock block = KeyBlock::of(source, firstBlock, end);
+  startKeyBlock<Kv, D, Warps * kWarp>(keyTile, keys, block);
   commitCopies();
   loadQueries<Act, Kv, D, kRows>(queryTile, q + batchRow * qStride + channel, rows, qStride);
   for (int base = firstBlock; base < end; base += kKeyBlock) {
-    startKeyBlock<Kv, D>(valueTile, values, source, base, end);
+    waitCopies<0>();
+    __syncthreads();  // the keys (and, the first time, the queries) have landed; all warps have read the last values
+    startKeyBlock<Kv, D, Warps * kWarp>(valueTile, values, block);
     commitCopies();
-    waitCopies<1>();
-    __syncthreads();  // all threads' copies of the keys (and, the first time, the queries) have landed
+    block = KeyBlock::of(source, base + kKeyBlock, end);  // arrives behind the scores
     const bool seen = base <= warpLast && base + kKeyBlock > span.firstVisible(warpFirst);  // uniform over the warp
-    FragmentC scores[kKeyBlock / 8];
+    FragmentC scores[Tiles][kKeyBlock / 8];
     if (seen) {
-      tileScores<Kv, D, kKeyBlock>(scores, queryTile + warpRow * kTileStride<D>, keyTile);
+      tileScores<Kv, D, kKeyBlock, Tiles>(scores, queryTile + warpRow * kTileStride<D>, keyTile);
     }
-    __syncthreads();  // all warps have read the keys before the next ones replace them
+    waitCopies<0>();
+    __syncthreads();  // the values have landed; all warps have read the keys
     if (base + kKeyBlock < end) {
-      startKeyBlock<Kv, D>(keyTile, keys, source, base + kKeyBlock, end);
+      startKeyBlock<Kv, D, Warps * kWarp>(keyTile, keys, block);
     }
     commitCopies();
     if (seen) {
-      const int mine = warpFirst + lane / 4 - base;  // the lane's first row, counted from the block's first key
-      const int window = span.window == 0 ? end + 1 : span.window;
-      if (base + kKeyBlock - 1 <= warpFirst && base > warpLast - window) {
-        state.template weigh<kKeyBlock>(scores, scale * kLog2E, [](int, int) { return true; });
-      } else {
-        state.template weigh<kKeyBlock>(scores, scale * kLog2E, [=](int row, int key) {
-          return key <= mine + 8 * row && key > mine + 8 * row - window;
-        });
+      const bool whole = base + kKeyBlock - 1 <= warpFirst && base > warpLast - window;
+#pragma unroll
+      for (int m = 0; m < Tiles; m++) {
+        if (whole) {
+          state[m].template weigh<kKeyBlock>(scores[m], scale * kLog2E, [](int, int) { return true; });
+        } else {
+          const int mine = warpFirst + m * 16 + lane / 4 - base;  // the lane's first row, counted from the first key
+          state[m].template weigh<kKeyBlock>(scores[m], scale * kLog2E, [=](int row, int key) {
+            return key <= mine + 8 * row && key > mine + 8 * row - window;
+          });
+        }
       }
+      gatherTiles<Kv, D, kKeyBlock, Tiles>(state, scores, valueTile);
     }
-    waitCopies<1>();
-    __syncthreads();  // all threads' copies of the values have landed
-    if (seen) {
-      state.template gather<kKeyBlock>(scores, valueTile);
-    }
-    __syncthreads();  // all warps have read the values before the next ones replace them
   }
   waitCopies<0>();
-  state.finish();
 #pragma unroll
-  for (int i = 0; i < 2; i++) {
-    const int row = warpRow + lane / 4 + 8 * i;
-    if (row < rows) {
-      const float normalizer = state.state[i].normalizer();
-      Act* target = out + (batchRow + row) * outStride + channel + lane % 4 * 2;
+  for (int m = 0; m < Tiles; m++) {
+    state[m].finish();
 #pragma unroll
-      for (int d = 0; d < D / 8; d++) {
-        target[d * 8] = fromFloat<Act>(state.out[d].at[2 * i] * normalizer);
-        target[d * 8 + 1] = fromFloat<Act>(state.out[d].at[2 * i + 1] * normalizer);
+    for (int i = 0; i < 2; i++) {
+      const int row = warpRow + m * 16 + lane / 4 + 8 * i;
+      if (row < rows) {
+        const float normalizer = state[m].state[i].normalizer();
+        Act* target = out + (batchRow + row) * outStride + channel + lane % 4 * 2;
+#pragma unroll
+        for (int d = 0; d < D / 8; d++) {
+          target[d * 8] = fromFloat<Act>(state[m].out[d].at[2 * i] * normalizer);
+          target[d * 8 + 1] = fromFloat<Act>(state[m].out[d].at[2 * i + 1] * normalizer);
+        }
       }
     }
   }
@@ -214,19 +250,19 @@ ATTEND_PREFILL(f32, float, bf16, bf16, , 128, 4, attendPrefillPlain)
 ATTEND_PREFILL(f32, float, f16, f16, , 128, 4, attendPrefillPlain)
 ATTEND_PREFILL(bf16, bf16, bf16, bf16, , 128, 4, attendPrefillPlain)
 ATTEND_PREFILL(bf16, bf16, f16, f16, , 128, 4, attendPrefillPlain)
-ATTEND_PREFILL(f32, float, bf16, bf16, _d64, 256, 2, attendPrefillTiled<float, bf16, 64, 8>)
-ATTEND_PREFILL(f32, float, bf16, bf16, _d96, 256, 1, attendPrefillTiled<float, bf16, 96, 8>)
-ATTEND_PREFILL(f32, float, bf16, bf16, _d128, 256, 1, attendPrefillTiled<float, bf16, 128, 8>)
-ATTEND_PREFILL(f32, float, bf16, bf16, _d256, 128, 1, attendPrefillTiled<float, bf16, 256, 4>)
-ATTEND_PREFILL(f32, float, f16, f16, _d64, 256, 2, attendPrefillTiled<float, f16, 64, 8>)
-ATTEND_PREFILL(f32, float, f16, f16, _d96, 256, 1, attendPrefillTiled<float, f16, 96, 8>)
-ATTEND_PREFILL(f32, float, f16, f16, _d128, 256, 1, attendPrefillTiled<float, f16, 128, 8>)
-ATTEND_PREFILL(f32, float, f16, f16, _d256, 128, 1, attendPrefillTiled<float, f16, 256, 4>)
-ATTEND_PREFILL(bf16, bf16, bf16, bf16, _d64, 256, 2, attendPrefillTiled<bf16, bf16, 64, 8>)
-ATTEND_PREFILL(bf16, bf16, bf16, bf16, _d96, 256, 1, attendPrefillTiled<bf16, bf16, 96, 8>)
-ATTEND_PREFILL(bf16, bf16, bf16, bf16, _d128, 256, 1, attendPrefillTiled<bf16, bf16, 128, 8>)
-ATTEND_PREFILL(bf16, bf16, bf16, bf16, _d256, 128, 1, attendPrefillTiled<bf16, bf16, 256, 4>)
-ATTEND_PREFILL(bf16, bf16, f16, f16, _d64, 256, 2, attendPrefillTiled<bf16, f16, 64, 8>)
-ATTEND_PREFILL(bf16, bf16, f16, f16, _d96, 256, 1, attendPrefillTiled<bf16, f16, 96, 8>)
-ATTEND_PREFILL(bf16, bf16, f16, f16, _d128, 256, 1, attendPrefillTiled<bf16, f16, 128, 8>)
-ATTEND_PREFILL(bf16, bf16, f16, f16, _d256, 128, 1, attendPrefillTiled<bf16, f16, 256, 4>)
+ATTEND_PREFILL(f32, float, bf16, bf16, _d64, 128, 2, attendPrefillTiled<float, bf16, 64, 4, 2>)
+ATTEND_PREFILL(f32, float, bf16, bf16, _d96, 128, 2, attendPrefillTiled<float, bf16, 96, 4, 2>)
+ATTEND_PREFILL(f32, float, bf16, bf16, _d128, 128, 2, attendPrefillTiled<float, bf16, 128, 4, 2>)
+ATTEND_PREFILL(f32, float, bf16, bf16, _d256, 128, 1, attendPrefillTiled<float, bf16, 256, 4, 1>)
+ATTEND_PREFILL(f32, float, f16, f16, _d64, 128, 2, attendPrefillTiled<float, f16, 64, 4, 2>)
+ATTEND_PREFILL(f32, float, f16, f16, _d96, 128, 2, attendPrefillTiled<float, f16, 96, 4, 2>)
+ATTEND_PREFILL(f32, float, f16, f16, _d128, 128, 2, attendPrefillTiled<float, f16, 128, 4, 2>)
+ATTEND_PREFILL(f32, float, f16, f16, _d256, 128, 1, attendPrefillTiled<float, f16, 256, 4, 1>)
+ATTEND_PREFILL(bf16, bf16, bf16, bf16, _d64, 128, 2, attendPrefillTiled<bf16, bf16, 64, 4, 2>)
+ATTEND_PREFILL(bf16, bf16, bf16, bf16, _d96, 128, 2, attendPrefillTiled<bf16, bf16, 96, 4, 2>)
+ATTEND_PREFILL(bf16, bf16, bf16, bf16, _d128, 128, 2, attendPrefillTiled<bf16, bf16, 128, 4, 2>)
+ATTEND_PREFILL(bf16, bf16, bf16, bf16, _d256, 128, 1, attendPrefillTiled<bf16, bf16, 256, 4, 1>)
+ATTEND_PREFILL(bf16, bf16, f16, f16, _d64, 128, 2, attendPrefillTiled<bf16, f16, 64, 4, 2>)
+ATTEND_PREFILL(bf16, bf16, f16, f16, _d96, 128, 2, attendPrefillTiled<bf16, f16, 96, 4, 2>)
+ATTEND_PREFILL(bf16, bf16, f16, f16, _d128, 128, 2, attendPrefillTiled<bf16, f16, 128, 4, 2>)
+ATTEND_PREFILL(bf16, bf16, f16, f16, _d256, 128, 1, attendPrefillTiled<bf16, f16, 256, 4, 1>)

@@ -220,8 +220,7 @@ final class CudaKvVerbs implements AutoCloseable {
     } else {
       int tileRows = headDim == 256 ? 64 : 128;
       int sharedBytes = (tileRows + 128) * (headDim + TILE_PADDING) * 2;
-      launch.grid(
-          ceilDiv(longest, tileRows), geometry.kvHeads() * group, spans, 2 * tileRows, sharedBytes);
+      launch.grid(ceilDiv(longest, tileRows), geometry.kvHeads() * group, spans, 128, sharedBytes);
     }
   }
 
