@@ -54,9 +54,10 @@ struct FlashRows {
 
   /**
    * Turns scores into weights, visible(row, key) deciding which count (row 0: g, row 1: g + 8). Keys that no row sees
-   * change no bit: the factor is exactly 1 and every weight exactly 0.
+   * change no bit: the factor is exactly 1 and every weight exactly 0. Long runs of keys seldom raise a maximum after
+   * their first blocks: with `SkipOnes` the output is left alone where no row of the warp rose, which changes no bit.
    */
-  template <int Keys, typename Visible>
+  template <int Keys, bool SkipOnes = false, typename Visible>
   __device__ __forceinline__ void weigh(FragmentC (&scores)[Keys / 8], float scaleLog2, const Visible& visible) {
     const int column = threadIdx.x % 4 * 2;
 #pragma unroll
@@ -82,7 +83,7 @@ struct FlashRows {
           state[row].sum += score;
         }
       }
-      if (__any_sync(kAllLanes, factor != 1.0f)) {  // seldom after a row's first blocks, and 1 changes no bit
+      if (!SkipOnes || __any_sync(kAllLanes, factor != 1.0f)) {
 #pragma unroll
         for (int d = 0; d < D / 8; d++) {
           out[d].at[2 * row] *= factor;

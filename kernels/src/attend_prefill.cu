@@ -200,10 +200,10 @@ __device__ __forceinline__ void attendPrefillTiled(Act* out, const Act* q, const
 #pragma unroll
       for (int m = 0; m < Tiles; m++) {
         if (whole) {
-          state[m].template weigh<kKeyBlock>(scores[m], scale * kLog2E, [](int, int) { return true; });
+          state[m].template weigh<kKeyBlock, true>(scores[m], scale * kLog2E, [](int, int) { return true; });
         } else {
           const int mine = warpFirst + m * 16 + lane / 4 - base;  // the lane's first row, counted from the first key
-          state[m].template weigh<kKeyBlock>(scores[m], scale * kLog2E, [=](int row, int key) {
+          state[m].template weigh<kKeyBlock, true>(scores[m], scale * kLog2E, [=](int row, int key) {
             return key <= mine + 8 * row && key > mine + 8 * row - window;
           });
         }
