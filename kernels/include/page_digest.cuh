@@ -114,42 +114,37 @@ __device__ __forceinline__ void writeDigest(i8* pair, const Kv* keys, int headDi
   }
 }
 
-/**
- * Some consecutive channels of a digest pair, as one lane loads them: `load` for all lanes first, so that the latencies
- * overlap, then `at`. Lanes of one page take kLanes chunks side by side.
- */
+/** sum += the products of 128 bits of a digest pair, its elements from `e` on, with as many folded query channels. */
 template <typename Digest>
-struct DigestChunk {
-  static constexpr int kChannels = 8;
-  static constexpr int kLanes = 8;
-  static constexpr int kHeads = 8;  // scored at once, at most
-  Pack<Digest, 8> elements;
-
-  __device__ __forceinline__ void load(const Digest* pair, int e, int) {
-    elements = *reinterpret_cast<const Pack<Digest, 8>*>(pair + e);
+__device__ __forceinline__ void addChunk(float& sum, const float (&q)[kPack<Digest>], const Digest* pair, int e, int) {
+  const Pack128<Digest> elements = loadPack(pair + e);
+#pragma unroll
+  for (int i = 0; i < kPack<Digest>; i++) {
+    sum += q[i] * toFloat(elements.at[i]);
   }
+}
 
-  __device__ __forceinline__ float at(int i) const { return toFloat(elements.at[i]); }
-};
+/** Byte `i` of four, as a float: exactly what a conversion gives, by the two instructions that run at full rate. */
+__device__ __forceinline__ float byteToFloat(unsigned bytes, int i) {
+#ifdef QUEST_PORTABLE
+  return static_cast<float>(static_cast<signed char>(bytes >> (8 * i)));
+#else
+  // 2^23 + 128 + x has x + 128 in its last byte.
+  return floatOfBits(__byte_perm(bytes ^ 0x80808080u, 0x4b000000u, 0x7440 + i)) - 8388736.0f;
+#endif
+}
 
-/** Half the bytes a page, so half the lanes: a lane has as many loads in flight as with 16 bits. */
+/** The same for 16 integers and the power of two that they share. */
 template <>
-struct DigestChunk<i8> {
-  static constexpr int kChannels = kScaleChannels;
-  static constexpr int kLanes = 4;
-  static constexpr int kHeads = 2;  // more would spill: the compiler widens all integers of the loads first
-  Pack<i8, 16> elements;
-  unsigned char exponent;
-
-  __device__ __forceinline__ void load(const i8* pair, int e, int headDim) {
-    elements = *reinterpret_cast<const Pack<i8, 16>*>(pair + e);
-    exponent = reinterpret_cast<const unsigned char*>(pair)[2 * headDim + e / kScaleChannels];
+__device__ __forceinline__ void addChunk<i8>(float& sum, const float (&q)[16], const i8* pair, int e, int headDim) {
+  const Pack<unsigned, 4> words = *reinterpret_cast<const Pack<unsigned, 4>*>(pair + e);
+  float products = 0.0f;
+#pragma unroll
+  for (int i = 0; i < kScaleChannels; i++) {
+    products += q[i] * byteToFloat(words.at[i / 4], i % 4);
   }
-
-  __device__ __forceinline__ float at(int i) const {
-    return static_cast<float>(elements.at[i].value) * scaleOf(exponent);
-  }
-};
+  sum += products * scaleOf(reinterpret_cast<const unsigned char*>(pair)[2 * headDim + e / kScaleChannels]);
+}
 
 /**
  * The factor of the digest pair's first and second vector for one query channel.

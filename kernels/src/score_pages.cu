@@ -5,133 +5,230 @@
 //   q (R, Hq * D)   digests (page, Hkv, 2 * D), i8: page_digest.cuh   counters (R, 3): [pages scored, attended, tokens]
 //
 // Both scores are one dot product of 2 D channels with a folded query (page_digest.cuh), so per (row, KV head, page) it
-// moves 2 D elements in, read once for all G query heads, and 4 bytes out: 1/16 of K+V for pages of 16 tokens. At
-// 3.35 TB/s an H100 SM gets about 15 bytes per cycle; with bf16 and D = 128 a page costs G * 8 FMA instructions of a
-// warp and has 136 issue slots, so the kernel stays bound by memory up to G = 8. In 8 bits a page is 272 bytes and has
-// 72 issue slots; 16 turn its integers into floats, again for every two heads (more at a time would spill registers).
-// Grid: (ceil(pages / 64), Hkv, rows) blocks of 256 threads; eight lanes share a page (four in 8 bits), so a warp reads
-// four pages at a time in whole 128-byte lines (eight, in 64 bytes). Split over pages, so that batch 1 fills the chip.
-// Dynamic shared memory: 4 * roundUp(2 * D, 64) * roundUp(G, 8) bytes.
+// moves 2 D elements in, read once for all G query heads, and 4 bytes out: 1/16 of K+V for pages of 16 tokens.
+// A block's life is one chain of dependent loads (position, page table, digest), so bandwidth comes from the bytes that
+// its resident neighbours have under way: a warp copies all its pages, 8 KB, to shared memory at once, and five blocks
+// per SM keep up to 160 KB in flight.
+// bf16 queries and digests meet on tensor cores: a folded bf16 query is a bf16 query, so every product is exact, and
+// eight heads cost what one does. Other types: a lane holds 32 channels of a folded query in registers over all pages.
+// Grid: (ceil(pages / (4 P)), Hkv, rows) blocks of 128 threads, P = min(32, 8448 / B) pages per warp, a multiple of 4
+// and at least 4, with B = bytes of a digest pair + 16. Split over pages, so that batch 1 fills the chip.
+// Dynamic shared memory: 8 * D * G + 4 * P * B bytes.
+#include "async_copy.cuh"
 #include "page_digest.cuh"
 #include "reduce.cuh"
 #include "shared_memory.cuh"
+#include "tile_mma.cuh"
 
 namespace quest {
 
-constexpr int kScoredPerBlock = 64;
-constexpr int kChunksInFlight = 4;  // 16-byte loads a lane has outstanding; 4 cover D = 128 in 16 or 8 bits
+constexpr int kScoreWarps = 4;
+constexpr int kWarpDigestBytes = 8448;
+constexpr int kPageLanes = 8;                        // lanes that share a page
+constexpr int kPagesAtOnce = kWarp / kPageLanes;     // that a warp scores in one pass
+constexpr int kPasses = kWarp / kPagesAtOnce;        // at most: a lane looks up one page
+constexpr int kLaneChannels = 32;                    // of a folded query, in registers; 8 lanes cover D = 128
+constexpr int kPageTiles = kWarp / 16;               // at most, on tensor cores
+constexpr int kFoldedSteps = 16;                     // of 16 channels, in registers; 16 cover D = 128
 
-/**
- * Where channel `e` of the folded query stands: a lane reads its chunk in 16-byte pieces, and the pieces of a page's
- * lanes lie side by side, so that no two lanes meet in a bank.
- */
-template <typename Chunk>
-__device__ __forceinline__ int foldedAt(int e) {
-  constexpr int kPieces = Chunk::kChannels / 4;
-  const int chunk = e / Chunk::kChannels;
-  const int piece = e % Chunk::kChannels / 4;
-  return ((chunk / Chunk::kLanes * kPieces + piece) * Chunk::kLanes + chunk % Chunk::kLanes) * 4 + e % 4;
+/** Elements from one pair to the next in shared memory: 16 bytes of padding put eight pages into all banks. */
+template <typename Digest>
+__device__ __forceinline__ int pairStride(int headDim) {
+  return digestStride<Digest>(headDim) + kPack<Digest>;
 }
 
-/** Writes the group's folded queries (heads, paddedChannels) to shared memory; padding is zero. */
-template <typename Chunk, typename Act>
-__device__ __forceinline__ void foldGroup(float* folded, const Act* q, int group, int heads, int headDim,
-                                          int paddedChannels, int score) {
-  for (int i = threadIdx.x; i < heads * paddedChannels; i += blockDim.x) {
-    folded[i] = 0.0f;
+/** Pages that a warp copies at once. Host twin: CudaTensorOps.scoredPerWarp. */
+template <typename Digest>
+__device__ __forceinline__ int pagesPerWarp(int headDim) {
+  const int pairBytes = pairStride<Digest>(headDim) * static_cast<int>(sizeof(Digest));
+  const int fitting = kWarpDigestBytes / pairBytes / kPagesAtOnce * kPagesAtOnce;
+  return fitting < kPagesAtOnce ? kPagesAtOnce : fitting < kWarp ? fitting : kWarp;
+}
+
+/** Starts the copies of the digests of pages from..from + pages - 1 to `tile` (page, pairStride). */
+template <typename Digest>
+__device__ __forceinline__ void startDigests(Digest* tile, const Digest* digests, const RowPages& row,
+                                             const PagedKv& kv, int from, int pages) {
+  const int stride = pairStride<Digest>(kv.headDim);
+  const int chunks = digestStride<Digest>(kv.headDim) / kPack<Digest>;
+  const int lane = threadIdx.x % kWarp;
+  const int id = lane < pages ? row.table[from + lane] : 0;
+  int page = lane / chunks;
+  int chunk = lane % chunks;
+  for (int first = 0; first < pages * chunks; first += kWarp) {  // uniform over the warp
+    const int pageId = __shfl_sync(kAllLanes, id, page < kWarp ? page : 0);
+    if (page < pages) {
+      const int element = chunk * kPack<Digest>;
+      copyAsync(tile + page * stride + element, digests + kv.digest<Digest>(pageId, blockIdx.y) + element, true);
+    }
+    page += kWarp / chunks;
+    chunk += kWarp % chunks;
+    if (chunk >= chunks) {
+      chunk -= chunks;
+      page++;
+    }
   }
-  __syncthreads();  // zeros are written before the queries replace some of them
+}
+
+/** Writes the group's folded queries (group, 2 * headDim) to shared memory. */
+template <typename Folded, typename Act>
+__device__ __forceinline__ void foldGroup(Folded* folded, const Act* q, int group, int headDim, int score) {
   for (int i = threadIdx.x; i < group * headDim; i += blockDim.x) {
     const int head = i / headDim;
-    const int channel = i % headDim;
     float first;
     float second;
     foldQuery(toFloat(q[i]), score, first, second);
-    folded[head * paddedChannels + foldedAt<Chunk>(channel)] = first;
-    folded[head * paddedChannels + foldedAt<Chunk>(headDim + channel)] = second;
+    Folded* pair = folded + head * 2 * headDim + i % headDim;
+    pair[0] = fromFloat<Folded>(first);
+    pair[headDim] = fromFloat<Folded>(second);
   }
-  __syncthreads();  // the folded group is complete before any warp scores with it
 }
 
-/** This lane's part of the scores of `Heads` query heads for one page; `digest` is null for no page. */
-template <int Heads, typename Digest>
-__device__ __forceinline__ void partialScores(float (&score)[Heads], const Digest* digest, const float* folded,
-                                              int headDim, int paddedChannels) {
-  using Chunk = DigestChunk<Digest>;
-  constexpr int kStride = Chunk::kLanes * Chunk::kChannels;
-  const int channels = 2 * headDim;
-  const int lane = threadIdx.x % Chunk::kLanes;
+/** Adds this lane's share of `Digest`-wide channels base.. of all pages' scores for one folded query. */
+template <typename Digest>
+__device__ __forceinline__ void addScores(float (&score)[kPasses], const Digest* tile, const float* folded, int base,
+                                          int pagesOfWarp, int headDim) {
+  constexpr int kChunks = kLaneChannels / kPack<Digest>;
+  const int stride = pairStride<Digest>(headDim);
+  const int lane = threadIdx.x % kPageLanes;
+  float q[kChunks][kPack<Digest>];
 #pragma unroll
-  for (int h = 0; h < Heads; h++) {
-    score[h] = 0.0f;
+  for (int j = 0; j < kChunks; j++) {
+    const int e = base + (j * kPageLanes + lane) * kPack<Digest>;
+#pragma unroll
+    for (int i = 0; i < kPack<Digest>; i++) {
+      q[j][i] = e < 2 * headDim ? folded[e + i] : 0.0f;
+    }
   }
-  for (int base = 0; base < channels; base += kChunksInFlight * kStride) {
-    Chunk chunk[kChunksInFlight];  // loaded together, so that their latencies overlap
 #pragma unroll
-    for (int j = 0; j < kChunksInFlight; j++) {
-      const int e = base + j * kStride + lane * Chunk::kChannels;
-      if (digest != nullptr && e < channels) {
-        chunk[j].load(digest, e, headDim);
-      } else {
-        chunk[j] = Chunk{};
+  for (int pass = 0; pass < kPasses; pass++) {
+    if (pass * kPagesAtOnce >= pagesOfWarp) {
+      break;  // uniform over the warp
+    }
+    const Digest* pair = tile + (pass * kPagesAtOnce + threadIdx.x % kWarp / kPageLanes) * stride;
+#pragma unroll
+    for (int j = 0; j < kChunks; j++) {
+      const int e = base + (j * kPageLanes + lane) * kPack<Digest>;
+      if (e < 2 * headDim) {
+        addChunk(score[pass], q[j], pair, e, headDim);
       }
     }
+  }
+}
+
+__device__ __forceinline__ float reduceGroup(float a, float b, int reduction) {
+  return reduction == kGroupMax ? Max::combine(a, b) : a + b;
+}
+
+/** Writes the scores of a warp's pages, reduced over the group. */
+template <typename Digest>
+__device__ __forceinline__ void scoreTile(float* target, const Digest* tile, const float* folded, int pages, int group,
+                                          int headDim, int reduction) {
+  float reduced[kPasses];
 #pragma unroll
-    for (int j = 0; j < kChunksInFlight; j++) {
-      if (base + j * kStride >= channels) {
-        break;  // uniform over the warp
-      }
-      const float* q = folded + base + j * kStride + lane * 4;
+  for (int pass = 0; pass < kPasses; pass++) {
+    reduced[pass] = reduction == kGroupMax ? negativeInfinity() : 0.0f;
+  }
+  for (int head = 0; head < group; head++) {
+    float score[kPasses] = {};
+    for (int base = 0; base < 2 * headDim; base += kPageLanes * kLaneChannels) {
+      addScores(score, tile, folded + head * 2 * headDim, base, pages, headDim);
+    }
 #pragma unroll
-      for (int h = 0; h < Heads; h++) {
+    for (int pass = 0; pass < kPasses; pass++) {
+      reduced[pass] = reduceGroup(reduced[pass], reduceLanes<Sum, kPageLanes>(score[pass]), reduction);
+    }
+  }
 #pragma unroll
-        for (int i = 0; i < Chunk::kChannels; i += 4) {
-          const Pack<float, 4> piece =
-              *reinterpret_cast<const Pack<float, 4>*>(q + h * paddedChannels + i * Chunk::kLanes);
+  for (int pass = 0; pass < kPasses; pass++) {
+    const int page = pass * kPagesAtOnce + static_cast<int>(threadIdx.x) % kWarp / kPageLanes;
+    if (page < pages && threadIdx.x % kPageLanes == 0) {
+      target[page] = reduced[pass];
+    }
+  }
+}
+
+/** The folded queries of eight heads from `head` on as B fragments: channels base.. in steps of 16; others are zero. */
+__device__ __forceinline__ void loadFolded(FragmentB (&b)[kFoldedSteps], const bf16* folded, int head, int group,
+                                           int base, int channels) {
+  const int lane = threadIdx.x % kWarp;
+  const bool present = head + lane / 4 < group;
+  const bf16* pair = folded + (present ? head + lane / 4 : 0) * channels + lane % 4 * 2;
 #pragma unroll
-          for (int c = 0; c < 4; c++) {
-            score[h] += piece.at[c] * chunk[j].at(i + c);
+  for (int k = 0; k < kFoldedSteps; k++) {
+    const int e = base + k * 16;
+    const bool inside = present && e < channels;
+    b[k].reg[0] = inside ? *reinterpret_cast<const unsigned*>(pair + e) : 0u;
+    b[k].reg[1] = inside ? *reinterpret_cast<const unsigned*>(pair + e + 8) : 0u;
+  }
+}
+
+/** The same on tensor cores: 16 pages against eight heads at a time. */
+__device__ __forceinline__ void scoreTile(float* target, const bf16* tile, const bf16* folded, int pages, int group,
+                                          int headDim, int reduction) {
+  const int lane = threadIdx.x % kWarp;
+  const int channels = 2 * headDim;
+  const int stride = pairStride<bf16>(headDim);
+  float reduced[kPageTiles][2];
+#pragma unroll
+  for (int t = 0; t < kPageTiles; t++) {
+    reduced[t][0] = reduced[t][1] = reduction == kGroupMax ? negativeInfinity() : 0.0f;
+  }
+  for (int head = 0; head < group; head += 8) {
+    FragmentC sum[kPageTiles] = {};
+    for (int base = 0; base < channels; base += kFoldedSteps * 16) {
+      FragmentB b[kFoldedSteps];
+      loadFolded(b, folded, head, group, base, channels);
+#pragma unroll
+      for (int t = 0; t < kPageTiles; t++) {
+        if (t * 16 >= pages) {
+          break;  // uniform over the warp
+        }
+        const int row = t * 16 + lane % 16 < pages ? t * 16 + lane % 16 : pages - 1;
+#pragma unroll
+        for (int k = 0; k < kFoldedSteps; k++) {
+          if (base + k * 16 < channels) {  // uniform over the warp
+            FragmentA a;
+            loadTiles(a.reg, tile + row * stride + base + k * 16 + lane / 16 * 8);
+            mma<bf16>(sum[t], a, b[k]);
           }
         }
       }
     }
-  }
-}
-
-/** The group's score of one page, in every one of its lanes. Groups of more than `Heads` re-read the digest from L1. */
-template <int Heads, typename Digest>
-__device__ __forceinline__ float scorePage(const Digest* digest, const float* folded, int group, int headDim,
-                                           int paddedChannels, int reduction) {
-  float reduced = reduction == kGroupMax ? negativeInfinity() : 0.0f;
-  for (int head = 0; head < group; head += Heads) {
-    float score[Heads];
-    partialScores<Heads>(score, digest, folded + head * paddedChannels, headDim, paddedChannels);
 #pragma unroll
-    for (int h = 0; h < Heads; h++) {
-      const float whole = reduceLanes<Sum, DigestChunk<Digest>::kLanes>(score[h]);
-      if (head + h < group) {
-        reduced = reduction == kGroupMax ? Max::combine(reduced, whole) : reduced + whole;
+    for (int t = 0; t < kPageTiles; t++) {
+#pragma unroll
+      for (int i = 0; i < 4; i++) {
+        if (head + lane % 4 * 2 + i % 2 < group) {
+          reduced[t][i / 2] = reduceGroup(reduced[t][i / 2], sum[t].at[i], reduction);
+        }
       }
     }
   }
-  return reduced;
-}
-
-template <int Heads, typename Digest>
-__device__ __forceinline__ void scoreRange(float* scores, const Digest* digests, const RowPages& row, int from, int to,
-                                           const PagedKv& kv, int group, const float* folded, int paddedChannels,
-                                           int reduction) {
-  constexpr int kLanes = DigestChunk<Digest>::kLanes;
-  const int pagesPerPass = blockDim.x / kLanes;
-  for (int base = from; base < to; base += pagesPerPass) {  // uniform over the block
-    const int page = base + threadIdx.x / kLanes;
-    const Digest* digest = page < to ? digests + kv.digest<Digest>(row.table[page], blockIdx.y) : nullptr;
-    const float score = scorePage<Heads>(digest, folded, group, kv.headDim, paddedChannels, reduction);
-    if (page < to && threadIdx.x % kLanes == 0) {
-      scores[page] = score;
+#pragma unroll
+  for (int t = 0; t < kPageTiles; t++) {
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+      const float score = reduction == kGroupMax ? reduceLanes<Max, 4>(reduced[t][half])
+                                                 : reduceLanes<Sum, 4>(reduced[t][half]);
+      const int page = t * 16 + half * 8 + lane / 4;
+      if (page < pages && lane % 4 == 0) {
+        target[page] = score;
+      }
     }
   }
 }
+
+/** What the folded queries are kept in: bf16 where that is exact and tensor cores can use it. */
+template <typename Act, typename Digest>
+struct FoldedOf {
+  using Type = float;
+};
+
+template <>
+struct FoldedOf<bf16, bf16> {
+  using Type = bf16;
+};
 
 template <typename Act, typename Digest>
 __device__ __forceinline__ void scorePages(float* scores, unsigned long long* counters, const Act* q,
@@ -139,37 +236,41 @@ __device__ __forceinline__ void scorePages(float* scores, unsigned long long* co
                                            const PagedKv& kv, int group, int fromRow, int scoreStride, int qStride,
                                            int score, int reduction) {
   QUEST_DYNAMIC_SHARED(shared);
-  float* folded = reinterpret_cast<float*>(shared);
-  const int from = row.firstPage + blockIdx.x * kScoredPerBlock;
-  const int to = from + kScoredPerBlock < row.currentPage ? from + kScoredPerBlock : row.currentPage;
-  if (from >= to || budget.readsAll(row)) {
+  const int perWarp = pagesPerWarp<Digest>(kv.headDim);
+  const int blockFrom = row.firstPage + blockIdx.x * kScoreWarps * perWarp;
+  if (blockFrom >= row.currentPage || budget.readsAll(row)) {
     return;  // uniform over the block
   }
+  using Folded = typename FoldedOf<Act, Digest>::Type;
+  Folded* folded = reinterpret_cast<Folded*>(shared);
+  const int warp = threadIdx.x / kWarp;
+  const int from = blockFrom + warp * perWarp;
+  const int pages = row.currentPage - from < perWarp ? row.currentPage - from : perWarp;  // may be none
+  Digest* tile = reinterpret_cast<Digest*>(folded + group * 2 * kv.headDim) +
+                 warp * perWarp * pairStride<Digest>(kv.headDim);
+  startDigests(tile, digests, row, kv, from, pages);
+  commitCopies();
   const int batchRow = fromRow + blockIdx.z;
-  const int heads = ceilDiv(group, 8) * 8;
-  const int paddedChannels = ceilDiv(2 * kv.headDim, 64) * 64;
-  const Act* firstHead =
-      q + static_cast<size_t>(batchRow) * qStride + static_cast<size_t>(blockIdx.y) * group * kv.headDim;
-  foldGroup<DigestChunk<Digest>>(folded, firstHead, group, heads, kv.headDim, paddedChannels, score);
-  float* target = scores + (static_cast<size_t>(blockIdx.z) * gridDim.y + blockIdx.y) * scoreStride;
-  if (group == 1) {
-    scoreRange<1>(target, digests, row, from, to, kv, group, folded, paddedChannels, reduction);
-  } else if (group == 2 || DigestChunk<Digest>::kHeads == 2) {
-    scoreRange<2>(target, digests, row, from, to, kv, group, folded, paddedChannels, reduction);
-  } else if (group <= 4) {
-    scoreRange<4>(target, digests, row, from, to, kv, group, folded, paddedChannels, reduction);
-  } else {
-    scoreRange<8>(target, digests, row, from, to, kv, group, folded, paddedChannels, reduction);
+  foldGroup(folded,
+            q + static_cast<size_t>(batchRow) * qStride + static_cast<size_t>(blockIdx.y) * group * kv.headDim, group,
+            kv.headDim, score);
+  waitCopies<0>();
+  __syncthreads();  // the folded group is complete, and every lane's copies have landed
+  if (pages > 0) {  // uniform over the warp
+    scoreTile(scores + (static_cast<size_t>(blockIdx.z) * gridDim.y + blockIdx.y) * scoreStride + from, tile, folded,
+              pages, group, kv.headDim, reduction);
   }
   if (threadIdx.x == 0) {
-    atomicAdd(&counters[static_cast<size_t>(batchRow) * 3], static_cast<unsigned long long>(to - from));
+    const int blockPages = kScoreWarps * perWarp;
+    const int scored = row.currentPage - blockFrom < blockPages ? row.currentPage - blockFrom : blockPages;
+    atomicAdd(&counters[static_cast<size_t>(batchRow) * 3], static_cast<unsigned long long>(scored));
   }
 }
 
 }  // namespace quest
 
 #define SCORE_PAGES(act, Act, dtype, Digest)                                                                  \
-  extern "C" __global__ void __launch_bounds__(256, 2) score_pages_##act##_##dtype(                           \
+  extern "C" __global__ void __launch_bounds__(128, 5) score_pages_##act##_##dtype(                           \
       float* __restrict__ scores, unsigned long long* __restrict__ counters, const Act* __restrict__ q,       \
       const Digest* __restrict__ digests, const int* __restrict__ positions, const int* __restrict__ rowSpan, \
       const int* __restrict__ spanPages, const int* __restrict__ pageTable, int fromRow, int kvHeads,         \

@@ -114,7 +114,9 @@ final class CudaTensorOps implements TensorOps {
     if (digests == null) {
       throw new IllegalArgumentException("the cache keeps no digests for page_score " + score);
     }
-    int sharedBytes = 4 * (ceilDiv(2 * geometry.headDim(), 64) * 64) * (ceilDiv(group, 8) * 8);
+    int pairBytes = geometry.digestColumns() * geometry.digestDType().bytes() + 16;
+    int perBlock = 4 * scoredPerWarp(pairBytes);
+    int sharedBytes = 8 * geometry.headDim() * group + perBlock * pairBytes;
     launch
         .of(CudaKernels.SCORE_PAGES.of(q.dtype(), geometry.digestDType()))
         .out(scores)
@@ -132,7 +134,12 @@ final class CudaTensorOps implements TensorOps {
         .integer(score.ordinal())
         .integer(reduction.ordinal())
         .budget(budget)
-        .grid(ceilDiv(visiblePages, 64), geometry.kvHeads(), rows.count(), 256, sharedBytes);
+        .grid(ceilDiv(visiblePages, perBlock), geometry.kvHeads(), rows.count(), 128, sharedBytes);
+  }
+
+  /** Pages that a warp of {@code score_pages} copies at once: 8 KB of digests. */
+  private static int scoredPerWarp(int pairBytes) {
+    return Math.max(4, Math.min(32, 8448 / pairBytes / 4 * 4));
   }
 
   @Override

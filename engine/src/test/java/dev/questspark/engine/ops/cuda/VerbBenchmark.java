@@ -142,24 +142,26 @@ public final class VerbBenchmark implements AutoCloseable {
     return rounds[ROUNDS / 2];
   }
 
-  /** Bytes read and written per second by a copy of one large buffer to another, as a kernel. */
+  /**
+   * Bytes read and written per second by a copy of large pages to others, as one launch: more of
+   * them would be uploaded, and run, before the clock starts.
+   */
   private double copyBandwidth() {
-    int rows = sizes.copyMiB() * 64; // of 16 KiB
-    KvGeometry geometry = new KvGeometry(1, 1, 8192, 1, DType.BF16);
-    Tensor keys = backend.allocate(DType.BF16, rows, 8192);
-    Tensor values = backend.allocate(DType.BF16, rows, 8192);
+    int pages = 4096;
+    int cols = 8192;
+    int slots = Math.max(1, sizes.copyMiB() / 128);
+    KvGeometry geometry = new KvGeometry(1, 1, cols, slots, DType.BF16);
+    Tensor keys = backend.allocate(DType.BF16, 2 * pages * slots, cols);
+    Tensor values = backend.allocate(DType.BF16, 2 * pages * slots, cols);
     KvLayer layer = new KvLayer(geometry, keys, values, Map.of(), 0);
-    int half = rows / 2;
-    int[] from = new int[half];
-    int[] to = new int[half];
-    for (int i = 0; i < half; i++) {
-      from[i] = i;
-      to[i] = half + i;
-    }
+    int[] from = new int[pages];
+    int[] to = new int[pages];
+    Arrays.setAll(from, i -> i);
+    Arrays.setAll(to, i -> pages + i);
     double seconds = seconds(1, call -> backend.ops().copyPages(layer, from, to));
     keys.buffer().close();
     values.buffer().close();
-    return 4.0 * half * 16384 / seconds;
+    return 2.0 * pages * geometry.pageBytesPerLayer() / seconds;
   }
 
   // ---- inputs
