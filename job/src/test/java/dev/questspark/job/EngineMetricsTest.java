@@ -62,7 +62,7 @@ class EngineMetricsTest {
         OptionResolver.resolve(
             CommandLineFlags.parse(
                 JobHarness.arguments(
-                    JobHarness.corpus(folder, 4),
+                    JobHarness.corpus(folder, 24),
                     output,
                     "--selectors=all,quest",
                     "--kv-budgets=64,full")),
@@ -93,7 +93,7 @@ class EngineMetricsTest {
     Map<String, Double> most = new HashMap<>();
     while (!ended.isDone()) {
       gauges(spark).forEach((name, value) -> most.merge(name, value, Math::max));
-      Thread.sleep(20);
+      Thread.sleep(5);
     }
     assertThat(ended.get()).isZero();
     assertThat(most.get("running")).isBetween(1.0, 8.0);
