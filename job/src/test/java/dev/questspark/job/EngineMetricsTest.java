@@ -62,7 +62,7 @@ class EngineMetricsTest {
         OptionResolver.resolve(
             CommandLineFlags.parse(
                 JobHarness.arguments(
-                    JobHarness.corpus(folder, 24),
+                    JobHarness.shortDocuments(folder, 24),
                     output,
                     "--selectors=all,quest",
                     "--kv-budgets=64,full")),
