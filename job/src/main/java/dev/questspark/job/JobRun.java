@@ -4,8 +4,8 @@ import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.select.SelectorSpec;
 import dev.questspark.engine.stats.EngineReport;
 import dev.questspark.job.corpus.CorpusReader;
-import dev.questspark.job.infer.ExecutorEngine;
 import dev.questspark.job.infer.InferSettings;
+import dev.questspark.job.infer.OpeningEngine;
 import dev.questspark.job.infer.Policies;
 import dev.questspark.job.infer.PromptTexts;
 import dev.questspark.job.infer.RunCounters;
@@ -118,15 +118,25 @@ final class JobRun {
       throws IOException {
     Iterator<FinishedRow> found = earlier(spark, output, records, settings);
     if (!spark.sparkContext().isLocal()) {
-      return infer(spark, output, records, settings, found);
+      return infer(spark, output, records, settings, plan(spark, records, found));
     }
-    // Driver and executor are one JVM: whatever keeps the engine from opening is said before work.
-    ExecutorEngine.Lease open = ExecutorEngine.lease(settings, "driver");
-    try {
-      return infer(spark, output, records, settings, found);
-    } finally {
-      open.close();
+    // Driver and executor are one JVM: the engine opens while the corpus is surveyed, and whatever
+    // keeps it from opening is said before any work.
+    try (OpeningEngine engine = OpeningEngine.begin(settings)) {
+      CorpusPlan plan = plan(spark, records, found);
+      engine.await();
+      return infer(spark, output, records, settings, plan);
     }
+  }
+
+  private CorpusPlan plan(SparkSession spark, Dataset<Row> records, Iterator<FinishedRow> found) {
+    return CorpusSurvey.plan(
+        records,
+        options.get(JobKeys.PARTITIONS),
+        SparkSettings.automaticPartitions(spark.sparkContext()),
+        policies.size(),
+        options.get(JobKeys.MAX_TOKENS),
+        found);
   }
 
   /** What earlier runs have finished: nothing, unless this run goes on with their work. */
@@ -153,16 +163,8 @@ final class JobRun {
       OutputFolder output,
       Dataset<Row> records,
       InferSettings settings,
-      Iterator<FinishedRow> found)
+      CorpusPlan plan)
       throws IOException {
-    CorpusPlan plan =
-        CorpusSurvey.plan(
-            records,
-            options.get(JobKeys.PARTITIONS),
-            SparkSettings.automaticPartitions(spark.sparkContext()),
-            policies.size(),
-            options.get(JobKeys.MAX_TOKENS),
-            found);
     out.printf(
         "%d documents, %d questions x %d policies, %d partitions%s%n",
         plan.records(),

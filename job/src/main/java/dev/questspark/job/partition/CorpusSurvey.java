@@ -11,19 +11,25 @@ import static org.apache.spark.sql.functions.octet_length;
 import static org.apache.spark.sql.functions.size;
 import static org.apache.spark.sql.functions.struct;
 import static org.apache.spark.sql.functions.trim;
+import static org.apache.spark.sql.functions.when;
+import static org.apache.spark.sql.functions.xxhash64;
 
 import dev.questspark.job.corpus.RecordSchema;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
+import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.storage.StorageLevel;
 
 /** Reads the corpus once without keeping any text: lengths for packing, ids for duplicates. */
 public final class CorpusSurvey {
+  private static final String ID_HASH = "id_hash";
+
   private CorpusSurvey() {}
 
   /**
@@ -52,14 +58,20 @@ public final class CorpusSurvey {
                 coalesce(octet_length(col(RecordSchema.TEXT)), lit(0)).cast("long").as("bytes"),
                 greatest(coalesce(size(col(RecordSchema.QUESTIONS)), lit(1)), lit(1))
                     .cast("long")
-                    .as("questions"))
+                    .as("questions"),
+                when(hasId(), xxhash64(col(RecordSchema.ID))).as(ID_HASH))
             .persist(StorageLevel.MEMORY_AND_DISK());
     try {
+      // Sorted here: Spark's sort would take two jobs more, and the rows come here anyway.
       List<Row> surveyed =
-          survey.select("key", "bytes", "questions").orderBy("key").collectAsList();
+          survey.select("key", "bytes", "questions", ID_HASH).collectAsList().stream()
+              .sorted(Comparator.comparingLong(row -> row.getLong(0)))
+              .toList();
       Map<String, Long> owners = new HashMap<>();
-      for (Row contested : contestedIds(survey)) {
-        owners.put(contested.getString(0), contested.getLong(1));
+      if (anyIdTwice(surveyed)) {
+        for (Row contested : contestedIds(survey)) {
+          owners.put(contested.getString(0), contested.getLong(1));
+        }
       }
       return pack(
           surveyed,
@@ -72,9 +84,24 @@ public final class CorpusSurvey {
     }
   }
 
+  private static Column hasId() {
+    return length(trim(col(RecordSchema.ID))).gt(0);
+  }
+
+  /** By hash: two ids that share one cost a look at the ids themselves, nothing else. */
+  private static boolean anyIdTwice(List<Row> surveyed) {
+    long[] hashes =
+        surveyed.stream()
+            .filter(row -> !row.isNullAt(3))
+            .mapToLong(row -> row.getLong(3))
+            .sorted()
+            .toArray();
+    return IntStream.range(1, hashes.length).anyMatch(i -> hashes[i] == hashes[i - 1]);
+  }
+
   private static List<Row> contestedIds(Dataset<Row> survey) {
     return survey
-        .where(length(trim(col(RecordSchema.ID))).gt(0))
+        .where(hasId())
         .groupBy(RecordSchema.ID)
         .agg(
             min_by(col("key"), struct(RecordSchema.SOURCE, RecordSchema.PLACE)).as("owner"),
