@@ -186,6 +186,7 @@ final class JobRun {
             out,
             System.console() != null,
             counters,
+            plan.recordsLeft(),
             plan.questions() * policies.size() - plan.rowsFound());
     spark.sparkContext().addSparkListener(progress);
     try (progress) {

@@ -92,6 +92,7 @@ final class AnswerStream<T> implements Iterator<Answered<T>> {
                 answers[at] = answer;
                 if (--unanswered[0] == 0) {
                   inFlight--;
+                  counters.documents().add(1);
                   finished.add(new Answered<>(asked.ticket(), List.of(answers)));
                 }
               },

@@ -12,6 +12,7 @@ import org.apache.spark.util.LongAccumulator;
  * What tasks count while they run, as Spark accumulators: shown on the stage's page in Spark's UI,
  * kept in its event log, and read by the progress line.
  *
+ * @param documents whose rows are all answered, or are error rows
  * @param rows answer rows, error rows included
  * @param errors error rows
  * @param generatedTokens tokens of the answers
@@ -21,6 +22,7 @@ import org.apache.spark.util.LongAccumulator;
  *     alone
  */
 public record RunCounters(
+    LongAccumulator documents,
     LongAccumulator rows,
     LongAccumulator errors,
     LongAccumulator generatedTokens,
@@ -36,6 +38,7 @@ public record RunCounters(
     EngineReports engines = new EngineReports();
     spark.register(engines, "engine reports");
     return new RunCounters(
+        spark.longAccumulator("documents"),
         spark.longAccumulator("answer rows"),
         spark.longAccumulator("error rows"),
         spark.longAccumulator("generated tokens"),
@@ -47,13 +50,14 @@ public record RunCounters(
 
   /** The accumulators of the progress line. */
   public List<LongAccumulator> shown() {
-    return List.of(rows, errors, generatedTokens, computedTokens);
+    return List.of(documents, rows, errors, generatedTokens, computedTokens);
   }
 
-  /** Rows that an earlier attempt at the task has committed. */
-  public void keep(int committed) {
-    rows.add(committed);
-    kept.add(committed);
+  /** Documents and their rows that an earlier attempt at the task has committed. */
+  public void keep(int committedDocuments, int committedRows) {
+    documents.add(committedDocuments);
+    rows.add(committedRows);
+    kept.add(committedRows);
   }
 
   void count(Answer answer) {

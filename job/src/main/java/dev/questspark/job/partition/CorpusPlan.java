@@ -64,6 +64,11 @@ public final class CorpusPlan implements Serializable {
     return records;
   }
 
+  /** Records that have rows left to compute. */
+  public long recordsLeft() {
+    return sortedKeys.length;
+  }
+
   /** Questions in the corpus; a record without any counts as one. */
   public long questions() {
     return questions;

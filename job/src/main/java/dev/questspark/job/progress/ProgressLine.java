@@ -24,6 +24,7 @@ public final class ProgressLine extends SparkListener implements AutoCloseable {
   private final PrintStream out;
   private final boolean terminal;
   private final RunCounters counters;
+  private final long expectedDocuments;
   private final long expectedRows;
   private final long startedNanos = System.nanoTime();
 
@@ -35,12 +36,19 @@ public final class ProgressLine extends SparkListener implements AutoCloseable {
 
   /**
    * @param terminal whether the line may be overwritten
+   * @param expectedDocuments documents of the whole run
    * @param expectedRows answer rows of the whole run
    */
-  public ProgressLine(PrintStream out, boolean terminal, RunCounters counters, long expectedRows) {
+  public ProgressLine(
+      PrintStream out,
+      boolean terminal,
+      RunCounters counters,
+      long expectedDocuments,
+      long expectedRows) {
     this.out = out;
     this.terminal = terminal;
     this.counters = counters;
+    this.expectedDocuments = expectedDocuments;
     this.expectedRows = expectedRows;
   }
 
@@ -86,20 +94,22 @@ public final class ProgressLine extends SparkListener implements AutoCloseable {
 
   private void print(boolean last) {
     long now = System.nanoTime();
-    long rows = sum(0);
+    long rows = sum(1);
     if (rows == 0 || (!terminal && !last && now - printedNanos < LOG_EVERY_NANOS)) {
       return;
     }
     printedNanos = now;
     double seconds = (now - startedNanos) / NANOS_PER_S;
     String line =
-        "%d/%d answers, %s prompt tok/s, %s generated tok/s, %d errors, %s"
+        "%d/%d documents, %d/%d answers, %s prompt tok/s, %s generated tok/s, %d errors, %s"
             .formatted(
+                sum(0),
+                expectedDocuments,
                 rows,
                 expectedRows,
+                Quantities.count(sum(4) / seconds),
                 Quantities.count(sum(3) / seconds),
-                Quantities.count(sum(2) / seconds),
-                sum(1),
+                sum(2),
                 last
                     ? Quantities.duration(seconds)
                     : "ETA "

@@ -9,7 +9,6 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
-import java.util.function.IntConsumer;
 
 /**
  * Cuts a partition into batches: runs of whole documents, a new one after so many rows. Where the
@@ -21,18 +20,25 @@ final class AnswerBatches implements Iterator<Asked<AnswerBatches.Place>> {
   private final Iterator<PlannedDocument> documents;
   private final int rowsPerBatch;
   private final Committed committed;
-  private final IntConsumer keptRows;
+  private final Kept kept;
   private PlannedDocument ahead;
   private Asked<Place> ready;
   private int batches;
   private Batch current;
   private boolean leftOut;
+  private int batchDocuments;
   private int rows;
 
   /** Whether an earlier attempt has committed a batch. */
   @FunctionalInterface
   interface Committed {
     boolean has(int batch) throws IOException;
+  }
+
+  /** Told what is in a batch that is left out. */
+  @FunctionalInterface
+  interface Kept {
+    void batch(int documents, int rows);
   }
 
   /** Answers of a run of documents, as far as they are there. */
@@ -76,17 +82,17 @@ final class AnswerBatches implements Iterator<Asked<AnswerBatches.Place>> {
 
   /**
    * @param rowsPerBatch rows after which a batch ends; a document is never cut
-   * @param keptRows told the rows of each batch that is left out
+   * @param kept told of each batch that is left out
    */
   AnswerBatches(
       Iterator<PlannedDocument> documents,
       int rowsPerBatch,
       Committed committed,
-      IntConsumer keptRows) {
+      Kept kept) {
     this.documents = documents;
     this.rowsPerBatch = rowsPerBatch;
     this.committed = committed;
-    this.keptRows = keptRows;
+    this.kept = kept;
     this.ahead = documents.hasNext() ? documents.next() : null;
   }
 
@@ -105,6 +111,7 @@ final class AnswerBatches implements Iterator<Asked<AnswerBatches.Place>> {
       current = new Batch(batches++);
       leftOut = has(current.number);
     }
+    batchDocuments++;
     rows += document.wantedRows();
     boolean last = ahead == null || rows >= rowsPerBatch && ahead.key() != document.key();
     if (!leftOut) {
@@ -113,10 +120,11 @@ final class AnswerBatches implements Iterator<Asked<AnswerBatches.Place>> {
       current.closed = last;
       ready = new Asked<>(new Place(current, current.documents() - 1), document);
     } else if (last) {
-      keptRows.accept(rows);
+      kept.batch(batchDocuments, rows);
     }
     if (last) {
       current = null;
+      batchDocuments = 0;
       rows = 0;
     }
   }

@@ -25,7 +25,8 @@ class ProgressLineTest {
     RunCounters counters = RunCounters.register(spark);
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     ProgressLine progress =
-        new ProgressLine(new PrintStream(out), terminal, counters, expectedRows);
+        new ProgressLine(
+            new PrintStream(out), terminal, counters, expectedRows / 2, expectedRows);
     CountDownLatch ended = new CountDownLatch(4);
     SparkListener last =
         new SparkListener() {
@@ -42,6 +43,7 @@ class ProgressLineTest {
           .parallelize(rows, 4)
           .foreach(
               row -> {
+                counters.documents().add(row % 2);
                 counters.rows().add(1);
                 counters.errors().add(row % 10 == 0 ? 1 : 0);
                 counters.generatedTokens().add(50);
@@ -63,9 +65,9 @@ class ProgressLineTest {
     assertThat(shown).endsWith(System.lineSeparator()).startsWith("\r");
     List<String> states =
         shown.strip().lines().flatMap(l -> List.of(l.split("\r")).stream()).toList();
-    assertThat(states.get(0)).matches("\\[==?.* ] 10/80 answers, " + RATES + "ETA \\d+s *");
+    assertThat(states.get(0)).matches("\\[==?.* ] 5/40 documents, 10/80 answers, " + RATES + "ETA \\d+s *");
     assertThat(states.get(states.size() - 1))
-        .matches("\\[=========>          ] 40/80 answers, " + RATES + "\\d+s *")
+        .matches("\\[=========>          ] 20/40 documents, 40/80 answers, " + RATES + "\\d+s *")
         .contains("4 errors");
   }
 
@@ -76,14 +78,14 @@ class ProgressLineTest {
     assertThat(shown.lines().toList())
         .last()
         .asString()
-        .matches("40/40 answers, " + RATES + "\\d+s");
+        .matches("20/20 documents, 40/40 answers, " + RATES + "\\d+s");
   }
 
   @Test
   void nothingIsShownBeforeTheFirstAnswer() {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     RunCounters counters = RunCounters.register(TestSpark.session().sparkContext());
-    new ProgressLine(new PrintStream(out), true, counters, 10).close();
+    new ProgressLine(new PrintStream(out), true, counters, 5, 10).close();
     assertThat(out.toString(StandardCharsets.UTF_8)).isEmpty();
   }
 

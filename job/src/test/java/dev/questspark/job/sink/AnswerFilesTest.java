@@ -138,7 +138,7 @@ class AnswerFilesTest {
   private static List<String> places(
       List<PlannedDocument> documents, AnswerBatches.Committed committed) {
     List<String> places = new ArrayList<>();
-    new AnswerBatches(documents.iterator(), 16, committed, rows -> {})
+    new AnswerBatches(documents.iterator(), 16, committed, (held, rows) -> {})
         .forEachRemaining(
             asked ->
                 places.add(
