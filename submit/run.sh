@@ -25,8 +25,10 @@ A preset is a file of conf/, or the path of a .conf file of your own.
 
 Options of the job: submit/run.sh --job-help, or conf/README.md.
 Options of spark-submit pass through: --master, --deploy-mode, --name, --conf, --properties-file,
-  --driver-memory, --executor-memory, --executor-cores, --num-executors, --total-executor-cores,
-  --files, --archives, --jars, --queue. Without them: --master local[*] --driver-memory 4g.
+  --driver-memory, --driver-cores, --driver-java-options, --driver-class-path, --driver-library-path,
+  --executor-memory, --executor-cores, --num-executors, --total-executor-cores, --files, --archives,
+  --jars, --packages, --repositories, --exclude-packages, --queue, --principal, --keytab, --proxy-user.
+  Without them: --master local[*] --driver-memory 4g.
 
 Spark: \$SPARK_HOME/bin/spark-submit if SPARK_HOME is set; otherwise Spark's own SparkSubmit class,
 with the jars that the build took from Maven Central. Only a JDK 17 or newer is needed.
@@ -142,15 +144,23 @@ fi
 
 spark_args=()
 spark=${QUESTSPARK_SPARK:-}
+driver_options=
 given=" "
 while [[ $# -gt 0 ]]; do
   case $1 in
     --master | --deploy-mode | --name | --conf | --properties-file | --driver-memory | \
-      --executor-memory | --executor-cores | --num-executors | --total-executor-cores | \
-      --files | --archives | --jars | --queue)
+      --driver-cores | --driver-class-path | --driver-library-path | --executor-memory | \
+      --executor-cores | --num-executors | --total-executor-cores | --files | --archives | \
+      --jars | --packages | --repositories | --exclude-packages | --queue | --principal | \
+      --keytab | --proxy-user)
       [[ $# -ge 2 ]] || fail "$1 needs a value"
       spark_args+=("$1" "$2")
       given+="$1 "
+      shift 2
+      ;;
+    --driver-java-options)
+      [[ $# -ge 2 ]] || fail "$1 needs a value"
+      driver_options="$driver_options $2"
       shift 2
       ;;
     --spark)
@@ -175,7 +185,7 @@ choose_build
 build
 
 command=(--class dev.questspark.job.LongDocJob "${spark_args[@]}"
-  --driver-java-options "-Dlog4j2.configurationFile=file:$home/conf/log4j2.properties${java_options:+ $java_options}"
+  --driver-java-options "-Dlog4j2.configurationFile=file:$home/conf/log4j2.properties${java_options:+ $java_options}$driver_options"
   "$jar" "${job_args[@]}")
 
 if [[ -n ${SPARK_HOME:-} ]]; then

@@ -117,7 +117,7 @@ class CudaFaultTest {
 
   /** After the warm-up and a batch, before the last of an executor's documents. */
   private static int launch(long seed) {
-    return 350 + new Random(seed).nextInt(400);
+    return 450 + new Random(seed).nextInt(300);
   }
 
   private static int executors(Path output) {

@@ -18,10 +18,18 @@ class RunScriptTest {
     Path output = folder.resolve("out");
     RunScript ended =
         RunScript.run(
-            folder, "demo", "--output", output.toString(), "--selectors", "all,quest,sink_recent");
+            folder,
+            "demo",
+            "--output",
+            output.toString(),
+            "--selectors",
+            "all,quest,sink_recent",
+            "--driver-java-options",
+            "-Xlog:gc*:file=" + folder.resolve("gc.log"));
 
     assertThat(ended.code()).as(ended.out() + ended.err()).isZero();
     assertThat(ended.err()).contains("spark-submit --class dev.questspark.job.LongDocJob");
+    assertThat(folder.resolve("gc.log")).as("what passes through to the driver").exists();
     assertThat(ended.out()).contains("accuracy", output + "/answers", output + "/run.json");
     String answers = "read_parquet('" + output.resolve("answers") + "/*.parquet')";
     assertThat(Duck.cell("select count(*) from " + answers)).isEqualTo(3 * 52);

@@ -85,10 +85,7 @@ final class AnswerBatches implements Iterator<Asked<AnswerBatches.Place>> {
    * @param kept told of each batch that is left out
    */
   AnswerBatches(
-      Iterator<PlannedDocument> documents,
-      int rowsPerBatch,
-      Committed committed,
-      Kept kept) {
+      Iterator<PlannedDocument> documents, int rowsPerBatch, Committed committed, Kept kept) {
     this.documents = documents;
     this.rowsPerBatch = rowsPerBatch;
     this.committed = committed;

@@ -25,8 +25,7 @@ class ProgressLineTest {
     RunCounters counters = RunCounters.register(spark);
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     ProgressLine progress =
-        new ProgressLine(
-            new PrintStream(out), terminal, counters, expectedRows / 2, expectedRows);
+        new ProgressLine(new PrintStream(out), terminal, counters, expectedRows / 2, expectedRows);
     CountDownLatch ended = new CountDownLatch(4);
     SparkListener last =
         new SparkListener() {
@@ -65,7 +64,8 @@ class ProgressLineTest {
     assertThat(shown).endsWith(System.lineSeparator()).startsWith("\r");
     List<String> states =
         shown.strip().lines().flatMap(l -> List.of(l.split("\r")).stream()).toList();
-    assertThat(states.get(0)).matches("\\[==?.* ] 5/40 documents, 10/80 answers, " + RATES + "ETA \\d+s *");
+    assertThat(states.get(0))
+        .matches("\\[==?.* ] 5/40 documents, 10/80 answers, " + RATES + "ETA \\d+s *");
     assertThat(states.get(states.size() - 1))
         .matches("\\[=========>          ] 20/40 documents, 40/80 answers, " + RATES + "\\d+s *")
         .contains("4 errors");
