@@ -37,6 +37,6 @@ fi
         }
         print line | "sort"
       }
-    }' "$work"/sm_80.resources "$work"/sm_86.resources "$work"/sm_89.resources "$work"/sm_90.resources \
+    }' "$work"/sm_80.resources "$work"/sm_86.resources "$work"/sm_89.resources "$work"/sm_90a.resources \
     "$work"/sm_100.resources
 } >RESOURCES.md

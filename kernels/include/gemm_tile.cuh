@@ -152,4 +152,19 @@ __device__ __forceinline__ void gemmTile(GemmWarp<Act, Shape>& warp, unsigned ch
   }
 }
 
+/** Writes a pair of neighbours, together where the row allows it. */
+template <typename Out>
+__device__ __forceinline__ void storePair(Out* row, int col, int cols, bool even, float low, float high) {
+  if (even && col + 1 < cols) {
+    *reinterpret_cast<Pack<Out, 2>*>(row + col) = Pack<Out, 2>{{fromFloat<Out>(low), fromFloat<Out>(high)}};
+  } else {
+    if (col < cols) {
+      row[col] = fromFloat<Out>(low);
+    }
+    if (col + 1 < cols) {
+      row[col + 1] = fromFloat<Out>(high);
+    }
+  }
+}
+
 }  // namespace quest

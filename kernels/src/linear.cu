@@ -16,21 +16,6 @@
 
 namespace quest {
 
-/** Writes a pair of neighbours, together where the row allows it. */
-template <typename Out>
-__device__ __forceinline__ void storePair(Out* row, int col, int cols, bool even, float low, float high) {
-  if (even && col + 1 < cols) {
-    *reinterpret_cast<Pack<Out, 2>*>(row + col) = Pack<Out, 2>{{fromFloat<Out>(low), fromFloat<Out>(high)}};
-  } else {
-    if (col < cols) {
-      row[col] = fromFloat<Out>(low);
-    }
-    if (col + 1 < cols) {
-      row[col + 1] = fromFloat<Out>(high);
-    }
-  }
-}
-
 template <typename Out, typename Act, typename Shape>
 __device__ __forceinline__ void linearTiled(Out* out, const Act* x, const bf16* weight, const float* bias, int rows,
                                             int outFeatures, int inFeatures, int outStride, int xStride,

@@ -105,10 +105,15 @@ final class CublasGemm implements CudaGemm {
   private final int version;
 
   private CublasGemm(
-      CudaContext context, DevicePool pool, CudaStream stream, LaunchTape tape, Launch launch) {
+      CudaContext context,
+      DevicePool pool,
+      CudaStream stream,
+      LaunchTape tape,
+      Launch launch,
+      KernelGemm ours) {
     this.context = context;
     this.launch = launch;
-    this.ours = new KernelGemm(launch);
+    this.ours = ours;
     int[] found = new int[1];
     this.workspace = pool.allocate(WORKSPACE_BYTES);
     try {
@@ -138,13 +143,18 @@ final class CublasGemm implements CudaGemm {
 
   /** cuBLAS, if this host has it. */
   static Optional<CudaGemm> open(
-      CudaContext context, DevicePool pool, CudaStream stream, LaunchTape tape, Launch launch) {
+      CudaContext context,
+      DevicePool pool,
+      CudaStream stream,
+      LaunchTape tape,
+      Launch launch,
+      KernelGemm ours) {
     try {
       JCublas2.setExceptionsEnabled(true);
     } catch (UnsatisfiedLinkError | NoClassDefFoundError e) {
       return Optional.empty();
     }
-    return Optional.of(new CublasGemm(context, pool, stream, tape, launch));
+    return Optional.of(new CublasGemm(context, pool, stream, tape, launch, ours));
   }
 
   @Override

@@ -93,10 +93,10 @@ public final class CudaBackend implements Backend {
 
   /** cuBLAS where it is there and may be used; {@link #describe} says which it is. */
   private CudaGemm openGemm(Launch launch) {
+    KernelGemm ours = new KernelGemm(launch, device.warpgroups());
     return options.batchInvariant()
-        ? new KernelGemm(launch)
-        : CublasGemm.open(context, pool, stream, tape, launch)
-            .orElseGet(() -> new KernelGemm(launch));
+        ? ours
+        : CublasGemm.open(context, pool, stream, tape, launch, ours).orElse(ours);
   }
 
   private <T extends AutoCloseable> T keep(T resource) {

@@ -139,6 +139,11 @@ public record CudaDevice(
     return device;
   }
 
+  /** Whether warpgroup kernels run here: their image is for this one compute capability. */
+  boolean warpgroups() {
+    return major == 9 && minor == 0;
+  }
+
   /** CUDA version as people write it. */
   static String versionText(int version) {
     return version / 1000 + "." + version % 1000 / 10;

@@ -86,6 +86,12 @@ final class CudaKernels {
   static final Family LINEAR_M64 = linear("_m64");
   static final Family LINEAR_M128 = linear("_m128");
 
+  /** bf16 x and weights, on GPUs with {@link CudaDevice#warpgroups}. */
+  static final Family LINEAR_WG = linearOfHalves("_wg");
+
+  static final Family LINEAR_WG_N16 = linearOfHalves("_wg_n16");
+  static final Family LINEAR_WG_N64 = linearOfHalves("_wg_n64");
+
   static final Family MERGE_ATTENTION =
       byAct(
           "merge_attention_{act}",
@@ -197,8 +203,13 @@ final class CudaKernels {
   }
 
   private static Family linear(String shape) {
+    return linearOfHalves(shape)
+        .with(DType.F32, DType.F32, linear("f32_f32_bf16" + shape, "float", "float", "bf16"));
+  }
+
+  private static Family linearOfHalves(String shape) {
     Family family = new Family("linear_{out}_{act}_bf16" + shape);
-    DType[][] outAndX = {{DType.F32, DType.F32}, {DType.F32, DType.BF16}, {DType.BF16, DType.BF16}};
+    DType[][] outAndX = {{DType.F32, DType.BF16}, {DType.BF16, DType.BF16}};
     for (DType[] pair : outAndX) {
       String name = pair[0] + "_" + pair[1] + "_bf16" + shape;
       family.with(pair[0], pair[1], linear(name, typeOf(pair[0]), typeOf(pair[1]), "bf16"));

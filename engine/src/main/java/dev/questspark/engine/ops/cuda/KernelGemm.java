@@ -31,10 +31,33 @@ final class KernelGemm implements CudaGemm {
   private static final Tiles M64 = new Tiles(CudaKernels.LINEAR_M64, 64, 128, 128, 32, 4);
   private static final Tiles M128 = new Tiles(CudaKernels.LINEAR_M128, 128, 256, 256, 32, 3);
 
-  private final Launch launch;
+  /** One of the warpgroup kernels, with what the head of {@code linear_wgmma.cu} says. */
+  private record Warpgroups(
+      CudaKernels.Family kernels, int rows, int features, int threads, int stages) {
 
-  KernelGemm(Launch launch) {
+    /** Pipeline stages of 64 channels, and what aligns the first of them. */
+    int sharedBytes() {
+      return stages * (rows + features) * 128 + 1024;
+    }
+  }
+
+  private static final Warpgroups WG_N16 =
+      new Warpgroups(CudaKernels.LINEAR_WG_N16, 16, 64, 128, 18);
+  private static final Warpgroups WG_N64 =
+      new Warpgroups(CudaKernels.LINEAR_WG_N64, 64, 64, 128, 12);
+  private static final Warpgroups WG = new Warpgroups(CudaKernels.LINEAR_WG, 128, 256, 256, 4);
+
+  private final Launch launch;
+  private final boolean warpgroups;
+
+  /**
+   * Launches through {@code launch}.
+   *
+   * @param warpgroups whether the GPU has {@link CudaDevice#warpgroups}
+   */
+  KernelGemm(Launch launch, boolean warpgroups) {
     this.launch = launch;
+    this.warpgroups = warpgroups;
   }
 
   @Override
@@ -49,6 +72,13 @@ final class KernelGemm implements CudaGemm {
           .grid(ceilDiv(x.rows(), 64), ceilDiv(weight.outFeatures(), 64), 1, 256, 0);
       return;
     }
+    if (warpgroups && copiesWhole(x) && copiesWhole(weight.weight())) {
+      Warpgroups groups = x.rows() <= FEW_ROWS ? WG_N16 : x.rows() <= WG_N64.rows ? WG_N64 : WG;
+      int blocks = ceilDiv(x.rows(), groups.rows) * ceilDiv(weight.outFeatures(), groups.features);
+      begin(groups.kernels.of(out.dtype(), x.dtype()), out, x, weight)
+          .grid(blocks, 1, 1, groups.threads, groups.sharedBytes());
+      return;
+    }
     Tiles tiles = x.rows() <= FEW_ROWS ? M16 : x.rows() <= SOME_ROWS ? M64 : M128;
     begin(tiles.kernels.of(out.dtype(), x.dtype()), out, x, weight)
         .grid(
@@ -57,6 +87,14 @@ final class KernelGemm implements CudaGemm {
             1,
             tiles.threads,
             tiles.sharedBytes(x.dtype()));
+  }
+
+  /** Whether rows of bf16 are whole, aligned chunks of 16 bytes. */
+  private static boolean copiesWhole(Tensor tensor) {
+    return tensor.dtype() == DType.BF16
+        && tensor.cols() % 8 == 0
+        && tensor.rowStride() % 8 == 0
+        && DeviceBuffer.addressOf(tensor) % 16 == 0;
   }
 
   private Launch begin(Kernel kernel, Tensor out, Tensor x, CudaLinearWeight weight) {

@@ -1,0 +1,158 @@
+// linear on warpgroup tensor cores, for compute capability 9.0: out (R, N) = x (R, K) . weight (N, K)^T + bias (N), with
+// bf16 x and weight whose rows start on 16-byte boundaries, K a multiple of 8. Bias may be null. Adds the same products in
+// the same order as linear.cu, and gives its bits on a device, so a batch may use both.
+//   ..._wg      128 x 256 tiles of out, 256 threads, 4 stages of 48 KB: more than 64 rows
+//   ..._wg_n64  64 features x 64 rows, 128 threads, 12 stages of 16 KB: up to 64 rows, weights are the tall operand
+//   ..._wg_n16  64 features x 16 rows, 128 threads, 18 stages of 10 KB: up to 16 rows, likewise
+// Moves 2 (N + R) K bytes and the output. Grid: one dimension, ceil(R / tile rows) * ceil(N / tile features) blocks.
+// Dynamic shared memory: stages * (tile rows + tile features) * 128 + 1024 bytes to align the first stage.
+// Elsewhere than on sm_90a the kernels are empty, and never launched.
+#include "gemm_tile.cuh"
+#include "shared_memory.cuh"
+#include "wgmma.cuh"
+
+namespace quest {
+
+/** Warpgroups of 64 rows of A each by Cols rows of B; A is x, or, transposed, the weight. */
+template <int GroupsOf, int ColsOf, int StagesOf, bool TransposedOf>
+struct WgmmaShape {
+  static constexpr int kThreads = GroupsOf * 128;
+  static constexpr int kRows = GroupsOf * 64;
+  static constexpr int kCols = ColsOf;
+  static constexpr int kStages = StagesOf;
+  static constexpr bool kTransposed = TransposedOf;
+  static constexpr int kRaster = TransposedOf ? 1 : 8;  // tiles down before the next column: their weights stay in L2
+};
+
+using WideRows = WgmmaShape<2, 256, 4, false>;
+using FewWideRows = WgmmaShape<1, 64, 12, true>;
+using FewestWideRows = WgmmaShape<1, 16, 18, true>;
+
+#ifdef QUEST_HAS_WGMMA
+
+/** Starts the copy of Rows x 64 channels; what lies outside becomes zero. */
+template <int Rows, int Threads>
+__device__ __forceinline__ void startSwizzled(unsigned char* tile, const GemmOperand<bf16>& from, int row,
+                                              int channel) {
+#pragma unroll
+  for (int i = threadIdx.x; i < Rows * 8; i += Threads) {
+    const int r = row + i / 8;
+    const int c = channel + i % 8 * 8;
+    const bool inside = r < from.rows && c < from.channels;
+    copyAsync(tile + swizzledChunk(i / 8, i % 8),
+              inside ? from.base + static_cast<size_t>(r) * from.stride + c : from.base, inside);
+  }
+}
+
+/**
+ * A stage is refilled two steps after it was multiplied: every warpgroup waited for that product before the barrier of
+ * the step that refills.
+ */
+template <typename Shape>
+__device__ __forceinline__ void wgmmaTiles(float (&sum)[Shape::kCols / 2], unsigned char* stages,
+                                           const GemmOperand<bf16>& a, const GemmOperand<bf16>& b, int row,
+                                           int col) {
+  constexpr int kTileA = Shape::kRows * kWgmmaRowBytes;
+  constexpr int kStage = kTileA + Shape::kCols * kWgmmaRowBytes;
+  const int steps = ceilDiv(a.channels, kWgmmaDepth);
+  const int group = threadIdx.x / kWgmmaThreads;
+#pragma unroll
+  for (int i = 0; i < Shape::kCols / 2; i++) {
+    sum[i] = 0.0f;
+  }
+  for (int step = 2 - Shape::kStages; step < steps; step++) {
+    if (step >= 0) {
+      waitCopies<Shape::kStages - 3>();
+      publishCopies();
+      __syncthreads();  // this step's tiles have landed
+      const unsigned char* tiles = stages + step % Shape::kStages * kStage;
+      const WgmmaTile first = wgmmaTile(tiles + group * 64 * kWgmmaRowBytes);
+      const WgmmaTile second = wgmmaTile(tiles + kTileA);
+      beginWgmma();
+#pragma unroll
+      for (int k = 0; k < kWgmmaDepth / 16; k++) {
+        wgmma<Shape::kCols>(sum, wgmmaAhead(first, k), wgmmaAhead(second, k));
+      }
+      commitWgmma();
+    }
+    const int next = step + Shape::kStages - 2;
+    if (next < steps) {
+      unsigned char* tiles = stages + next % Shape::kStages * kStage;
+      startSwizzled<Shape::kRows, Shape::kThreads>(tiles, a, row, next * kWgmmaDepth);
+      startSwizzled<Shape::kCols, Shape::kThreads>(tiles + kTileA, b, col, next * kWgmmaDepth);
+    }
+    commitCopies();
+    if (step >= 0) {
+      waitWgmma<1>();
+    }
+  }
+  waitWgmma<0>();
+}
+
+#endif
+
+template <typename Out, typename Shape>
+__device__ __forceinline__ void linearWgmma(Out* out, const bf16* x, const bf16* weight, const float* bias, int rows,
+                                            int outFeatures, int inFeatures, int outStride, int xStride,
+                                            int weightStride) {
+#ifdef QUEST_HAS_WGMMA
+  QUEST_DYNAMIC_SHARED(shared);
+  unsigned char* stages = shared + (1024 - sharedAddress(shared) % 1024) % 1024;
+  const GemmOperand<bf16> ofX = GemmOperand<bf16>::of(x, rows, inFeatures, xStride);
+  const GemmOperand<bf16> ofWeight = GemmOperand<bf16>::of(weight, outFeatures, inFeatures, weightStride);
+  const GemmOperand<bf16>& a = Shape::kTransposed ? ofWeight : ofX;
+  const GemmOperand<bf16>& b = Shape::kTransposed ? ofX : ofWeight;
+  const int down = ceilDiv(a.rows, Shape::kRows);
+  const int across = ceilDiv(b.rows, Shape::kCols);
+  const int block = blockIdx.x;
+  const int band = block / (Shape::kRaster * across);
+  const int inBand = block % (Shape::kRaster * across);
+  const int height = min(Shape::kRaster, down - band * Shape::kRaster);
+  const int row = (band * Shape::kRaster + inBand % height) * Shape::kRows;
+  const int col = inBand / height * Shape::kCols;
+  float sum[Shape::kCols / 2];
+  wgmmaTiles<Shape>(sum, stages, a, b, row, col);
+  const int lane = threadIdx.x % kWarp;
+  const bool even = outStride % 2 == 0 && reinterpret_cast<uintptr_t>(out) % (2 * sizeof(Out)) == 0;
+#pragma unroll
+  for (int i = 0; i < Shape::kCols / 2; i += 2) {
+    const int r = row + static_cast<int>(threadIdx.x) / kWarp * 16 + lane / 4 + i / 2 % 2 * 8;
+    const int c = col + i / 4 * 8 + lane % 4 * 2;
+    if (r >= a.rows) {
+      continue;
+    }
+    if (Shape::kTransposed) {
+      const float addend = bias != nullptr ? bias[r] : 0.0f;
+#pragma unroll
+      for (int j = 0; j < 2; j++) {
+        if (c + j < rows) {
+          out[static_cast<size_t>(c + j) * outStride + r] = fromFloat<Out>(sum[i + j] + addend);
+        }
+      }
+    } else {
+      const float lowBias = bias != nullptr && c < outFeatures ? bias[c] : 0.0f;
+      const float highBias = bias != nullptr && c + 1 < outFeatures ? bias[c + 1] : 0.0f;
+      storePair(out + static_cast<size_t>(r) * outStride, c, outFeatures, even, sum[i] + lowBias,
+                sum[i + 1] + highBias);
+    }
+  }
+#endif
+}
+
+}  // namespace quest
+
+#define LINEAR_WG(name, Out, threads, ...)                                                                   \
+  extern "C" __global__ void __launch_bounds__(threads, 1) linear_##name(                                    \
+      Out* __restrict__ out, const bf16* __restrict__ x, const bf16* __restrict__ weight,                    \
+      const float* __restrict__ bias, int rows, int outFeatures, int inFeatures, int outStride, int xStride, \
+      int weightStride) {                                                                                    \
+    quest::__VA_ARGS__(out, x, weight, bias, rows, outFeatures, inFeatures, outStride, xStride,              \
+                       weightStride);                                                                        \
+  }
+
+LINEAR_WG(f32_bf16_bf16_wg, float, 256, linearWgmma<float, quest::WideRows>)
+LINEAR_WG(f32_bf16_bf16_wg_n64, float, 128, linearWgmma<float, quest::FewWideRows>)
+LINEAR_WG(f32_bf16_bf16_wg_n16, float, 128, linearWgmma<float, quest::FewestWideRows>)
+LINEAR_WG(bf16_bf16_bf16_wg, bf16, 256, linearWgmma<bf16, quest::WideRows>)
+LINEAR_WG(bf16_bf16_bf16_wg_n64, bf16, 128, linearWgmma<bf16, quest::FewWideRows>)
+LINEAR_WG(bf16_bf16_bf16_wg_n16, bf16, 128, linearWgmma<bf16, quest::FewestWideRows>)
