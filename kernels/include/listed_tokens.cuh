@@ -5,7 +5,6 @@
 
 namespace quest {
 
-constexpr size_t kNoKey = ~static_cast<size_t>(0);
 constexpr int kHeadsPerBlock = 16;  // rows of a tensor-core tile; larger groups take several blocks
 
 /** One (row, KV head)'s list as one run of tokens: token j is slot j % pageSize of the list's page j / pageSize. */

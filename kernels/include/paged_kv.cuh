@@ -12,6 +12,7 @@
 
 namespace quest {
 
+constexpr size_t kNoKey = ~static_cast<size_t>(0);  // in place of a token offset: the row does not see it
 constexpr int kScaleChannels = 16;  // of an i8 digest, with one exponent; divides headDim
 
 /** Elements from one digest pair to the next; i8 pairs fill whole 16 bytes, so that all are loaded 16 at a time. */

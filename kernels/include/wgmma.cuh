@@ -36,9 +36,10 @@ __device__ __forceinline__ unsigned sharedAddress(const void* shared) {
   return static_cast<unsigned>(reinterpret_cast<uintptr_t>(shared));
 }
 
+template <typename T>
 __device__ __forceinline__ float swizzledElement(WgmmaTile tile, int row, int k) {
   const uintptr_t at = reinterpret_cast<uintptr_t>(tile) + row * kWgmmaRowBytes + k * 2;
-  return toFloat(*reinterpret_cast<const bf16*>(at ^ (at >> 3 & 0x70)));
+  return toFloat(*reinterpret_cast<const T*>(at ^ (at >> 3 & 0x70)));
 }
 
 /** Each lane computes its own elements: a twin needs no exchange, as all lanes can read the tiles. */
@@ -50,7 +51,7 @@ __device__ __forceinline__ void wgmma(float (&c)[N / 2], WgmmaTile a, WgmmaTile 
     const int col = i / 4 * 8 + lane % 4 * 2 + i % 2;
     float sum = c[i];
     for (int k = 0; k < 16; k++) {
-      sum += swizzledElement(a, row, k) * swizzledElement(b, col, k);
+      sum += swizzledElement<bf16>(a, row, k) * swizzledElement<bf16>(b, col, k);
     }
     c[i] = sum;
   }

@@ -15,48 +15,15 @@
 //   no suffix  any D that is a multiple of 8, for float caches and small heads. Grid: (longest span,
 //             Hkv * ceil(G / 16), spans) blocks of 128 threads; dynamic shared memory
 //             2048 + min(G, 16) * (1024 + 8 * D + 16) bytes.
+// attend_prefill_wgmma.cu is the form for compute capability 9.0 at D = 128.
 // Spans are numbered from `fromSpan`.
 #include "async_copy.cuh"
 #include "flash_tile.cuh"
 #include "plain_attention.cuh"
+#include "prefill_span.cuh"
 #include "shared_memory.cuh"
 
 namespace quest {
-
-constexpr int kKeyBlock = 64;
-
-/** What a span's blocks read: its rows and its sequence's pages. */
-struct PrefillSpan {
-  int firstRow;
-  int rows;
-  int firstPosition;  // of the first row
-  const int* table;
-  int window;
-
-  static __device__ __forceinline__ PrefillSpan of(int span, const int* positions, const int* spanRows,
-                                                   const int* spanPages, const int* pageTable, int window) {
-    const int firstRow = spanRows[span];
-    const int rows = spanRows[span + 1] - firstRow;
-    return {firstRow, rows, rows > 0 ? positions[firstRow] : 0, pageTable + spanPages[span], window};
-  }
-
-  __device__ __forceinline__ int firstVisible(int position) const {
-    return window == 0 || position < window ? 0 : position - window + 1;
-  }
-};
-
-/** The keys of one row, by position. */
-struct CausalKeys {
-  const int* table;
-  PagedKv kv;
-  int kvHead;
-  int firstVisible;
-
-  __device__ __forceinline__ size_t offsetOf(int position) const {
-    return position < firstVisible ? kNoKey
-                                   : kv.token(table[position / kv.pageSize], kvHead, position % kv.pageSize);
-  }
-};
 
 template <typename Act, typename Kv>
 __device__ __forceinline__ void attendPrefillPlain(Act* out, const Act* q, const Kv* keys, const Kv* values,
@@ -82,29 +49,6 @@ __device__ __forceinline__ void attendPrefillPlain(Act* out, const Act* q, const
     out[row * outStride + channel + i] = fromFloat<Act>(layout.out[i] * layout.state[i / kv.headDim].normalizer());
   }
 }
-
-/**
- * Where a key block's keys stand, looked up once for both copies: a lane holds those of keys lane and lane + 32, as
- * token * kvHeads numbers (32 bits are enough for 2^31 of them), or -1 for a key that no row of the tile sees.
- */
-struct KeyBlock {
-  int token[2];
-
-  static __device__ __forceinline__ KeyBlock of(const CausalKeys& source, int base, int end) {
-    KeyBlock block;
-#pragma unroll
-    for (int i = 0; i < 2; i++) {
-      const int position = base + i * kWarp + static_cast<int>(threadIdx.x) % kWarp;
-      block.token[i] = -1;
-      if (position >= source.firstVisible && position < end) {
-        const int page = position / source.kv.pageSize;
-        block.token[i] = (source.table[page] * source.kv.kvHeads + source.kvHead) * source.kv.pageSize + position -
-                         page * source.kv.pageSize;
-      }
-    }
-    return block;
-  }
-};
 
 /** Starts the copy of a block's keys (or values); those that no row sees become zero. */
 template <typename Kv, int D, int Threads>

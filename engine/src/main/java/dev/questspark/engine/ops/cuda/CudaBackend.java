@@ -86,7 +86,8 @@ public final class CudaBackend implements Backend {
     uploads = keep(new WeightUpload(context, stream));
     Launch launch = new Launch(tape);
     gemm = keep(openGemm(launch));
-    CudaKvVerbs kv = keep(new CudaKvVerbs(context, pool, stream, tape, launch));
+    CudaKvVerbs kv =
+        keep(new CudaKvVerbs(context, pool, stream, tape, launch, device.warpgroups()));
     greedyTokens = keep(new GreedyTokens(pool, readback, launch, options.maxRows()));
     ops = new CudaTensorOps(launch, gemm, kv);
   }

@@ -52,6 +52,9 @@ final class CudaKernels {
           128, attendPrefill("_d128"),
           256, attendPrefill("_d256"));
 
+  /** head_dim 128, on GPUs with {@link CudaDevice#warpgroups}. */
+  static final Family ATTEND_PREFILL_WG = attendPrefill("_d128_wg");
+
   static final Kernel COPY_PAGES =
       one(
           "copy_pages",

@@ -21,20 +21,35 @@ final class CudaKvVerbs implements AutoCloseable {
   /** Dynamic shared memory of the tiled kernels pads each row by eight 16-bit elements. */
   private static final int TILE_PADDING = 8;
 
+  /** Rows of a tile of three warpgroups. */
+  private static final int WARPGROUP_ROWS = 192;
+
   private final CudaStream stream;
   private final LaunchTape tape;
   private final Launch launch;
+  private final boolean warpgroups;
   private final AttentionWorkspace workspace;
   private final PinnedBuffer pairStaging;
   private final DeviceBuffer pairs;
   private int[] copiedFrom = {};
   private int[] copiedTo = {};
 
+  /**
+   * Allocates what the verbs need beside the cache.
+   *
+   * @param warpgroups whether the GPU has {@link CudaDevice#warpgroups}
+   */
   CudaKvVerbs(
-      CudaContext context, DevicePool pool, CudaStream stream, LaunchTape tape, Launch launch) {
+      CudaContext context,
+      DevicePool pool,
+      CudaStream stream,
+      LaunchTape tape,
+      Launch launch,
+      boolean warpgroups) {
     this.stream = stream;
     this.tape = tape;
     this.launch = launch;
+    this.warpgroups = warpgroups;
     this.workspace = new AttentionWorkspace(pool, stream, tape);
     this.pairStaging = new PinnedBuffer(context, 8 * COPY_PAIRS);
     this.pairs = pool.allocate(8L * COPY_PAIRS);
@@ -192,10 +207,10 @@ final class CudaKvVerbs implements AutoCloseable {
       longest =
           Math.max(longest, batch.host().spanRows()[span + 1] - batch.host().spanRows()[span]);
     }
-    CudaKernels.Family tiled =
-        CudaShapes.aligned(q) ? tiled(CudaKernels.ATTEND_PREFILL_TILED, geometry) : null;
+    PrefillTiles tiles = CudaShapes.aligned(q) ? prefillTiles(geometry, longest) : null;
+    CudaKernels.Family kernels = tiles == null ? CudaKernels.ATTEND_PREFILL : tiles.kernels;
     launch
-        .of((tiled == null ? CudaKernels.ATTEND_PREFILL : tiled).of(q.dtype(), geometry.dtype()))
+        .of(kernels.of(q.dtype(), geometry.dtype()))
         .out(out)
         .in(q)
         .in(kv.keys())
@@ -214,14 +229,34 @@ final class CudaKvVerbs implements AutoCloseable {
         .integer(out.rowStride())
         .real(scale);
     int spans = toSpan - fromSpan;
-    if (tiled == null) {
+    if (tiles == null) {
       int blocks = geometry.kvHeads() * AttentionWorkspace.tiles(group);
       launch.grid(longest, blocks, spans, 128, plainSharedBytes(group, headDim));
     } else {
-      int tileRows = headDim == 256 ? 64 : 128;
-      int sharedBytes = (tileRows + 128) * (headDim + TILE_PADDING) * 2;
-      launch.grid(ceilDiv(longest, tileRows), geometry.kvHeads() * group, spans, 128, sharedBytes);
+      int heads = geometry.kvHeads() * group;
+      launch.grid(ceilDiv(longest, tiles.rows), heads, spans, tiles.threads, tiles.sharedBytes);
     }
+  }
+
+  /** The form of {@code attend_prefill} for a span, with what the head of its file says. */
+  private record PrefillTiles(CudaKernels.Family kernels, int rows, int threads, int sharedBytes) {}
+
+  /** Null where only the plain kernels fit; all forms give the same bits. */
+  private PrefillTiles prefillTiles(KvGeometry geometry, int longest) {
+    int headDim = geometry.headDim();
+    CudaKernels.Family tiled = tiled(CudaKernels.ATTEND_PREFILL_TILED, geometry);
+    if (tiled == null) {
+      return null;
+    }
+    int rows = headDim == 256 ? 64 : 128;
+    if (warpgroups && headDim == 128 && longest > rows) {
+      return new PrefillTiles(
+          CudaKernels.ATTEND_PREFILL_WG,
+          WARPGROUP_ROWS,
+          2 * WARPGROUP_ROWS,
+          1024 + (WARPGROUP_ROWS + 4 * 64) * headDim * 2);
+    }
+    return new PrefillTiles(tiled, rows, 128, (rows + 128) * (headDim + TILE_PADDING) * 2);
   }
 
   private static int plainSharedBytes(int group, int headDim) {
