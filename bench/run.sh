@@ -78,6 +78,14 @@ for part in ${*:-open own linear prefill decode demo}; do
         "$ours decode --model $model --context 2048 --threads $threads" \
         "$torch decode $model --context 2048 --threads $threads"
       ;;
+    int8)
+      for phase in "prefill --context 2048 --rounds 1" "decode --context 2048"; do
+        alone "${phase%% *} with weights in 8 bits" "$ours $phase --model $model --weight-dtype int8 --threads $threads"
+      done
+      compare "dense decode at 2048, weights in 8 bits, llama.cpp q8_0" \
+        "$ours decode --model $model --context 2048 --weight-dtype int8 --threads $threads" \
+        "$llama_bench -m ${gguf/bf16/q8_0} -p 0 -n 24 -d 2048"
+      ;;
     demo)
       compare "demo model, Quest 1024 at 32K, llama.cpp dense" \
         "$ours decode --model $demo --context 32600 --budgets 1024 --warm-up-steps 1500 --steps 100 --threads $threads" \

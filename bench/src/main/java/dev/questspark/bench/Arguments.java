@@ -1,5 +1,7 @@
 package dev.questspark.bench;
 
+import dev.questspark.engine.ops.BackendOptions;
+import dev.questspark.engine.ops.DType;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
@@ -40,5 +42,12 @@ final class Arguments {
   /** Worker threads; all processors by default. */
   int threads() {
     return number("threads", Runtime.getRuntime().availableProcessors());
+  }
+
+  /** The CPU backend that the arguments describe. */
+  BackendOptions backend() {
+    DType dtype = text("dtype", "bfloat16").equals("float32") ? DType.F32 : DType.BF16;
+    DType weights = text("weight-dtype", "auto").equals("int8") ? DType.I8 : dtype;
+    return new BackendOptions(threads(), dtype, weights, flag("batch-invariant", true));
   }
 }

@@ -8,7 +8,6 @@ import dev.questspark.engine.model.ModelConfigReader;
 import dev.questspark.engine.model.ModelWeights;
 import dev.questspark.engine.model.RopeTable;
 import dev.questspark.engine.ops.Backend;
-import dev.questspark.engine.ops.BackendOptions;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.KvGeometry;
@@ -55,11 +54,7 @@ final class FilledCache implements AutoCloseable {
     this.context = context;
     this.sequences = sequences;
     this.model = ModelConfigReader.read(arguments.model());
-    DType dtype = arguments.text("dtype", "bfloat16").equals("float32") ? DType.F32 : DType.BF16;
-    this.backend =
-        CpuBackend.open(
-            new BackendOptions(
-                arguments.threads(), dtype, arguments.flag("batch-invariant", true)));
+    this.backend = CpuBackend.open(arguments.backend());
     this.weights = ModelWeights.load(arguments.model(), model, backend);
     DType digests =
         arguments.text("digest-dtype", "auto").equals("int8") ? DType.I8 : backend.cacheDType();

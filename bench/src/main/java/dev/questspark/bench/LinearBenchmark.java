@@ -1,7 +1,6 @@
 package dev.questspark.bench;
 
 import dev.questspark.engine.ops.Backend;
-import dev.questspark.engine.ops.BackendOptions;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.LinearWeight;
@@ -27,11 +26,7 @@ final class LinearBenchmark {
     int n = arguments.number("out", 9728);
     int k = arguments.number("in", 896);
     int rounds = arguments.number("rounds", 15);
-    DType dtype = arguments.text("dtype", "bfloat16").equals("float32") ? DType.F32 : DType.BF16;
-    try (Backend backend =
-        CpuBackend.open(
-            new BackendOptions(
-                arguments.threads(), dtype, arguments.flag("batch-invariant", true)))) {
+    try (Backend backend = CpuBackend.open(arguments.backend())) {
       HostTensor host = weight(n, k);
       List<LinearWeight> weights = new ArrayList<>();
       while (weights.size() * 2L * n * k < WEIGHT_BYTES) {

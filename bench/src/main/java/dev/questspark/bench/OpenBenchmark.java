@@ -43,6 +43,7 @@ final class OpenBenchmark {
             model,
             "cpu",
             arguments.text("dtype", "bfloat16"),
+            arguments.text("weight-dtype", "auto"),
             context,
             16,
             sequences,

@@ -38,7 +38,15 @@ public final class Backends {
             model.dtype().map(DType::toString).orElse("no stated type"),
             CpuBackend.multipliesBf16Natively() ? "with" : "without");
       }
-      return CpuBackend.open(new BackendOptions(config.threads(), dtype, config.batchInvariant()));
+      return CpuBackend.open(
+          new BackendOptions(
+              config.threads(), dtype, weightDType(config, dtype), config.batchInvariant()));
+    }
+    if (weightDType(config, DType.BF16) == DType.I8) {
+      throw new ConfigException(
+          "weight_dtype int8 is for backend cpu, and the backend is "
+              + config.backend()
+              + "; use auto");
     }
     DType dtype = dtype(config, DType.BF16);
     int pagesPerSequence = (maxModelLen + config.pageSize() - 1) / config.pageSize();
@@ -92,6 +100,16 @@ public final class Backends {
     }
     throw new ConfigException(
         "backend '" + backend + "' is unknown; known: cpu, cuda, cuda:N for the GPU of ordinal N");
+  }
+
+  private static DType weightDType(EngineConfig config, DType automatic) {
+    return switch (config.weightDType()) {
+      case "auto" -> automatic;
+      case "int8" -> DType.I8;
+      default ->
+          throw new ConfigException(
+              "weight_dtype '" + config.weightDType() + "' is unknown; known: auto, int8");
+    };
   }
 
   private static DType dtype(EngineConfig config, DType automatic) {

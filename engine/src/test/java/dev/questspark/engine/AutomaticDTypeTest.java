@@ -1,10 +1,12 @@
 package dev.questspark.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.model.ModelFolder;
 import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.cpu.CpuBackend;
@@ -35,6 +37,20 @@ class AutomaticDTypeTest {
     assertThat(opened(stating("bfloat16"), "float32")).isEqualTo("float32");
   }
 
+  @Test
+  void weightsInEightBitsAreForTheCpu() {
+    Path model = ModelFolder.fixture("llama-mha");
+    try (Engine engine = open(config(model, "cpu", "float32", "int8"))) {
+      assertThat(engine.report().backend()).contains(" f32 with weights in i8");
+    }
+    assertThatThrownBy(() -> open(config(model, "cuda", "float32", "int8")))
+        .isInstanceOf(ConfigException.class)
+        .hasMessage("weight_dtype int8 is for backend cpu, and the backend is cuda; use auto");
+    assertThatThrownBy(() -> open(config(model, "cpu", "float32", "int4")))
+        .isInstanceOf(ConfigException.class)
+        .hasMessage("weight_dtype 'int4' is unknown; known: auto, int8");
+  }
+
   /** A checkpoint whose {@code config.json} states this element type, or none. */
   private Path stating(String dtype) throws IOException {
     Path fixture = ModelFolder.fixture("llama-mha");
@@ -52,24 +68,31 @@ class AutomaticDTypeTest {
   }
 
   private static String opened(Path model, String dtype) {
-    EngineConfig config =
-        new EngineConfig(
-            model,
-            "cpu",
-            dtype,
-            64,
-            16,
-            1,
-            16,
-            0,
-            0.5,
-            Set.of(PageScore.MINMAX),
-            "auto",
-            1,
-            true,
-            false);
-    try (Engine engine = Engine.open(config, new ByteTokenizer(), step -> {})) {
+    try (Engine engine = open(config(model, "cpu", dtype, "auto"))) {
       return engine.report().dtype();
     }
+  }
+
+  private static Engine open(EngineConfig config) {
+    return Engine.open(config, new ByteTokenizer(), step -> {});
+  }
+
+  private static EngineConfig config(Path model, String backend, String dtype, String weightDType) {
+    return new EngineConfig(
+        model,
+        backend,
+        dtype,
+        weightDType,
+        64,
+        16,
+        1,
+        16,
+        0,
+        0.5,
+        Set.of(PageScore.MINMAX),
+        "auto",
+        1,
+        true,
+        false);
   }
 }

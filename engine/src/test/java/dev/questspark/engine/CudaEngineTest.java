@@ -52,6 +52,7 @@ class CudaEngineTest {
               .getParent(),
           backend,
           dtype,
+          "auto",
           512,
           16,
           maxNumSeqs,

@@ -48,6 +48,7 @@ class EngineTest {
               .getParent(),
           "cpu",
           "float32",
+          "auto",
           maxModelLen,
           16,
           maxNumSeqs,

@@ -41,6 +41,7 @@ class Int8DigestsTest {
               .getParent(),
           "cpu",
           "float32",
+          "auto",
           maxModelLen,
           16,
           maxNumSeqs,

@@ -39,6 +39,7 @@ public final class ModelBenchmark {
             Path.of(arguments[1]),
             arguments[2],
             "bfloat16",
+            "auto",
             context + NEW_TOKENS + 32,
             16,
             batch,

@@ -30,6 +30,7 @@ class ScoringTest {
             model,
             "cpu",
             "float32",
+            "auto",
             1024,
             16,
             8,

@@ -150,6 +150,7 @@ class BareEngineTest {
             JobHarness.MODEL,
             "cpu",
             "float32",
+            "auto",
             16384,
             16,
             8,

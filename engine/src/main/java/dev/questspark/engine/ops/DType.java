@@ -7,7 +7,7 @@ public enum DType {
   F32(4),
   BF16(2),
   F16(2),
-  /** Integers that a scale beside them gives their size: digests alone ({@link KvGeometry}). */
+  /** Integers that a scale beside them gives their size: digests ({@link KvGeometry}), weights. */
   I8(1);
 
   private final int bytes;

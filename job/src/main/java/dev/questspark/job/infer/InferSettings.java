@@ -41,6 +41,7 @@ public record InferSettings(
         options.model().folder(hadoop.value()),
         backend,
         options.get(JobKeys.DTYPE),
+        options.get(JobKeys.WEIGHT_DTYPE),
         options.get(JobKeys.MAX_MODEL_LEN),
         options.get(JobKeys.PAGE_SIZE),
         options.get(JobKeys.MAX_NUM_SEQS),

@@ -182,6 +182,12 @@ public final class JobKeys {
           .says(
               ENGINE,
               "Arithmetic of matrix products and type of the KV cache; auto is bfloat16 on a GPU, and on a CPU that multiplies it (AVX512_BF16, AMX) for a checkpoint in bfloat16 or float16; else float32.");
+  public static final OptionKey<String> WEIGHT_DTYPE =
+      text("weight_dtype", "auto or int8")
+          .byDefault("auto")
+          .says(
+              ENGINE,
+              "How a CPU keeps the weights of matrix products: auto is as dtype; int8 is 8 bits with a scale per output channel, so that no weight moves by more than 1/254 of its channel's largest, in half the memory of bfloat16.");
   public static final OptionKey<Integer> MAX_MODEL_LEN =
       integer("max_model_len", 0, "a number of tokens, or 0 for the model's own")
           .alias("context_length", "n_ctx")

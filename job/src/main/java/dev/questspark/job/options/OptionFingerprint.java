@@ -16,6 +16,7 @@ public final class OptionFingerprint {
           JobKeys.SYSTEM_PROMPT,
           JobKeys.BACKEND,
           JobKeys.DTYPE,
+          JobKeys.WEIGHT_DTYPE,
           JobKeys.MAX_MODEL_LEN,
           JobKeys.PAGE_SIZE,
           JobKeys.BATCH_INVARIANT);

@@ -185,6 +185,7 @@ final class StatsSchema {
         text("model", "folder", option(JobKeys.MODEL)),
         text("model_fingerprint", "hash of config and weights", s -> s.facts.modelFingerprint()),
         text("dtype", "of matrix products and KV cache", s -> s.engines.dtype()),
+        text("weight_dtype", "of matrix products", option(JobKeys.WEIGHT_DTYPE)),
         text("digest_dtype", "of page digests", option(JobKeys.DIGEST_DTYPE)),
         integer("page_size", "tokens", s -> s.settings.options().get(JobKeys.PAGE_SIZE)),
         integer("max_num_seqs", "per engine", s -> s.settings.options().get(JobKeys.MAX_NUM_SEQS)),

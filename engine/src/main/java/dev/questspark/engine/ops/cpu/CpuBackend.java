@@ -49,7 +49,8 @@ public final class CpuBackend implements Backend {
    * plain Java.
    *
    * @throws IllegalArgumentException for fewer than 1 thread, or a dtype other than f32 and bf16
-   * @throws dev.questspark.engine.failure.ConfigException for bf16 on a processor without it
+   * @throws dev.questspark.engine.failure.ConfigException for bf16 on a processor without it, and
+   *     for weights in 8 bits without oneDNN
    */
   public static CpuBackend open(BackendOptions options) {
     if (options.dtype() == DType.F16) {
@@ -92,7 +93,7 @@ public final class CpuBackend implements Backend {
         options,
         workers,
         loops,
-        new OneDnnGemm(library, workers, options.dtype(), invariant),
+        new OneDnnGemm(library, workers, options),
         new OneDnnPrefillAttention(library, workers, loops, invariant));
   }
 
@@ -104,6 +105,10 @@ public final class CpuBackend implements Backend {
   }
 
   private static CpuBackend withoutOneDnn(BackendOptions options, Loops[] loops) {
+    if (options.weightDType() != options.dtype()) {
+      throw new ConfigException(
+          "weight_dtype int8 needs oneDNN, which has no library for this platform; use auto");
+    }
     Workers workers = new Workers(options.threads());
     return new CpuBackend(
         options,

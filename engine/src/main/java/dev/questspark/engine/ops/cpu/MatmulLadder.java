@@ -1,5 +1,6 @@
 package dev.questspark.engine.ops.cpu;
 
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_ATTR_SCALES;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_BIAS;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_DST;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SCRATCHPAD;
@@ -7,6 +8,9 @@ import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_WEIGHTS;
 
 import dev.questspark.engine.ops.DType;
+import dev.questspark.engine.ops.HostTensor;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -17,6 +21,7 @@ import org.bytedeco.dnnl.matmul;
 import org.bytedeco.dnnl.memory;
 import org.bytedeco.dnnl.reorder;
 import org.bytedeco.dnnl.stream;
+import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
 
@@ -42,9 +47,22 @@ final class MatmulLadder {
   private final int inFeatures;
   private final int outFeatures;
   private final memory.data_type type;
+  private final DType weightDType;
   private final memory.desc packed;
   private final List<Rung> rungs = new ArrayList<>();
   private final Bench[] benches;
+
+  /** A packed weight: the panel, its scales if it is in 8 bits (else null), its bias. */
+  record Weight(memory panel, memory scales, memory bias) implements AutoCloseable {
+    @Override
+    public void close() {
+      panel.close();
+      bias.close();
+      if (scales != null) {
+        scales.close();
+      }
+    }
+  }
 
   /** One tile height: rows, and the primitive that multiplies them. */
   private record Rung(int rows, matmul product) {}
@@ -76,12 +94,15 @@ final class MatmulLadder {
   /**
    * Builds the primitives.
    *
+   * @param dtype of the rows as they are multiplied
+   * @param weightDType the same, or I8 with a scale per output feature
    * @param workers how many threads may call {@link #multiply}, each with its own index
    * @param invariant keep only heights with equal bits
    */
   MatmulLadder(
       OneDnn library,
       DType dtype,
+      DType weightDType,
       int inFeatures,
       int outFeatures,
       int workers,
@@ -90,8 +111,10 @@ final class MatmulLadder {
     this.inFeatures = inFeatures;
     this.outFeatures = outFeatures;
     this.type = OneDnn.type(dtype);
+    this.weightDType = weightDType;
     memory.desc any =
-        new memory.desc(new long[] {inFeatures, outFeatures}, type, memory.format_tag.any);
+        new memory.desc(
+            new long[] {inFeatures, outFeatures}, OneDnn.type(weightDType), memory.format_tag.any);
     this.packed = describe(TALLEST, any).weights_desc();
     this.benches = new Bench[workers];
     Arrays.setAll(benches, i -> new Bench());
@@ -115,35 +138,56 @@ final class MatmulLadder {
         weights,
         OneDnn.rowMajor(f32, 1, outFeatures),
         OneDnn.rowMajor(f32, rows, outFeatures),
-        OneDnn.callerScratch(),
+        weightDType == DType.I8 ? OneDnn.scaledWeights(type) : OneDnn.callerScratch(),
         false);
   }
 
   /**
-   * Packs a weight (N, K), row-major, into the layout of the primitives; a change of type rounds to
-   * nearest, ties to even.
+   * Packs columns [from, from + N) of a weight whose rows are the parts', one below the other, into
+   * the layout of the primitives; a change of type rounds to nearest, ties to even.
    *
+   * @param bias of the whole weight
    * @param target {@link #packedBytes} of memory, which must outlive the result
    */
-  memory pack(DType from, Pointer weight, Pointer target) {
+  Weight pack(List<HostTensor> parts, float[] bias, int from, Pointer target) {
+    try (WeightBlock block =
+        weightDType == DType.I8
+            ? WeightBlock.int8(parts, from, outFeatures)
+            : WeightBlock.of(parts, from, outFeatures)) {
+      memory scales = block.scales() == null ? null : copy(scales(), block.scales(), 0);
+      return new Weight(
+          pack(block, target),
+          scales,
+          copy(OneDnn.rowMajor(memory.data_type.f32, 1, outFeatures), bias, from));
+    }
+  }
+
+  private memory pack(WeightBlock block, Pointer target) {
     // As (K, N) with swapped strides: the reorder transposes.
     memory.desc transposed =
         new memory.desc(
-            new long[] {inFeatures, outFeatures}, OneDnn.type(from), new long[] {1, inFeatures});
+            new long[] {inFeatures, outFeatures},
+            OneDnn.type(block.dtype()),
+            new long[] {1, inFeatures});
     stream stream = library.stream(); // before the primitive, which counts the thread's threads
     memory result = library.memory(packed, target);
-    try (memory plain = library.memory(transposed, weight);
+    try (memory plain = library.memory(transposed, block.rows());
         reorder packing = new reorder(plain, result)) {
       packing.execute(stream, plain, result);
     }
     return result;
   }
 
-  /** Copies a bias (N) to native memory. */
-  memory bias(float[] bias, int from) {
-    memory target = library.memory(OneDnn.rowMajor(memory.data_type.f32, 1, outFeatures));
-    try (FloatPointer floats = new FloatPointer(target.get_data_handle())) {
-      floats.put(bias, from, outFeatures);
+  /** One float per output feature. */
+  private memory.desc scales() {
+    return new memory.desc(new long[] {outFeatures}, memory.data_type.f32, memory.format_tag.a);
+  }
+
+  /** Copies N floats to native memory. */
+  private memory copy(memory.desc description, float[] floats, int from) {
+    memory target = library.memory(description);
+    try (FloatPointer pointer = new FloatPointer(target.get_data_handle())) {
+      pointer.put(floats, from, outFeatures);
     }
     return target;
   }
@@ -169,22 +213,25 @@ final class MatmulLadder {
   }
 
   /** Multiplies the first {@code rows} rows, at most {@link #TALLEST}, of the worker's input. */
-  void multiply(int rows, memory weight, memory bias, int worker) {
+  void multiply(int rows, Weight weight, int worker) {
     int rung = 0;
     while (rungs.get(rung).rows < rows) {
       rung++;
     }
-    multiply(rungs.get(rung), weight, bias, worker);
+    multiply(rungs.get(rung), weight, worker);
   }
 
-  private void multiply(Rung rung, memory weight, memory bias, int worker) {
+  private void multiply(Rung rung, Weight weight, int worker) {
     Bench bench = benches[worker];
     int index = Arrays.binarySearch(HEIGHTS, rung.rows);
     if (bench.rounding[index] != null) {
       bench.rounding[index].execute(library.stream(), bench.floats[index], bench.rounded[index]);
     }
     IntMemoryMap arguments = bench.arguments[index];
-    arguments.put(DNNL_ARG_WEIGHTS, weight).put(DNNL_ARG_BIAS, bias);
+    arguments.put(DNNL_ARG_WEIGHTS, weight.panel).put(DNNL_ARG_BIAS, weight.bias);
+    if (weight.scales != null) {
+      arguments.put(DNNL_ARG_ATTR_SCALES | DNNL_ARG_WEIGHTS, weight.scales);
+    }
     rung.product.execute(library.stream(), arguments);
   }
 
@@ -192,24 +239,31 @@ final class MatmulLadder {
   private void keepEqualBits() {
     SplittableRandom random = new SplittableRandom(1);
     float[] x = random(random, TALLEST * inFeatures);
-    try (NativeMemory plain = new NativeMemory((long) inFeatures * outFeatures * Float.BYTES);
+    long bytes = (long) inFeatures * outFeatures * Float.BYTES;
+    try (NativeMemory plain = new NativeMemory(bytes);
         NativeMemory space = new NativeMemory(packedBytes())) {
-      repeat(random(random, NUMBERS), plain);
-      memory weight = pack(DType.F32, plain.from(0), space.from(0));
-      memory bias = bias(random(random, outFeatures), 0);
-      keepEqualBits(x, weight, bias);
-      weight.close();
-      bias.close();
+      ByteBuffer numbers =
+          new BytePointer(plain.from(0))
+              .capacity(bytes)
+              .asByteBuffer()
+              .order(ByteOrder.LITTLE_ENDIAN);
+      repeat(random(random, NUMBERS), numbers.asFloatBuffer());
+      HostTensor weight =
+          new HostTensor("random numbers", DType.F32, outFeatures, inFeatures, numbers);
+      float[] bias = random(random, outFeatures);
+      try (Weight packed = pack(List.of(weight), bias, 0, space.from(0))) {
+        keepEqualBits(x, packed);
+      }
     }
   }
 
-  private void keepEqualBits(float[] x, memory weight, memory bias) {
+  private void keepEqualBits(float[] x, Weight weight) {
     Rung tallest = rungs.get(rungs.size() - 1);
-    float[] expected = probe(tallest, x, 0, weight, bias);
+    float[] expected = probe(tallest, x, 0, weight);
     rungs.removeIf(
         rung -> {
           for (int first = 0; first < TALLEST; first += rung.rows) {
-            float[] rows = probe(rung, x, first, weight, bias);
+            float[] rows = probe(rung, x, first, weight);
             if (!Arrays.equals(
                 rows,
                 0,
@@ -228,7 +282,7 @@ final class MatmulLadder {
       System.arraycopy(x, 0, same, row * inFeatures, inFeatures);
     }
     for (Rung rung : List.copyOf(rungs)) {
-      float[] rows = probe(rung, same, 0, weight, bias);
+      float[] rows = probe(rung, same, 0, weight);
       for (int at = 0; at < rows.length; at += outFeatures) {
         if (!Arrays.equals(rows, at, at + outFeatures, expected, 0, outFeatures)) {
           rungs.remove(rung);
@@ -248,21 +302,19 @@ final class MatmulLadder {
     }
   }
 
-  private float[] probe(Rung rung, float[] x, int firstRow, memory weight, memory bias) {
+  private float[] probe(Rung rung, float[] x, int firstRow, Weight weight) {
     Bench bench = benches[0];
     bench.x.put(0, x, firstRow * inFeatures, rung.rows * inFeatures);
-    multiply(rung, weight, bias, 0);
+    multiply(rung, weight, 0);
     float[] y = new float[rung.rows * outFeatures];
     bench.y.get(0, y);
     return y;
   }
 
   /** Fills a weight (N, K) with the numbers, over and over; their prime count shifts each row. */
-  private void repeat(float[] numbers, NativeMemory weight) {
-    int count = Math.multiplyExact(inFeatures, outFeatures);
-    FloatPointer floats = new FloatPointer(weight.from(0));
-    for (int at = 0; at < count; at += numbers.length) {
-      floats.position(at).put(numbers, 0, Math.min(numbers.length, count - at));
+  private static void repeat(float[] numbers, FloatBuffer weight) {
+    while (weight.hasRemaining()) {
+      weight.put(numbers, 0, Math.min(numbers.length, weight.remaining()));
     }
   }
 

@@ -24,6 +24,9 @@ import org.bytedeco.javacpp.Pointer;
 final class OneDnn {
   private static final int CACHE_LINE = 64;
 
+  /** Mask of the dimensions of a weight (K, N) along which scales differ. */
+  private static final int OUTPUT_CHANNELS = 1 << 1;
+
   private final engine cpu;
   private final ThreadLocal<stream> streams;
 
@@ -113,6 +116,19 @@ final class OneDnn {
     return attributes;
   }
 
+  /**
+   * As {@link #callerScratch}, for float or bf16 rows times s8 weights that carry a scale per
+   * output channel: the integers are widened to the rows' type, the scale multiplies the sum.
+   */
+  static primitive_attr scaledWeights(memory.data_type rows) {
+    primitive_attr attributes = callerScratch();
+    attributes.set_scales_mask(dnnl.DNNL_ARG_WEIGHTS, OUTPUT_CHANNELS);
+    attributes.set_fpmath_mode(
+        rows == memory.data_type.bf16 ? dnnl.dnnl_fpmath_mode_bf16 : dnnl.dnnl_fpmath_mode_strict,
+        true);
+    return attributes;
+  }
+
   memory memory(memory.desc description) {
     return new memory(description, cpu);
   }
@@ -131,7 +147,8 @@ final class OneDnn {
     return switch (dtype) {
       case F32 -> memory.data_type.f32;
       case BF16 -> memory.data_type.bf16;
-      case F16, I8 -> throw new IllegalArgumentException("no matrices of " + dtype);
+      case I8 -> memory.data_type.s8;
+      case F16 -> throw new IllegalArgumentException("no matrices of " + dtype);
     };
   }
 

@@ -1,5 +1,6 @@
 package dev.questspark.engine.ops.cpu;
 
+import dev.questspark.engine.ops.BackendOptions;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.LinearWeight;
@@ -9,7 +10,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.bytedeco.dnnl.memory;
 
 /**
  * {@code linear} on oneDNN. A weight is cut into panels of output columns, each packed once in the
@@ -30,35 +30,37 @@ final class OneDnnGemm implements Gemm {
   private final OneDnn library;
   private final Workers workers;
   private final DType dtype;
+  private final DType weightDType;
   private final boolean invariant;
   private final Map<List<Integer>, MatmulLadder> ladders = new HashMap<>();
 
-  OneDnnGemm(OneDnn library, Workers workers, DType dtype, boolean invariant) {
+  OneDnnGemm(OneDnn library, Workers workers, BackendOptions options) {
     this.library = library;
     this.workers = workers;
-    this.dtype = dtype;
-    this.invariant = invariant;
+    this.dtype = options.dtype();
+    this.weightDType = options.weightDType();
+    this.invariant = options.batchInvariant();
   }
 
   /** Output columns [from, from + N of the ladder). */
-  record Panel(int from, int columns, MatmulLadder ladder, memory weight, memory bias) {}
+  record Panel(int from, int columns, MatmulLadder ladder, MatmulLadder.Weight weight) {}
 
   /** A weight (N, K) as panels in one block of memory. */
   record Packed(List<Panel> panels, int outFeatures, int inFeatures, long bytes, NativeMemory space)
       implements LinearWeight {
     @Override
     public void close() {
-      for (Panel panel : panels) {
-        panel.weight.close();
-        panel.bias.close();
-      }
+      panels.forEach(panel -> panel.weight.close());
       space.close();
     }
   }
 
   @Override
   public String describe() {
-    return library.describe() + " " + dtype;
+    return library.describe()
+        + " "
+        + dtype
+        + (weightDType == dtype ? "" : " with weights in " + weightDType);
   }
 
   @Override
@@ -80,22 +82,23 @@ final class OneDnnGemm implements Gemm {
             int from = panel * PANEL;
             int columns = Math.min(PANEL, n - from);
             MatmulLadder ladder = panel == panels.length - 1 ? rest : whole;
-            try (WeightBlock block = WeightBlock.of(weights, from, columns)) {
-              memory packed = ladder.pack(block.dtype(), block.rows(), space.from(panel * stride));
-              panels[panel] = new Panel(from, columns, ladder, packed, ladder.bias(bias, from));
-            }
+            var weight = ladder.pack(weights, bias, from, space.from(panel * stride));
+            panels[panel] = new Panel(from, columns, ladder, weight);
           });
     } catch (RuntimeException | Error e) {
       space.close();
       throw e;
     }
-    return new Packed(List.of(panels), n, k, bytes + (long) n * Float.BYTES, space);
+    int floats = weightDType == DType.I8 ? 2 : 1; // bias, and scale
+    return new Packed(List.of(panels), n, k, bytes + (long) n * floats * Float.BYTES, space);
   }
 
   private MatmulLadder ladder(int k, int columns) {
     return ladders.computeIfAbsent(
         List.of(k, columns),
-        shape -> new MatmulLadder(library, dtype, k, columns, workers.threads(), invariant));
+        shape ->
+            new MatmulLadder(
+                library, dtype, weightDType, k, columns, workers.threads(), invariant));
   }
 
   @Override
@@ -103,7 +106,8 @@ final class OneDnnGemm implements Gemm {
     Packed packed = (Packed) weight;
     int n = packed.outFeatures;
     int k = packed.inFeatures;
-    return Optional.of(new Tensor(new PackedRows(packed, dtype, PANEL), dtype, 0, n, k, k));
+    return Optional.of(
+        new Tensor(new PackedRows(packed, weightDType, PANEL), weightDType, 0, n, k, k));
   }
 
   @Override
@@ -145,7 +149,7 @@ final class OneDnnGemm implements Gemm {
         input.put((row - from) * k, source, HeapFloats.at(x, row), k);
       }
     }
-    panel.ladder.multiply(to - from, panel.weight, panel.bias, worker);
+    panel.ladder.multiply(to - from, panel.weight, worker);
     FloatBuffer output = panel.ladder.output(worker);
     for (int row = from; row < to; row++) {
       output.get(

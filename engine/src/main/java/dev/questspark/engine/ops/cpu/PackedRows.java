@@ -1,11 +1,14 @@
 package dev.questspark.engine.ops.cpu;
 
 import dev.questspark.engine.ops.DType;
+import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
 import java.nio.ShortBuffer;
 import org.bytedeco.dnnl.memory;
+import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.LongPointer;
+import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.ShortPointer;
 
 /**
@@ -79,17 +82,27 @@ final class PackedRows implements TableRows {
     int[] ofK = places.ofK;
     int first = places.ofN[row - panel.from()];
     long elements = panel.ladder().packedBytes() / dtype.bytes();
-    if (dtype == DType.BF16) {
-      ShortBuffer bits =
-          new ShortPointer(panel.weight().get_data_handle()).capacity(elements).asBuffer();
-      for (int k = 0; k < ofK.length; k++) {
-        target[at + k] = DType.bf16ToFloat(bits.get(first + ofK[k]));
+    Pointer start = panel.weight().panel().get_data_handle();
+    switch (dtype) {
+      case BF16 -> {
+        ShortBuffer bits = new ShortPointer(start).capacity(elements).asBuffer();
+        for (int k = 0; k < ofK.length; k++) {
+          target[at + k] = DType.bf16ToFloat(bits.get(first + ofK[k]));
+        }
       }
-    } else {
-      FloatBuffer floats =
-          new FloatPointer(panel.weight().get_data_handle()).capacity(elements).asBuffer();
-      for (int k = 0; k < ofK.length; k++) {
-        target[at + k] = floats.get(first + ofK[k]);
+      case I8 -> {
+        float scale =
+            new FloatPointer(panel.weight().scales().get_data_handle()).get(row - panel.from());
+        ByteBuffer integers = new BytePointer(start).capacity(elements).asBuffer();
+        for (int k = 0; k < ofK.length; k++) {
+          target[at + k] = integers.get(first + ofK[k]) * scale;
+        }
+      }
+      default -> {
+        FloatBuffer floats = new FloatPointer(start).capacity(elements).asBuffer();
+        for (int k = 0; k < ofK.length; k++) {
+          target[at + k] = floats.get(first + ofK[k]);
+        }
       }
     }
   }

@@ -14,12 +14,52 @@ import org.bytedeco.javacpp.Pointer;
  * from, else a copy.
  */
 final class WeightBlock implements AutoCloseable {
+  private static final float LARGEST_INT8 = 127;
+
   private final DType dtype;
   private final Pointer rows;
+  private final float[] scales;
 
-  private WeightBlock(DType dtype, Pointer rows) {
+  private WeightBlock(DType dtype, Pointer rows, float[] scales) {
     this.dtype = dtype;
     this.rows = rows;
+    this.scales = scales;
+  }
+
+  /**
+   * The same rows as integers of 8 bits: w is the nearest multiple of its row's scale, the largest
+   * magnitude of the row / 127. So no weight moves by more than 1/254 of its row's largest.
+   */
+  static WeightBlock int8(List<HostTensor> parts, int from, int count) {
+    int cols = parts.get(0).cols();
+    BytePointer memory = new BytePointer((long) count * cols);
+    float[] scales = new float[count];
+    float[] row = new float[cols];
+    byte[] rounded = new byte[cols];
+    int part = 0;
+    int next = from;
+    for (int i = 0; i < count; i++, next++) {
+      while (next >= parts.get(part).rows()) {
+        next -= parts.get(part++).rows();
+      }
+      WeightRows.row(parts.get(part), next, row, 0);
+      scales[i] = toInt8(row, rounded);
+      memory.position((long) i * cols).put(rounded, 0, cols);
+    }
+    return new WeightBlock(DType.I8, memory.position(0), scales);
+  }
+
+  /** Gives the scale; of a row of zeros it is 0. */
+  private static float toInt8(float[] row, byte[] target) {
+    float largest = 0;
+    for (float weight : row) {
+      largest = Math.max(largest, Math.abs(weight));
+    }
+    float perUnit = largest == 0 ? 0 : LARGEST_INT8 / largest;
+    for (int k = 0; k < row.length; k++) {
+      target[k] = (byte) Math.rint(row[k] * perUnit);
+    }
+    return largest / LARGEST_INT8;
   }
 
   /** Rows [from, from + count) of the parts as if they stood one below the other. */
@@ -35,7 +75,7 @@ final class WeightBlock implements AutoCloseable {
     if (alone && dtype != DType.F16 && source.data().isDirect()) {
       int rowBytes = source.cols() * dtype.bytes();
       return new WeightBlock(
-          dtype, new BytePointer(source.data().slice(first * rowBytes, count * rowBytes)));
+          dtype, new BytePointer(source.data().slice(first * rowBytes, count * rowBytes)), null);
     }
     return copy(parts, part, first, count);
   }
@@ -62,12 +102,17 @@ final class WeightBlock implements AutoCloseable {
         target.asFloatBuffer().put(i * cols, row);
       }
     }
-    return new WeightBlock(dtype, memory);
+    return new WeightBlock(dtype, memory, null);
   }
 
-  /** BF16 or F32. */
+  /** BF16, F32 or I8. */
   DType dtype() {
     return dtype;
+  }
+
+  /** A scale per row, of I8 alone. */
+  float[] scales() {
+    return scales;
   }
 
   /** The first element; keeps the mapping alive. */
