@@ -5,7 +5,7 @@
     bench/transformers_peer.py decode  MODEL --context 2048 [--batch 1] [--steps 16]
     bench/transformers_peer.py linear  -     --rows 512 --out 9728 --in 896
 
-Weights and activations in bfloat16, attention "sdpa", greedy. Decode starts from a cache of random keys and values.
+Weights and activations in --dtype (bfloat16 unless told), attention "sdpa", greedy. Decode starts from a cache of random keys and values.
 """
 import argparse
 import json
@@ -15,6 +15,8 @@ import time
 
 import torch
 
+TYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
+
 
 def emit(what, value, unit, **fields):
     print(json.dumps({"what": what, **fields, "torch": torch.__version__, "value": value, "unit": unit, "load": os.getloadavg()[0]}))
@@ -23,7 +25,7 @@ def emit(what, value, unit, **fields):
 def load(options):
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    return AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.bfloat16, attn_implementation="sdpa").eval()
+    return AutoModelForCausalLM.from_pretrained(options.model, dtype=TYPES[options.dtype], attn_implementation="sdpa").eval()
 
 
 def prefill(options):
@@ -46,7 +48,7 @@ def decode(options):
     cache = DynamicCache()
     for layer in range(config.num_hidden_layers):
         shape = (options.batch, config.num_key_value_heads, options.context, head)
-        cache.update(torch.randn(shape).to(torch.bfloat16), torch.randn(shape).to(torch.bfloat16), layer)
+        cache.update(torch.randn(shape).to(TYPES[options.dtype]), torch.randn(shape).to(TYPES[options.dtype]), layer)
     ids = torch.zeros((options.batch, 1), dtype=torch.long)
     times = []
     for _ in range(options.steps + 3):
@@ -59,10 +61,10 @@ def decode(options):
 
 
 def linear(options):
-    weights = [torch.randn(options.out, options.inner).to(torch.bfloat16)]
+    weights = [torch.randn(options.out, options.inner).to(TYPES[options.dtype])]
     while len(weights) * weights[0].nbytes < 256 << 20:
         weights.append(weights[0].clone())
-    x = torch.randn(options.rows, options.inner).to(torch.bfloat16)
+    x = torch.randn(options.rows, options.inner).to(TYPES[options.dtype])
     times = []
     for _ in range(options.rounds + 3):
         start = time.perf_counter()
@@ -78,6 +80,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("part", choices=["prefill", "decode", "linear"])
     arguments.add_argument("model")
+    arguments.add_argument("--dtype", choices=TYPES, default="bfloat16")
     arguments.add_argument("--context", type=int, default=2048)
     arguments.add_argument("--batch", type=int, default=1)
     arguments.add_argument("--steps", type=int, default=16)
