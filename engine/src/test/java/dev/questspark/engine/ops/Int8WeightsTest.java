@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.questspark.engine.ops.cpu.CpuBackend;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -59,21 +58,23 @@ class Int8WeightsTest {
     float[][] bias = Framed.random(random, 1, features);
     float[][] x = Framed.random(random, rows, in);
     try (CpuBackend on = open(dtype, batchInvariant);
-        LinearWeight packed = on.pack(cut(weight, parts), cut(bias, parts))) {
+        LinearWeight packed =
+            on.pack(
+                PackedLinear.cut(DType.F32, weight, parts), PackedLinear.cutBias(bias, parts))) {
       assertThat(packed.bytes())
           .as(
               "a byte per weight, rounded up to the layout's blocks; a scale and a bias per channel")
           .isBetween((long) features * in + 8L * features, 64L * (in + 64) * (features / 64 + 4));
-      assertRowsStayClose(embed(on, on.rowsOf(packed).orElseThrow()), weight);
+      assertRowsStayClose(PackedLinear.rows(on, packed), weight);
 
-      float[][] actual = multiply(on, packed, x);
-      float[][] exactX = dtype == DType.BF16 ? HalfFloats.round(copy(x), dtype) : x;
+      float[][] actual = PackedLinear.multiply(on, packed, x);
+      float[][] exactX = dtype == DType.BF16 ? HalfFloats.round(PackedLinear.copy(x), dtype) : x;
       float[][] expected =
           new ReferenceTensorOps().linear(exactX, kept(weight), bias[0], DType.F32);
       assertClose("out", actual, expected, Tolerance.dot(in));
       if (batchInvariant) {
         for (int row = 0; row < rows; row += 13) {
-          float[][] alone = multiply(on, packed, new float[][] {x[row]});
+          float[][] alone = PackedLinear.multiply(on, packed, new float[][] {x[row]});
           assertClose("row " + row + " alone", alone[0], actual[row], Tolerance.exact());
         }
       }
@@ -93,44 +94,5 @@ class Int8WeightsTest {
             .isLessThanOrEqualTo(largest / 254.0 * (1 + 1e-5));
       }
     }
-  }
-
-  private static List<HostTensor> cut(float[][] matrix, int[] parts) {
-    boolean bias = matrix.length == 1 && Arrays.stream(parts).sum() == matrix[0].length;
-    HostTensor[] cut = new HostTensor[parts.length];
-    int at = 0;
-    for (int i = 0; i < parts.length; i++) {
-      int to = at + parts[i];
-      cut[i] =
-          Framed.host(
-              "part " + i,
-              bias
-                  ? new float[][] {Arrays.copyOfRange(matrix[0], at, to)}
-                  : Arrays.copyOfRange(matrix, at, to));
-      at = to;
-    }
-    return List.of(cut);
-  }
-
-  private static float[][] copy(float[][] matrix) {
-    return Arrays.stream(matrix).map(float[]::clone).toArray(float[][]::new);
-  }
-
-  private static float[][] multiply(CpuBackend on, LinearWeight weight, float[][] x) {
-    Framed out = Framed.blank(on, x.length, weight.outFeatures());
-    on.ops().linear(out.view(), Framed.of(on, x).view(), weight);
-    return out.read();
-  }
-
-  private static float[][] embed(CpuBackend on, Tensor table) {
-    int rows = table.rows();
-    int[] tokens = new int[rows];
-    Arrays.setAll(tokens, i -> i);
-    RaggedBatch batch =
-        new RaggedBatch(
-            tokens, tokens, new int[] {0, rows}, new int[] {0, 1}, new int[1], new int[0]);
-    Tensor out = on.allocate(rows, table.cols());
-    on.ops().embed(out, table, on.load(batch));
-    return Framed.matrix(on, out);
   }
 }

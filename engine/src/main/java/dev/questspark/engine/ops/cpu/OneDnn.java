@@ -10,6 +10,7 @@ import org.bytedeco.dnnl.engine;
 import org.bytedeco.dnnl.global.dnnl;
 import org.bytedeco.dnnl.matmul;
 import org.bytedeco.dnnl.memory;
+import org.bytedeco.dnnl.post_ops;
 import org.bytedeco.dnnl.primitive_attr;
 import org.bytedeco.dnnl.stream;
 import org.bytedeco.javacpp.FloatPointer;
@@ -93,6 +94,19 @@ final class OneDnn {
     };
   }
 
+  /** Whether rows in f32 times weights in bf16 have a kernel of their own, in f32 arithmetic. */
+  boolean multipliesF32ByBf16() {
+    memory.desc floats = rowMajor(memory.data_type.f32, 16, 16);
+    memory.desc any =
+        new memory.desc(new long[] {16, 16}, memory.data_type.bf16, memory.format_tag.any);
+    try (var product =
+        new matmul.primitive_desc(cpu, floats, any, floats, callerScratch(), false)) {
+      return !product.impl_info_str().getString().startsWith("ref"); // the loops for any type
+    } catch (RuntimeException e) {
+      return false; // "could not create a primitive descriptor"
+    }
+  }
+
   engine cpu() {
     return cpu;
   }
@@ -113,6 +127,16 @@ final class OneDnn {
   static primitive_attr callerScratch() {
     primitive_attr attributes = new primitive_attr();
     attributes.set_scratchpad_mode(dnnl.dnnl_scratchpad_mode_user);
+    return attributes;
+  }
+
+  /** As {@link #callerScratch}; what is multiplied is added to what stands in the result. */
+  static primitive_attr addingToResult() {
+    primitive_attr attributes = callerScratch();
+    try (post_ops after = new post_ops()) {
+      after.append_sum();
+      attributes.set_post_ops(after);
+    }
     return attributes;
   }
 

@@ -13,9 +13,9 @@ import java.util.Optional;
 
 /**
  * {@code linear} on oneDNN. A weight is cut into panels of output columns, each packed once in the
- * layout that the product reads; a call is cut into tasks of one row tile times one panel. How rows
+ * layout that the product reads; a call is cut into tasks of row tiles times one panel. How rows
  * are cut into tiles follows the call and the threads; it cannot be seen in the bits (see {@link
- * MatmulLadder}).
+ * EqualBits}).
  */
 final class OneDnnGemm implements Gemm {
   /**
@@ -32,7 +32,9 @@ final class OneDnnGemm implements Gemm {
   private final DType dtype;
   private final DType weightDType;
   private final boolean invariant;
-  private final Map<List<Integer>, MatmulLadder> ladders = new HashMap<>();
+  private final boolean widensBf16;
+  private final Map<PanelShape, MatmulLadder> ladders = new HashMap<>();
+  private final Map<PanelShape, Optional<Widening>> widenings = new HashMap<>();
 
   OneDnnGemm(OneDnn library, Workers workers, BackendOptions options) {
     this.library = library;
@@ -40,13 +42,28 @@ final class OneDnnGemm implements Gemm {
     this.dtype = options.dtype();
     this.weightDType = options.weightDType();
     this.invariant = options.batchInvariant();
+    this.widensBf16 = weightDType == DType.F32 && library.multipliesF32ByBf16();
   }
 
+  /** The products of a panel shape; with a widening, of panels in bf16 under rows in f32. */
+  private record Products(MatmulLadder ladder, Optional<Widening> widening) {}
+
   /** Output columns [from, from + N of the ladder). */
-  record Panel(int from, int columns, MatmulLadder ladder, MatmulLadder.Weight weight) {}
+  record Panel(
+      int from,
+      int columns,
+      MatmulLadder ladder,
+      Optional<Widening> widening,
+      MatmulLadder.Weight weight) {}
 
   /** A weight (N, K) as panels in one block of memory. */
-  record Packed(List<Panel> panels, int outFeatures, int inFeatures, long bytes, NativeMemory space)
+  record Packed(
+      List<Panel> panels,
+      DType dtype,
+      int outFeatures,
+      int inFeatures,
+      long bytes,
+      NativeMemory space)
       implements LinearWeight {
     @Override
     public void close() {
@@ -57,10 +74,11 @@ final class OneDnnGemm implements Gemm {
 
   @Override
   public String describe() {
+    String weights = widensBf16 ? ", weights of bf16 kept so" : "";
     return library.describe()
         + " "
         + dtype
-        + (weightDType == dtype ? "" : " with weights in " + weightDType);
+        + (weightDType == dtype ? weights : " with weights in " + weightDType);
   }
 
   @Override
@@ -68,11 +86,13 @@ final class OneDnnGemm implements Gemm {
     int n = WeightRows.outFeatures(weights);
     int k = weights.get(0).cols();
     float[] bias = WeightRows.bias(weights, biases);
-    MatmulLadder whole = ladder(k, Math.min(PANEL, n));
-    MatmulLadder rest = n % PANEL == 0 ? whole : ladder(k, n % PANEL);
+    int last = n % PANEL == 0 ? Math.min(PANEL, n) : n % PANEL;
+    boolean bf16 = keepsBf16(weights, last);
+    Products whole = products(k, Math.min(PANEL, n), bf16);
+    Products rest = products(k, last, bf16);
     Panel[] panels = new Panel[(n + PANEL - 1) / PANEL];
-    long stride = CacheLines.roundUp(whole.packedBytes());
-    long bytes = (panels.length - 1) * stride + rest.packedBytes();
+    long stride = CacheLines.roundUp(whole.ladder.packedBytes());
+    long bytes = (panels.length - 1) * stride + rest.ladder.packedBytes();
     NativeMemory space = new NativeMemory(bytes);
     try {
       workers.run(
@@ -81,24 +101,45 @@ final class OneDnnGemm implements Gemm {
           (panel, worker) -> {
             int from = panel * PANEL;
             int columns = Math.min(PANEL, n - from);
-            MatmulLadder ladder = panel == panels.length - 1 ? rest : whole;
-            var weight = ladder.pack(weights, bias, from, space.from(panel * stride));
-            panels[panel] = new Panel(from, columns, ladder, weight);
+            Products products = panel == panels.length - 1 ? rest : whole;
+            var weight = products.ladder.pack(weights, bias, from, space, panel * stride);
+            panels[panel] = new Panel(from, columns, products.ladder, products.widening, weight);
           });
     } catch (RuntimeException | Error e) {
       space.close();
       throw e;
     }
-    int floats = weightDType == DType.I8 ? 2 : 1; // bias, and scale
-    return new Packed(List.of(panels), n, k, bytes + (long) n * floats * Float.BYTES, space);
+    DType kept = whole.ladder.shape().weights();
+    int floats = kept == DType.I8 ? 2 : 1; // bias, and scale
+    return new Packed(List.of(panels), kept, n, k, bytes + (long) n * floats * Float.BYTES, space);
+  }
+
+  /** Whether these weights stay in the checkpoint's bf16 although the rows are in f32. */
+  private boolean keepsBf16(List<HostTensor> weights, int lastColumns) {
+    int k = weights.get(0).cols();
+    int columns = Math.min(PANEL, WeightRows.outFeatures(weights));
+    return widensBf16
+        && weights.stream().allMatch(weight -> weight.dtype() == DType.BF16)
+        && widening(k, columns).isPresent()
+        && widening(k, lastColumns).isPresent();
+  }
+
+  private Products products(int k, int columns, boolean bf16) {
+    Optional<Widening> widening = bf16 ? widening(k, columns) : Optional.empty();
+    return new Products(
+        widening.map(Widening::narrow).orElseGet(() -> ladder(k, columns)), widening);
   }
 
   private MatmulLadder ladder(int k, int columns) {
     return ladders.computeIfAbsent(
-        List.of(k, columns),
-        shape ->
-            new MatmulLadder(
-                library, dtype, weightDType, k, columns, workers.threads(), invariant));
+        PanelShape.whole(k, columns, dtype, weightDType),
+        shape -> new MatmulLadder(library, shape, workers.threads(), invariant));
+  }
+
+  private Optional<Widening> widening(int k, int columns) {
+    return widenings.computeIfAbsent(
+        PanelShape.whole(k, columns, dtype, weightDType),
+        shape -> Widening.of(library, shape, workers.threads(), invariant));
   }
 
   @Override
@@ -106,8 +147,7 @@ final class OneDnnGemm implements Gemm {
     Packed packed = (Packed) weight;
     int n = packed.outFeatures;
     int k = packed.inFeatures;
-    return Optional.of(
-        new Tensor(new PackedRows(packed, weightDType, PANEL), weightDType, 0, n, k, k));
+    return Optional.of(new Tensor(new PackedRows(packed, PANEL), packed.dtype, 0, n, k, k));
   }
 
   @Override
@@ -117,13 +157,15 @@ final class OneDnnGemm implements Gemm {
     int panels = packed.panels.size();
     int height = tileHeight(rows, panels);
     int tiles = (rows + height - 1) / height;
+    int shared = tilesPerTask(packed, tiles);
+    int groups = (tiles + shared - 1) / shared;
     workers.run(
-        tiles * panels,
-        (long) Math.min(height, rows) * packed.inFeatures * PANEL,
+        groups * panels,
+        (long) Math.min(height * shared, rows) * packed.inFeatures * PANEL,
         (task, worker) -> {
-          int from = task / panels * height;
-          int to = Math.min(rows, from + height);
-          multiply(out, x, packed.panels.get(task % panels), from, to, worker);
+          int from = task / panels * height * shared;
+          int to = Math.min(rows, from + height * shared);
+          multiply(out, x, packed.panels.get(task % panels), from, to, height, worker);
         });
   }
 
@@ -137,11 +179,40 @@ final class OneDnnGemm implements Gemm {
     return height;
   }
 
-  private static void multiply(Tensor out, Tensor x, Panel panel, int from, int to, int worker) {
+  /** One, unless tiles that are multiplied in turn can share a widened panel. */
+  private int tilesPerTask(Packed packed, int tiles) {
+    int panels = packed.panels.size();
+    boolean widens = packed.panels.get(0).widening.isPresent();
+    if (!widens || tiles < Widening.FEWEST_TILES) {
+      return 1;
+    }
+    int shared = tiles;
+    while (shared > Widening.FEWEST_TILES
+        && (tiles + shared - 1) / shared * panels < 2 * workers.threads()) {
+      shared = Math.max(Widening.FEWEST_TILES, shared / 2);
+    }
+    return shared;
+  }
+
+  private static void multiply(
+      Tensor out, Tensor x, Panel panel, int from, int to, int height, int worker) {
+    MatmulLadder ladder = panel.ladder;
+    MatmulLadder.Weight weight = panel.weight;
+    if (panel.widening.isPresent() && to - from >= Widening.FEWEST_TILES * height) {
+      ladder = panel.widening.get().wide();
+      weight = panel.widening.get().widen(weight, worker);
+    }
+    for (int row = from; row < to; row += height) {
+      int end = Math.min(to, row + height);
+      load(x, row, end, ladder.input(worker));
+      ladder.multiply(end - row, weight, worker);
+      store(ladder.output(worker), panel, out, row, end);
+    }
+  }
+
+  private static void load(Tensor x, int from, int to, FloatBuffer input) {
     float[] source = HeapFloats.of(x);
-    float[] target = HeapFloats.of(out);
     int k = x.cols();
-    FloatBuffer input = panel.ladder.input(worker);
     if (x.rowStride() == k) {
       input.put(0, source, HeapFloats.at(x, from), (to - from) * k);
     } else {
@@ -149,8 +220,10 @@ final class OneDnnGemm implements Gemm {
         input.put((row - from) * k, source, HeapFloats.at(x, row), k);
       }
     }
-    panel.ladder.multiply(to - from, panel.weight, worker);
-    FloatBuffer output = panel.ladder.output(worker);
+  }
+
+  private static void store(FloatBuffer output, Panel panel, Tensor out, int from, int to) {
+    float[] target = HeapFloats.of(out);
     for (int row = from; row < to; row++) {
       output.get(
           (row - from) * panel.columns,
@@ -163,5 +236,7 @@ final class OneDnnGemm implements Gemm {
   @Override
   public void close() {
     ladders.clear(); // native memory goes with the last reference
+    widenings.values().forEach(widening -> widening.ifPresent(Widening::close));
+    widenings.clear();
   }
 }

@@ -4,6 +4,7 @@ import dev.questspark.engine.ops.DType;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
 import java.nio.ShortBuffer;
+import java.util.Arrays;
 import org.bytedeco.dnnl.memory;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.FloatPointer;
@@ -19,24 +20,28 @@ import org.bytedeco.javacpp.ShortPointer;
  */
 final class PackedRows implements TableRows {
   private final OneDnnGemm.Packed weight;
-  private final DType dtype;
   private final int panelRows;
 
-  /** Where element (k, n) of a packed weight stands: an offset of k plus an offset of n. */
+  /** Where element (k, n) of a packed span stands: an offset of k plus an offset of n. */
   private record Places(int[] ofK, int[] ofN) {}
 
-  private final Places whole;
-  private final Places last;
+  private final Places[] whole;
+  private final Places[] last;
 
   /**
    * @param panelRows rows of every panel but the last
    */
-  PackedRows(OneDnnGemm.Packed weight, DType dtype, int panelRows) {
+  PackedRows(OneDnnGemm.Packed weight, int panelRows) {
     this.weight = weight;
-    this.dtype = dtype;
     this.panelRows = panelRows;
-    this.whole = places(weight.panels().get(0).ladder().packed());
-    this.last = places(weight.panels().get(weight.panels().size() - 1).ladder().packed());
+    this.whole = places(weight.panels().get(0).ladder());
+    this.last = places(weight.panels().get(weight.panels().size() - 1).ladder());
+  }
+
+  private static Places[] places(MatmulLadder ladder) {
+    Places[] places = new Places[ladder.shape().spans()];
+    Arrays.setAll(places, span -> places(ladder.packed(span)));
+    return places;
   }
 
   /**
@@ -78,11 +83,20 @@ final class PackedRows implements TableRows {
   public void read(int row, float[] target, int at) {
     int index = row / panelRows;
     OneDnnGemm.Panel panel = weight.panels().get(index);
-    Places places = index == weight.panels().size() - 1 ? last : whole;
+    Places[] places = index == weight.panels().size() - 1 ? last : whole;
+    PanelShape shape = panel.ladder().shape();
+    for (int span = 0; span < places.length; span++) {
+      read(panel, span, places[span], row - panel.from(), target, at + shape.from(span));
+    }
+  }
+
+  private static void read(
+      OneDnnGemm.Panel panel, int span, Places places, int row, float[] target, int at) {
     int[] ofK = places.ofK;
-    int first = places.ofN[row - panel.from()];
-    long elements = panel.ladder().packedBytes() / dtype.bytes();
-    Pointer start = panel.weight().panel().get_data_handle();
+    int first = places.ofN[row];
+    DType dtype = panel.ladder().shape().weights();
+    long elements = panel.ladder().packed(span).get_size() / dtype.bytes();
+    Pointer start = panel.weight().spans().get(span).get_data_handle();
     switch (dtype) {
       case BF16 -> {
         ShortBuffer bits = new ShortPointer(start).capacity(elements).asBuffer();
@@ -91,8 +105,7 @@ final class PackedRows implements TableRows {
         }
       }
       case I8 -> {
-        float scale =
-            new FloatPointer(panel.weight().scales().get_data_handle()).get(row - panel.from());
+        float scale = new FloatPointer(panel.weight().scales().get_data_handle()).get(row);
         ByteBuffer integers = new BytePointer(start).capacity(elements).asBuffer();
         for (int k = 0; k < ofK.length; k++) {
           target[at + k] = integers.get(first + ofK[k]) * scale;
@@ -110,7 +123,7 @@ final class PackedRows implements TableRows {
   /** What a table of its own would take; none of it is this view's. */
   @Override
   public long bytes() {
-    return (long) weight.outFeatures() * weight.inFeatures() * dtype.bytes();
+    return (long) weight.outFeatures() * weight.inFeatures() * weight.dtype().bytes();
   }
 
   @Override

@@ -17,10 +17,10 @@ final class WeightBlock implements AutoCloseable {
   private static final float LARGEST_INT8 = 127;
 
   private final DType dtype;
-  private final Pointer rows;
+  private final BytePointer rows;
   private final float[] scales;
 
-  private WeightBlock(DType dtype, Pointer rows, float[] scales) {
+  private WeightBlock(DType dtype, BytePointer rows, float[] scales) {
     this.dtype = dtype;
     this.rows = rows;
     this.scales = scales;
@@ -115,9 +115,9 @@ final class WeightBlock implements AutoCloseable {
     return scales;
   }
 
-  /** The first element; keeps the mapping alive. */
-  Pointer rows() {
-    return rows;
+  /** Column {@code column} of the first row; keeps the mapping alive. */
+  Pointer from(int column) {
+    return rows.getPointer((long) column * dtype.bytes());
   }
 
   @Override

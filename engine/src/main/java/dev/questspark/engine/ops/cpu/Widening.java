@@ -1,0 +1,105 @@
+package dev.questspark.engine.ops.cpu;
+
+import dev.questspark.engine.ops.DType;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import org.bytedeco.dnnl.memory;
+import org.bytedeco.dnnl.reorder;
+
+/**
+ * Products of rows in f32 with panels in bf16: a checkpoint in bf16 on a processor that does not
+ * multiply it. Widening a weight is exact, so the panels need not take more memory than the
+ * checkpoint, and a decode step reads half the bytes. The product widens what it reads, once per
+ * tile; where a worker has several tiles for a panel, it widens the panel once into memory of its
+ * own and multiplies by that, to the same bits.
+ */
+final class Widening implements AutoCloseable {
+  /** Tiles that pay for a pass over the panel: in bf16 a tile of 64 rows takes a quarter longer. */
+  static final int FEWEST_TILES = 2;
+
+  /**
+   * From here on oneDNN takes K in blocks, and where it does, version 3.11 gets this product wrong
+   * on AVX-512 without bf16. Spans up to this length are right.
+   */
+  private static final int LONGEST_SPAN = 512;
+
+  private final OneDnn library;
+  private final MatmulLadder narrow;
+  private final MatmulLadder wide;
+  private final Bench[] benches;
+
+  /** One worker's widened panel. */
+  private final class Bench {
+    final NativeMemory space = new NativeMemory(wide.packedBytes());
+    final List<memory> spans = wide.place(space, 0);
+    final reorder[] widening = new reorder[spans.size()];
+
+    Bench() {
+      Arrays.setAll(
+          widening,
+          span ->
+              new reorder(
+                  new reorder.primitive_desc(
+                      library.cpu(), narrow.packed(span), library.cpu(), wide.packed(span))));
+    }
+  }
+
+  private Widening(OneDnn library, MatmulLadder narrow, MatmulLadder wide, int workers) {
+    this.library = library;
+    this.narrow = narrow;
+    this.wide = wide;
+    this.benches = new Bench[workers];
+  }
+
+  /**
+   * The products of a shape.
+   *
+   * @param whole the shape of rows and weights in f32
+   * @return none if the library has no such product, or one whose bits are not those of f32 weights
+   */
+  static Optional<Widening> of(OneDnn library, PanelShape whole, int workers, boolean invariant) {
+    if (!library.multipliesF32ByBf16()) {
+      return Optional.empty();
+    }
+    PanelShape spans =
+        new PanelShape(
+            whole.inFeatures(), whole.outFeatures(), DType.F32, DType.BF16, LONGEST_SPAN);
+    MatmulLadder narrow = new MatmulLadder(library, spans, workers, invariant);
+    MatmulLadder wide = new MatmulLadder(library, spans.with(DType.F32), workers, invariant);
+    boolean equal = Arrays.equals(new EqualBits(narrow).tallest(), new EqualBits(wide).tallest());
+    return equal ? Optional.of(new Widening(library, narrow, wide, workers)) : Optional.empty();
+  }
+
+  /** The products with panels in bf16. */
+  MatmulLadder narrow() {
+    return narrow;
+  }
+
+  /** The products with what {@link #widen} gives. */
+  MatmulLadder wide() {
+    return wide;
+  }
+
+  /** The panel in f32; good until the worker's next call. */
+  MatmulLadder.Weight widen(MatmulLadder.Weight weight, int worker) {
+    if (benches[worker] == null) {
+      benches[worker] = new Bench();
+    }
+    Bench bench = benches[worker];
+    for (int span = 0; span < bench.widening.length; span++) {
+      bench.widening[span].execute(
+          library.stream(), weight.spans().get(span), bench.spans.get(span));
+    }
+    return new MatmulLadder.Weight(bench.spans, null, weight.bias());
+  }
+
+  @Override
+  public void close() {
+    for (Bench bench : benches) {
+      if (bench != null) {
+        bench.space.close();
+      }
+    }
+  }
+}
