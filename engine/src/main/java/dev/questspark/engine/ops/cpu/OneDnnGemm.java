@@ -157,7 +157,7 @@ final class OneDnnGemm implements Gemm {
     int panels = packed.panels.size();
     int height = tileHeight(rows, panels);
     int tiles = (rows + height - 1) / height;
-    int shared = tilesPerTask(packed, tiles);
+    int shared = tilesPerTask(packed, tiles, height);
     int groups = (tiles + shared - 1) / shared;
     workers.run(
         groups * panels,
@@ -165,7 +165,7 @@ final class OneDnnGemm implements Gemm {
         (task, worker) -> {
           int from = task / panels * height * shared;
           int to = Math.min(rows, from + height * shared);
-          multiply(out, x, packed.panels.get(task % panels), from, to, height, worker);
+          multiply(out, x, packed.panels.get(task % panels), from, to, height, shared, worker);
         });
   }
 
@@ -179,26 +179,36 @@ final class OneDnnGemm implements Gemm {
     return height;
   }
 
-  /** One, unless tiles that are multiplied in turn can share a widened panel. */
-  private int tilesPerTask(Packed packed, int tiles) {
-    int panels = packed.panels.size();
-    boolean widens = packed.panels.get(0).widening.isPresent();
-    if (!widens || tiles < Widening.FEWEST_TILES) {
+  /**
+   * How many tiles a task multiplies in turn by a panel that it widens once; one where no panel is
+   * widened. The shortest of the longest workers' times, in rows of a product.
+   */
+  private int tilesPerTask(Packed packed, int tiles, int height) {
+    if (packed.panels.get(0).widening.isEmpty()) {
       return 1;
     }
-    int shared = tiles;
-    while (shared > Widening.FEWEST_TILES
-        && (tiles + shared - 1) / shared * panels < 2 * workers.threads()) {
-      shared = Math.max(Widening.FEWEST_TILES, shared / 2);
+    int best = 1;
+    double least = turns(packed, tiles) * Widening.NARROW_TILE * height;
+    for (int shared = 2; shared <= tiles; shared++) {
+      int groups = (tiles + shared - 1) / shared;
+      double rows = turns(packed, groups) * (double) (shared * height + Widening.PASS_ROWS);
+      if (rows < least) {
+        least = rows;
+        best = shared;
+      }
     }
-    return shared;
+    return best;
+  }
+
+  private int turns(Packed packed, int groups) {
+    return (groups * packed.panels.size() + workers.threads() - 1) / workers.threads();
   }
 
   private static void multiply(
-      Tensor out, Tensor x, Panel panel, int from, int to, int height, int worker) {
+      Tensor out, Tensor x, Panel panel, int from, int to, int height, int shared, int worker) {
     MatmulLadder ladder = panel.ladder;
     MatmulLadder.Weight weight = panel.weight;
-    if (panel.widening.isPresent() && to - from >= Widening.FEWEST_TILES * height) {
+    if (shared > 1) {
       ladder = panel.widening.get().wide();
       weight = panel.widening.get().widen(weight, worker);
     }

@@ -15,8 +15,11 @@ import org.bytedeco.dnnl.reorder;
  * own and multiplies by that, to the same bits.
  */
 final class Widening implements AutoCloseable {
-  /** Tiles that pay for a pass over the panel: in bf16 a tile of 64 rows takes a quarter longer. */
-  static final int FEWEST_TILES = 2;
+  /** What a tile multiplied by a panel in bf16 takes, over the same by a widened panel. */
+  static final double NARROW_TILE = 1.25;
+
+  /** A pass over a panel takes as long as multiplying so many rows by it. */
+  static final int PASS_ROWS = 16;
 
   /**
    * From here on oneDNN takes K in blocks, and where it does, version 3.11 gets this product wrong
