@@ -22,8 +22,8 @@ final class Widening implements AutoCloseable {
   static final int PASS_ROWS = 16;
 
   /**
-   * From here on oneDNN takes K in blocks, and where it does, version 3.11 gets this product wrong
-   * on AVX-512 without bf16. Spans up to this length are right.
+   * Above this oneDNN takes K in blocks, and where it does, version 3.11 gets this product wrong on
+   * AVX-512 without bf16.
    */
   private static final int LONGEST_SPAN = 512;
 
