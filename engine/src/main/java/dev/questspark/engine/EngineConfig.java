@@ -14,8 +14,8 @@ import java.util.Set;
  *     element type of the KV cache; on a GPU also of activations. {@code auto} is bfloat16 on a
  *     GPU, and on a CPU that multiplies bfloat16 if the checkpoint is in bfloat16 or float16; else
  *     float32
- * @param weightDType {@code auto} ({@code dtype}'s, or the checkpoint's bfloat16 under float32) or {@code int8}: how a CPU keeps the weights of
- *     {@code linear}
+ * @param weightDType {@code auto} ({@code dtype}'s, or the checkpoint's bfloat16 under float32) or
+ *     {@code int8}: how a CPU keeps the weights of {@code linear}
  * @param maxModelLen tokens of document, question and answer together; 0 takes the model's
  * @param pageSize tokens per KV page
  * @param maxNumSeqs sequences in flight

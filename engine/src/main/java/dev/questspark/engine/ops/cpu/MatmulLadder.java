@@ -28,7 +28,8 @@ import org.bytedeco.javacpp.Pointer;
 final class MatmulLadder {
   static final int TALLEST = 64;
 
-  private static final int[] HEIGHTS = {1, 2, 4, 8, 16, 32, TALLEST};
+  /** Every height that calls are cut into. */
+  static final List<Integer> HEIGHTS = List.of(1, 2, 4, 8, 16, 32, TALLEST);
 
   private final OneDnn library;
   private final PanelShape shape;
@@ -49,17 +50,20 @@ final class MatmulLadder {
     }
   }
 
-  /** One tile height: rows, and the primitives that multiply them by each span in turn. */
-  private record Rung(int rows, matmul[] products) {}
+  /**
+   * One tile height: rows, the primitives that multiply them by each span in turn, and whose of a
+   * bench's arguments they take.
+   */
+  private record Rung(int rows, matmul[] products, int index) {}
 
   /** One worker's native memory, and the arguments of each rung bound to it. */
   private final class Bench {
     final FloatBuffer x = OneDnn.floats((long) TALLEST * shape.inFeatures());
     final FloatBuffer y = OneDnn.floats((long) TALLEST * shape.outFeatures());
-    final IntMemoryMap[][] arguments = new IntMemoryMap[HEIGHTS.length][shape.spans()];
-    final memory[] floats = new memory[HEIGHTS.length];
-    final memory[] rounded = new memory[HEIGHTS.length];
-    final reorder[] rounding = new reorder[HEIGHTS.length];
+    final IntMemoryMap[][] arguments = new IntMemoryMap[HEIGHTS.size()][shape.spans()];
+    final memory[] floats = new memory[HEIGHTS.size()];
+    final memory[] rounded = new memory[HEIGHTS.size()];
+    final reorder[] rounding = new reorder[HEIGHTS.size()];
 
     void bind(int rung, int rows, List<matmul.primitive_desc> products) {
       memory.desc input = OneDnn.rowMajor(memory.data_type.f32, rows, shape.inFeatures());
@@ -91,10 +95,12 @@ final class MatmulLadder {
   /**
    * Builds the primitives.
    *
+   * @param heights of {@link #HEIGHTS}, ascending; the last is {@link #TALLEST}
    * @param workers how many threads may call {@link #multiply}, each with its own index
    * @param invariant keep only heights with equal bits
    */
-  MatmulLadder(OneDnn library, PanelShape shape, int workers, boolean invariant) {
+  MatmulLadder(
+      OneDnn library, PanelShape shape, List<Integer> heights, int workers, boolean invariant) {
     if (shape.spans() > 1 && shape.rows() != DType.F32) {
       throw new IllegalArgumentException("spans are for rows in F32, not " + shape.rows());
     }
@@ -112,15 +118,17 @@ final class MatmulLadder {
     }
     this.benches = new Bench[workers];
     Arrays.setAll(benches, i -> new Bench());
-    for (int rows : HEIGHTS) {
+    for (int rows : heights) {
       List<matmul.primitive_desc> products = new ArrayList<>();
       for (int span = 0; span < packed.length; span++) {
         products.add(describe(rows, span, packed[span]));
       }
+      int index = rungs.size();
       for (Bench bench : benches) {
-        bench.bind(rungs.size(), rows, products);
+        bench.bind(index, rows, products);
       }
-      rungs.add(new Rung(rows, products.stream().map(matmul::new).toArray(matmul[]::new)));
+      matmul[] primitives = products.stream().map(matmul::new).toArray(matmul[]::new);
+      rungs.add(new Rung(rows, primitives, index));
     }
     if (invariant) {
       new EqualBits(this).keep();
@@ -254,7 +262,7 @@ final class MatmulLadder {
     }
     Rung rung = rungs.get(index);
     Bench bench = benches[worker];
-    int height = Arrays.binarySearch(HEIGHTS, rung.rows);
+    int height = rung.index;
     stream stream = library.stream();
     if (bench.rounding[height] != null) {
       bench.rounding[height].execute(stream, bench.floats[height], bench.rounded[height]);

@@ -74,7 +74,7 @@ final class OneDnnGemm implements Gemm {
 
   @Override
   public String describe() {
-    String weights = widensBf16 ? ", weights of bf16 kept so" : "";
+    String weights = widensBf16 ? ", weights in bf16 where the checkpoint's are" : "";
     return library.describe()
         + " "
         + dtype
@@ -133,7 +133,8 @@ final class OneDnnGemm implements Gemm {
   private MatmulLadder ladder(int k, int columns) {
     return ladders.computeIfAbsent(
         PanelShape.whole(k, columns, dtype, weightDType),
-        shape -> new MatmulLadder(library, shape, workers.threads(), invariant));
+        shape ->
+            new MatmulLadder(library, shape, MatmulLadder.HEIGHTS, workers.threads(), invariant));
   }
 
   private Optional<Widening> widening(int k, int columns) {
@@ -184,7 +185,7 @@ final class OneDnnGemm implements Gemm {
    * widened. The shortest of the longest workers' times, in rows of a product.
    */
   private int tilesPerTask(Packed packed, int tiles, int height) {
-    if (packed.panels.get(0).widening.isEmpty()) {
+    if (packed.panels.get(0).widening.isEmpty() || height < MatmulLadder.TALLEST) {
       return 1;
     }
     int best = 1;
@@ -206,16 +207,14 @@ final class OneDnnGemm implements Gemm {
 
   private static void multiply(
       Tensor out, Tensor x, Panel panel, int from, int to, int height, int shared, int worker) {
-    MatmulLadder ladder = panel.ladder;
-    MatmulLadder.Weight weight = panel.weight;
-    if (shared > 1) {
-      ladder = panel.widening.get().wide();
-      weight = panel.widening.get().widen(weight, worker);
-    }
+    MatmulLadder.Weight widened =
+        shared > 1 ? panel.widening.get().widen(panel.weight, worker) : null;
     for (int row = from; row < to; row += height) {
       int end = Math.min(to, row + height);
+      boolean whole = end - row == height; // a last, lower tile multiplies by the panel itself
+      MatmulLadder ladder = widened != null && whole ? panel.widening.get().wide() : panel.ladder;
       load(x, row, end, ladder.input(worker));
-      ladder.multiply(end - row, weight, worker);
+      ladder.multiply(end - row, widened != null && whole ? widened : panel.weight, worker);
       store(ladder.output(worker), panel, out, row, end);
     }
   }

@@ -68,8 +68,11 @@ final class Widening implements AutoCloseable {
     PanelShape spans =
         new PanelShape(
             whole.inFeatures(), whole.outFeatures(), DType.F32, DType.BF16, LONGEST_SPAN);
-    MatmulLadder narrow = new MatmulLadder(library, spans, workers, invariant);
-    MatmulLadder wide = new MatmulLadder(library, spans.with(DType.F32), workers, invariant);
+    MatmulLadder narrow =
+        new MatmulLadder(library, spans, MatmulLadder.HEIGHTS, workers, invariant);
+    MatmulLadder wide =
+        new MatmulLadder(
+            library, spans.with(DType.F32), List.of(MatmulLadder.TALLEST), workers, invariant);
     boolean equal = Arrays.equals(new EqualBits(narrow).tallest(), new EqualBits(wide).tallest());
     return equal ? Optional.of(new Widening(library, narrow, wide, workers)) : Optional.empty();
   }
@@ -79,7 +82,7 @@ final class Widening implements AutoCloseable {
     return narrow;
   }
 
-  /** The products with what {@link #widen} gives. */
+  /** The product of the tallest tile with what {@link #widen} gives. */
   MatmulLadder wide() {
     return wide;
   }

@@ -18,7 +18,7 @@ class CpuBackendTest {
     try (CpuBackend backend = CpuBackend.open(new BackendOptions(2, DType.F32, true))) {
       assertThat(backend.describe())
           .startsWith("cpu, 2 threads, linear and prefill by oneDNN 3.")
-          .contains(" f32, attention by Vector API, ")
+          .contains(" f32, weights in bf16 where the checkpoint's are, attention by Vector API, ")
           .endsWith(" bits on f32 pages, batch invariant");
     }
   }
