@@ -2,10 +2,10 @@
 // bf16 x and weight whose rows start on 16-byte boundaries, K a multiple of 8. Bias may be null. Adds the same products in
 // the same order as linear.cu, and gives its bits on a device, so a batch may use both.
 //   ..._wg      128 x 256 tiles of out, 256 threads, 4 stages of 48 KB: more than 64 rows
-//   ..._wg_n64  64 features x 64 rows, 128 threads, 12 stages of 16 KB: up to 64 rows, weights are the tall operand
-//   ..._wg_n16  64 features x 16 rows, 128 threads, 18 stages of 10 KB: up to 16 rows, likewise
+//   ..._wg_n64  64 features x 64 rows, 128 threads, 6 stages of 32 KB: up to 64 rows, weights are the tall operand
+//   ..._wg_n16  64 features x 16 rows, 128 threads, 9 stages of 20 KB: up to 16 rows, likewise
 // Moves 2 (N + R) K bytes and the output. Grid: one dimension, ceil(R / tile rows) * ceil(N / tile features) blocks.
-// Dynamic shared memory: stages * (tile rows + tile features) * 128 + 1024 bytes to align the first stage.
+// Dynamic shared memory: stages and 1024 bytes to align the first of them.
 // Elsewhere than on sm_90a the kernels are empty, and never launched.
 #include "gemm_tile.cuh"
 #include "shared_memory.cuh"
@@ -14,35 +14,61 @@
 namespace quest {
 
 /** Warpgroups of 64 rows of A each by Cols rows of B; A is x, or, transposed, the weight. */
-template <int GroupsOf, int ColsOf, int StagesOf, bool TransposedOf>
+template <int GroupsOf, int ColsOf, int PanelsOf, int StagesOf, bool TransposedOf>
 struct WgmmaShape {
   static constexpr int kThreads = GroupsOf * 128;
   static constexpr int kRows = GroupsOf * 64;
   static constexpr int kCols = ColsOf;
+  static constexpr int kPanels = PanelsOf;  // of 64 channels, in a stage
   static constexpr int kStages = StagesOf;
   static constexpr bool kTransposed = TransposedOf;
   static constexpr int kRaster = TransposedOf ? 1 : 8;  // tiles down before the next column: their weights stay in L2
 };
 
-using WideRows = WgmmaShape<2, 256, 4, false>;
-using FewWideRows = WgmmaShape<1, 64, 12, true>;
-using FewestWideRows = WgmmaShape<1, 16, 18, true>;
+using WideRows = WgmmaShape<2, 256, 1, 4, false>;
+using FewWideRows = WgmmaShape<1, 64, 2, 6, true>;
+using FewestWideRows = WgmmaShape<1, 16, 2, 9, true>;
 
 #ifdef QUEST_HAS_WGMMA
 
-/** Starts the copy of Rows x 64 channels; what lies outside becomes zero. */
+/**
+ * A thread's share of an operand's panels of Rows x 64 channels, one panel after the other: every Threads / 8 rows one
+ * chunk of eight channels, always the same. The addresses are carried from panel to panel, since working them out anew
+ * for each copy takes a lone warp per scheduler longer than the memory needs to deliver the bytes.
+ */
 template <int Rows, int Threads>
-__device__ __forceinline__ void startSwizzled(unsigned char* tile, const GemmOperand<bf16>& from, int row,
-                                              int channel) {
-#pragma unroll
-  for (int i = threadIdx.x; i < Rows * 8; i += Threads) {
-    const int r = row + i / 8;
-    const int c = channel + i % 8 * 8;
-    const bool inside = r < from.rows && c < from.channels;
-    copyAsync(tile + swizzledChunk(i / 8, i % 8),
-              inside ? from.base + static_cast<size_t>(r) * from.stride + c : from.base, inside);
+struct PanelCopies {
+  static constexpr int kRowStep = Threads / 8;
+  static_assert(Rows % kRowStep == 0 && kRowStep % 8 == 0, "a thread's rows are equal in the swizzle");
+
+  const bf16* next;  // this thread's chunk of its first row in the next panel
+  size_t rowStep;    // elements to its next row
+  int channels;      // from its chunk of the next panel to the end of a row
+  int rows;          // from its first row to the last of the operand
+  int offset;        // of its first chunk in a panel, in bytes
+
+  __device__ __forceinline__ PanelCopies(const GemmOperand<bf16>& from, int firstRow) {
+    const int row = threadIdx.x / 8;
+    const int chunk = threadIdx.x % 8;
+    next = from.base + static_cast<size_t>(firstRow + row) * from.stride + chunk * 8;
+    rowStep = static_cast<size_t>(kRowStep) * from.stride;
+    channels = from.channels - chunk * 8;
+    rows = from.rows - firstRow - row;
+    offset = swizzledChunk(row, chunk);
   }
-}
+
+  /** Starts the copy of the next panel to `panel`; what lies outside the operand becomes zero. */
+  __device__ __forceinline__ void start(unsigned char* panel) {
+    const bf16* source = next;
+#pragma unroll
+    for (int r = 0; r < Rows; r += kRowStep) {
+      copyAsync(panel + offset + r * kWgmmaRowBytes, source, channels > 0 && r < rows);
+      source += rowStep;
+    }
+    next += kWgmmaDepth;
+    channels -= kWgmmaDepth;
+  }
+};
 
 /**
  * A stage is refilled two steps after it was multiplied: every warpgroup waited for that product before the barrier of
@@ -53,33 +79,43 @@ __device__ __forceinline__ void wgmmaTiles(float (&sum)[Shape::kCols / 2], unsig
                                            const GemmOperand<bf16>& a, const GemmOperand<bf16>& b, int row,
                                            int col) {
   constexpr int kTileA = Shape::kRows * kWgmmaRowBytes;
-  constexpr int kStage = kTileA + Shape::kCols * kWgmmaRowBytes;
-  const int steps = ceilDiv(a.channels, kWgmmaDepth);
+  constexpr int kPanel = kTileA + Shape::kCols * kWgmmaRowBytes;
+  constexpr int kStage = Shape::kPanels * kPanel;
+  constexpr int kStep = Shape::kPanels * kWgmmaDepth;
+  const int steps = ceilDiv(a.channels, kStep);
   const int group = threadIdx.x / kWgmmaThreads;
 #pragma unroll
   for (int i = 0; i < Shape::kCols / 2; i++) {
     sum[i] = 0.0f;
   }
+  PanelCopies<Shape::kRows, Shape::kThreads> copiesOfA(a, row);
+  PanelCopies<Shape::kCols, Shape::kThreads> copiesOfB(b, col);
   for (int step = 2 - Shape::kStages; step < steps; step++) {
     if (step >= 0) {
       waitCopies<Shape::kStages - 3>();
       publishCopies();
       __syncthreads();  // this step's tiles have landed
-      const unsigned char* tiles = stages + step % Shape::kStages * kStage;
-      const WgmmaTile first = wgmmaTile(tiles + group * 64 * kWgmmaRowBytes);
-      const WgmmaTile second = wgmmaTile(tiles + kTileA);
       beginWgmma();
 #pragma unroll
-      for (int k = 0; k < kWgmmaDepth / 16; k++) {
-        wgmma<Shape::kCols>(sum, wgmmaAhead(first, k), wgmmaAhead(second, k));
+      for (int panel = 0; panel < Shape::kPanels; panel++) {
+        const unsigned char* tiles = stages + step % Shape::kStages * kStage + panel * kPanel;
+        const WgmmaTile first = wgmmaTile(tiles + group * 64 * kWgmmaRowBytes);
+        const WgmmaTile second = wgmmaTile(tiles + kTileA);
+#pragma unroll
+        for (int k = 0; k < kWgmmaDepth / 16; k++) {
+          wgmma<Shape::kCols>(sum, wgmmaAhead(first, k), wgmmaAhead(second, k));
+        }
       }
       commitWgmma();
     }
     const int next = step + Shape::kStages - 2;
     if (next < steps) {
-      unsigned char* tiles = stages + next % Shape::kStages * kStage;
-      startSwizzled<Shape::kRows, Shape::kThreads>(tiles, a, row, next * kWgmmaDepth);
-      startSwizzled<Shape::kCols, Shape::kThreads>(tiles + kTileA, b, col, next * kWgmmaDepth);
+#pragma unroll
+      for (int panel = 0; panel < Shape::kPanels; panel++) {
+        unsigned char* tiles = stages + next % Shape::kStages * kStage + panel * kPanel;
+        copiesOfA.start(tiles);
+        copiesOfB.start(tiles + kTileA);
+      }
     }
     commitCopies();
     if (step >= 0) {

@@ -33,11 +33,11 @@ final class KernelGemm implements CudaGemm {
 
   /** One of the warpgroup kernels, with what the head of {@code linear_wgmma.cu} says. */
   private record Warpgroups(
-      CudaKernels.Family kernels, int rows, int features, int threads, int stages) {
+      CudaKernels.Family kernels, int rows, int features, int threads, int panels) {
 
-    /** Pipeline stages of 64 channels, and what aligns the first of them. */
+    /** The panels of 64 channels of all stages, and what aligns the first of them. */
     int sharedBytes() {
-      return stages * (rows + features) * 128 + 1024;
+      return panels * (rows + features) * 128 + 1024;
     }
   }
 
