@@ -6,25 +6,26 @@
 namespace quest {
 
 /**
- * The sum of `value` over all lower threads. The block is a multiple of 32 threads, at most 1024, and all of its
- * threads call this.
+ * The sum of `value` over all lower threads; two counts in the halves of 64 bits cost one scan. The block is a multiple
+ * of 32 threads, at most 1024, and all of its threads call this.
  */
-__device__ __forceinline__ int exclusiveScanBlock(int value) {
-  __shared__ int warpSums[kWarp];
+template <typename T>
+__device__ __forceinline__ T exclusiveScanBlock(T value) {
+  __shared__ T warpSums[kWarp];
   const int lane = threadIdx.x % kWarp;
   const int warp = threadIdx.x / kWarp;
-  int inclusive = value;
+  T inclusive = value;
 #pragma unroll
   for (int distance = 1; distance < kWarp; distance *= 2) {
-    const int below = __shfl_up_sync(kAllLanes, inclusive, distance);
-    inclusive += lane >= distance ? below : 0;
+    const T below = __shfl_up_sync(kAllLanes, inclusive, distance);
+    inclusive += lane >= distance ? below : T(0);
   }
   __syncthreads();  // the previous call's reads of warpSums come before this call's writes
   if (lane == kWarp - 1) {
     warpSums[warp] = inclusive;
   }
   __syncthreads();  // all warps' sums are written before anyone adds them up
-  int before = lane < warp ? warpSums[lane] : 0;
+  T before = lane < warp ? warpSums[lane] : T(0);
 #pragma unroll
   for (int distance = kWarp / 2; distance > 0; distance /= 2) {
     before += __shfl_xor_sync(kAllLanes, before, distance);

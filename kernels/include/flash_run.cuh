@@ -9,95 +9,105 @@
 
 namespace quest {
 
-constexpr int kWarpTile = 16;     // tokens of one tile
-constexpr int kWarpBatch = 64;    // tokens whose places a warp looks up at once, two per lane
-constexpr int kStages = 2;        // tiles per warp in shared memory: one under way, one in use
+constexpr int kWarpTile = 16;  // tokens of one tile; divides the page size, so that a tile lies within one page
+constexpr int kStages = 2;     // tiles per warp in shared memory: one under way, one in use
 
-/** The places of a warp's next kWarpBatch tokens. */
-struct TokenBatch {
-  size_t offset[2];            // of tokens lane and lane + 32
-  unsigned long long visible;  // bit j: token j exists and the row sees it
+/** The places of a warp's next 32 tiles: each lane looks up one. */
+struct TileBatch {
+  size_t offset;     // of the first key's first channel
+  unsigned visible;  // bit j: the tile's token j exists and the row sees it
 
-  static __device__ __forceinline__ TokenBatch of(const ListedTokens& listed, int from, int to) {
-    TokenBatch batch;
-    unsigned visible[2];
-#pragma unroll
-    for (int i = 0; i < 2; i++) {
-      const int j = from + i * kWarp + static_cast<int>(threadIdx.x) % kWarp;
-      const size_t offset = j < to ? listed.offsetOf(j) : kNoKey;
-      visible[i] = __ballot_sync(kAllLanes, offset != kNoKey);
-      batch.offset[i] = offset == kNoKey ? 0 : offset;
+  /** Tiles of the tokens from..to - 1 of a list; `from` is a multiple of 16. */
+  static __device__ __forceinline__ TileBatch of(const ListedTokens& listed, int from, int to) {
+    const int first = from + static_cast<int>(threadIdx.x) % kWarp * kWarpTile;
+    if (first >= to) {
+      return {0, 0u};
     }
-    batch.visible = visible[0] | static_cast<unsigned long long>(visible[1]) << kWarp;
-    return batch;
-  }
-
-  /** Which tokens of tile `tile` (of the batch) count. */
-  __device__ __forceinline__ unsigned visibleIn(int tile) const {
-    return static_cast<unsigned>(visible >> (tile * kWarpTile)) & 0xffffu;
+    const int page = listed.list[first / listed.kv.pageSize];
+    const int slot = first % listed.kv.pageSize;
+    return {listed.kv.token(listed.row.table[page], listed.kvHead, slot),
+            listed.visibleOf(page * listed.kv.pageSize + slot, min(kWarpTile, to - first))};
   }
 };
 
-/** Starts the copy of one tile's keys and values; what the row does not see becomes zero, never NaN. */
+/**
+ * One warp's run of a split's tokens, two tiles at a time in its own shared memory. The copies of the first tiles are
+ * started as soon as the run is made, so that they are under way while the block prepares its queries.
+ */
 template <typename Kv, int D>
-__device__ __forceinline__ void startTile(Kv* stage, const Kv* keys, const Kv* values, const TokenBatch& batch,
-                                          int tile) {
-  const unsigned visible = batch.visibleIn(tile);
-  const size_t offset = tile < 2 ? batch.offset[0] : batch.offset[1];
-#pragma unroll
-  for (int i = 0; i < kWarpTile * D / 8; i += kWarp) {
-    const int chunk = i + threadIdx.x % kWarp;
-    const int token = chunk / (D / 8);
-    const int channel = chunk % (D / 8) * 8;
-    const size_t at = __shfl_sync(kAllLanes, offset, tile % 2 * kWarpTile + token) + channel;
-    Kv* target = stage + token * kTileStride<D> + channel;
-    copyAsync(target, keys + at, visible >> token & 1u);
-    copyAsync(target + kWarpTile * kTileStride<D>, values + at, visible >> token & 1u);
-  }
-}
+struct FlashRun {
+  static constexpr int kTileElements = kWarpTile * kTileStride<D>;
+  static constexpr int kRowChunks = D / 8;  // of 16 bytes
 
-/** One warp over its run of the split's tokens, two tiles at a time in its own shared memory. */
-template <typename Kv, int D>
-__device__ __forceinline__ void attendRun(FlashRows<Kv, D>& rows, const Kv* q, Kv* stages, const Kv* keys,
-                                          const Kv* values, const ListedTokens& listed, int from, int to,
-                                          float scale) {
-  constexpr int kStageElements = 2 * kWarpTile * kTileStride<D>;
-  constexpr int kBatchTiles = kWarpBatch / kWarpTile;
-  const int tiles = from < to ? ceilDiv(to - from, kWarpTile) : 0;
-  TokenBatch batch = TokenBatch::of(listed, from, to);
-  TokenBatch ahead = batch;
-  rows.clear();
-  for (int tile = 0; tile < kStages; tile++) {
-    if (tile < tiles) {
-      startTile<Kv, D>(stages + tile * kStageElements, keys, values, batch, tile);
-    }
-    commitCopies();
-  }
-  for (int tile = 0; tile < tiles; tile++) {
-    Kv* stage = stages + tile % kStages * kStageElements;
-    const unsigned visible = batch.visibleIn(tile % kBatchTiles);
-    waitCopies<kStages - 1>();
-    __syncwarp();  // every lane's copies of this tile have landed
-    FragmentC scores[kWarpTile / 8];
-    tileScores<Kv, D, kWarpTile>(scores, q, stage);
-    rows.template weigh<kWarpTile>(scores, scale * kLog2E, [=](int, int key) { return visible >> key & 1u; });
-    rows.template gather<kWarpTile>(scores, stage + kWarpTile * kTileStride<D>);
-    __syncwarp();  // every lane has read the tile before its place is filled again
-    const int next = tile + kStages;
-    if (next % kBatchTiles == 0) {
-      ahead = TokenBatch::of(listed, from + next * kWarpTile, to);
-    }
-    if (next < tiles) {
-      startTile<Kv, D>(stage, keys, values, ahead, next % kBatchTiles);
-    }
-    commitCopies();
-    if ((tile + 1) % kBatchTiles == 0) {
-      batch = ahead;
+  const ListedTokens& listed;
+  const Kv* keys;
+  const Kv* values;
+  Kv* stages;
+  int from;
+  int to;
+  int tiles;
+  TileBatch batch;
+  unsigned visible[kStages];  // of the tile in use and those under way
+
+  __device__ __forceinline__ FlashRun(Kv* stages, const Kv* keys, const Kv* values, const ListedTokens& listed,
+                                      int from, int to)
+      : listed(listed), keys(keys), values(values), stages(stages), from(from), to(to) {
+    tiles = from < to ? ceilDiv(to - from, kWarpTile) : 0;
+    batch = TileBatch::of(listed, from, to);
+#pragma unroll
+    for (int tile = 0; tile < kStages; tile++) {
+      visible[tile] = start(tile);
     }
   }
-  waitCopies<0>();  // nothing of this warp writes to shared memory after this
-  rows.finish();
-}
+
+  /** Starts the copies of a tile, if there is one; what the row does not see becomes zero, never NaN. */
+  __device__ __forceinline__ unsigned start(int tile) {
+    unsigned ofTile = 0u;
+    if (tile < tiles) {  // uniform over the warp
+      if (tile > 0 && tile % kWarp == 0) {
+        batch = TileBatch::of(listed, from + tile * kWarpTile, to);
+      }
+      ofTile = __shfl_sync(kAllLanes, batch.visible, tile % kWarp);
+      const size_t offset = __shfl_sync(kAllLanes, batch.offset, tile % kWarp);
+      const int lane = threadIdx.x % kWarp;
+      Kv* stage = stages + tile % kStages * 2 * kTileElements;
+#pragma unroll
+      for (int i = 0; i < kWarpTile * kRowChunks; i += kWarp) {
+        const int token = kWarp % kRowChunks == 0 ? i / kRowChunks + lane / kRowChunks : (i + lane) / kRowChunks;
+        const int channel = (kWarp % kRowChunks == 0 ? lane : i + lane) % kRowChunks * 8;
+        Kv* target = stage + token * kTileStride<D> + channel;
+        const size_t source = offset + (i + lane) * 8;
+        copyAsync(target, keys + source, ofTile >> token & 1u);
+        copyAsync(target + kTileElements, values + source, ofTile >> token & 1u);
+      }
+    }
+    commitCopies();
+    return ofTile;
+  }
+
+  /** Attends to all tiles in order. `q` (16, kTileStride) is complete. */
+  __device__ __forceinline__ void attend(FlashRows<Kv, D>& rows, const Kv* q, float scale) {
+    rows.clear();
+    for (int tile = 0; tile < tiles; tile++) {
+      const Kv* stage = stages + tile % kStages * 2 * kTileElements;
+      const unsigned seen = visible[0];
+      waitCopies<kStages - 1>();
+      __syncwarp();  // every lane's copies of this tile have landed
+      FragmentC scores[kWarpTile / 8];
+      tileScores<Kv, D, kWarpTile>(scores, q, stage);
+      rows.template weigh<kWarpTile>(scores, scale * kLog2E, [=](int, int key) { return seen >> key & 1u; });
+      rows.template gather<kWarpTile>(scores, stage + kTileElements);
+      __syncwarp();  // every lane has read the tile before its place is filled again
+#pragma unroll
+      for (int i = 0; i + 1 < kStages; i++) {
+        visible[i] = visible[i + 1];
+      }
+      visible[kStages - 1] = start(tile + kStages);
+    }
+    waitCopies<0>();  // nothing of this warp writes to shared memory after this
+    rows.finish();
+  }
+};
 
 /** Joins the warps' states of a split: out (heads, D) and state (heads) at the start of each region. */
 template <typename Kv, int D, int Warps>

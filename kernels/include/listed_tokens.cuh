@@ -26,6 +26,13 @@ struct ListedTokens {
     return visible ? kv.token(row.table[page], kvHead, slot) : kNoKey;
   }
 
+  /** Bit i: the row sees position `first` + i, for `count` positions, at most 32. */
+  __device__ __forceinline__ unsigned visibleOf(int first, int count) const {
+    const int from = max(row.firstVisible - first, 0);
+    const int to = min(row.position + 1 - first, count);
+    return from < to ? ~0u >> (kWarp - (to - from)) << from : 0u;
+  }
+
   /** Visible tokens: only the first visible page and the current page, the ends of the list, can be cut. */
   __device__ __forceinline__ int visibleTokens() const {
     int visible = tokens();

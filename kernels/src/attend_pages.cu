@@ -10,9 +10,9 @@
 // costs 32 + 32 tensor-core instructions whatever G is, so the kernel is bound by memory: 3 blocks of 4 warps, each
 // warp with one 8 KB tile under way while it works on another, keep 100 KB in flight per SM against about 20 KB needed.
 // Grid: (splits, Hkv * ceil(G / 16), rows) blocks, splits >= min(64, ceil(longest list * pageSize / 256)).
-//   ..._d<D>  bf16 and f16 caches: 128 threads (64 at D = 256), each warp takes a run of the split's tokens;
-//             dynamic shared memory 64 * (D + 8) * 2 * warps + 32 * (D + 8) bytes.
-//   no suffix  any D that is a multiple of 8, for float caches and small heads: 128 threads;
+//   ..._d<D>  bf16 and f16 caches, pages of a multiple of 16 tokens: 128 threads (64 at D = 256), each warp takes a run
+//             of the split's tokens; dynamic shared memory 64 * (D + 8) * 2 * warps + 32 * (D + 8) bytes.
+//   no suffix  any D that is a multiple of 8, any page size, for float caches and small heads: 128 threads;
 //             dynamic shared memory 2048 + min(G, 16) * (1024 + 8 * D + 16) bytes. Splits and merge are the same.
 #include "flash_run.cuh"
 #include "plain_attention.cuh"
@@ -91,18 +91,19 @@ __device__ __forceinline__ void attendPagesTiled(const AttendBlock<Act>& block, 
   constexpr int kWarpElements = kStages * 2 * kWarpTile * kTileStride<D>;
   Kv* stages = reinterpret_cast<Kv*>(shared);
   Kv* q = stages + Warps * kWarpElements;
+  const int warp = threadIdx.x / kWarp;
+  const int perRun = block.cut.tokensPerSplit / Warps;
+  const int from = blockIdx.x * block.cut.tokensPerSplit + warp * perRun;
+  const int tokens = block.listed.tokens();
+  FlashRun<Kv, D> run(stages + warp * kWarpElements, keys, values, block.listed, from,
+                      tokens - from < perRun ? tokens : from + perRun);
   for (int i = threadIdx.x; i < kHeadsPerBlock * D; i += blockDim.x) {
     const int head = i / D;
     q[head * kTileStride<D> + i % D] = fromFloat<Kv>(head < block.heads ? toFloat(block.q[i]) : 0.0f);
   }
   __syncthreads();  // the queries are complete before any warp multiplies with them
-  const int warp = threadIdx.x / kWarp;
-  const int perRun = block.cut.tokensPerSplit / Warps;
-  const int from = blockIdx.x * block.cut.tokensPerSplit + warp * perRun;
-  const int tokens = block.listed.tokens();
   FlashRows<Kv, D> rows;
-  attendRun<Kv, D>(rows, q, stages + warp * kWarpElements, keys, values, block.listed, from,
-                   tokens - from < perRun ? tokens : from + perRun, scale);
+  run.attend(rows, q, scale);
   __syncthreads();  // all warps are done with their tiles before the outputs take that memory
   float* out = reinterpret_cast<float*>(shared);
   float* weights = out + Warps * kHeadsPerBlock * D;  // 4 KB of what is left of the tiles' memory

@@ -3,9 +3,10 @@
 //   list (rows * Hkv, maxPages)   listCount (rows * Hkv)   scores (rows * Hkv, scoreStride)
 //
 // The sink pages and the recent pages (the current one last) are kept whatever their score, so the candidates are one
-// run of pages between them. Their threshold comes from a radix select on order-preserving bits: first the common
-// leading bits of all keys are skipped, then a histogram of 11 bits at a time finds the digit that holds the k-th
-// largest key, until a digit is taken whole. Two prefix sums then place the chosen pages; nothing is sorted.
+// run of pages between them. Their threshold is found on order-preserving bits of the scores: a histogram of 2048 equal
+// bins between the lowest and the highest key finds the bin of the k-th largest; the keys of that bin, seldom more than a
+// few, are ranked against each other, or, if they are many, binned again. Two prefix sums in one then place the chosen
+// pages; nothing is sorted. Every step is a wait for the slowest warp, so what counts is how few there are.
 // Moves 4 bytes per candidate page from memory (later passes hit shared memory for the first `cachedPages` candidates
 // and L2 for the rest: 64K pages, a million tokens, are 256 KB) and 4 bytes per chosen page out.
 // Grid: (Hkv, rows) blocks of any multiple of 32 threads up to 1024; the result does not depend on it.
@@ -16,8 +17,9 @@
 
 namespace quest {
 
-constexpr int kRadixBits = 11;
-constexpr int kRadixBins = 1 << kRadixBits;
+constexpr int kBinBits = 11;
+constexpr int kBins = 1 << kBinBits;
+constexpr int kRankedKeys = 256;  // at most; a thread compares its key with all of them
 
 /** Maps floats to unsigned integers of the same order; -0 and +0 to the same one, NaN below all. */
 __device__ __forceinline__ unsigned orderedBits(float score) {
@@ -44,106 +46,139 @@ struct Threshold {
   int ties;
 };
 
+/** Keys from lowest to highest, both included. */
+struct KeyRange {
+  unsigned lowest;
+  unsigned highest;
+
+  __device__ __forceinline__ bool holds(unsigned key) const { return key >= lowest && key <= highest; }
+};
+
 /** Smallest and largest key, in every thread. Also fills the cache. */
-__device__ __forceinline__ void keyRange(const PageKeys& keys, unsigned& lowest, unsigned& highest) {
-  __shared__ unsigned bounds[2];
+__device__ __forceinline__ KeyRange keyRange(const PageKeys& keys) {
+  __shared__ KeyRange range;
   if (threadIdx.x == 0) {
-    bounds[0] = 0xffffffffu;
-    bounds[1] = 0u;
+    range = KeyRange{0xffffffffu, 0u};
   }
-  __syncthreads();  // bounds are set before any warp narrows them
-  unsigned low = 0xffffffffu;
-  unsigned high = 0u;
+  __syncthreads();  // the range is set before any warp widens it
+  KeyRange mine = {0xffffffffu, 0u};
+#pragma unroll 4
   for (int i = threadIdx.x; i < keys.count; i += blockDim.x) {
     const unsigned key = orderedBits(keys.scores[i]);
     if (i < keys.cached) {
       keys.cache[i] = key;
     }
-    low = key < low ? key : low;
-    high = key > high ? key : high;
+    mine.lowest = min(mine.lowest, key);
+    mine.highest = max(mine.highest, key);
   }
 #pragma unroll
   for (int distance = kWarp / 2; distance > 0; distance /= 2) {
-    const unsigned otherLow = __shfl_xor_sync(kAllLanes, low, distance);
-    const unsigned otherHigh = __shfl_xor_sync(kAllLanes, high, distance);
-    low = otherLow < low ? otherLow : low;
-    high = otherHigh > high ? otherHigh : high;
+    mine.lowest = min(mine.lowest, __shfl_xor_sync(kAllLanes, mine.lowest, distance));
+    mine.highest = max(mine.highest, __shfl_xor_sync(kAllLanes, mine.highest, distance));
   }
   if (threadIdx.x % kWarp == 0) {
-    atomicMin(&bounds[0], low);
-    atomicMax(&bounds[1], high);
+    atomicMin(&range.lowest, mine.lowest);
+    atomicMax(&range.highest, mine.highest);
   }
-  __syncthreads();  // all warps have narrowed the bounds, and the cache is filled
-  lowest = bounds[0];
-  highest = bounds[1];
+  __syncthreads();  // all warps have widened the range, and the cache is filled
+  return range;
 }
 
-/** What one histogram pass found: the digit of the k-th largest key. */
-struct Digit {
-  int digit;
-  int above;   // keys with a larger digit
-  int inside;  // keys with this digit
+/** Where the k-th largest key of a range lies. */
+struct Bin {
+  int index;
+  int above;   // keys of the range in higher bins
+  int inside;  // keys in this bin
 };
 
-/** Histogram of `bits` bits above `shift` among the keys that agree with `prefix` from bit shift + bits on. */
-__device__ __forceinline__ Digit kthDigit(const PageKeys& keys, unsigned prefix, int shift, int bits, int k) {
-  __shared__ int histogram[kRadixBins];
-  __shared__ Digit found;
-  const unsigned mask = (1u << bits) - 1u;
-  const unsigned long long above = ~0ull << (shift + bits);  // 64 bits wide, since shift + bits may be 32
-  __syncthreads();  // the previous pass has read its histogram and result
-  for (int bin = threadIdx.x; bin < kRadixBins; bin += blockDim.x) {
-    histogram[bin] = 0;
-  }
-  __syncthreads();  // the histogram is empty before anyone counts
+/** The bin of the k-th largest key of `range`, bins being 2^shift keys wide. `histogram` is empty, and left in use. */
+__device__ __forceinline__ Bin kthBin(int* histogram, const PageKeys& keys, const KeyRange& range, int shift, int k) {
+  __shared__ Bin found;
   for (int i = threadIdx.x; i < keys.count; i += blockDim.x) {
     const unsigned key = keys.at(i);
-    if (((key ^ prefix) & above) == 0) {
-      atomicAdd(&histogram[(key >> shift) & mask], 1);
+    if (range.holds(key)) {
+      atomicAdd(&histogram[(key - range.lowest) >> shift], 1);
     }
   }
   __syncthreads();  // all keys are counted before the bins are summed
-  const int binsPerThread = ceilDiv(kRadixBins, blockDim.x);
-  const int top = kRadixBins - 1 - static_cast<int>(threadIdx.x) * binsPerThread;  // descending digits
+  const int binsPerThread = ceilDiv(kBins, blockDim.x);
+  const int top = kBins - 1 - static_cast<int>(threadIdx.x) * binsPerThread;  // descending
   int mine = 0;
   for (int bin = top; bin > top - binsPerThread && bin >= 0; bin--) {
     mine += histogram[bin];
   }
-  int larger = exclusiveScanBlock(mine);
-  if (larger < k && k <= larger + mine) {  // exactly one thread
+  int above = exclusiveScanBlock(mine);
+  if (above < k && k <= above + mine) {  // exactly one thread
     int bin = top;
-    while (larger + histogram[bin] < k) {
-      larger += histogram[bin];
+    while (above + histogram[bin] < k) {
+      above += histogram[bin];
       bin--;
     }
-    found = Digit{bin, larger, histogram[bin]};
+    found = Bin{bin, above, histogram[bin]};
   }
   __syncthreads();  // the one thread's result is written before all read it
   return found;
 }
 
-/** The threshold that chooses exactly `k` of the keys, 1 <= k <= count. */
-__device__ __forceinline__ Threshold kthLargest(const PageKeys& keys, int k) {
-  unsigned lowest;
-  unsigned highest;
-  keyRange(keys, lowest, highest);
-  int openBits = 0;  // low bits in which keys may differ
-  while (openBits < 32 && (lowest ^ highest) >> openBits != 0) {
-    openBits++;
-  }
-  unsigned prefix = openBits == 32 ? 0u : highest >> openBits << openBits;
-  while (openBits > 0) {  // uniform over the block
-    const int bits = openBits < kRadixBits ? openBits : kRadixBits;
-    const int shift = openBits - bits;
-    const Digit digit = kthDigit(keys, prefix, shift, bits, k);
-    prefix |= static_cast<unsigned>(digit.digit) << shift;
-    k -= digit.above;
-    openBits = shift;
-    if (digit.inside == k) {
-      return Threshold{prefix, k};  // the whole digit is chosen: every key at or above its lowest value
+/** The k-th largest key of a range that holds at most kRankedKeys. `gathered` is zero. */
+__device__ __forceinline__ Threshold kthOfFew(int* gathered, const PageKeys& keys, const KeyRange& range, int k) {
+  __shared__ unsigned few[kRankedKeys];
+  __shared__ Threshold found;
+  for (int i = threadIdx.x; i < keys.count; i += blockDim.x) {
+    const unsigned key = keys.at(i);
+    if (range.holds(key)) {
+      few[atomicAdd(gathered, 1)] = key;
     }
   }
-  return Threshold{prefix, k};
+  __syncthreads();  // all keys of the range are there
+  const int count = *gathered;
+  for (int i = threadIdx.x; i < count; i += blockDim.x) {
+    const unsigned mine = few[i];
+    int larger = 0;
+    int equal = 0;
+    for (int j = 0; j < count; j++) {
+      larger += few[j] > mine;
+      equal += few[j] == mine;
+    }
+    if (larger < k && k <= larger + equal) {  // one thread, or several that write the same
+      found = Threshold{mine, k - larger};
+    }
+  }
+  __syncthreads();  // the threshold is written before all read it
+  return found;
+}
+
+/** The threshold that chooses exactly `k` of the keys, 1 <= k <= count. */
+__device__ __forceinline__ Threshold kthLargest(const PageKeys& keys, int k) {
+  __shared__ int histogram[kBins];
+  __shared__ int gathered;
+  if (threadIdx.x == 0) {
+    gathered = 0;
+  }
+  for (int bin = threadIdx.x; bin < kBins; bin += blockDim.x) {
+    histogram[bin] = 0;
+  }
+  KeyRange range = keyRange(keys);  // its barriers also stand between the empty histogram and the first count
+  while (true) {  // uniform over the block
+    int shift = 0;
+    while ((range.highest - range.lowest) >> shift >= kBins) {
+      shift++;
+    }
+    const Bin bin = kthBin(histogram, keys, range, shift, k);
+    k -= bin.above;
+    range.lowest += static_cast<unsigned>(bin.index) << shift;
+    if (bin.inside == k || shift == 0) {
+      return Threshold{range.lowest, k};  // the whole bin is chosen, or it holds one key only
+    }
+    range.highest = min(range.highest - range.lowest, (1u << shift) - 1u) + range.lowest;
+    if (bin.inside <= kRankedKeys) {
+      return kthOfFew(&gathered, keys, range, k);
+    }
+    for (int i = threadIdx.x; i < kBins; i += blockDim.x) {
+      histogram[i] = 0;
+    }
+    __syncthreads();  // the histogram is empty before anyone counts
+  }
 }
 
 /** Writes the chosen candidates, ascending. Each thread owns a run of neighbours, so that one scan places them. */
@@ -159,10 +194,11 @@ __device__ __forceinline__ void placeChosen(int* target, const PageKeys& keys, c
     above += key > threshold.key;
     equal += key == threshold.key;
   }
-  const int equalBefore = exclusiveScanBlock(equal);
-  int tiesLeft = threshold.ties - equalBefore;
-  tiesLeft = tiesLeft < 0 ? 0 : tiesLeft;
-  int place = exclusiveScanBlock(above + (equal < tiesLeft ? equal : tiesLeft));
+  const unsigned long long before =
+      exclusiveScanBlock(static_cast<unsigned long long>(equal) << 32 | static_cast<unsigned>(above));
+  const int tiesBefore = min(static_cast<int>(before >> 32), threshold.ties);
+  int tiesLeft = threshold.ties - tiesBefore;
+  int place = static_cast<int>(before & 0xffffffffu) + tiesBefore;
   for (int i = from; i < to; i++) {
     const unsigned key = keys.at(i);
     const bool tie = key == threshold.key && tiesLeft-- > 0;

@@ -21,6 +21,9 @@ final class CudaKvVerbs implements AutoCloseable {
   /** Dynamic shared memory of the tiled kernels pads each row by eight 16-bit elements. */
   private static final int TILE_PADDING = 8;
 
+  /** Tokens of a tile of the tiled {@code attend_pages}, which lies within one page. */
+  private static final int TILE_TOKENS = 16;
+
   /** Rows of a tile of three warpgroups. */
   private static final int WARPGROUP_ROWS = 192;
 
@@ -155,7 +158,10 @@ final class CudaKvVerbs implements AutoCloseable {
     CudaShapes.require("out", out, rows.to(), q.cols());
     CudaShapes.require("logSumExp", logSumExp, rows.to(), geometry.kvHeads() * group);
     workspace.reserve(pages.maxRows(), geometry.kvHeads(), group, geometry.headDim());
-    CudaKernels.Family tiled = tiled(CudaKernels.ATTEND_PAGES_TILED, geometry);
+    CudaKernels.Family tiled =
+        geometry.pageSize() % TILE_TOKENS == 0
+            ? tiled(CudaKernels.ATTEND_PAGES_TILED, geometry)
+            : null;
     int headDim = geometry.headDim();
     int warps = headDim == 256 ? 2 : 4;
     int threads = tiled == null ? 128 : 32 * warps;

@@ -38,6 +38,10 @@ import java.util.function.IntConsumer;
  */
 public final class VerbBenchmark implements AutoCloseable {
   private static final int ROUNDS = 15;
+
+  /** Per round: handing a graph over and hearing of its end costs some 60 us, spread over these. */
+  private static final int CALLS = 64;
+
   private static final int HEAD_DIM = 128;
   private static final int PAGE_SIZE = 16;
 
@@ -284,7 +288,7 @@ public final class VerbBenchmark implements AutoCloseable {
       backend.ops().keepPages(list, layers.get(0), loaded, range, PageBudget.ALL);
       double dense =
           seconds(
-              4,
+              CALLS / 4,
               call ->
                   backend
                       .ops()
@@ -329,15 +333,15 @@ public final class VerbBenchmark implements AutoCloseable {
                         range,
                         list,
                         scale);
-        double quest = seconds(8, score.andThen(top).andThen(attend));
+        double quest = seconds(CALLS, score.andThen(top).andThen(attend));
         long scoreBytes = geometry.scoreBytes((long) rows * kvHeads * (pages - 1));
         long attendBytes = geometry.attendBytes((long) rows * kvHeads * budget);
         attention(
             shape + " Quest", budget, quest, attendBytes + scoreBytes, bandwidth, dense / quest);
         String verb = shape + ": ";
-        part(verb + "score_pages", budget, seconds(8, score), scoreBytes, bandwidth);
-        part(verb + "top_pages", budget, seconds(8, top), 0, bandwidth);
-        part(verb + "attend_pages", budget, seconds(8, attend), attendBytes, bandwidth);
+        part(verb + "score_pages", budget, seconds(CALLS, score), scoreBytes, bandwidth);
+        part(verb + "top_pages", budget, seconds(CALLS, top), 0, bandwidth);
+        part(verb + "attend_pages", budget, seconds(CALLS, attend), attendBytes, bandwidth);
       }
     }
     free(layers);
@@ -410,7 +414,7 @@ public final class VerbBenchmark implements AutoCloseable {
     for (int rows : new int[] {1, 8, 64, sizes.appendRows()}) {
       Tensor x = random(DType.BF16, rows, in);
       Tensor y = backend.allocate(DType.BF16, rows, out);
-      double seconds = seconds(4, call -> backend.ops().linear(y, x, weight));
+      double seconds = seconds(CALLS / 2, call -> backend.ops().linear(y, x, weight));
       write(
           "linear",
           Map.of(
