@@ -5,8 +5,10 @@ import dev.questspark.engine.EngineConfig;
 import dev.questspark.engine.model.ModelConfigReader;
 import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.stats.EngineReport;
+import dev.questspark.engine.stats.StepStats;
 import java.nio.file.Path;
 import java.util.Set;
+import java.util.function.Consumer;
 
 /** Seconds from nothing to an engine that takes requests, and the memory it then holds. */
 final class OpenBenchmark {
@@ -15,7 +17,7 @@ final class OpenBenchmark {
   static void run(Arguments arguments) {
     int context = arguments.number("context", 8192);
     long start = System.nanoTime();
-    try (Engine engine = open(arguments, context, 1, 2048)) {
+    try (Engine engine = open(arguments, context, 1, 2048, step -> {})) {
       double seconds = (System.nanoTime() - start) / 1e9;
       EngineReport report = engine.report();
       long planned = report.weightBytes() + report.kvCacheBytes();
@@ -35,7 +37,8 @@ final class OpenBenchmark {
   }
 
   /** An engine of {@code sequences} sequences of {@code context} tokens, one after the other. */
-  static Engine open(Arguments arguments, int context, int sequences, int rowsPerStep) {
+  static Engine open(
+      Arguments arguments, int context, int sequences, int rowsPerStep, Consumer<StepStats> steps) {
     Path model = arguments.model();
     int vocabSize = ModelConfigReader.read(model).vocabSize();
     EngineConfig config =
@@ -55,6 +58,6 @@ final class OpenBenchmark {
             arguments.threads(),
             arguments.flag("batch-invariant", true),
             false);
-    return Engine.open(config, new TokenIds(vocabSize), step -> {});
+    return Engine.open(config, new TokenIds(vocabSize), steps);
   }
 }

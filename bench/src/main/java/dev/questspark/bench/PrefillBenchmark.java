@@ -7,6 +7,7 @@ import dev.questspark.engine.model.SamplingParams;
 import dev.questspark.engine.select.SelectorSpec;
 import dev.questspark.engine.stats.EngineReport;
 import java.util.List;
+import java.util.concurrent.atomic.LongAdder;
 
 /** Prompt tokens per second of one document at a time, through the scheduler. */
 final class PrefillBenchmark {
@@ -18,12 +19,17 @@ final class PrefillBenchmark {
   static void run(Arguments arguments) {
     int tokens = arguments.number("context", 2048);
     int rounds = arguments.number("rounds", 3);
-    try (Engine engine = OpenBenchmark.open(arguments, tokens + 16, 1, 2048)) {
+    LongAdder attention = new LongAdder();
+    try (Engine engine =
+        OpenBenchmark.open(
+            arguments, tokens + 16, 1, 2048, step -> attention.add(step.prefillAttentionNanos()))) {
       TokenIds ids = new TokenIds(engine.model().vocabSize());
       double[] rates = new double[rounds];
+      double[] attended = new double[rounds];
       for (int round = -1; round < rounds; round++) {
         int count = round < 0 ? Math.min(tokens, WARM_UP_TOKENS) : tokens;
         EngineReport before = engine.report();
+        attention.reset();
         SamplingParams one = new SamplingParams(1, 0, 1, 0, 0, 1, 0, List.of(), List.of(), true);
         QuestionRequest question =
             new QuestionRequest(ids.random(1, 3), SelectorSpec.all(), false, one);
@@ -33,6 +39,7 @@ final class PrefillBenchmark {
             .join();
         EngineReport after = engine.report();
         if (round >= 0) {
+          attended[round] = attention.sum() / 1e9;
           rates[round] =
               (after.prefillTokens() - before.prefillTokens())
                   * 1e9
@@ -42,6 +49,7 @@ final class PrefillBenchmark {
       new Measurement("prefill")
           .with("context", tokens)
           .with("backend", engine.report().backend())
+          .with("attention_s", Measurement.median(attended))
           .print(Measurement.median(rates), "tokens/s");
     }
   }

@@ -62,6 +62,30 @@ public abstract class BatchInvarianceContract {
     }
   }
 
+  /** Enough rows for two of the CPU's tallest tiles and some that fill none. */
+  @ParameterizedTest
+  @CsvSource({"F32, 896, 1100", "F32, 1030, 513", "BF16, 300, 1100"})
+  void linearOfManyRows(DType dtype, int in, int out) {
+    Random random = new Random(4);
+    float[][] x = Framed.random(random, 581, in);
+    List<HostTensor> weight = List.of(Framed.host("w", Framed.random(random, out, in)));
+    try (Backend backend = open(new BackendOptions(2, dtype, true))) {
+      LinearWeight packed = backend.pack(weight, List.of());
+      float[][] together = multiply(backend, x, packed, out);
+      for (int chunk : new int[] {1, 100}) {
+        for (int from = 0; from + chunk <= x.length; from += chunk + 12) {
+          float[][] part = Arrays.copyOfRange(x, from, from + chunk);
+          float[][] expected = Arrays.copyOfRange(together, from, from + chunk);
+          assertClose(
+              "rows from " + from,
+              multiply(backend, part, packed, out),
+              expected,
+              Tolerance.exact());
+        }
+      }
+    }
+  }
+
   private static float[][] multiply(Backend on, float[][] x, LinearWeight weight, int out) {
     Framed result = Framed.blank(on, x.length, out);
     on.ops().linear(result.view(), Framed.of(on, x).view(), weight);

@@ -27,7 +27,7 @@ import org.slf4j.LoggerFactory;
 public final class CpuBackend implements Backend {
   private static final Logger LOG = LoggerFactory.getLogger(CpuBackend.class);
 
-  private static final int FEWEST_FEED_FORWARD_ROWS = 256;
+  private static final int FEWEST_FEED_FORWARD_ROWS = 512;
 
   private final BackendOptions options;
   private final Workers workers;
@@ -180,10 +180,10 @@ public final class CpuBackend implements Backend {
     return options.dtype();
   }
 
-  /** A tallest tile of {@code linear} for every thread, within what caches hold. */
+  /** Two of the tallest tiles of {@code linear}; a tile for every thread. */
   @Override
   public int feedForwardRows() {
-    return Math.max(FEWEST_FEED_FORWARD_ROWS, MatmulLadder.TALLEST * workers.threads());
+    return Math.max(FEWEST_FEED_FORWARD_ROWS, MatmulLadder.FINEST * workers.threads());
   }
 
   @Override

@@ -8,18 +8,19 @@ import java.nio.FloatBuffer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
-import org.bytedeco.javacpp.BytePointer;
 
 /**
  * A row's bits must not depend on the height of the tile it falls into. oneDNN promises no such
  * thing, so it is measured at load on random data: a height stays in a ladder only if each of its
- * rows comes out bit-equal to the same row of the tallest tile, at every place in the tile. (Of the
- * heights, one row with K above 1,024 is known to sum in another order; it then goes through the
- * tile of two.)
+ * rows comes out bit-equal to the same row of a tile of {@link MatmulLadder#FINEST}, at every place
+ * in the tile. (Of the heights, one row with K above 1,024 is known to sum in another order; it
+ * then goes through the tile of two.)
  */
 final class EqualBits {
   /** Random weights that the measurement is made with; a prime, greater than any row. */
   private static final int NUMBERS = 65_521;
+
+  private static final int ROWS = MatmulLadder.FINEST;
 
   private final MatmulLadder ladder;
   private final int inFeatures;
@@ -30,25 +31,25 @@ final class EqualBits {
     this.ladder = ladder;
     this.inFeatures = ladder.shape().inFeatures();
     this.outFeatures = ladder.shape().outFeatures();
-    this.x = random(new SplittableRandom(1), MatmulLadder.TALLEST * inFeatures);
+    this.x = random(new SplittableRandom(1), ROWS * inFeatures);
   }
 
   /**
-   * Drops the heights whose rows differ in any bit from the tallest tile's.
+   * Drops the heights whose rows differ in any bit from those of {@link MatmulLadder#FINEST}.
    *
-   * @throws IllegalStateException if not even the tallest tile is equal with itself
+   * @throws IllegalStateException if not even that height is equal with itself
    */
   void keep() {
     withWeight(
         weight -> {
-          float[] expected = probe(MatmulLadder.TALLEST, x, 0, weight);
+          float[] expected = probe(ROWS, x, weight);
           for (int height : ladder.heights()) {
-            if (!equalsTallest(height, expected, weight)
+            if (!equalsExpected(height, expected, weight)
                 || !equalsEverywhere(height, expected, weight)) {
               ladder.drop(height);
             }
           }
-          if (!ladder.heights().contains(MatmulLadder.TALLEST)) {
+          if (!ladder.heights().contains(ROWS)) {
             throw new IllegalStateException(
                 "oneDNN's product of (rows, "
                     + inFeatures
@@ -62,17 +63,25 @@ final class EqualBits {
         });
   }
 
-  /** The tallest tile's result of random rows and weights that bf16 holds exactly. */
-  float[] tallest() {
-    return withWeight(weight -> probe(MatmulLadder.TALLEST, x, 0, weight));
+  /** The result of random rows and weights that bf16 holds exactly. */
+  float[] result() {
+    return withWeight(weight -> probe(ROWS, x, weight));
   }
 
-  private boolean equalsTallest(int height, float[] expected, MatmulLadder.Weight weight) {
-    for (int first = 0; first < MatmulLadder.TALLEST; first += height) {
-      float[] rows = probe(height, x, first, weight);
-      int at = first * outFeatures;
-      if (!Arrays.equals(rows, 0, rows.length, expected, at, at + rows.length)) {
-        return false;
+  /** Rows in tiles of a height, or as often as they fit into a taller one. */
+  private boolean equalsExpected(int height, float[] expected, MatmulLadder.Weight weight) {
+    for (int first = 0; first < ROWS; first += height) {
+      float[] rows = new float[height * inFeatures];
+      for (int row = 0; row < height; row++) {
+        System.arraycopy(x, (first + row) % ROWS * inFeatures, rows, row * inFeatures, inFeatures);
+      }
+      float[] y = probe(height, rows, weight);
+      for (int row = 0; row < height; row++) {
+        int at = row * outFeatures;
+        int same = (first + row) % ROWS * outFeatures;
+        if (!Arrays.equals(y, at, at + outFeatures, expected, same, same + outFeatures)) {
+          return false;
+        }
       }
     }
     return true;
@@ -84,7 +93,7 @@ final class EqualBits {
     for (int row = 0; row < height; row++) {
       System.arraycopy(x, 0, same, row * inFeatures, inFeatures);
     }
-    float[] rows = probe(height, same, 0, weight);
+    float[] rows = probe(height, same, weight);
     for (int at = 0; at < rows.length; at += outFeatures) {
       if (!Arrays.equals(rows, at, at + outFeatures, expected, 0, outFeatures)) {
         return false;
@@ -101,11 +110,7 @@ final class EqualBits {
     long bytes = (long) inFeatures * outFeatures * Float.BYTES;
     try (NativeMemory plain = new NativeMemory(bytes);
         NativeMemory space = new NativeMemory(ladder.packedBytes())) {
-      ByteBuffer numbers =
-          new BytePointer(plain.from(0))
-              .capacity(bytes)
-              .asByteBuffer()
-              .order(ByteOrder.LITTLE_ENDIAN);
+      ByteBuffer numbers = plain.bytes().order(ByteOrder.LITTLE_ENDIAN);
       SplittableRandom random = new SplittableRandom(2);
       repeat(bf16(random(random, NUMBERS)), numbers.asFloatBuffer());
       HostTensor weight =
@@ -117,12 +122,14 @@ final class EqualBits {
     }
   }
 
-  private float[] probe(int rows, float[] from, int firstRow, MatmulLadder.Weight weight) {
-    ladder.input(0).put(0, from, firstRow * inFeatures, rows * inFeatures);
-    ladder.multiply(rows, weight, 0);
-    float[] y = new float[rows * outFeatures];
-    ladder.output(0).get(0, y);
-    return y;
+  private float[] probe(int rows, float[] x, MatmulLadder.Weight weight) {
+    try (NativeMemory input = new NativeMemory((long) x.length * Float.BYTES)) {
+      input.floats().put(0, x);
+      ladder.multiply(input, 0, rows, weight, 0);
+      float[] y = new float[rows * outFeatures];
+      ladder.output(0).get(0, y);
+      return y;
+    }
   }
 
   /** Fills a weight (N, K) with the numbers, over and over; their prime count shifts each row. */

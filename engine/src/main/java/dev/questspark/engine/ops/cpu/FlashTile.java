@@ -1,48 +1,38 @@
 package dev.questspark.engine.ops.cpu;
 
-import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_DST;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SCRATCHPAD;
-import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC_0;
-import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC_1;
+import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_WEIGHTS;
-import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_add;
-import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_mul;
-import static org.bytedeco.dnnl.global.dnnl.dnnl_binary_sub;
-import static org.bytedeco.dnnl.global.dnnl.dnnl_eltwise_exp;
-import static org.bytedeco.dnnl.global.dnnl.dnnl_reduction_max;
-import static org.bytedeco.dnnl.global.dnnl.dnnl_reduction_sum;
 
 import java.nio.FloatBuffer;
 import java.util.Arrays;
 import org.bytedeco.dnnl.IntMemoryMap;
-import org.bytedeco.dnnl.binary;
 import org.bytedeco.dnnl.matmul;
 import org.bytedeco.dnnl.memory;
-import org.bytedeco.dnnl.post_ops;
-import org.bytedeco.dnnl.primitive;
 import org.bytedeco.dnnl.primitive_attr;
-import org.bytedeco.dnnl.primitive_desc;
-import org.bytedeco.dnnl.reduction;
 
 /**
- * One tile of queries against one block of keys after another, with the online softmax: the loop
- * body of FlashAttention (arXiv 2205.14135, algorithm 1) in six oneDNN calls. Belongs to one
- * worker.
+ * A tile of queries against one block of keys after another, with the online softmax: the loop body
+ * of FlashAttention (arXiv 2205.14135, algorithm 1). The two products are oneDNN's, what lies
+ * between them is Java's: oneDNN reduces rows so slowly that maximum and sum took as long as both
+ * products. Belongs to one worker.
  *
  * <pre>
- *   S = Q K (+ mask)           Q (T, D), K (D, B)
- *   m' = max(m, rowmax S)      in Java: T numbers
- *   P = exp(S - m')
+ *   S = Q K                    Q (T, D), K (D, B)
+ *   m' = max(m, rowmax S)
+ *   P = exp(S - m')            0 where a row does not see a key
  *   O = O exp(m - m') + P V    V (B, D)
  *   l = l exp(m - m') + rowsum P
  * </pre>
  *
- * Every call has the same shape whatever the batch, and a masked entry adds an exact zero, so a
- * row's bits depend on its own keys alone.
+ * A tile is many rows, so that they share the cost of bringing a block, and goes through the loop
+ * in slices, so that S stays in the second-level cache with K and V. Products come in two heights
+ * with the same bits, and a key that a row does not see adds an exact zero: a row's bits depend on
+ * its own keys alone.
  */
 final class FlashTile {
-  /** Keys per block; S of 64 rows is then 64 KiB, in the second-level cache with K and V. */
+  /** Keys per block; S of a slice is then 64 KiB. */
   static final int BLOCK = 256;
 
   /**
@@ -51,155 +41,101 @@ final class FlashTile {
    */
   static final int KEY_STRIDE = BLOCK + 16;
 
-  private static final float[] SEEN = new float[BLOCK];
-  private static final float[] HIDDEN = new float[BLOCK];
+  /** Rows of a tile. */
+  static final int ROWS = 256;
 
-  static {
-    Arrays.fill(HIDDEN, Float.NEGATIVE_INFINITY);
-  }
+  /** Rows of a slice. */
+  static final int TALL = 64;
+
+  /** Rows of the slices that the last, fewer than {@link #TALL}, rows of a tile fall into. */
+  private static final int SHORT = 16;
 
   private final OneDnn library;
-  private final int rows;
-  private final Matrix q;
-  private final Matrix k;
-  private final Matrix v;
-  private final Matrix s; // logits, then weights; a field, so that its memory stays
-  private final Matrix mask;
-  private final Matrix blockMax;
-  private final Matrix blockSum;
-  private final Matrix reference;
-  private final Matrix shrink;
-  private final Matrix output;
-  private final float[] max;
-  private final float[] sum;
+  private final Loops loops;
+  private final int headDim;
+  private final FloatBuffer queries;
+  private final FloatBuffer keys;
+  private final FloatBuffer values;
+  private final FloatBuffer scores; // a slice's logits, then its weights
+  private final FloatBuffer outputs;
+  private final float[] weights = new float[TALL * BLOCK]; // the scores on the heap
+  private final float[] output;
+  private final float[] max = new float[ROWS];
+  private final float[] sum = new float[ROWS];
+  private final int[] firstSeen = new int[ROWS];
+  private final int[] lastSeen = new int[ROWS];
+  private final Slices tall;
+  private Slices low;
 
-  private final Call multiplyKeys;
-  private final Call multiplyKeysMasked;
-  private final Call findMax;
-  private final Call exponentiate;
-  private final Call addUp;
-  private final Call shrinkOutput;
-  private final Call multiplyValues;
+  /** Every slice of one height: the two products, and what they are made of at each slice. */
+  private record Slices(
+      int height,
+      matmul multiplyKeys,
+      matmul multiplyValues,
+      IntMemoryMap[] keyArguments,
+      IntMemoryMap[] valueArguments) {}
 
-  /** Native floats, their description and their handle. */
-  private record Matrix(FloatBuffer floats, memory.desc description, memory handle) {}
-
-  /** A primitive with its arguments. */
-  private record Call(primitive what, IntMemoryMap arguments) {}
-
-  FlashTile(OneDnn library, int rows, int headDim) {
+  FlashTile(OneDnn library, Loops loops, int headDim) {
     this.library = library;
-    this.rows = rows;
-    this.max = new float[rows];
-    this.sum = new float[rows];
-    this.q = matrix(rows, headDim);
-    this.k = keyMatrix(headDim);
-    this.v = matrix(BLOCK, headDim);
-    this.mask = matrix(rows, BLOCK);
-    this.blockMax = matrix(rows, 1);
-    this.blockSum = matrix(rows, 1);
-    this.reference = matrix(rows, 1);
-    this.shrink = matrix(rows, 1);
-    this.output = matrix(rows, headDim);
-    this.s = matrix(rows, BLOCK);
-
-    this.multiplyKeys = multiplyKeys(OneDnn.callerScratch());
-    post_ops addMask = new post_ops();
-    addMask.append_binary(dnnl_binary_add, mask.description);
-    this.multiplyKeysMasked = multiplyKeys(with(addMask));
-    multiplyKeysMasked.arguments.put(
-        DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE | DNNL_ARG_SRC_1, mask.handle);
-    this.findMax = reduce(dnnl_reduction_max, s, blockMax);
-    post_ops exp = new post_ops();
-    exp.append_eltwise(dnnl_eltwise_exp, 0f, 0f);
-    this.exponentiate = combine(dnnl_binary_sub, s, reference, with(exp));
-    this.addUp = reduce(dnnl_reduction_sum, s, blockSum);
-    this.shrinkOutput = combine(dnnl_binary_mul, output, shrink, OneDnn.callerScratch());
-    post_ops accumulate = new post_ops();
-    accumulate.append_sum();
-    var product =
-        new matmul.primitive_desc(
-            library.cpu(),
-            s.description,
-            v.description,
-            output.description,
-            with(accumulate),
-            false);
-    this.multiplyValues = call(new matmul(product), product, s, output);
-    multiplyValues.arguments.put(DNNL_ARG_WEIGHTS, v.handle);
+    this.loops = loops;
+    this.headDim = headDim;
+    this.output = new float[headDim];
+    this.queries = OneDnn.floats((long) ROWS * headDim);
+    this.keys = OneDnn.floats((long) headDim * KEY_STRIDE);
+    this.values = OneDnn.floats((long) BLOCK * headDim);
+    this.scores = OneDnn.floats((long) TALL * BLOCK);
+    this.outputs = OneDnn.floats((long) ROWS * headDim);
+    this.tall = slices(TALL);
+    this.low = slices(SHORT);
   }
 
-  private Matrix matrix(int matrixRows, int cols) {
-    FloatBuffer floats = OneDnn.floats((long) matrixRows * cols);
-    memory.desc description = OneDnn.rowMajor(memory.data_type.f32, matrixRows, cols);
-    return new Matrix(floats, description, library.memory(description, floats));
-  }
-
-  private Matrix keyMatrix(int headDim) {
-    FloatBuffer floats = OneDnn.floats((long) headDim * KEY_STRIDE);
-    memory.desc description =
+  private Slices slices(int height) {
+    memory.desc q = OneDnn.rowMajor(memory.data_type.f32, height, headDim);
+    memory.desc k =
         new memory.desc(
             new long[] {headDim, BLOCK}, memory.data_type.f32, new long[] {KEY_STRIDE, 1});
-    return new Matrix(floats, description, library.memory(description, floats));
+    memory.desc v = OneDnn.rowMajor(memory.data_type.f32, BLOCK, headDim);
+    memory.desc s = OneDnn.rowMajor(memory.data_type.f32, height, BLOCK);
+    var keyProduct = product(q, k, s, OneDnn.callerScratch());
+    var valueProduct = product(s, v, q, OneDnn.addingToResult());
+    memory keyMatrix = library.memory(k, keys);
+    memory valueMatrix = library.memory(v, values);
+    memory scoreMatrix = library.memory(s, scores);
+    IntMemoryMap[] keyArguments = new IntMemoryMap[ROWS / height];
+    IntMemoryMap[] valueArguments = new IntMemoryMap[ROWS / height];
+    for (int slice = 0; slice < keyArguments.length; slice++) {
+      int at = slice * height * headDim;
+      memory query = library.memory(q, queries.duplicate().position(at).slice());
+      memory result = library.memory(q, outputs.duplicate().position(at).slice());
+      keyArguments[slice] = arguments(keyProduct, query, keyMatrix, scoreMatrix);
+      valueArguments[slice] = arguments(valueProduct, scoreMatrix, valueMatrix, result);
+    }
+    return new Slices(
+        height, new matmul(keyProduct), new matmul(valueProduct), keyArguments, valueArguments);
   }
 
-  private static primitive_attr with(post_ops operations) {
-    primitive_attr attributes = OneDnn.callerScratch();
-    attributes.set_post_ops(operations);
-    return attributes;
+  private matmul.primitive_desc product(
+      memory.desc source, memory.desc factor, memory.desc result, primitive_attr attributes) {
+    return new matmul.primitive_desc(library.cpu(), source, factor, result, attributes, false);
   }
 
-  private Call multiplyKeys(primitive_attr attributes) {
-    var description =
-        new matmul.primitive_desc(
-            library.cpu(), q.description, k.description, s.description, attributes, false);
-    Call call = call(new matmul(description), description, q, s);
-    call.arguments.put(DNNL_ARG_WEIGHTS, k.handle);
-    return call;
+  private IntMemoryMap arguments(
+      matmul.primitive_desc product, memory source, memory factor, memory result) {
+    return new IntMemoryMap()
+        .put(DNNL_ARG_SRC, source)
+        .put(DNNL_ARG_WEIGHTS, factor)
+        .put(DNNL_ARG_DST, result)
+        .put(DNNL_ARG_SCRATCHPAD, library.memory(product.scratchpad_desc()));
   }
 
-  private Call reduce(int algorithm, Matrix source, Matrix target) {
-    var description =
-        new reduction.primitive_desc(
-            library.cpu(),
-            algorithm,
-            source.description,
-            target.description,
-            0f,
-            0f,
-            OneDnn.callerScratch(),
-            false);
-    return call(new reduction(description), description, source, target);
+  /** Multiplies tall slices only: correct, and slower where a tile has few rows. */
+  void avoidLowSlices() {
+    low = tall;
   }
 
-  /** source (op)= operand, one operand per row. */
-  private Call combine(int algorithm, Matrix source, Matrix operand, primitive_attr attributes) {
-    var description =
-        new binary.primitive_desc(
-            library.cpu(),
-            algorithm,
-            source.description,
-            operand.description,
-            source.description,
-            attributes,
-            false);
-    Call call = call(new binary(description), description, source, source);
-    call.arguments.put(DNNL_ARG_SRC_1, operand.handle);
-    return call;
-  }
-
-  private Call call(primitive what, primitive_desc description, Matrix source, Matrix target) {
-    return new Call(
-        what,
-        new IntMemoryMap()
-            .put(DNNL_ARG_SRC_0, source.handle)
-            .put(DNNL_ARG_DST, target.handle)
-            .put(DNNL_ARG_SCRATCHPAD, library.memory(description.scratchpad_desc())));
-  }
-
-  /** Queries (T, D), already scaled; rows that are not filled do no harm. */
+  /** Queries (ROWS, D), already scaled; rows that are not filled do no harm. */
   FloatBuffer queries() {
-    return q.floats;
+    return queries;
   }
 
   /**
@@ -207,69 +143,81 @@ final class FlashTile {
    * key must be finite.
    */
   FloatBuffer keys() {
-    return k.floats;
+    return keys;
   }
 
   /** Values (B, D) of the next block; slots without a value must be finite. */
   FloatBuffer values() {
-    return v.floats;
+    return values;
   }
 
-  /** Row {@code row} sees keys [first, last) of the next block, if that is folded masked. */
+  /** Row {@code row} sees keys [first, last) of the next block. */
   void see(int row, int first, int last) {
-    int at = row * BLOCK;
-    mask.floats.put(at, HIDDEN, 0, first);
-    mask.floats.put(at + first, SEEN, 0, last - first);
-    mask.floats.put(at + last, HIDDEN, 0, BLOCK - last);
+    firstSeen[row] = first;
+    lastSeen[row] = last;
   }
 
   /** Forgets all blocks. */
-  void reset() {
-    Arrays.fill(max, Float.NEGATIVE_INFINITY);
-    Arrays.fill(sum, 0f);
-    for (int i = 0; i < output.floats.limit(); i += BLOCK) {
-      output.floats.put(i, SEEN, 0, Math.min(BLOCK, output.floats.limit() - i)); // zeros
+  void reset(int rows) {
+    Arrays.fill(max, 0, rows, Float.NEGATIVE_INFINITY);
+    Arrays.fill(sum, 0, rows, 0f);
+    Arrays.fill(output, 0f);
+    for (int row = 0; row < rows; row++) {
+      outputs.put(row * headDim, output);
     }
   }
 
   /**
-   * Folds the block that stands in {@link #keys} and {@link #values}.
-   *
-   * @param masked whether some row does not see all of it
+   * Folds the block that stands in {@link #keys} and {@link #values} into the first {@code rows}
+   * rows; {@link #see} has said what each of them sees of it.
    */
-  void fold(boolean masked) {
-    run(masked ? multiplyKeysMasked : multiplyKeys);
-    run(findMax);
-    boolean grown = false;
-    for (int row = 0; row < rows; row++) {
-      float largest = Math.max(max[row], blockMax.floats.get(row));
-      // A row that has seen nothing yet: any finite reference makes its weights exp(-infinity) = 0.
-      float base = largest == Float.NEGATIVE_INFINITY ? 0f : largest;
-      float factor = FloatLoops.exp(max[row] - base);
-      max[row] = largest;
-      sum[row] *= factor;
-      reference.floats.put(row, base);
-      shrink.floats.put(row, factor);
-      grown |= factor != 1f;
-    }
-    run(exponentiate);
-    run(addUp);
-    if (grown) {
-      run(shrinkOutput);
-    }
-    run(multiplyValues);
-    for (int row = 0; row < rows; row++) {
-      sum[row] += blockSum.floats.get(row);
+  void fold(int rows) {
+    for (int from = 0; from < rows; ) {
+      Slices slices = rows - from >= TALL ? tall : low;
+      int slice = from / slices.height;
+      int count = Math.min(slices.height, rows - from);
+      slices.multiplyKeys.execute(library.stream(), slices.keyArguments[slice]);
+      scores.get(0, weights, 0, count * BLOCK);
+      for (int i = 0; i < count; i++) {
+        weigh(from + i, i * BLOCK);
+      }
+      scores.put(0, weights, 0, count * BLOCK);
+      slices.multiplyValues.execute(library.stream(), slices.valueArguments[slice]);
+      from += count;
     }
   }
 
-  private void run(Call call) {
-    call.what.execute(library.stream(), call.arguments);
+  /** Turns a row's logits, from {@code at} on, into weights. */
+  private void weigh(int row, int at) {
+    int first = firstSeen[row];
+    int last = lastSeen[row];
+    Arrays.fill(weights, at, at + first, 0f);
+    Arrays.fill(weights, at + last, at + BLOCK, 0f);
+    if (first == last) {
+      return;
+    }
+    float largest = Math.max(max[row], loops.max(weights, at + first, last - first));
+    if (largest > max[row]) {
+      if (max[row] != Float.NEGATIVE_INFINITY) {
+        shrink(row, FloatLoops.exp(max[row] - largest));
+      }
+      max[row] = largest;
+    }
+    // Logits that are all -infinity: with any finite reference their weights are 0.
+    float reference = largest == Float.NEGATIVE_INFINITY ? 0f : largest;
+    sum[row] += loops.exponentiate(weights, at + first, last - first, reference);
+  }
+
+  private void shrink(int row, float factor) {
+    sum[row] *= factor;
+    outputs.get(row * headDim, output);
+    FloatLoops.scale(output, 0, factor, headDim);
+    outputs.put(row * headDim, output);
   }
 
   /** Copies one row's attention, divided by its sum, to the heap. */
-  void read(int row, float[] target, int at, int headDim) {
-    output.floats.get(row * headDim, target, at, headDim);
+  void read(int row, float[] target, int at) {
+    outputs.get(row * headDim, target, at, headDim);
     FloatLoops.scale(target, at, 1f / sum[row], headDim);
   }
 }

@@ -90,7 +90,7 @@ interface Loops {
    */
   void dots(float[] out, int heads, float[] a, int aFrom, float[] b, int bFrom, int count);
 
-  /** The largest of {@code count} numbers, at least one; NaN if there is one. */
+  /** The largest of {@code count} numbers, at least one; if any is NaN, some number or NaN. */
   float max(float[] x, int from, int count);
 
   /**

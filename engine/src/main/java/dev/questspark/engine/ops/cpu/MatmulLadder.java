@@ -26,10 +26,14 @@ import org.bytedeco.javacpp.Pointer;
  * If bits must not depend on the height, {@link EqualBits} takes those out whose bits do.
  */
 final class MatmulLadder {
-  static final int TALLEST = 64;
+  /** Rows of the tallest tile: a weight is then read from the caches often enough not to matter. */
+  static final int TALLEST = 256;
+
+  /** Tiles up to this height come in every power of two; above it there is only the tallest. */
+  static final int FINEST = 64;
 
   /** Every height that calls are cut into. */
-  static final List<Integer> HEIGHTS = List.of(1, 2, 4, 8, 16, 32, TALLEST);
+  static final List<Integer> HEIGHTS = List.of(1, 2, 4, 8, 16, 32, FINEST, TALLEST);
 
   private final OneDnn library;
   private final PanelShape shape;
@@ -56,51 +60,54 @@ final class MatmulLadder {
    */
   private record Rung(int rows, matmul[] products, int index) {}
 
-  /** One worker's native memory, and the arguments of each rung bound to it. */
+  /** One worker's arguments of each rung. */
   private final class Bench {
-    final FloatBuffer x = OneDnn.floats((long) TALLEST * shape.inFeatures());
-    final FloatBuffer y = OneDnn.floats((long) TALLEST * shape.outFeatures());
+    final FloatBuffer y;
     final IntMemoryMap[][] arguments = new IntMemoryMap[HEIGHTS.size()][shape.spans()];
-    final memory[] floats = new memory[HEIGHTS.size()];
+    final memory[][] sources = new memory[HEIGHTS.size()][shape.spans()];
     final memory[] rounded = new memory[HEIGHTS.size()];
     final reorder[] rounding = new reorder[HEIGHTS.size()];
 
+    Bench(FloatBuffer y) {
+      this.y = y;
+    }
+
     void bind(int rung, int rows, List<matmul.primitive_desc> products) {
-      memory.desc input = OneDnn.rowMajor(memory.data_type.f32, rows, shape.inFeatures());
-      floats[rung] = library.memory(input, x);
       if (type != memory.data_type.f32) {
+        memory.desc floats = OneDnn.rowMajor(memory.data_type.f32, rows, shape.inFeatures());
+        sources[rung][0] = library.elsewhere(floats);
         rounded[rung] = library.memory(OneDnn.rowMajor(type, rows, shape.inFeatures()));
-        rounding[rung] = new reorder(floats[rung], rounded[rung]);
+        rounding[rung] = new reorder(sources[rung][0], rounded[rung]);
       }
       memory.desc output = OneDnn.rowMajor(memory.data_type.f32, rows, shape.outFeatures());
       memory result = library.memory(output, y);
       for (int span = 0; span < shape.spans(); span++) {
+        if (rounded[rung] == null) {
+          sources[rung][span] = library.elsewhere(source(rows, span));
+        }
         arguments[rung][span] =
             new IntMemoryMap()
-                .put(DNNL_ARG_SRC, rows(rung, rows, span))
+                .put(DNNL_ARG_SRC, rounded[rung] == null ? sources[rung][span] : rounded[rung])
                 .put(DNNL_ARG_DST, result)
                 .put(DNNL_ARG_SCRATCHPAD, library.memory(products.get(span).scratchpad_desc()));
       }
-    }
-
-    private memory rows(int rung, int rows, int span) {
-      if (shape.spans() == 1) {
-        return rounded[rung] == null ? floats[rung] : rounded[rung];
-      }
-      FloatBuffer from = x.duplicate().position(shape.from(span)).slice();
-      return library.memory(source(rows, span), from);
     }
   }
 
   /**
    * Builds the primitives.
    *
-   * @param heights of {@link #HEIGHTS}, ascending; the last is {@link #TALLEST}
-   * @param workers how many threads may call {@link #multiply}, each with its own index
+   * @param heights of {@link #HEIGHTS}, ascending, {@link #FINEST} among them
+   * @param outputs where the workers that may call {@link #multiply} find its result, each with its
+   *     own index: a tallest tile of N floats at least, shared by ladders
    * @param invariant keep only heights with equal bits
    */
   MatmulLadder(
-      OneDnn library, PanelShape shape, List<Integer> heights, int workers, boolean invariant) {
+      OneDnn library,
+      PanelShape shape,
+      List<Integer> heights,
+      FloatBuffer[] outputs,
+      boolean invariant) {
     if (shape.spans() > 1 && shape.rows() != DType.F32) {
       throw new IllegalArgumentException("spans are for rows in F32, not " + shape.rows());
     }
@@ -114,10 +121,10 @@ final class MatmulLadder {
               new long[] {shape.columns(span), shape.outFeatures()},
               OneDnn.type(shape.weights()),
               memory.format_tag.any);
-      packed[span] = describe(TALLEST, span, any).weights_desc();
+      packed[span] = describe(FINEST, span, any).weights_desc();
     }
-    this.benches = new Bench[workers];
-    Arrays.setAll(benches, i -> new Bench());
+    this.benches = new Bench[outputs.length];
+    Arrays.setAll(benches, i -> new Bench(outputs[i]));
     for (int rows : heights) {
       List<matmul.primitive_desc> products = new ArrayList<>();
       for (int span = 0; span < packed.length; span++) {
@@ -244,18 +251,30 @@ final class MatmulLadder {
     return packed[span];
   }
 
-  /** Where worker {@code worker} puts its rows of x, K floats each. */
-  FloatBuffer input(int worker) {
-    return benches[worker].x;
-  }
-
-  /** Where {@link #multiply} leaves the rows, N floats each. */
+  /** Where {@link #multiply} leaves the worker's rows, N floats each. */
   FloatBuffer output(int worker) {
     return benches[worker].y;
   }
 
-  /** Multiplies the first {@code rows} rows, at most {@link #TALLEST}, of the worker's input. */
-  void multiply(int rows, Weight weight, int worker) {
+  /** How many of {@code rows} rows the next product should take. */
+  int step(int rows) {
+    int step = 0;
+    for (Rung rung : rungs) {
+      if (rung.rows <= rows) {
+        step = rung.rows;
+      }
+    }
+    return step >= FINEST ? step : Math.min(rows, FINEST); // below, a tile with room to spare
+  }
+
+  /**
+   * Multiplies rows of x.
+   *
+   * @param x memory of the rows, K floats each, from byte {@code at} on, and of as many more as the
+   *     tallest tile has
+   * @param rows one {@link #step}
+   */
+  void multiply(NativeMemory x, long at, int rows, Weight weight, int worker) {
     int index = 0;
     while (rungs.get(index).rows < rows) {
       index++;
@@ -265,10 +284,15 @@ final class MatmulLadder {
     int height = rung.index;
     stream stream = library.stream();
     if (bench.rounding[height] != null) {
-      bench.rounding[height].execute(stream, bench.floats[height], bench.rounded[height]);
+      bench.sources[height][0].set_data_handle(x.from(at));
+      bench.rounding[height].execute(stream, bench.sources[height][0], bench.rounded[height]);
     }
     for (int span = 0; span < rung.products.length; span++) {
       IntMemoryMap arguments = bench.arguments[height][span];
+      if (bench.rounding[height] == null) {
+        bench.sources[height][span].set_data_handle(
+            x.from(at + (long) shape.from(span) * Float.BYTES));
+      }
       arguments.put(DNNL_ARG_WEIGHTS, weight.spans.get(span));
       if (span == 0) {
         arguments.put(DNNL_ARG_BIAS, weight.bias);

@@ -2,6 +2,10 @@ package dev.questspark.engine.ops.cpu;
 
 import com.sun.jna.Function;
 import com.sun.jna.NativeLibrary;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
 
 /**
@@ -60,6 +64,20 @@ final class NativeMemory implements AutoCloseable {
       throw new IndexOutOfBoundsException("byte " + at + " of " + bytes);
     }
     return new Place(address + at);
+  }
+
+  /** All of the memory, at most 2 GiB; does not keep it alive. */
+  ByteBuffer bytes() {
+    return new BytePointer(from(0)).capacity(bytes).asByteBuffer().order(ByteOrder.nativeOrder());
+  }
+
+  /** As {@link #bytes}. */
+  FloatBuffer floats() {
+    return bytes().asFloatBuffer();
+  }
+
+  long size() {
+    return bytes;
   }
 
   private static final class Place extends Pointer {

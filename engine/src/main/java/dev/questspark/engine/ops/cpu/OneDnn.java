@@ -161,6 +161,11 @@ final class OneDnn {
     return memory(description, new FloatPointer(floats));
   }
 
+  /** A view that will be told at each call where its memory is. */
+  memory elsewhere(memory.desc description) {
+    return new memory(description, cpu, (Pointer) null); // DNNL_MEMORY_NONE
+  }
+
   /** A view of memory that someone else owns. */
   memory memory(memory.desc description, Pointer start) {
     return new memory(description, cpu, start);

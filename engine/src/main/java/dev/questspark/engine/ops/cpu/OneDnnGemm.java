@@ -6,6 +6,7 @@ import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.LinearWeight;
 import dev.questspark.engine.ops.Tensor;
 import java.nio.FloatBuffer;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -19,10 +20,12 @@ import java.util.Optional;
  */
 final class OneDnnGemm implements Gemm {
   /**
-   * Columns per panel: enough work to hide the copy of x (about 5 % at 64 rows), few enough that a
-   * decode step's single row still splits over the workers.
+   * Columns per panel: few enough that a decode step's single row still splits over the workers.
    */
   private static final int PANEL = 512;
+
+  /** Rows of x that a worker copies at a time. */
+  private static final int LOADED_ROWS = 64;
 
   /** Below this height a tile reads its weights too often for what it computes. */
   private static final int SHORTEST_SHARED_TILE = 16;
@@ -33,6 +36,8 @@ final class OneDnnGemm implements Gemm {
   private final DType weightDType;
   private final boolean invariant;
   private final boolean widensBf16;
+  private final FloatBuffer[] outputs; // a tile's result, per worker
+  private NativeMemory input = new NativeMemory(0); // x of one call
   private final Map<PanelShape, MatmulLadder> ladders = new HashMap<>();
   private final Map<PanelShape, Optional<Widening>> widenings = new HashMap<>();
 
@@ -42,6 +47,8 @@ final class OneDnnGemm implements Gemm {
     this.dtype = options.dtype();
     this.weightDType = options.weightDType();
     this.invariant = options.batchInvariant();
+    this.outputs = new FloatBuffer[workers.threads()];
+    Arrays.setAll(outputs, i -> OneDnn.floats((long) MatmulLadder.TALLEST * PANEL));
     this.widensBf16 = weightDType == DType.F32 && library.multipliesF32ByBf16();
   }
 
@@ -133,14 +140,13 @@ final class OneDnnGemm implements Gemm {
   private MatmulLadder ladder(int k, int columns) {
     return ladders.computeIfAbsent(
         PanelShape.whole(k, columns, dtype, weightDType),
-        shape ->
-            new MatmulLadder(library, shape, MatmulLadder.HEIGHTS, workers.threads(), invariant));
+        shape -> new MatmulLadder(library, shape, MatmulLadder.HEIGHTS, outputs, invariant));
   }
 
   private Optional<Widening> widening(int k, int columns) {
     return widenings.computeIfAbsent(
         PanelShape.whole(k, columns, dtype, weightDType),
-        shape -> Widening.of(library, shape, workers.threads(), invariant));
+        shape -> Widening.of(library, shape, outputs, invariant));
   }
 
   @Override
@@ -156,66 +162,73 @@ final class OneDnnGemm implements Gemm {
     Packed packed = (Packed) weight;
     int rows = x.rows();
     int panels = packed.panels.size();
-    int height = tileHeight(rows, panels);
-    int tiles = (rows + height - 1) / height;
-    int shared = tilesPerTask(packed, tiles, height);
-    int groups = (tiles + shared - 1) / shared;
+    FloatBuffer floats = input(rows, packed.inFeatures);
     workers.run(
-        groups * panels,
-        (long) Math.min(height * shared, rows) * packed.inFeatures * PANEL,
+        (rows + LOADED_ROWS - 1) / LOADED_ROWS,
+        (long) Math.min(LOADED_ROWS, rows) * packed.inFeatures,
+        (task, worker) ->
+            load(x, task * LOADED_ROWS, Math.min(rows, (task + 1) * LOADED_ROWS), floats));
+    int height = rowsPerTask(packed, rows);
+    workers.run(
+        (rows + height - 1) / height * panels,
+        (long) Math.min(height, rows) * packed.inFeatures * PANEL,
         (task, worker) -> {
-          int from = task / panels * height * shared;
-          int to = Math.min(rows, from + height * shared);
-          multiply(out, x, packed.panels.get(task % panels), from, to, height, shared, worker);
+          int from = task / panels * height;
+          int to = Math.min(rows, from + height);
+          multiply(out, input, packed.panels.get(task % panels), from, to, worker);
         });
   }
 
-  /** The tallest tile that still gives every worker something to do. */
-  private int tileHeight(int rows, int panels) {
+  /** Memory for x, and for rows that a last tile multiplies in vain. */
+  private FloatBuffer input(int rows, int k) {
+    long bytes = (long) (rows + MatmulLadder.TALLEST) * k * Float.BYTES;
+    if (input.size() < bytes) {
+      input.close();
+      input = new NativeMemory(bytes);
+    }
+    return input.floats();
+  }
+
+  /** The most rows that still give every worker something to do; of wide panels, the best. */
+  private int rowsPerTask(Packed packed, int rows) {
     int height = MatmulLadder.TALLEST;
+    int panels = packed.panels.size();
     while (height > SHORTEST_SHARED_TILE
         && (rows + height - 1) / height * panels < 2 * workers.threads()) {
       height /= 2;
     }
-    return height;
-  }
-
-  /**
-   * How many tiles a task multiplies in turn by a panel that it widens once; one where no panel is
-   * widened. The shortest of the longest workers' times, in rows of a product.
-   */
-  private int tilesPerTask(Packed packed, int tiles, int height) {
     if (packed.panels.get(0).widening.isEmpty() || height < MatmulLadder.TALLEST) {
-      return 1;
+      return height;
     }
-    int best = 1;
-    double least = turns(packed, tiles) * Widening.NARROW_TILE * height;
-    for (int shared = 2; shared <= tiles; shared++) {
-      int groups = (tiles + shared - 1) / shared;
-      double rows = turns(packed, groups) * (double) (shared * height + Widening.PASS_ROWS);
-      if (rows < least) {
-        least = rows;
-        best = shared;
+    int best = height; // a panel is widened once per task
+    for (int more = 2 * height; more < rows + height; more += height) {
+      if (time(packed, rows, more) < time(packed, rows, best)) {
+        best = more;
       }
     }
     return best;
   }
 
-  private int turns(Packed packed, int groups) {
-    return (groups * packed.panels.size() + workers.threads() - 1) / workers.threads();
+  /** The longest worker's time with so many rows per task, in rows of a product. */
+  private double time(Packed packed, int rows, int perTask) {
+    int tasks = (rows + perTask - 1) / perTask * packed.panels.size();
+    int turns = (tasks + workers.threads() - 1) / workers.threads();
+    return turns * Widening.cost(Math.min(rows, perTask));
   }
 
   private static void multiply(
-      Tensor out, Tensor x, Panel panel, int from, int to, int height, int shared, int worker) {
+      Tensor out, NativeMemory x, Panel panel, int from, int to, int worker) {
+    boolean widen = panel.widening.isPresent() && Widening.pays(to - from);
     MatmulLadder.Weight widened =
-        shared > 1 ? panel.widening.get().widen(panel.weight, worker) : null;
-    for (int row = from; row < to; row += height) {
-      int end = Math.min(to, row + height);
-      boolean whole = end - row == height; // a last, lower tile multiplies by the panel itself
-      MatmulLadder ladder = widened != null && whole ? panel.widening.get().wide() : panel.ladder;
-      load(x, row, end, ladder.input(worker));
-      ladder.multiply(end - row, widened != null && whole ? widened : panel.weight, worker);
+        widen ? panel.widening.get().widen(panel.weight, worker) : panel.weight;
+    for (int row = from; row < to; ) {
+      boolean wide = widen && to - row >= MatmulLadder.FINEST;
+      MatmulLadder ladder = wide ? panel.widening.get().wide() : panel.ladder;
+      int end = row + ladder.step(to - row);
+      long at = (long) row * ladder.shape().inFeatures() * Float.BYTES;
+      ladder.multiply(x, at, end - row, wide ? widened : panel.weight, worker);
       store(ladder.output(worker), panel, out, row, end);
+      row = end;
     }
   }
 
@@ -223,10 +236,10 @@ final class OneDnnGemm implements Gemm {
     float[] source = HeapFloats.of(x);
     int k = x.cols();
     if (x.rowStride() == k) {
-      input.put(0, source, HeapFloats.at(x, from), (to - from) * k);
+      input.put(from * k, source, HeapFloats.at(x, from), (to - from) * k);
     } else {
       for (int row = from; row < to; row++) {
-        input.put((row - from) * k, source, HeapFloats.at(x, row), k);
+        input.put(row * k, source, HeapFloats.at(x, row), k);
       }
     }
   }
@@ -247,5 +260,6 @@ final class OneDnnGemm implements Gemm {
     ladders.clear(); // native memory goes with the last reference
     widenings.values().forEach(widening -> widening.ifPresent(Widening::close));
     widenings.clear();
+    input.close();
   }
 }

@@ -16,13 +16,13 @@ import java.util.Random;
  * adds up its keys in one order however its sequence was cut.
  */
 final class OneDnnPrefillAttention implements PrefillAttention {
-  private static final int TALL = 64;
-  private static final int SHORT = 16;
+  /** Rows of queries that are still worth bringing a block of keys for. */
+  private static final int FEWEST_ROWS = FlashTile.TALL;
 
   private final OneDnn library;
   private final Workers workers;
   private final boolean invariant;
-  private final Map<Integer, Tiles> tilesOfHeadDim = new HashMap<>();
+  private final Map<Integer, FlashTile[]> tilesOfHeadDim = new HashMap<>();
   private final Scratch[] scratch;
 
   OneDnnPrefillAttention(OneDnn library, Workers workers, Loops[] loops, boolean invariant) {
@@ -45,66 +45,92 @@ final class OneDnnPrefillAttention implements PrefillAttention {
     }
 
     void grow(int headDim) {
-      if (queries.length < TALL * headDim) {
-        queries = new float[TALL * headDim];
+      if (queries.length < FlashTile.ROWS * headDim) {
+        queries = new float[FlashTile.ROWS * headDim];
         keys = new float[FlashTile.KEY_STRIDE * headDim];
         values = new float[FlashTile.BLOCK * headDim];
       }
     }
   }
 
-  /** The tiles of one worker each; {@code low} are the short ones, if their bits agree. */
-  private record Tiles(FlashTile[] tall, FlashTile[] low) {}
-
-  private Tiles tiles(int headDim) {
+  /** One tile per worker. */
+  private FlashTile[] tiles(int headDim) {
     return tilesOfHeadDim.computeIfAbsent(
         headDim,
         channels -> {
-          FlashTile[] tall = new FlashTile[workers.threads()];
-          FlashTile[] low = new FlashTile[workers.threads()];
-          Arrays.setAll(tall, i -> new FlashTile(library, TALL, channels));
-          Arrays.setAll(low, i -> new FlashTile(library, SHORT, channels));
-          return new Tiles(tall, invariant ? proven(tall, low, channels) : low);
+          FlashTile[] tiles = new FlashTile[workers.threads()];
+          Arrays.setAll(tiles, i -> new FlashTile(library, scratch[i].loops, channels));
+          if (invariant && !equalBits(tiles[0], channels)) {
+            Arrays.stream(tiles).forEach(FlashTile::avoidLowSlices);
+          }
+          return tiles;
         });
   }
 
-  /** Measures that no row's bits depend on its place or on the height of its tile. */
-  private static FlashTile[] proven(FlashTile[] tall, FlashTile[] low, int headDim) {
-    float[] row = probe(tall[0], 0, headDim);
-    for (int place = 1; place < TALL; place++) {
-      if (!Arrays.equals(row, probe(tall[0], place, headDim))) {
+  /**
+   * Measures that no row's bits depend on its place, nor on the height of its slice.
+   *
+   * @return false if they depend on the height alone
+   */
+  private static boolean equalBits(FlashTile tile, int headDim) {
+    float[] row = new float[headDim];
+    float[] other = new float[headDim];
+    Probe probe = new Probe(tile, headDim);
+    probe.run(FlashTile.ROWS);
+    tile.read(0, row, 0);
+    for (int place = 1; place < FlashTile.ROWS; place++) {
+      tile.read(place, other, 0);
+      if (!Arrays.equals(row, other)) {
         throw new IllegalStateException(
             "oneDNN's attention over head_dim "
                 + headDim
                 + " depends on a row's place; run with batch_invariant=false");
       }
     }
-    for (int place = 0; place < SHORT; place++) {
-      if (!Arrays.equals(row, probe(low[0], place, headDim))) {
-        return tall; // correct, only slower for short spans
+    int few = FlashTile.TALL - 1; // all of them in low slices
+    probe.run(few);
+    for (int place = 0; place < few; place++) {
+      tile.read(place, other, 0);
+      if (!Arrays.equals(row, other)) {
+        return false;
       }
     }
-    return low;
+    return true;
   }
 
-  /** Two blocks of the same random keys and values, seen by one random query at {@code place}. */
-  private static float[] probe(FlashTile tile, int place, int headDim) {
-    Random random = new Random(7);
-    float[] query = new float[headDim];
-    float[] block = new float[FlashTile.BLOCK * headDim];
-    for (int i = 0; i < block.length; i++) {
-      block[i] = 2 * random.nextFloat() - 1;
-      query[i % headDim] = 2 * random.nextFloat() - 1;
+  /** Two blocks of the same random keys and values, seen by one random query at every place. */
+  private static final class Probe {
+    private final FlashTile tile;
+
+    Probe(FlashTile tile, int headDim) {
+      this.tile = tile;
+      Random random = new Random(7);
+      float[] query = new float[headDim];
+      float[] block = new float[FlashTile.BLOCK * headDim];
+      for (int i = 0; i < block.length; i++) {
+        block[i] = 2 * random.nextFloat() - 1;
+        query[i % headDim] = 2 * random.nextFloat() - 1;
+      }
+      for (int place = 0; place < FlashTile.ROWS; place++) {
+        tile.queries().put(place * headDim, query);
+      }
+      tile.keys().put(0, block);
+      tile.values().put(0, block);
     }
-    tile.queries().put(place * headDim, query);
-    tile.keys().put(0, block);
-    tile.values().put(0, block);
-    tile.reset();
-    tile.fold(false);
-    tile.see(place, 3, FlashTile.BLOCK - 5);
-    tile.fold(true);
-    tile.read(place, query, 0, headDim);
-    return query;
+
+    void run(int rows) {
+      tile.reset(rows);
+      see(rows, 0, FlashTile.BLOCK);
+      tile.fold(rows);
+      see(rows, 3, FlashTile.BLOCK - 5);
+      tile.fold(rows);
+    }
+
+    private void see(int rows, int first, int last) {
+      for (int row = 0; row < rows; row++) {
+        tile.see(row, first, last);
+      }
+    }
   }
 
   @Override
@@ -116,23 +142,23 @@ final class OneDnnPrefillAttention implements PrefillAttention {
     RaggedBatch host = batch.host();
     Shapes.require("q", q, host.rows(), q.cols());
     Shapes.require("out", out, host.rows(), q.cols());
-    Tiles tiles = tiles(pages.headDim);
+    FlashTile[] tiles = tiles(pages.headDim);
     for (Scratch each : scratch) {
       each.grow(pages.headDim);
     }
     Call call = new Call(out, q, pages, batch, scale);
     // Groups wider than a tile are cut into slices of heads.
-    int heads = Math.min(group, SHORT);
+    int heads = Math.min(group, FlashTile.ROWS);
     int slices = (group + heads - 1) / heads;
-    int tileRows = TALL / heads;
+    int perTile = pages.kvHeads * slices;
     for (int span = fromSpan; span < toSpan; span++) {
       int fromRow = host.spanRows()[span];
       int toRow = host.spanRows()[span + 1];
+      int tileRows = tileRows(toRow - fromRow, heads, perTile);
       int count = (toRow - fromRow + tileRows - 1) / tileRows;
-      int perTile = pages.kvHeads * slices;
       workers.run(
           count * perTile,
-          (long) TALL * FlashTile.BLOCK * pages.headDim,
+          (long) tileRows * heads * FlashTile.BLOCK * pages.headDim,
           (task, worker) -> {
             // The last tile sees most: it goes first, so that no worker ends up with it alone.
             int first = fromRow + (count - 1 - task / perTile) * tileRows;
@@ -140,12 +166,21 @@ final class OneDnnPrefillAttention implements PrefillAttention {
             int kvHead = task % perTile / slices;
             int slice = task % slices * heads;
             int taken = Math.min(heads, group - slice);
-            boolean fits = (last - first) * taken <= SHORT;
-            FlashTile tile = (fits ? tiles.low : tiles.tall)[worker];
             int firstHead = kvHead * group + slice;
-            call.attend(tile, scratch[worker], first, last, kvHead, firstHead, taken);
+            call.attend(tiles[worker], scratch[worker], first, last, kvHead, firstHead, taken);
           });
     }
+  }
+
+  /** The most rows of a span that fit into a tile and leave every worker something to do. */
+  private int tileRows(int rows, int heads, int tasksPerTile) {
+    int tileRows = FlashTile.ROWS / heads;
+    while (tileRows * heads > FEWEST_ROWS
+        && tileRows > 1
+        && (rows + tileRows - 1) / tileRows * tasksPerTile < 2 * workers.threads()) {
+      tileRows /= 2;
+    }
+    return tileRows;
   }
 
   /** The arguments of one call of the verb. */
@@ -162,7 +197,8 @@ final class OneDnnPrefillAttention implements PrefillAttention {
         int heads) {
       int headDim = pages.headDim;
       loadQueries(tile, scratch.queries, fromRow, toRow, firstHead, heads);
-      tile.reset();
+      int tileRows = (toRow - fromRow) * heads;
+      tile.reset(tileRows);
       int firstPosition = batch.position(fromRow);
       int lastPosition = batch.position(toRow - 1);
       int firstSeen = pages.firstVisible(firstPosition);
@@ -177,23 +213,20 @@ final class OneDnnPrefillAttention implements PrefillAttention {
             start,
             Math.max(start, firstSeen),
             Math.min(end, lastPosition + 1));
-        boolean masked = end > firstPosition + 1 || start < pages.firstVisible(lastPosition);
-        if (masked) {
-          for (int row = fromRow; row < toRow; row++) {
-            int first = clamp(pages.firstVisible(batch.position(row)) - start);
-            int last = Math.max(first, clamp(batch.position(row) + 1 - start));
-            for (int h = 0; h < heads; h++) {
-              tile.see((row - fromRow) * heads + h, first, last);
-            }
+        for (int row = fromRow; row < toRow; row++) {
+          int first = clamp(pages.firstVisible(batch.position(row)) - start);
+          int last = Math.max(first, clamp(batch.position(row) + 1 - start));
+          for (int h = 0; h < heads; h++) {
+            tile.see((row - fromRow) * heads + h, first, last);
           }
         }
-        tile.fold(masked);
+        tile.fold(tileRows);
       }
       float[] outs = HeapFloats.of(out);
       for (int row = fromRow; row < toRow; row++) {
         int target = HeapFloats.at(out, row) + firstHead * headDim;
         for (int h = 0; h < heads; h++) {
-          tile.read((row - fromRow) * heads + h, outs, target + h * headDim, headDim);
+          tile.read((row - fromRow) * heads + h, outs, target + h * headDim);
         }
       }
     }

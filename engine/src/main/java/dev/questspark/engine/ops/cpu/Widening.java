@@ -1,6 +1,10 @@
 package dev.questspark.engine.ops.cpu;
 
+import static dev.questspark.engine.ops.cpu.MatmulLadder.FINEST;
+import static dev.questspark.engine.ops.cpu.MatmulLadder.TALLEST;
+
 import dev.questspark.engine.ops.DType;
+import java.nio.FloatBuffer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -15,11 +19,16 @@ import org.bytedeco.dnnl.reorder;
  * own and multiplies by that, to the same bits.
  */
 final class Widening implements AutoCloseable {
-  /** What a tile multiplied by a panel in bf16 takes, over the same by a widened panel. */
-  static final double NARROW_TILE = 1.25;
+  /** What multiplying by a panel in bf16 takes, over the same by a widened panel. */
+  private static final double NARROW = 1.25;
 
   /** A pass over a panel takes as long as multiplying so many rows by it. */
-  static final int PASS_ROWS = 16;
+  private static final int PASS_ROWS = 16;
+
+  /** Heights of products with panels in bf16, and with widened ones: tiles of many rows. */
+  private static final List<Integer> NARROW_HEIGHTS = List.of(1, 2, 4, 8, 16, 32, FINEST);
+
+  private static final List<Integer> WIDE_HEIGHTS = List.of(FINEST, TALLEST);
 
   /**
    * Above this oneDNN takes K in blocks, and where it does, version 3.11 gets this product wrong on
@@ -61,20 +70,31 @@ final class Widening implements AutoCloseable {
    * @param whole the shape of rows and weights in f32
    * @return none if the library has no such product, or one whose bits are not those of f32 weights
    */
-  static Optional<Widening> of(OneDnn library, PanelShape whole, int workers, boolean invariant) {
+  static Optional<Widening> of(
+      OneDnn library, PanelShape whole, FloatBuffer[] outputs, boolean invariant) {
     if (!library.multipliesF32ByBf16()) {
       return Optional.empty();
     }
     PanelShape spans =
         new PanelShape(
             whole.inFeatures(), whole.outFeatures(), DType.F32, DType.BF16, LONGEST_SPAN);
-    MatmulLadder narrow =
-        new MatmulLadder(library, spans, MatmulLadder.HEIGHTS, workers, invariant);
+    MatmulLadder narrow = new MatmulLadder(library, spans, NARROW_HEIGHTS, outputs, invariant);
     MatmulLadder wide =
-        new MatmulLadder(
-            library, spans.with(DType.F32), List.of(MatmulLadder.TALLEST), workers, invariant);
-    boolean equal = Arrays.equals(new EqualBits(narrow).tallest(), new EqualBits(wide).tallest());
-    return equal ? Optional.of(new Widening(library, narrow, wide, workers)) : Optional.empty();
+        new MatmulLadder(library, spans.with(DType.F32), WIDE_HEIGHTS, outputs, invariant);
+    boolean equal = Arrays.equals(new EqualBits(narrow).result(), new EqualBits(wide).result());
+    return equal
+        ? Optional.of(new Widening(library, narrow, wide, outputs.length))
+        : Optional.empty();
+  }
+
+  /** Whether widening a panel pays for so many rows. */
+  static boolean pays(int rows) {
+    return rows >= FINEST && rows + PASS_ROWS < NARROW * rows;
+  }
+
+  /** How long multiplying by a panel takes, in rows of a product. */
+  static double cost(int rows) {
+    return pays(rows) ? rows + PASS_ROWS : NARROW * rows;
   }
 
   /** The products with panels in bf16. */
@@ -82,7 +102,7 @@ final class Widening implements AutoCloseable {
     return narrow;
   }
 
-  /** The product of the tallest tile with what {@link #widen} gives. */
+  /** The products with what {@link #widen} gives. */
   MatmulLadder wide() {
     return wide;
   }

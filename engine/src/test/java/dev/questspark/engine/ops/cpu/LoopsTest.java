@@ -33,8 +33,8 @@ class LoopsTest {
     float[] y = a.clone();
     assertBits(vector.exponentiate(x, 3, count, 100), plain.exponentiate(y, 3, count, 100));
     assertThat(x).isEqualTo(y);
-    a[3] = Float.NaN;
-    assertBits(vector.max(a, 3, count), Float.NaN);
+    a[3 + random.nextInt(count)] = Float.NaN;
+    assertThat(vector.exponentiate(a, 3, count, 100)).isNaN();
     float[] from = numbers(2 * count);
     from[0] = -200;
     from[count - 1] = 200;
