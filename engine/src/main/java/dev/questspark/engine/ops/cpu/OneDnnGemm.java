@@ -38,6 +38,7 @@ final class OneDnnGemm implements Gemm {
   private final boolean widensBf16;
   private final FloatBuffer[] outputs; // a tile's result, per worker
   private NativeMemory input = new NativeMemory(0); // x of one call
+  private FloatBuffer inputFloats = input.floats();
   private final Map<PanelShape, MatmulLadder> ladders = new HashMap<>();
   private final Map<PanelShape, Optional<Widening>> widenings = new HashMap<>();
 
@@ -185,8 +186,9 @@ final class OneDnnGemm implements Gemm {
     if (input.size() < bytes) {
       input.close();
       input = new NativeMemory(bytes);
+      inputFloats = input.floats();
     }
-    return input.floats();
+    return inputFloats;
   }
 
   /** The most rows that still give every worker something to do; of wide panels, the best. */
