@@ -26,6 +26,7 @@ final class EqualBits {
   private final int inFeatures;
   private final int outFeatures;
   private final float[] x;
+  private NativeMemory input; // a tile of rows, while a weight is measured
 
   EqualBits(MatmulLadder ladder) {
     this.ladder = ladder;
@@ -108,7 +109,9 @@ final class EqualBits {
 
   private <R> R withWeight(Measurement<R> measurement) {
     long bytes = (long) inFeatures * outFeatures * Float.BYTES;
+    long tile = (long) MatmulLadder.TALLEST * inFeatures * Float.BYTES;
     try (NativeMemory plain = new NativeMemory(bytes);
+        NativeMemory rows = new NativeMemory(tile);
         NativeMemory space = new NativeMemory(ladder.packedBytes())) {
       ByteBuffer numbers = plain.bytes().order(ByteOrder.LITTLE_ENDIAN);
       SplittableRandom random = new SplittableRandom(2);
@@ -117,19 +120,18 @@ final class EqualBits {
           new HostTensor("random numbers", DType.F32, outFeatures, inFeatures, numbers);
       float[] bias = random(random, outFeatures);
       try (MatmulLadder.Weight packed = ladder.pack(List.of(weight), bias, 0, space, 0)) {
+        input = rows;
         return measurement.of(packed);
       }
     }
   }
 
   private float[] probe(int rows, float[] x, MatmulLadder.Weight weight) {
-    try (NativeMemory input = new NativeMemory((long) x.length * Float.BYTES)) {
-      input.floats().put(0, x);
-      ladder.multiply(input, 0, rows, weight, 0);
-      float[] y = new float[rows * outFeatures];
-      ladder.output(0).get(0, y);
-      return y;
-    }
+    input.floats().put(0, x);
+    ladder.multiply(input, 0, rows, weight, 0);
+    float[] y = new float[rows * outFeatures];
+    ladder.output(0).get(0, y);
+    return y;
   }
 
   /** Fills a weight (N, K) with the numbers, over and over; their prime count shifts each row. */

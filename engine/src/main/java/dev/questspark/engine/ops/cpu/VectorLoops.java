@@ -182,7 +182,7 @@ final class VectorLoops implements Loops {
     return largest;
   }
 
-  /** A fifth of the instructions of {@code a.max(b)}, which minds NaN and the zeros' signs. */
+  /** Fewer instructions than {@code a.max(b)}, which minds NaN and the zeros' signs. */
   private static FloatVector larger(FloatVector a, FloatVector b) {
     return a.blend(b, b.compare(VectorOperators.GT, a));
   }
@@ -190,7 +190,7 @@ final class VectorLoops implements Loops {
   /**
    * {@link FloatLoops#exp} of numbers up to 0, written out although {@link #exp} has it: beyond 325
    * bytecodes the compiler does not inline a method into its callers. There it would run out of
-   * nodes half-way, and what it then leaves as a call makes every vector an object: ten times
+   * nodes half-way, and what it then leaves as a call makes every vector an object: several times
    * slower, in some runs and not in others.
    */
   @Override
