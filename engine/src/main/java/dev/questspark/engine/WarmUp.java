@@ -30,20 +30,18 @@ final class WarmUp {
     }
     for (int i = 0; i < STEPS; i++) {
       RowRange all = new RowRange(0, rows);
-      decoder.forward(
+      decoder.rehearse(
           backend.load(batch(0, rows, config.pageSize(), new int[0])),
-          List.of(new AttentionGroup.Prefill(all, 0, 1)),
-          new long[1]);
+          List.of(new AttentionGroup.Prefill(all, 0, 1)));
       decode(backend, decoder, config, rows - 1, dense);
     }
   }
 
   private static void decode(
       Backend backend, Decoder decoder, EngineConfig config, int position, PageSelector selector) {
-    decoder.forward(
+    decoder.rehearse(
         backend.load(batch(position, 1, config.pageSize(), new int[] {0})),
-        List.of(new AttentionGroup.Selected(new RowRange(0, 1), selector)),
-        new long[1]);
+        List.of(new AttentionGroup.Selected(new RowRange(0, 1), selector)));
   }
 
   private static RaggedBatch batch(int first, int rows, int pageSize, int[] logitRows) {

@@ -57,12 +57,29 @@ public final class Decoder implements AutoCloseable {
    * @return logits (logit rows, vocabulary), valid until the next step
    */
   public Tensor forward(LoadedBatch batch, List<AttentionGroup> groups, long[] groupNanos) {
+    return forward(batch, groups, groupNanos, config.layers());
+  }
+
+  /**
+   * Runs a step through the first and the last layer alone: everything that a step compiles and
+   * sets up, without the time that all layers take. It writes to the batch's pages; its logits mean
+   * nothing.
+   */
+  public void rehearse(LoadedBatch batch, List<AttentionGroup> groups) {
+    forward(batch, groups, new long[groups.size()], Math.min(2, config.layers()));
+  }
+
+  /**
+   * @param layers how many run: the first ones, and the last
+   */
+  private Tensor forward(
+      LoadedBatch batch, List<AttentionGroup> groups, long[] groupNanos, int layers) {
     int rows = batch.host().rows();
     int logitRows = batch.host().logitRows().length;
     Tensor x = workspace.hidden.rows(0, rows);
     ops.embed(x, weights.embedding(), batch);
     int last = config.layers() - 1;
-    for (int layer = 0; layer < last; layer++) {
+    for (int layer = 0; layer < layers - 1; layer++) {
       attend(layer, x, batch, groups, false, groupNanos);
       Tensor attended = workspace.attended.rows(0, rows);
       feedForward(weights.layers().get(layer), x, attended);

@@ -145,33 +145,19 @@ public final class CpuBackend implements Backend {
 
   @Override
   public Tensor allocate(int rows, int cols) {
-    HeapFloats buffer = new HeapFloats(Math.multiplyExact((long) rows, (long) cols));
-    return new Tensor(buffer, DType.F32, 0, rows, cols, cols);
+    return allocate(DType.F32, rows, cols);
   }
 
   @Override
   public Tensor allocate(DType dtype, int rows, int cols) {
     long count = Math.multiplyExact((long) rows, (long) cols);
-    return switch (dtype) {
-      case BF16 -> new Tensor(new HeapShorts(count), dtype, 0, rows, cols, cols);
-      case I8 -> new Tensor(new HeapBytes(count), dtype, 0, rows, cols, cols);
-      case F32 -> allocate(rows, cols);
-      case F16 -> Backend.super.allocate(dtype, rows, cols);
-    };
+    HeapBuffer buffer = new HeapBuffer(HeapBuffer.array(dtype, count), dtype, 0, count);
+    return new Tensor(buffer, dtype, 0, rows, cols, cols);
   }
 
-  /** Java zeroes an array on the thread that allocates it: large ones are worth all threads. */
   @Override
   public List<Tensor> allocateAll(List<TensorShape> shapes) {
-    Tensor[] tensors = new Tensor[shapes.size()];
-    workers.run(
-        tensors.length,
-        shapes.stream().mapToLong(TensorShape::elements).max().orElse(0),
-        (i, worker) -> {
-          TensorShape shape = shapes.get(i);
-          tensors[i] = allocate(shape.dtype(), shape.rows(), shape.cols());
-        });
-    return List.of(tensors);
+    return new SharedArrays(shapes).allocate(workers);
   }
 
   /** Keys and values are kept in the dtype of {@code linear}. */
@@ -199,11 +185,11 @@ public final class CpuBackend implements Backend {
   @Override
   public Tensor upload(HostTensor source) {
     Tensor tensor = allocate(source.rows(), source.cols());
-    float[] floats = HeapFloats.of(tensor);
+    float[] floats = HeapBuffer.floats(tensor);
     workers.run(
         source.rows(),
         source.cols(),
-        (row, worker) -> WeightRows.row(source, row, floats, HeapFloats.at(tensor, row)));
+        (row, worker) -> WeightRows.row(source, row, floats, HeapBuffer.at(tensor, row)));
     return tensor;
   }
 
@@ -214,7 +200,7 @@ public final class CpuBackend implements Backend {
       return upload(source);
     }
     Tensor tensor = allocate(DType.BF16, source.rows(), source.cols());
-    short[] bits = HeapShorts.of(tensor);
+    short[] bits = HeapBuffer.bf16s(tensor);
     int cols = source.cols();
     workers.run(
         source.rows(),
@@ -225,7 +211,7 @@ public final class CpuBackend implements Backend {
                 .slice(row * cols * Short.BYTES, cols * Short.BYTES)
                 .order(ByteOrder.LITTLE_ENDIAN)
                 .asShortBuffer()
-                .get(bits, row * cols, cols));
+                .get(bits, HeapBuffer.at(tensor, row), cols));
     return tensor;
   }
 
@@ -257,25 +243,25 @@ public final class CpuBackend implements Backend {
               + ") into an array of "
               + target.length);
     }
-    int at = HeapFloats.at(source, row);
+    int at = HeapBuffer.at(source, row);
     if (source.dtype() == DType.BF16) {
-      loops.widen(HeapShorts.of(source), at, target, 0, source.cols());
+      loops.widen(HeapBuffer.bf16s(source), at, target, 0, source.cols());
     } else if (source.dtype() == DType.I8) {
-      byte[] bytes = HeapBytes.of(source);
+      byte[] bytes = HeapBuffer.int8s(source);
       for (int i = 0; i < source.cols(); i++) {
         target[i] = bytes[at + i];
       }
     } else {
-      System.arraycopy(HeapFloats.of(source), at, target, 0, source.cols());
+      System.arraycopy(HeapBuffer.floats(source), at, target, 0, source.cols());
     }
   }
 
   @Override
   public void argmax(int[] tokens, Tensor logits) {
     Shapes.require("logits", logits, tokens.length, logits.cols());
-    float[] values = HeapFloats.of(logits);
+    float[] values = HeapBuffer.floats(logits);
     for (int row = 0; row < tokens.length; row++) {
-      tokens[row] = argmax(values, HeapFloats.at(logits, row), logits.cols());
+      tokens[row] = argmax(values, HeapBuffer.at(logits, row), logits.cols());
     }
   }
 

@@ -15,7 +15,7 @@ final class CpuDigests {
   private final float[] floats; // of these three arrays, one is not null
   private final short[] bits;
   private final byte[] bytes;
-  private final long from;
+  private final int from;
 
   CpuDigests(PageScore kind, Tensor tensor, CpuKvPages pages) {
     int width = pages.digestColumns;
@@ -26,10 +26,10 @@ final class CpuDigests {
     }
     this.kind = kind;
     this.pages = pages;
-    this.floats = tensor.dtype() == DType.F32 ? HeapFloats.of(tensor) : null;
-    this.bits = tensor.dtype() == DType.BF16 ? HeapShorts.of(tensor) : null;
-    this.bytes = tensor.dtype() == DType.I8 ? HeapBytes.of(tensor) : null;
-    this.from = tensor.offset();
+    this.floats = tensor.dtype() == DType.F32 ? HeapBuffer.floats(tensor) : null;
+    this.bits = tensor.dtype() == DType.BF16 ? HeapBuffer.bf16s(tensor) : null;
+    this.bytes = tensor.dtype() == DType.I8 ? HeapBuffer.int8s(tensor) : null;
+    this.from = HeapBuffer.at(tensor, 0);
   }
 
   CpuKvPages pages() {

@@ -21,7 +21,7 @@ final class CpuElementwise {
     int[] tokens = batch.host().tokens();
     int channels = table.cols();
     Shapes.require("out", out, tokens.length, channels);
-    float[] to = HeapFloats.of(out);
+    float[] to = HeapBuffer.floats(out);
     workers.run(
         tokens.length,
         channels,
@@ -31,15 +31,15 @@ final class CpuElementwise {
             throw new IllegalArgumentException(
                 "token " + token + " of row " + row + "; the vocabulary has " + table.rows());
           }
-          int target = HeapFloats.at(out, row);
+          int target = HeapBuffer.at(out, row);
           if (table.buffer() instanceof TableRows rows) {
             rows.read(token, to, target);
           } else if (table.dtype() == DType.BF16) {
-            int from = HeapFloats.at(table, token);
-            loops[worker].widen(HeapShorts.of(table), from, to, target, channels);
+            int from = HeapBuffer.at(table, token);
+            loops[worker].widen(HeapBuffer.bf16s(table), from, to, target, channels);
           } else {
             System.arraycopy(
-                HeapFloats.of(table), HeapFloats.at(table, token), to, target, channels);
+                HeapBuffer.floats(table), HeapBuffer.at(table, token), to, target, channels);
           }
         });
   }
@@ -52,17 +52,17 @@ final class CpuElementwise {
     }
     Shapes.require("out", out, x.rows(), x.cols());
     int groups = x.cols() / channels;
-    float[] from = HeapFloats.of(x);
-    float[] to = HeapFloats.of(out);
-    float[] gain = HeapFloats.of(weight);
-    int gainFrom = HeapFloats.at(weight, 0);
+    float[] from = HeapBuffer.floats(x);
+    float[] to = HeapBuffer.floats(out);
+    float[] gain = HeapBuffer.floats(weight);
+    int gainFrom = HeapBuffer.at(weight, 0);
     workers.run(
         x.rows(),
         2L * x.cols(),
         (row, worker) -> {
           for (int g = 0; g < groups; g++) {
-            int source = HeapFloats.at(x, row) + g * channels;
-            int target = HeapFloats.at(out, row) + g * channels;
+            int source = HeapBuffer.at(x, row) + g * channels;
+            int target = HeapBuffer.at(out, row) + g * channels;
             float squares = loops[worker].dot(from, source, from, source, channels);
             float scale = (float) (1.0 / Math.sqrt(squares / channels + eps));
             for (int i = 0; i < channels; i++) {
@@ -75,8 +75,8 @@ final class CpuElementwise {
   void siluMul(Tensor out, Tensor gateUp) {
     int channels = out.cols();
     Shapes.require("gateUp", gateUp, out.rows(), 2 * channels);
-    float[] from = HeapFloats.of(gateUp);
-    float[] to = HeapFloats.of(out);
+    float[] from = HeapBuffer.floats(gateUp);
+    float[] to = HeapBuffer.floats(out);
     // Rows are cut as well: a decode step has one, and an exponential per channel.
     int pieces = (channels + SILU_CHANNELS - 1) / SILU_CHANNELS;
     workers.run(
@@ -85,8 +85,8 @@ final class CpuElementwise {
         (task, worker) -> {
           int row = task / pieces;
           int first = task % pieces * SILU_CHANNELS;
-          int gate = HeapFloats.at(gateUp, row) + first;
-          int target = HeapFloats.at(out, row) + first;
+          int gate = HeapBuffer.at(gateUp, row) + first;
+          int target = HeapBuffer.at(out, row) + first;
           int count = Math.min(SILU_CHANNELS, channels - first);
           loops[worker].siluMul(to, target, from, gate, gate + channels, count);
         });
@@ -95,14 +95,14 @@ final class CpuElementwise {
   void add(Tensor x, Tensor y) {
     int channels = x.cols();
     Shapes.require("y", y, x.rows(), channels);
-    float[] sum = HeapFloats.of(x);
-    float[] term = HeapFloats.of(y);
+    float[] sum = HeapBuffer.floats(x);
+    float[] term = HeapBuffer.floats(y);
     workers.run(
         x.rows(),
         channels,
         (row, worker) -> {
-          int target = HeapFloats.at(x, row);
-          int source = HeapFloats.at(y, row);
+          int target = HeapBuffer.at(x, row);
+          int source = HeapBuffer.at(y, row);
           for (int i = 0; i < channels; i++) {
             sum[target + i] += term[source + i];
           }
@@ -113,10 +113,10 @@ final class CpuElementwise {
     int[] rows = batch.host().logitRows();
     Shapes.require("out", out, rows.length, x.cols());
     Shapes.require("x", x, batch.host().rows(), x.cols());
-    float[] from = HeapFloats.of(x);
-    float[] to = HeapFloats.of(out);
+    float[] from = HeapBuffer.floats(x);
+    float[] to = HeapBuffer.floats(out);
     for (int i = 0; i < rows.length; i++) {
-      System.arraycopy(from, HeapFloats.at(x, rows[i]), to, HeapFloats.at(out, i), x.cols());
+      System.arraycopy(from, HeapBuffer.at(x, rows[i]), to, HeapBuffer.at(out, i), x.cols());
     }
   }
 }

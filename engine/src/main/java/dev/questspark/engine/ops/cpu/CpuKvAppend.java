@@ -45,12 +45,12 @@ final class CpuKvAppend {
           "position " + position + " of row " + row + "; the rotary table has " + rope.rows());
     }
     int half = rope.cols() / 2;
-    float[] channels = HeapFloats.of(x);
-    float[] table = HeapFloats.of(rope);
-    int cos = HeapFloats.at(rope, position);
+    float[] channels = HeapBuffer.floats(x);
+    float[] table = HeapBuffer.floats(rope);
+    int cos = HeapBuffer.at(rope, position);
     int sin = cos + half;
     for (int head = 0; head < heads; head++) {
-      int low = HeapFloats.at(x, row) + head * 2 * half;
+      int low = HeapBuffer.at(x, row) + head * 2 * half;
       int high = low + half;
       for (int i = 0; i < half; i++) {
         float a = channels[low + i];
@@ -65,10 +65,10 @@ final class CpuKvAppend {
     int position = batch.position(row);
     int page = batch.page(row, position / pages.pageSize);
     int slot = position % pages.pageSize;
-    float[] key = HeapFloats.of(k);
-    float[] value = HeapFloats.of(v);
-    int source = HeapFloats.at(k, row);
-    int valueSource = HeapFloats.at(v, row);
+    float[] key = HeapBuffer.floats(k);
+    float[] value = HeapBuffer.floats(v);
+    int source = HeapBuffer.at(k, row);
+    int valueSource = HeapBuffer.at(v, row);
     for (int head = 0; head < pages.kvHeads; head++) {
       int channel = head * pages.headDim;
       pages.store(page, head, slot, key, source + channel, value, valueSource + channel);

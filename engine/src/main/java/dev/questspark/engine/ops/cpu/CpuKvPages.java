@@ -21,12 +21,12 @@ final class CpuKvPages {
   private final int pages;
 
   /** A tensor's elements, float or bf16: the array that is not there is null. */
-  private record Numbers(float[] floats, short[] bits, long from) {
+  private record Numbers(float[] floats, short[] bits, int from) {
 
     static Numbers of(Tensor tensor) {
       return tensor.dtype() == DType.BF16
-          ? new Numbers(null, HeapShorts.of(tensor), tensor.offset())
-          : new Numbers(HeapFloats.of(tensor), null, tensor.offset());
+          ? new Numbers(null, HeapBuffer.bf16s(tensor), HeapBuffer.at(tensor, 0))
+          : new Numbers(HeapBuffer.floats(tensor), null, HeapBuffer.at(tensor, 0));
     }
 
     float get(int at) {

@@ -55,11 +55,11 @@ final class CpuPageAttention {
     }
 
     int outAt(int listIndex) {
-      return HeapFloats.at(out, row(listIndex)) + head(listIndex) * group * pages.headDim;
+      return HeapBuffer.at(out, row(listIndex)) + head(listIndex) * group * pages.headDim;
     }
 
     int sumAt(int listIndex) {
-      return HeapFloats.at(logSumExp, row(listIndex)) + head(listIndex) * group;
+      return HeapBuffer.at(logSumExp, row(listIndex)) + head(listIndex) * group;
     }
   }
 
@@ -132,12 +132,12 @@ final class CpuPageAttention {
     boolean whole = firstTask[listIndex + 1] - firstTask[listIndex] == 1;
     int row = call.row(listIndex);
     int floats = call.group * pages.headDim;
-    float[] outs = whole ? HeapFloats.of(call.out) : partial;
+    float[] outs = whole ? HeapBuffer.floats(call.out) : partial;
     int target = whole ? call.outAt(listIndex) : task * floats;
     Arrays.fill(outs, target, target + floats, 0f);
     OnlineSoftmax states = softmax[worker];
     states.reset(call.group);
-    int query = HeapFloats.at(call.q, row) + call.head(listIndex) * floats;
+    int query = HeapBuffer.at(call.q, row) + call.head(listIndex) * floats;
     int position = call.batch.position(row);
     int firstVisible = pages.firstVisible(position);
     int from = (task - firstTask[listIndex]) * chunkPages;
@@ -154,7 +154,7 @@ final class CpuPageAttention {
       states.fold(
           0,
           call.group,
-          HeapFloats.of(call.q),
+          HeapBuffer.floats(call.q),
           query,
           outs,
           target,
@@ -168,7 +168,7 @@ final class CpuPageAttention {
       if (whole) {
         int head = target + g * pages.headDim;
         float logSum = states.finish(g, outs, head, pages.headDim);
-        HeapFloats.of(call.logSumExp)[call.sumAt(listIndex) + g] = logSum;
+        HeapBuffer.floats(call.logSumExp)[call.sumAt(listIndex) + g] = logSum;
       } else {
         max[task * call.group + g] = states.max(g);
         sum[task * call.group + g] = states.sum(g);
@@ -207,7 +207,7 @@ final class CpuPageAttention {
       return;
     }
     int headDim = call.pages.headDim;
-    float[] outs = HeapFloats.of(call.out);
+    float[] outs = HeapBuffer.floats(call.out);
     for (int g = 0; g < call.group; g++) {
       float largest = max[from * call.group + g];
       for (int task = from + 1; task < to; task++) {
@@ -222,7 +222,7 @@ final class CpuPageAttention {
         total = Math.fma(factor, sum[state], total);
         FloatLoops.axpy(outs, target, factor, partial, state * headDim, headDim);
       }
-      HeapFloats.of(call.logSumExp)[call.sumAt(listIndex) + g] =
+      HeapBuffer.floats(call.logSumExp)[call.sumAt(listIndex) + g] =
           OnlineSoftmax.finish(largest, total, outs, target, headDim);
     }
   }
@@ -233,27 +233,27 @@ final class CpuPageAttention {
     Shapes.require("out", out, logSumExp.rows(), heads * headDim);
     Shapes.require("otherOut", otherOut, logSumExp.rows(), out.cols());
     Shapes.require("otherLogSumExp", otherLogSumExp, logSumExp.rows(), heads);
-    float[] sums = HeapFloats.of(logSumExp);
-    float[] otherSums = HeapFloats.of(otherLogSumExp);
+    float[] sums = HeapBuffer.floats(logSumExp);
+    float[] otherSums = HeapBuffer.floats(otherLogSumExp);
     workers.run(
         logSumExp.rows(),
         2L * out.cols(),
         (row, worker) -> {
           for (int head = 0; head < heads; head++) {
-            int at = HeapFloats.at(logSumExp, row) + head;
+            int at = HeapBuffer.at(logSumExp, row) + head;
             float a = sums[at];
-            float b = otherSums[HeapFloats.at(otherLogSumExp, row) + head];
+            float b = otherSums[HeapBuffer.at(otherLogSumExp, row) + head];
             float max = Math.max(a, b);
             if (max == Float.NEGATIVE_INFINITY) {
               continue; // both empty
             }
             double sum = Math.exp(a - max) + Math.exp(b - max);
             blend(
-                HeapFloats.of(out),
-                HeapFloats.at(out, row) + head * headDim,
+                HeapBuffer.floats(out),
+                HeapBuffer.at(out, row) + head * headDim,
                 (float) (Math.exp(a - max) / sum),
-                HeapFloats.of(otherOut),
-                HeapFloats.at(otherOut, row) + head * headDim,
+                HeapBuffer.floats(otherOut),
+                HeapBuffer.at(otherOut, row) + head * headDim,
                 (float) (Math.exp(b - max) / sum),
                 headDim);
             sums[at] = (float) (max + Math.log(sum));

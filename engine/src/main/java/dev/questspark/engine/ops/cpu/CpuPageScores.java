@@ -131,7 +131,7 @@ final class CpuPageScores {
       for (int head = 0; head < kvHeads; head++) {
         probe(scratch.probes, head * probeFloats, q, row, head * group, group, headDim, kind);
       }
-      float[] target = HeapFloats.of(scores);
+      float[] target = HeapBuffer.floats(scores);
       for (int page = from; page < to; page++) {
         if ((page - from) % AHEAD_PAGES == 0) {
           for (int next = page; next < Math.min(to, page + AHEAD_PAGES); next++) {
@@ -140,7 +140,7 @@ final class CpuPageScores {
         }
         int id = batch.page(row, page);
         for (int head = 0; head < kvHeads; head++) {
-          int at = HeapFloats.at(scores, index * kvHeads + head) + page;
+          int at = HeapBuffer.at(scores, index * kvHeads + head) + page;
           target[at] = score(digests.pairAt(id, head), head * probeFloats, scratch);
         }
       }
@@ -176,9 +176,9 @@ final class CpuPageScores {
       int group,
       int headDim,
       PageScore kind) {
-    float[] query = HeapFloats.of(q);
+    float[] query = HeapBuffer.floats(q);
     for (int g = 0; g < group; g++) {
-      int source = HeapFloats.at(q, row) + (firstHead + g) * headDim;
+      int source = HeapBuffer.at(q, row) + (firstHead + g) * headDim;
       int target = at + g * 2 * headDim;
       for (int i = 0; i < headDim; i++) {
         float x = query[source + i];

@@ -96,8 +96,8 @@ final class CpuPageSelection {
       throw new IllegalArgumentException(
           "list " + scoreRow + " chooses among " + to + " pages, scores hold " + scores.cols());
     }
-    float[] values = HeapFloats.of(scores);
-    int offset = HeapFloats.at(scores, scoreRow);
+    float[] values = HeapBuffer.floats(scores);
+    int offset = HeapBuffer.at(scores, scoreRow);
     int[] keys = this.keys[worker];
     for (int page = from; page < to; page++) {
       keys[page - from] = orderedBits(values[offset + page]);

@@ -2,37 +2,53 @@ package dev.questspark.engine.ops.cpu;
 
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.nio.ShortBuffer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 
 /**
- * A row's bits must not depend on the height of the tile it falls into. oneDNN promises no such
- * thing, so it is measured at load on random data: a height stays in a ladder only if each of its
- * rows comes out bit-equal to the same row of a tile of {@link MatmulLadder#FINEST}, at every place
- * in the tile. (Of the heights, one row with K above 1,024 is known to sum in another order; it
- * then goes through the tile of two.)
+ * A row's bits must not depend on the height of the tile it falls into, nor on its place there.
+ * oneDNN promises no such thing, so it is measured at load on random numbers: a height stays in a
+ * ladder only if the same row, at every place of the tile, comes out bit-equal to that row in a
+ * tile of {@link MatmulLadder#FINEST}. (Of the heights, one row with K above 1,024 is known to sum
+ * in another order; it then goes through the tile of two.)
  */
-final class EqualBits {
-  /** Random weights that the measurement is made with; a prime, greater than any row. */
+final class EqualBits implements AutoCloseable {
+  /** As many random numbers as are drawn; a prime, greater than any row, so that rows differ. */
   private static final int NUMBERS = 65_521;
 
-  private static final int ROWS = MatmulLadder.FINEST;
+  /** Drawn once per process; each in both types, with the same value. */
+  private static final class Numbers {
+    static final float[] FLOATS = new float[NUMBERS];
+    static final short[] BF16S = new short[NUMBERS];
 
-  private final MatmulLadder ladder;
+    static {
+      SplittableRandom random = new SplittableRandom(1);
+      for (int i = 0; i < NUMBERS; i++) {
+        BF16S[i] = DType.floatToBf16((float) random.nextDouble(-1, 1));
+        FLOATS[i] = DType.bf16ToFloat(BF16S[i]);
+      }
+    }
+  }
+
+  private final PanelShape shape;
   private final int inFeatures;
   private final int outFeatures;
-  private final float[] x;
-  private NativeMemory input; // a tile of rows, while a weight is measured
+  private final NativeMemory plain; // a weight (N, K) in f32
+  private final NativeMemory input; // a tallest tile
 
-  EqualBits(MatmulLadder ladder) {
-    this.ladder = ladder;
-    this.inFeatures = ladder.shape().inFeatures();
-    this.outFeatures = ladder.shape().outFeatures();
-    this.x = random(new SplittableRandom(1), ROWS * inFeatures);
+  EqualBits(PanelShape shape) {
+    this.shape = shape;
+    this.inFeatures = shape.inFeatures();
+    this.outFeatures = shape.outFeatures();
+    this.plain = new NativeMemory((long) inFeatures * outFeatures * Float.BYTES);
+    this.input = new NativeMemory(MatmulLadder.TALLEST * shape.rowBytes());
+    FloatBuffer weight = plain.floats();
+    for (int at = 0; at < weight.limit(); at += NUMBERS) {
+      weight.put(at, Numbers.FLOATS, 0, Math.min(NUMBERS, weight.limit() - at));
+    }
   }
 
   /**
@@ -40,119 +56,94 @@ final class EqualBits {
    *
    * @throws IllegalStateException if not even that height is equal with itself
    */
-  void keep() {
-    withWeight(
-        weight -> {
-          float[] expected = probe(ROWS, x, weight);
-          for (int height : ladder.heights()) {
-            if (!equalsExpected(height, expected, weight)
-                || !equalsEverywhere(height, expected, weight)) {
-              ladder.drop(height);
-            }
+  void keep(MatmulLadder ladder) {
+    try (Measured measured = new Measured(ladder)) {
+      fillRows(0);
+      float[] expected = measured.product(MatmulLadder.FINEST, 1);
+      for (int height : ladder.heights()) {
+        float[] y = measured.product(height, height);
+        for (int at = 0; at < y.length; at += outFeatures) {
+          if (!Arrays.equals(y, at, at + outFeatures, expected, 0, outFeatures)) {
+            ladder.drop(height);
+            break;
           }
-          if (!ladder.heights().contains(ROWS)) {
-            throw new IllegalStateException(
-                "oneDNN's product of (rows, "
-                    + inFeatures
-                    + ") and ("
-                    + inFeatures
-                    + ", "
-                    + outFeatures
-                    + ") depends on a row's place; run with batch_invariant=false");
-          }
-          return null;
-        });
-  }
-
-  /** The result of random rows and weights that bf16 holds exactly. */
-  float[] result() {
-    return withWeight(weight -> probe(ROWS, x, weight));
-  }
-
-  /** Rows in tiles of a height, or as often as they fit into a taller one. */
-  private boolean equalsExpected(int height, float[] expected, MatmulLadder.Weight weight) {
-    for (int first = 0; first < ROWS; first += height) {
-      float[] rows = new float[height * inFeatures];
-      for (int row = 0; row < height; row++) {
-        System.arraycopy(x, (first + row) % ROWS * inFeatures, rows, row * inFeatures, inFeatures);
-      }
-      float[] y = probe(height, rows, weight);
-      for (int row = 0; row < height; row++) {
-        int at = row * outFeatures;
-        int same = (first + row) % ROWS * outFeatures;
-        if (!Arrays.equals(y, at, at + outFeatures, expected, same, same + outFeatures)) {
-          return false;
         }
       }
     }
-    return true;
+    if (!ladder.heights().contains(MatmulLadder.FINEST)) {
+      throw new IllegalStateException(
+          "oneDNN's product of (rows, "
+              + inFeatures
+              + ") and ("
+              + inFeatures
+              + ", "
+              + outFeatures
+              + ") depends on a row's place; run with batch_invariant=false");
+    }
   }
 
-  /** Whether the same row at every place in the tile gives the same bits there. */
-  private boolean equalsEverywhere(int height, float[] expected, MatmulLadder.Weight weight) {
-    float[] same = new float[height * inFeatures];
-    for (int row = 0; row < height; row++) {
-      System.arraycopy(x, 0, same, row * inFeatures, inFeatures);
+  /** Whether two ladders of this shape give the same bits in tiles of FINEST different rows. */
+  boolean equal(MatmulLadder one, MatmulLadder other) {
+    fillRows(1);
+    try (Measured first = new Measured(one);
+        Measured second = new Measured(other)) {
+      return Arrays.equals(
+          first.product(MatmulLadder.FINEST, MatmulLadder.FINEST),
+          second.product(MatmulLadder.FINEST, MatmulLadder.FINEST));
     }
-    float[] rows = probe(height, same, weight);
-    for (int at = 0; at < rows.length; at += outFeatures) {
-      if (!Arrays.equals(rows, at, at + outFeatures, expected, 0, outFeatures)) {
-        return false;
+  }
+
+  /** Row i begins with number i * {@code apart}, a small one, and goes on in order. */
+  private void fillRows(int apart) {
+    FloatBuffer floats = input.floats();
+    ShortBuffer bf16s = input.bytes().asShortBuffer();
+    for (int row = 0; row < MatmulLadder.TALLEST; row++) {
+      int at = row * inFeatures;
+      int first = row * apart;
+      int count = Math.min(inFeatures, NUMBERS - first);
+      if (shape.rows() == DType.F32) {
+        floats.put(at, Numbers.FLOATS, first, count);
+        floats.put(at + count, Numbers.FLOATS, 0, inFeatures - count);
+      } else {
+        bf16s.put(at, Numbers.BF16S, first, count);
+        bf16s.put(at + count, Numbers.BF16S, 0, inFeatures - count);
       }
     }
-    return true;
   }
 
-  private interface Measurement<R> {
-    R of(MatmulLadder.Weight weight);
-  }
+  /** A ladder with the random weight packed for it. */
+  private final class Measured implements AutoCloseable {
+    private final MatmulLadder ladder;
+    private final NativeMemory space;
+    private final MatmulLadder.Weight weight;
 
-  private <R> R withWeight(Measurement<R> measurement) {
-    long bytes = (long) inFeatures * outFeatures * Float.BYTES;
-    long tile = (long) MatmulLadder.TALLEST * inFeatures * Float.BYTES;
-    try (NativeMemory plain = new NativeMemory(bytes);
-        NativeMemory rows = new NativeMemory(tile);
-        NativeMemory space = new NativeMemory(ladder.packedBytes())) {
-      ByteBuffer numbers = plain.bytes().order(ByteOrder.LITTLE_ENDIAN);
-      SplittableRandom random = new SplittableRandom(2);
-      repeat(bf16(random(random, NUMBERS)), numbers.asFloatBuffer());
-      HostTensor weight =
-          new HostTensor("random numbers", DType.F32, outFeatures, inFeatures, numbers);
-      float[] bias = random(random, outFeatures);
-      try (MatmulLadder.Weight packed = ladder.pack(List.of(weight), bias, 0, space, 0)) {
-        input = rows;
-        return measurement.of(packed);
-      }
+    Measured(MatmulLadder ladder) {
+      this.ladder = ladder;
+      this.space = new NativeMemory(ladder.packedBytes());
+      HostTensor numbers =
+          new HostTensor("random numbers", DType.F32, outFeatures, inFeatures, plain.bytes());
+      float[] bias = Arrays.copyOf(Numbers.FLOATS, outFeatures);
+      this.weight = ladder.pack(List.of(numbers), bias, 0, space, 0);
+    }
+
+    /** The first rows of the input's product in a tile of a height: (rows, N). */
+    float[] product(int height, int rows) {
+      ladder.multiply(input, 0, height, weight, 0);
+      float[] y = new float[rows * outFeatures];
+      ladder.output(0).get(0, y);
+      return y;
+    }
+
+    @Override
+    public void close() {
+      weight.close();
+      space.close();
     }
   }
 
-  private float[] probe(int rows, float[] x, MatmulLadder.Weight weight) {
-    input.floats().put(0, x);
-    ladder.multiply(input, 0, rows, weight, 0);
-    float[] y = new float[rows * outFeatures];
-    ladder.output(0).get(0, y);
-    return y;
-  }
-
-  /** Fills a weight (N, K) with the numbers, over and over; their prime count shifts each row. */
-  private static void repeat(float[] numbers, FloatBuffer weight) {
-    while (weight.hasRemaining()) {
-      weight.put(numbers, 0, Math.min(numbers.length, weight.remaining()));
-    }
-  }
-
-  private static float[] bf16(float[] values) {
-    for (int i = 0; i < values.length; i++) {
-      values[i] = DType.bf16ToFloat(DType.floatToBf16(values[i]));
-    }
-    return values;
-  }
-
-  private static float[] random(SplittableRandom random, int count) {
-    float[] values = new float[count];
-    for (int i = 0; i < count; i++) {
-      values[i] = (float) random.nextDouble(-1, 1);
-    }
-    return values;
+  @Override
+  public void close() {
+    plain.close();
+    input.close();
   }
 }

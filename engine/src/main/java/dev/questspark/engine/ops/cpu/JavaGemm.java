@@ -100,10 +100,10 @@ final class JavaGemm implements Gemm {
     if (rounded[worker].length < TILE_ROWS * k) {
       rounded[worker] = new float[TILE_ROWS * k];
     }
-    float[] source = HeapFloats.of(x);
+    float[] source = HeapBuffer.floats(x);
     float[] target = rounded[worker];
     for (int row = fromRow; row < toRow; row++) {
-      int from = HeapFloats.at(x, row);
+      int from = HeapBuffer.at(x, row);
       int to = (row - fromRow) * k;
       for (int i = 0; i < k; i++) {
         target[to + i] = round(source[from + i]);
@@ -114,24 +114,24 @@ final class JavaGemm implements Gemm {
 
   private static void tile(
       Tensor out, float[] x, Transposed w, int fromRow, int toRow, int fromCol, int toCol) {
-    float[] outs = HeapFloats.of(out);
+    float[] outs = HeapBuffer.floats(out);
     int n = w.outFeatures;
     int k = w.inFeatures;
     int cols = toCol - fromCol;
     for (int row = fromRow; row < toRow; row++) {
-      System.arraycopy(w.bias, fromCol, outs, HeapFloats.at(out, row) + fromCol, cols);
+      System.arraycopy(w.bias, fromCol, outs, HeapBuffer.at(out, row) + fromCol, cols);
     }
     int i = 0;
     for (; i <= k - 4; i += 4) {
       for (int row = fromRow; row < toRow; row++) {
-        int target = HeapFloats.at(out, row) + fromCol;
+        int target = HeapBuffer.at(out, row) + fromCol;
         int factor = (row - fromRow) * k + i;
         FloatLoops.axpy4(outs, target, x, factor, w.weight, i * n + fromCol, n, cols);
       }
     }
     for (; i < k; i++) {
       for (int row = fromRow; row < toRow; row++) {
-        int target = HeapFloats.at(out, row) + fromCol;
+        int target = HeapBuffer.at(out, row) + fromCol;
         float factor = x[(row - fromRow) * k + i];
         FloatLoops.axpy(outs, target, factor, w.weight, i * n + fromCol, cols);
       }

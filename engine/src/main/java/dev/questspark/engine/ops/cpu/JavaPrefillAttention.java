@@ -68,10 +68,10 @@ final class JavaPrefillAttention implements PrefillAttention {
     PageBlock block = blocks[worker];
     int headDim = pages.headDim;
     int channel = head * group * headDim;
-    float[] outs = HeapFloats.of(out);
-    float[] queries = HeapFloats.of(q);
+    float[] outs = HeapBuffer.floats(out);
+    float[] queries = HeapBuffer.floats(q);
     for (int row = fromRow; row < toRow; row++) {
-      int target = HeapFloats.at(out, row) + channel;
+      int target = HeapBuffer.at(out, row) + channel;
       Arrays.fill(outs, target, target + group * headDim, 0f);
     }
     states.reset((toRow - fromRow) * group);
@@ -96,9 +96,9 @@ final class JavaPrefillAttention implements PrefillAttention {
             (row - fromRow) * group,
             group,
             queries,
-            HeapFloats.at(q, row) + channel,
+            HeapBuffer.at(q, row) + channel,
             outs,
-            HeapFloats.at(out, row) + channel,
+            HeapBuffer.at(out, row) + channel,
             block,
             firstVisible,
             position,
@@ -106,7 +106,7 @@ final class JavaPrefillAttention implements PrefillAttention {
       }
     }
     for (int state = 0; state < (toRow - fromRow) * group; state++) {
-      int target = HeapFloats.at(out, fromRow + state / group) + channel + state % group * headDim;
+      int target = HeapBuffer.at(out, fromRow + state / group) + channel + state % group * headDim;
       states.finish(state, outs, target, headDim);
     }
   }

@@ -65,29 +65,24 @@ final class MatmulLadder {
     final FloatBuffer y;
     final IntMemoryMap[][] arguments = new IntMemoryMap[HEIGHTS.size()][shape.spans()];
     final memory[][] sources = new memory[HEIGHTS.size()][shape.spans()];
-    final memory[] rounded = new memory[HEIGHTS.size()];
-    final reorder[] rounding = new reorder[HEIGHTS.size()];
 
     Bench(FloatBuffer y) {
       this.y = y;
     }
 
     void bind(int rung, int rows, List<matmul.primitive_desc> products) {
-      if (type != memory.data_type.f32) {
-        memory.desc floats = OneDnn.rowMajor(memory.data_type.f32, rows, shape.inFeatures());
-        sources[rung][0] = library.elsewhere(floats);
-        rounded[rung] = library.memory(OneDnn.rowMajor(type, rows, shape.inFeatures()));
-        rounding[rung] = new reorder(sources[rung][0], rounded[rung]);
-      }
       memory.desc output = OneDnn.rowMajor(memory.data_type.f32, rows, shape.outFeatures());
       memory result = library.memory(output, y);
       for (int span = 0; span < shape.spans(); span++) {
-        if (rounded[rung] == null) {
-          sources[rung][span] = library.elsewhere(source(rows, span));
+        if (shape.repeats(span)) {
+          sources[rung][span] = sources[rung][span - 1];
+          arguments[rung][span] = arguments[rung][span - 1];
+          continue;
         }
+        sources[rung][span] = library.elsewhere(source(rows, span));
         arguments[rung][span] =
             new IntMemoryMap()
-                .put(DNNL_ARG_SRC, rounded[rung] == null ? sources[rung][span] : rounded[rung])
+                .put(DNNL_ARG_SRC, sources[rung][span])
                 .put(DNNL_ARG_DST, result)
                 .put(DNNL_ARG_SCRATCHPAD, library.memory(products.get(span).scratchpad_desc()));
       }
@@ -100,46 +95,41 @@ final class MatmulLadder {
    * @param heights of {@link #HEIGHTS}, ascending, {@link #FINEST} among them
    * @param outputs where the workers that may call {@link #multiply} find its result, each with its
    *     own index: a tallest tile of N floats at least, shared by ladders
-   * @param invariant keep only heights with equal bits
    */
-  MatmulLadder(
-      OneDnn library,
-      PanelShape shape,
-      List<Integer> heights,
-      FloatBuffer[] outputs,
-      boolean invariant) {
-    if (shape.spans() > 1 && shape.rows() != DType.F32) {
-      throw new IllegalArgumentException("spans are for rows in F32, not " + shape.rows());
-    }
+  MatmulLadder(OneDnn library, PanelShape shape, List<Integer> heights, FloatBuffer[] outputs) {
     this.library = library;
     this.shape = shape;
     this.type = OneDnn.type(shape.rows());
     this.packed = new memory.desc[shape.spans()];
     for (int span = 0; span < packed.length; span++) {
-      memory.desc any =
-          new memory.desc(
-              new long[] {shape.columns(span), shape.outFeatures()},
-              OneDnn.type(shape.weights()),
-              memory.format_tag.any);
-      packed[span] = describe(FINEST, span, any).weights_desc();
+      packed[span] = shape.repeats(span) ? packed[span - 1] : layout(span);
     }
     this.benches = new Bench[outputs.length];
     Arrays.setAll(benches, i -> new Bench(outputs[i]));
     for (int rows : heights) {
       List<matmul.primitive_desc> products = new ArrayList<>();
+      List<matmul> primitives = new ArrayList<>();
       for (int span = 0; span < packed.length; span++) {
-        products.add(describe(rows, span, packed[span]));
+        boolean same = shape.repeats(span);
+        products.add(same ? products.get(span - 1) : describe(rows, span, packed[span]));
+        primitives.add(same ? primitives.get(span - 1) : new matmul(products.get(span)));
       }
       int index = rungs.size();
       for (Bench bench : benches) {
         bench.bind(index, rows, products);
       }
-      matmul[] primitives = products.stream().map(matmul::new).toArray(matmul[]::new);
-      rungs.add(new Rung(rows, primitives, index));
+      rungs.add(new Rung(rows, primitives.toArray(new matmul[0]), index));
     }
-    if (invariant) {
-      new EqualBits(this).keep();
-    }
+  }
+
+  /** The layout that oneDNN wants for tiles of {@link #FINEST} rows; all heights read it. */
+  private memory.desc layout(int span) {
+    memory.desc any =
+        new memory.desc(
+            new long[] {shape.columns(span), shape.outFeatures()},
+            OneDnn.type(shape.weights()),
+            memory.format_tag.any);
+    return describe(FINEST, span, any).weights_desc();
   }
 
   /** Rows of x, cut to the span's columns. */
@@ -270,8 +260,8 @@ final class MatmulLadder {
   /**
    * Multiplies rows of x.
    *
-   * @param x memory of the rows, K floats each, from byte {@code at} on, and of as many more as the
-   *     tallest tile has
+   * @param x memory of the rows, K numbers of the shape's type each, from byte {@code at} on, and
+   *     of as many more as the tallest tile has
    * @param rows one {@link #step}
    */
   void multiply(NativeMemory x, long at, int rows, Weight weight, int worker) {
@@ -283,16 +273,10 @@ final class MatmulLadder {
     Bench bench = benches[worker];
     int height = rung.index;
     stream stream = library.stream();
-    if (bench.rounding[height] != null) {
-      bench.sources[height][0].set_data_handle(x.from(at));
-      bench.rounding[height].execute(stream, bench.sources[height][0], bench.rounded[height]);
-    }
     for (int span = 0; span < rung.products.length; span++) {
       IntMemoryMap arguments = bench.arguments[height][span];
-      if (bench.rounding[height] == null) {
-        bench.sources[height][span].set_data_handle(
-            x.from(at + (long) shape.from(span) * Float.BYTES));
-      }
+      long column = (long) shape.from(span) * shape.rows().bytes();
+      bench.sources[height][span].set_data_handle(x.from(at + column));
       arguments.put(DNNL_ARG_WEIGHTS, weight.spans.get(span));
       if (span == 0) {
         arguments.put(DNNL_ARG_BIAS, weight.bias);

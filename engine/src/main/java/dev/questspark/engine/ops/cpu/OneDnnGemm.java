@@ -24,9 +24,6 @@ final class OneDnnGemm implements Gemm {
    */
   private static final int PANEL = 512;
 
-  /** Rows of x that a worker copies at a time. */
-  private static final int LOADED_ROWS = 64;
-
   /** Below this height a tile reads its weights too often for what it computes. */
   private static final int SHORTEST_SHARED_TILE = 16;
 
@@ -37,8 +34,7 @@ final class OneDnnGemm implements Gemm {
   private final boolean invariant;
   private final boolean widensBf16;
   private final FloatBuffer[] outputs; // a tile's result, per worker
-  private NativeMemory input = new NativeMemory(0); // x of one call
-  private FloatBuffer inputFloats = input.floats();
+  private final NativeRows input;
   private final Map<PanelShape, MatmulLadder> ladders = new HashMap<>();
   private final Map<PanelShape, Optional<Widening>> widenings = new HashMap<>();
 
@@ -48,6 +44,7 @@ final class OneDnnGemm implements Gemm {
     this.dtype = options.dtype();
     this.weightDType = options.weightDType();
     this.invariant = options.batchInvariant();
+    this.input = new NativeRows(library, workers, dtype);
     this.outputs = new FloatBuffer[workers.threads()];
     Arrays.setAll(outputs, i -> OneDnn.floats((long) MatmulLadder.TALLEST * PANEL));
     this.widensBf16 = weightDType == DType.F32 && library.multipliesF32ByBf16();
@@ -141,7 +138,15 @@ final class OneDnnGemm implements Gemm {
   private MatmulLadder ladder(int k, int columns) {
     return ladders.computeIfAbsent(
         PanelShape.whole(k, columns, dtype, weightDType),
-        shape -> new MatmulLadder(library, shape, MatmulLadder.HEIGHTS, outputs, invariant));
+        shape -> {
+          MatmulLadder ladder = new MatmulLadder(library, shape, MatmulLadder.HEIGHTS, outputs);
+          if (invariant) {
+            try (EqualBits measure = new EqualBits(shape)) {
+              measure.keep(ladder);
+            }
+          }
+          return ladder;
+        });
   }
 
   private Optional<Widening> widening(int k, int columns) {
@@ -163,12 +168,7 @@ final class OneDnnGemm implements Gemm {
     Packed packed = (Packed) weight;
     int rows = x.rows();
     int panels = packed.panels.size();
-    FloatBuffer floats = input(rows, packed.inFeatures);
-    workers.run(
-        (rows + LOADED_ROWS - 1) / LOADED_ROWS,
-        (long) Math.min(LOADED_ROWS, rows) * packed.inFeatures,
-        (task, worker) ->
-            load(x, task * LOADED_ROWS, Math.min(rows, (task + 1) * LOADED_ROWS), floats));
+    NativeMemory loaded = input.load(x);
     int height = rowsPerTask(packed, rows);
     workers.run(
         (rows + height - 1) / height * panels,
@@ -176,19 +176,8 @@ final class OneDnnGemm implements Gemm {
         (task, worker) -> {
           int from = task / panels * height;
           int to = Math.min(rows, from + height);
-          multiply(out, input, packed.panels.get(task % panels), from, to, worker);
+          multiply(out, loaded, packed.panels.get(task % panels), from, to, worker);
         });
-  }
-
-  /** Memory for x, and for rows that a last tile multiplies in vain. */
-  private FloatBuffer input(int rows, int k) {
-    long bytes = (long) (rows + MatmulLadder.TALLEST) * k * Float.BYTES;
-    if (input.size() < bytes) {
-      input.close();
-      input = new NativeMemory(bytes);
-      inputFloats = input.floats();
-    }
-    return inputFloats;
   }
 
   /** The most rows that still give every worker something to do; of wide panels, the best. */
@@ -227,32 +216,20 @@ final class OneDnnGemm implements Gemm {
       boolean wide = widen && to - row >= MatmulLadder.FINEST;
       MatmulLadder ladder = wide ? panel.widening.get().wide() : panel.ladder;
       int end = row + ladder.step(to - row);
-      long at = (long) row * ladder.shape().inFeatures() * Float.BYTES;
+      long at = row * ladder.shape().rowBytes();
       ladder.multiply(x, at, end - row, wide ? widened : panel.weight, worker);
       store(ladder.output(worker), panel, out, row, end);
       row = end;
     }
   }
 
-  private static void load(Tensor x, int from, int to, FloatBuffer input) {
-    float[] source = HeapFloats.of(x);
-    int k = x.cols();
-    if (x.rowStride() == k) {
-      input.put(from * k, source, HeapFloats.at(x, from), (to - from) * k);
-    } else {
-      for (int row = from; row < to; row++) {
-        input.put(row * k, source, HeapFloats.at(x, row), k);
-      }
-    }
-  }
-
   private static void store(FloatBuffer output, Panel panel, Tensor out, int from, int to) {
-    float[] target = HeapFloats.of(out);
+    float[] target = HeapBuffer.floats(out);
     for (int row = from; row < to; row++) {
       output.get(
           (row - from) * panel.columns,
           target,
-          HeapFloats.at(out, row) + panel.from,
+          HeapBuffer.at(out, row) + panel.from,
           panel.columns);
     }
   }

@@ -222,9 +222,9 @@ final class OneDnnPrefillAttention implements PrefillAttention {
         }
         tile.fold(tileRows);
       }
-      float[] outs = HeapFloats.of(out);
+      float[] outs = HeapBuffer.floats(out);
       for (int row = fromRow; row < toRow; row++) {
-        int target = HeapFloats.at(out, row) + firstHead * headDim;
+        int target = HeapBuffer.at(out, row) + firstHead * headDim;
         for (int h = 0; h < heads; h++) {
           tile.read((row - fromRow) * heads + h, outs, target + h * headDim);
         }
@@ -237,10 +237,10 @@ final class OneDnnPrefillAttention implements PrefillAttention {
 
     private void loadQueries(
         FlashTile tile, float[] scaled, int fromRow, int toRow, int firstHead, int heads) {
-      float[] queries = HeapFloats.of(q);
+      float[] queries = HeapBuffer.floats(q);
       int floats = heads * pages.headDim;
       for (int row = fromRow; row < toRow; row++) {
-        int source = HeapFloats.at(q, row) + firstHead * pages.headDim;
+        int source = HeapBuffer.at(q, row) + firstHead * pages.headDim;
         int target = (row - fromRow) * floats;
         for (int i = 0; i < floats; i++) {
           scaled[target + i] = scale * queries[source + i];

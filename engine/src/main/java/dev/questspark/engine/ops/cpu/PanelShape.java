@@ -31,6 +31,11 @@ record PanelShape(int inFeatures, int outFeatures, DType rows, DType weights, in
     return new PanelShape(inFeatures, outFeatures, rows, weights, longestSpan);
   }
 
+  /** Bytes of a row as it is multiplied. */
+  long rowBytes() {
+    return (long) inFeatures * rows.bytes();
+  }
+
   /** Spans of K. */
   int spans() {
     return (inFeatures + span() - 1) / span();
@@ -45,6 +50,11 @@ record PanelShape(int inFeatures, int outFeatures, DType rows, DType weights, in
   /** The span's first column. */
   int from(int span) {
     return span * span();
+  }
+
+  /** Whether the span's product is that of the span before; the first alone brings the bias. */
+  boolean repeats(int span) {
+    return span > 1 && columns(span) == columns(span - 1);
   }
 
   /** The span's columns. */

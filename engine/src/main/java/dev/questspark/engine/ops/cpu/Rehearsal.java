@@ -1,16 +1,29 @@
 package dev.questspark.engine.ops.cpu;
 
+import com.sun.management.ThreadMXBean;
+import java.lang.management.ManagementFactory;
+import java.util.concurrent.locks.LockSupport;
+
 /**
  * Runs the loops with the most vector operations on a few numbers, over and over, on a thread of
  * its own while weights load. Until the virtual machine has compiled them, vectors are objects on
  * the heap and a step runs a hundred times slower; what is compiled by the first step need not be
- * waited for, nor its garbage be made.
+ * waited for, nor its garbage be made. Short calls, as the compiler counts calls before it counts
+ * turns of a loop; in bursts, as what runs while it compiles is garbage too.
  */
 final class Rehearsal implements Runnable {
-  private static final int NUMBERS = 64;
+  /** Vectors, and a rest: a way that was never taken would be compiled as one that is not. */
+  private static final int NUMBERS = 16 + 3;
 
-  /** Enough for the last compiler; it starts at about 15,000 calls and loop turns together. */
-  private static final int ROUNDS = 6_000;
+  private static final int CALLS = 500;
+
+  private static final long PAUSE_NANOS = 10_000_000;
+
+  /** The compiler starts at about 5,000 calls, more if it is busy. */
+  private static final int BURSTS = 40;
+
+  /** A burst of compiled calls allocates less than this. */
+  private static final long NOTHING = 64 << 10;
 
   private Rehearsal() {}
 
@@ -23,13 +36,21 @@ final class Rehearsal implements Runnable {
 
   @Override
   public void run() {
+    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     Loops loops = Loops.ofWorkers(1)[0]; // they hold scratch memory: nobody else's
     float[] x = new float[2 * NUMBERS];
     float[] y = new float[NUMBERS];
-    for (int round = 0; round < ROUNDS; round++) {
-      loops.siluMul(y, 0, x, 0, NUMBERS, NUMBERS);
-      loops.exponentiate(y, 0, NUMBERS, 0);
-      loops.dot(x, 0, y, 0, NUMBERS);
+    for (int burst = 0; burst < BURSTS; burst++) {
+      long before = threads.getCurrentThreadAllocatedBytes();
+      for (int call = 0; call < CALLS; call++) {
+        loops.siluMul(y, 0, x, 0, NUMBERS, NUMBERS);
+        loops.exponentiate(y, 0, NUMBERS, 0);
+        loops.dot(x, 0, y, 0, NUMBERS);
+      }
+      if (threads.getCurrentThreadAllocatedBytes() - before < NOTHING) {
+        return;
+      }
+      LockSupport.parkNanos(PAUSE_NANOS);
     }
   }
 }

@@ -78,10 +78,16 @@ final class Widening implements AutoCloseable {
     PanelShape spans =
         new PanelShape(
             whole.inFeatures(), whole.outFeatures(), DType.F32, DType.BF16, LONGEST_SPAN);
-    MatmulLadder narrow = new MatmulLadder(library, spans, NARROW_HEIGHTS, outputs, invariant);
-    MatmulLadder wide =
-        new MatmulLadder(library, spans.with(DType.F32), WIDE_HEIGHTS, outputs, invariant);
-    boolean equal = Arrays.equals(new EqualBits(narrow).result(), new EqualBits(wide).result());
+    MatmulLadder narrow = new MatmulLadder(library, spans, NARROW_HEIGHTS, outputs);
+    MatmulLadder wide = new MatmulLadder(library, spans.with(DType.F32), WIDE_HEIGHTS, outputs);
+    boolean equal;
+    try (EqualBits measure = new EqualBits(spans)) {
+      if (invariant) {
+        measure.keep(narrow);
+        measure.keep(wide);
+      }
+      equal = measure.equal(narrow, wide);
+    }
     return equal
         ? Optional.of(new Widening(library, narrow, wide, outputs.length))
         : Optional.empty();

@@ -15,11 +15,11 @@ public final class CpuMemory {
     Tensor tensor = backend.allocate(dtype, source.rows(), source.cols());
     for (int row = 0; row < source.rows(); row++) {
       for (int col = 0; col < source.cols(); col++) {
-        int at = HeapFloats.at(tensor, row) + col;
+        int at = HeapBuffer.at(tensor, row) + col;
         if (dtype == DType.BF16) {
-          HeapShorts.of(tensor)[at] = DType.floatToBf16(source.get(row, col));
+          HeapBuffer.bf16s(tensor)[at] = DType.floatToBf16(source.get(row, col));
         } else {
-          HeapFloats.of(tensor)[at] = source.get(row, col);
+          HeapBuffer.floats(tensor)[at] = source.get(row, col);
         }
       }
     }

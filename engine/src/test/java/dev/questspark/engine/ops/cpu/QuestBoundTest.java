@@ -58,9 +58,9 @@ class QuestBoundTest {
       long pairs = 0;
       for (int row = 0; row < queries; row++) {
         for (int page = 0; page < PAGES; page++, pairs += group) {
-          float score = HeapFloats.of(scores)[HeapFloats.at(scores, row) + page];
+          float score = HeapBuffer.floats(scores)[HeapBuffer.at(scores, row) + page];
           for (int g = 0; g < group; g++) {
-            int query = HeapFloats.at(q, row) + g * headDim;
+            int query = HeapBuffer.at(q, row) + g * headDim;
             double largest = Double.NEGATIVE_INFINITY;
             double magnitude = 0;
             for (int slot = 0; slot < pageSize; slot++) {
@@ -68,8 +68,8 @@ class QuestBoundTest {
               double absolute = 0;
               int key = page * pageSize * headDim + slot;
               for (int i = 0; i < headDim; i++) {
-                double x = HeapFloats.of(q)[query + i];
-                float k = HeapFloats.of(kv.keys())[key + i * pageSize];
+                double x = HeapBuffer.floats(q)[query + i];
+                float k = HeapBuffer.floats(kv.keys())[key + i * pageSize];
                 logit += x * k;
                 absolute += Math.abs(x * k);
               }
@@ -98,8 +98,8 @@ class QuestBoundTest {
       for (int trial = 0; trial < 2_000; trial++) {
         int tokens = 1 + random.nextInt(15);
         KvLayer kv = filledLayer(backend, random, headDim, 16, tokens);
-        float[] keys = HeapFloats.of(kv.keys());
-        float[] pair = HeapFloats.of(kv.digests().get(PageScore.MINMAX));
+        float[] keys = HeapBuffer.floats(kv.keys());
+        float[] pair = HeapBuffer.floats(kv.digests().get(PageScore.MINMAX));
         for (int i = 0; i < headDim; i++) {
           float min = Float.POSITIVE_INFINITY;
           float max = Float.NEGATIVE_INFINITY;
@@ -124,7 +124,7 @@ class QuestBoundTest {
       KvLayer kv = filledLayer(backend, random, 2, 16, 1);
       LoadedBatch batch = backend.load(queryRows(rows, tokens, 16));
       Tensor scores = backend.allocate(rows, PAGES + 1);
-      float[] values = HeapFloats.of(scores);
+      float[] values = HeapBuffer.floats(scores);
       for (int i = 0; i < values.length; i++) {
         int row = i / (PAGES + 1);
         // From all distinct to nearly all equal, of both signs and all magnitudes.
@@ -136,7 +136,7 @@ class QuestBoundTest {
       PageList list = backend.allocatePageList(rows, 1, PAGES + 1);
       backend.ops().topPages(list, scores, kv, batch, all, new PageBudget(budget, 0, 0, 0));
       for (int row = 0; row < rows; row++) {
-        int at = HeapFloats.at(scores, row);
+        int at = HeapBuffer.at(scores, row);
         IntStream best =
             IntStream.range(0, PAGES)
                 .boxed()
@@ -194,7 +194,7 @@ class QuestBoundTest {
 
   private static Tensor random(CpuBackend backend, Random random, int rows, int cols) {
     Tensor tensor = backend.allocate(rows, cols);
-    float[] floats = HeapFloats.of(tensor);
+    float[] floats = HeapBuffer.floats(tensor);
     for (int i = 0; i < floats.length; i++) {
       floats[i] = (float) random.nextGaussian();
     }
