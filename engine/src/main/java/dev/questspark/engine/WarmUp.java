@@ -15,26 +15,16 @@ import java.util.List;
  * on any document's clock. Whatever they leave in the pages is overwritten before it is read.
  */
 final class WarmUp {
-  private static final int DECODE_STEPS = 4;
-
-  private static final int STEPS = 2;
-
   private WarmUp() {}
 
   static void run(Backend backend, Decoder decoder, EngineConfig config) {
     int rows = Math.min(4 * config.pageSize(), config.maxNumBatchedTokens());
     PageSelector dense = PageSelectors.of(SelectorSpec.all(), config.pageSize());
-    // Until the loops are compiled they run many times slower: on one row first.
-    for (int i = 0; i < DECODE_STEPS; i++) {
-      decode(backend, decoder, config, 0, dense);
-    }
-    for (int i = 0; i < STEPS; i++) {
-      RowRange all = new RowRange(0, rows);
-      decoder.rehearse(
-          backend.load(batch(0, rows, config.pageSize(), new int[0])),
-          List.of(new AttentionGroup.Prefill(all, 0, 1)));
-      decode(backend, decoder, config, rows - 1, dense);
-    }
+    RowRange all = new RowRange(0, rows);
+    decoder.rehearse(
+        backend.load(batch(0, rows, config.pageSize(), new int[0])),
+        List.of(new AttentionGroup.Prefill(all, 0, 1)));
+    decode(backend, decoder, config, rows - 1, dense);
   }
 
   private static void decode(

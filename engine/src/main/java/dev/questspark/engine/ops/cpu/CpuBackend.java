@@ -56,6 +56,7 @@ public final class CpuBackend implements Backend {
     if (options.dtype() == DType.F16) {
       throw new IllegalArgumentException("the CPU backend computes in f32 or bf16, not in f16");
     }
+    Rehearsal.start();
     try {
       return withOneDnn(options, OneDnn.load());
     } catch (LinkageError e) {
@@ -85,7 +86,6 @@ public final class CpuBackend implements Backend {
               + library.describe()
               + " cannot multiply it on this processor; use float32");
     }
-    Rehearsal.start();
     Workers workers = new Workers(options.threads());
     Loops[] loops = Loops.ofWorkers(options.threads());
     boolean invariant = options.batchInvariant();

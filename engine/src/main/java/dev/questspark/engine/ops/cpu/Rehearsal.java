@@ -1,7 +1,5 @@
 package dev.questspark.engine.ops.cpu;
 
-import com.sun.management.ThreadMXBean;
-import java.lang.management.ManagementFactory;
 import java.util.concurrent.locks.LockSupport;
 
 /**
@@ -19,11 +17,8 @@ final class Rehearsal implements Runnable {
 
   private static final long PAUSE_NANOS = 10_000_000;
 
-  /** The compiler starts at about 5,000 calls, more if it is busy. */
+  /** The compiler starts at about 5,000 calls, more if it is busy; compiled calls cost nothing. */
   private static final int BURSTS = 40;
-
-  /** A burst of compiled calls allocates less than this. */
-  private static final long NOTHING = 64 << 10;
 
   private Rehearsal() {}
 
@@ -36,19 +31,14 @@ final class Rehearsal implements Runnable {
 
   @Override
   public void run() {
-    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     Loops loops = Loops.ofWorkers(1)[0]; // they hold scratch memory: nobody else's
     float[] x = new float[2 * NUMBERS];
     float[] y = new float[NUMBERS];
     for (int burst = 0; burst < BURSTS; burst++) {
-      long before = threads.getCurrentThreadAllocatedBytes();
       for (int call = 0; call < CALLS; call++) {
         loops.siluMul(y, 0, x, 0, NUMBERS, NUMBERS);
         loops.exponentiate(y, 0, NUMBERS, 0);
         loops.dot(x, 0, y, 0, NUMBERS);
-      }
-      if (threads.getCurrentThreadAllocatedBytes() - before < NOTHING) {
-        return;
       }
       LockSupport.parkNanos(PAUSE_NANOS);
     }

@@ -15,8 +15,11 @@ import java.util.Map;
  * their bytes.
  */
 final class SharedArrays {
-  /** An array is full from here on; the empty rest of a region is then a few percent. */
-  private static final long FULL_BYTES = 64 << 20;
+  /**
+   * An array takes no more: regions, and whatever threads there are to zero arrays, then have few
+   * percent left over.
+   */
+  private static final long FULL_BYTES = 32 << 20;
 
   private static final int CACHE_LINE = 64;
 
@@ -46,7 +49,7 @@ final class SharedArrays {
     for (TensorShape shape : shapes) {
       DType dtype = shape.dtype();
       SharedArray array = open.get(dtype);
-      if (array == null || (array.count + shape.elements()) * dtype.bytes() > FULL_BYTES) {
+      if (array == null || HEADER + (array.count + shape.elements()) * dtype.bytes() > FULL_BYTES) {
         array = new SharedArray(dtype);
         open.put(dtype, array);
         arrays.add(array);
