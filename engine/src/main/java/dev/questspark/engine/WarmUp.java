@@ -17,21 +17,17 @@ import java.util.List;
 final class WarmUp {
   private WarmUp() {}
 
+  /** A chunk of prefill, then a decode step behind it. */
   static void run(Backend backend, Decoder decoder, EngineConfig config) {
-    int rows = Math.min(4 * config.pageSize(), config.maxNumBatchedTokens());
-    PageSelector dense = PageSelectors.of(SelectorSpec.all(), config.pageSize());
-    RowRange all = new RowRange(0, rows);
+    int pageSize = config.pageSize();
+    int rows = Math.min(4 * pageSize, config.maxNumBatchedTokens());
     decoder.rehearse(
-        backend.load(batch(0, rows, config.pageSize(), new int[0])),
-        List.of(new AttentionGroup.Prefill(all, 0, 1)));
-    decode(backend, decoder, config, rows - 1, dense);
-  }
-
-  private static void decode(
-      Backend backend, Decoder decoder, EngineConfig config, int position, PageSelector selector) {
+        backend.load(batch(0, rows, pageSize, new int[0])),
+        List.of(new AttentionGroup.Prefill(new RowRange(0, rows), 0, 1)));
+    PageSelector dense = PageSelectors.of(SelectorSpec.all(), pageSize);
     decoder.rehearse(
-        backend.load(batch(position, 1, config.pageSize(), new int[] {0})),
-        List.of(new AttentionGroup.Selected(new RowRange(0, 1), selector)));
+        backend.load(batch(rows - 1, 1, pageSize, new int[] {0})),
+        List.of(new AttentionGroup.Selected(new RowRange(0, 1), dense)));
   }
 
   private static RaggedBatch batch(int first, int rows, int pageSize, int[] logitRows) {

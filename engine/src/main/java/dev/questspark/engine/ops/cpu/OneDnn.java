@@ -6,7 +6,6 @@ import dev.questspark.engine.ops.DType;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
-import java.util.concurrent.CompletableFuture;
 import org.bytedeco.dnnl.engine;
 import org.bytedeco.dnnl.global.dnnl;
 import org.bytedeco.dnnl.matmul;
@@ -36,11 +35,7 @@ final class OneDnn {
     // JavaCPP would count the Java heap and mapped weights against a limit of its own.
     unlessSet("org.bytedeco.javacpp.maxBytes");
     unlessSet("org.bytedeco.javacpp.maxPhysicalBytes");
-    // JNA unpacks and loads a library of its own: meanwhile.
-    CompletableFuture<NativeLibrary> jna =
-        CompletableFuture.supplyAsync(() -> NativeLibrary.getInstance("c"));
     String bindings = Loader.load(dnnl.class);
-    jna.join();
     // Resolved through the bindings, whose dependency is the very OpenMP runtime oneDNN calls.
     Function setThreads = NativeLibrary.getInstance(bindings).getFunction("omp_set_num_threads");
     setThreads.invokeVoid(new Object[] {1});

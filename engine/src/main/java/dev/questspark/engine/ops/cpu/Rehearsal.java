@@ -1,5 +1,6 @@
 package dev.questspark.engine.ops.cpu;
 
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 
 /**
@@ -20,10 +21,15 @@ final class Rehearsal implements Runnable {
   /** The compiler starts at about 5,000 calls, more if it is busy; compiled calls cost nothing. */
   private static final int BURSTS = 40;
 
+  private static final AtomicBoolean STARTED = new AtomicBoolean();
+
   private Rehearsal() {}
 
-  /** Starts the thread; nobody waits for it. */
+  /** Starts the thread, the first time in a process; nobody waits for it. */
   static void start() {
+    if (!STARTED.compareAndSet(false, true)) {
+      return;
+    }
     Thread thread = new Thread(new Rehearsal(), "questspark-cpu-rehearsal");
     thread.setDaemon(true);
     thread.start();

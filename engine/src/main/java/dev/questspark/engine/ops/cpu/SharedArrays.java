@@ -9,21 +9,21 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Where tensors stand that are allocated together: those of a type share arrays. The garbage
- * collector gives a large array regions of its own, of up to 32 MiB, and leaves the rest of the
- * last one empty: the thousands of tensors of a KV cache, an array each, would take up to twice
- * their bytes.
+ * Where tensors stand that are allocated together: those of a type share arrays, in their order,
+ * each from the start of a cache line. The garbage collector gives a large array regions of its
+ * own, of up to 32 MiB, and leaves the rest of the last one empty: the thousands of tensors of a KV
+ * cache, an array each, would take up to twice their bytes.
  */
 final class SharedArrays {
   /**
-   * An array takes no more: regions, and whatever threads there are to zero arrays, then have few
-   * percent left over.
+   * An array that tensors share takes no more: few percent of its regions stay empty, and there are
+   * arrays enough for all threads to zero.
    */
-  private static final long FULL_BYTES = 32 << 20;
+  static final long FULL_BYTES = 32 << 20;
 
   private static final int CACHE_LINE = 64;
 
-  /** An array with a region of its own begins this far before a cache line. */
+  /** Bytes between the start of an array's first region, a cache line's too, and its elements. */
   private static final int HEADER = 16;
 
   private record Place(SharedArray array, long from) {}
@@ -35,7 +35,16 @@ final class SharedArrays {
 
     SharedArray(DType dtype) {
       this.dtype = dtype;
-      this.count = (CACHE_LINE - HEADER) / dtype.bytes();
+    }
+
+    /** The next element at the start of a cache line. */
+    long nextLine() {
+      long bytes = HEADER + count * dtype.bytes() + CACHE_LINE - 1;
+      return (bytes / CACHE_LINE * CACHE_LINE - HEADER) / dtype.bytes();
+    }
+
+    boolean takes(long elements) {
+      return HEADER + (nextLine() + elements) * dtype.bytes() <= FULL_BYTES;
     }
   }
 
@@ -47,17 +56,21 @@ final class SharedArrays {
     this.shapes = shapes;
     Map<DType, SharedArray> open = new EnumMap<>(DType.class);
     for (TensorShape shape : shapes) {
-      DType dtype = shape.dtype();
-      SharedArray array = open.get(dtype);
-      if (array == null || HEADER + (array.count + shape.elements()) * dtype.bytes() > FULL_BYTES) {
-        array = new SharedArray(dtype);
-        open.put(dtype, array);
-        arrays.add(array);
-      }
-      places.add(new Place(array, array.count));
-      int line = CACHE_LINE / dtype.bytes();
-      array.count += (shape.elements() + line - 1) / line * line;
+      places.add(place(shape, open));
     }
+  }
+
+  private Place place(TensorShape shape, Map<DType, SharedArray> open) {
+    SharedArray array = open.get(shape.dtype());
+    if (array == null || !array.takes(shape.elements())) {
+      array = new SharedArray(shape.dtype());
+      arrays.add(array);
+      open.put(shape.dtype(), array);
+    }
+    // One that fills an array by itself may be as long as arrays can be: nothing before it.
+    long from = array.takes(shape.elements()) ? array.nextLine() : 0;
+    array.count = from + shape.elements();
+    return new Place(array, from);
   }
 
   /** Java zeroes an array on the thread that allocates it: large ones are worth all threads. */
