@@ -6,9 +6,12 @@ import static dev.questspark.job.JobHarness.table;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import com.sun.jna.Function;
+import com.sun.jna.NativeLibrary;
 import dev.questspark.job.JobHarness.Ended;
 import dev.questspark.job.cluster.StandaloneCluster;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
@@ -46,16 +49,32 @@ class CudaFaultTest {
   private static Path input;
   private static List<String> undisturbed;
 
+  /** Launches of a fresh engine up to its first document's answers, and per document. */
+  private static int first;
+
+  private static int perDocument;
+
   @BeforeAll
   static void runUndisturbed() throws IOException {
     String driver = System.getProperty("questspark.testdriver", "");
     assumeTrue(!driver.isEmpty(), "built with -P no-cuda-tests");
     cluster = StandaloneCluster.start(2, 1, 1024);
+    Function counter =
+        NativeLibrary.getInstance(driver + "/libcuda.so.1").getFunction("questLaunches");
+    input = JobHarness.shortDocuments(Files.createDirectory(shared.resolve("one")), 1);
+    first = launches(counter, "out-1");
     input = JobHarness.shortDocuments(shared, DOCUMENTS);
-    Ended ended = JobHarness.run(input, shared.resolve("out"), OPTIONS);
-    assertThat(ended.code()).as(ended.err()).isZero();
+    perDocument = (launches(counter, "out") - first) / (DOCUMENTS - 1);
     undisturbed = content(shared.resolve("out"));
     assertThat(undisturbed).hasSize(ROWS);
+  }
+
+  /** Runs the job in this JVM and counts. */
+  private static int launches(Function counter, String output) {
+    int before = counter.invokeInt(new Object[0]);
+    Ended ended = JobHarness.run(input, shared.resolve(output), OPTIONS);
+    assertThat(ended.code()).as(ended.err()).isZero();
+    return counter.invokeInt(new Object[0]) - before;
   }
 
   @AfterAll
@@ -115,9 +134,12 @@ class CudaFaultTest {
     assertThat(executors(output)).as("a new engine, not a new executor").isLessThanOrEqualTo(2);
   }
 
-  /** After the warm-up and a batch, before the last of an executor's documents. */
+  /**
+   * Later than an engine's first document, so that every try gets further; earlier than the fourth
+   * of whichever executor has most of them.
+   */
   private static int launch(long seed) {
-    return 450 + new Random(seed).nextInt(300);
+    return first + 1 + new Random(seed).nextInt(2 * perDocument);
   }
 
   private static int executors(Path output) {
