@@ -114,13 +114,19 @@ public abstract class BatchInvarianceContract {
     List<Layer> layers = new ArrayList<>();
     for (int[] s : shapes) {
       Random random = new Random(5);
-      KvGeometry geometry = new KvGeometry(1, s[0], s[2], s[3], DType.F32);
       float[][] q = Framed.random(random, TOKENS, s[0] * s[1] * s[2]);
       float[][] k = Framed.random(random, TOKENS, s[0] * s[2]);
       float[][] v = Framed.random(random, TOKENS, s[0] * s[2]);
-      layers.add(new Layer(geometry, s[1], s[4], q, k, v));
+      for (DType dtype : List.of(DType.F32, DType.BF16)) {
+        KvGeometry geometry = new KvGeometry(1, s[0], s[2], s[3], dtype);
+        layers.add(new Layer(geometry, s[1], s[4], q, k, v));
+      }
     }
     return layers;
+  }
+
+  static List<Layer> floatLayers() {
+    return layers().stream().filter(layer -> layer.geometry.dtype() == DType.F32).toList();
   }
 
   /** What a row of a layer comes to: rotated query, prefill, chosen pages, sparse attention. */
@@ -130,8 +136,9 @@ public abstract class BatchInvarianceContract {
   @ParameterizedTest
   @MethodSource("layers")
   void chunksOfOneSequence(Layer layer) {
-    try (Backend backend = open(new BackendOptions(2, DType.F32, true));
-        Backend single = open(new BackendOptions(1, DType.F32, true))) {
+    DType dtype = layer.geometry.dtype();
+    try (Backend backend = open(new BackendOptions(2, dtype, true));
+        Backend single = open(new BackendOptions(1, dtype, true))) {
       Result whole = run(backend, layer, TOKENS, false);
       expectSame("one thread", run(single, layer, TOKENS, false), whole);
       for (int chunk : new int[] {1, 37, 64}) {
@@ -162,11 +169,11 @@ public abstract class BatchInvarianceContract {
     KvLayer kv =
         new KvLayer(
             g,
-            backend.allocate(kvRows * g.pageSize(), g.headDim()),
-            backend.allocate(kvRows * g.pageSize(), g.headDim()),
+            backend.allocate(g.dtype(), kvRows * g.pageSize(), g.headDim()),
+            backend.allocate(g.dtype(), kvRows * g.pageSize(), g.headDim()),
             Map.of(
-                PageScore.MINMAX, backend.allocate(kvRows, 2 * g.headDim()),
-                PageScore.MEANSTD, backend.allocate(kvRows, 2 * g.headDim())),
+                PageScore.MINMAX, backend.allocate(g.dtype(), kvRows, 2 * g.headDim()),
+                PageScore.MEANSTD, backend.allocate(g.dtype(), kvRows, 2 * g.headDim())),
             layer.window);
     Tensor rope =
         backend.upload(Framed.host("rope", Framed.random(new Random(1), TOKENS, g.headDim())));
@@ -283,7 +290,7 @@ public abstract class BatchInvarianceContract {
 
   /** Shared pages hold the same bits whoever reads them: a fork reads as its parent does. */
   @ParameterizedTest
-  @MethodSource("layers")
+  @MethodSource("floatLayers")
   void sharedPrefixes(Layer layer) {
     KvGeometry g = layer.geometry;
     Span document = new Span(TOKENS - 3, 3);

@@ -110,6 +110,16 @@ final class CpuKvPages {
     return values.floats;
   }
 
+  /** The values as they are stored: an array of the cache's {@link #dtype}. */
+  Object valueArray() {
+    return values.bits == null ? values.floats : values.bits;
+  }
+
+  /** What the cache stores: f32 or bf16. */
+  DType dtype() {
+    return values.bits == null ? DType.F32 : DType.BF16;
+  }
+
   /** Index of channel 0 of the keys of (page, kvHead), slot 0; channel c is c * pageSize on. */
   int keyAt(int page, int kvHead) {
     return (int) (keys.from + block(page, kvHead));
@@ -138,16 +148,16 @@ final class CpuKvPages {
   }
 
   /**
-   * Copies the keys of {@code tokens} slots from an index of {@link #keyAt} on, widened, as rows of
-   * one channel each.
+   * Copies the keys of {@code tokens} slots from an index of {@link #keyAt} on, as rows of one
+   * channel each.
+   *
+   * @param target an array of the cache's {@link #dtype}
    */
-  void readChannels(int at, float[] target, int to, int toStride, int tokens, Loops loops) {
+  void copyChannels(int at, Object target, int to, int toStride, int tokens, Loops loops) {
     if (keys.floats != null) {
-      loops.copyRows(keys.floats, at, pageSize, target, to, toStride, headDim, tokens);
-      return;
-    }
-    for (int c = 0; c < headDim; c++) {
-      keys.read(at + c * pageSize, target, to + c * toStride, tokens, loops);
+      loops.copyRows(keys.floats, at, pageSize, (float[]) target, to, toStride, headDim, tokens);
+    } else {
+      loops.copyRows(keys.bits, at, pageSize, (short[]) target, to, toStride, headDim, tokens);
     }
   }
 

@@ -5,7 +5,7 @@ import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SCRATCHPAD;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_WEIGHTS;
 
-import java.nio.FloatBuffer;
+import dev.questspark.engine.ops.DType;
 import java.util.Arrays;
 import org.bytedeco.dnnl.IntMemoryMap;
 import org.bytedeco.dnnl.matmul;
@@ -30,35 +30,33 @@ import org.bytedeco.dnnl.primitive_attr;
  * in slices, so that S stays in the second-level cache with K and V. Products come in two heights
  * with the same bits, and a key that a row does not see adds an exact zero: a row's bits depend on
  * its own keys alone.
+ *
+ * <p>Q and P are rounded to the type of K and V. Where that is bf16, as in PyTorch's, the products
+ * add up in f32 and l sums P before it is rounded.
  */
 final class FlashTile {
-  /** Keys per block; S of a slice is then 64 KiB. */
-  static final int BLOCK = 256;
-
-  /**
-   * Floats from one channel of a block's keys to the next: a cache line more than the block, or the
-   * same slots of all channels would fall into a few sets of the first-level cache.
-   */
-  static final int KEY_STRIDE = BLOCK + 16;
-
   /** Rows of a tile. */
   static final int ROWS = 256;
 
-  /** Rows of a slice. */
+  /** Rows of a slice; S is then 64 KiB. */
   static final int TALL = 64;
 
   /** Rows of the slices that the last, fewer than {@link #TALL}, rows of a tile fall into. */
   private static final int SHORT = 16;
 
+  private static final int BLOCK = FlashBlock.SLOTS;
+
   private final OneDnn library;
   private final Loops loops;
+  private final FlashBlock block;
+  private final DType dtype;
   private final int headDim;
-  private final FloatBuffer queries;
-  private final FloatBuffer keys;
-  private final FloatBuffer values;
-  private final FloatBuffer scores; // a slice's logits, then its weights
-  private final FloatBuffer outputs;
-  private final float[] weights = new float[TALL * BLOCK]; // the scores on the heap
+  private final NativeNumbers queries;
+  private final NativeNumbers scores; // a slice's logits
+  private final NativeNumbers weights; // a slice's weights; the same memory if they are f32
+  private final NativeNumbers outputs;
+  private final float[] logits = new float[TALL * BLOCK]; // the scores on the heap
+  private final short[] rounded; // the weights on the heap, if they are bf16
   private final float[] output;
   private final float[] max = new float[ROWS];
   private final float[] sum = new float[ROWS];
@@ -75,48 +73,48 @@ final class FlashTile {
       IntMemoryMap[] keyArguments,
       IntMemoryMap[] valueArguments) {}
 
-  FlashTile(OneDnn library, Loops loops, int headDim) {
+  FlashTile(OneDnn library, Loops loops, FlashBlock block) {
     this.library = library;
     this.loops = loops;
-    this.headDim = headDim;
+    this.block = block;
+    this.dtype = block.dtype();
+    this.headDim = block.headDim();
     this.output = new float[headDim];
-    this.queries = OneDnn.floats((long) ROWS * headDim);
-    this.keys = OneDnn.floats((long) headDim * KEY_STRIDE);
-    this.values = OneDnn.floats((long) BLOCK * headDim);
-    this.scores = OneDnn.floats((long) TALL * BLOCK);
-    this.outputs = OneDnn.floats((long) ROWS * headDim);
+    this.queries = new NativeNumbers(dtype, (long) ROWS * headDim);
+    this.scores = new NativeNumbers(DType.F32, TALL * BLOCK);
+    this.weights = dtype == DType.F32 ? scores : new NativeNumbers(dtype, TALL * BLOCK);
+    this.rounded = dtype == DType.F32 ? null : new short[TALL * BLOCK];
+    this.outputs = new NativeNumbers(DType.F32, (long) ROWS * headDim);
     this.tall = slices(TALL);
     this.low = slices(SHORT);
   }
 
   private Slices slices(int height) {
-    memory.desc q = OneDnn.rowMajor(memory.data_type.f32, height, headDim);
-    memory.desc k =
-        new memory.desc(
-            new long[] {headDim, BLOCK}, memory.data_type.f32, new long[] {KEY_STRIDE, 1});
-    memory.desc v = OneDnn.rowMajor(memory.data_type.f32, BLOCK, headDim);
-    memory.desc s = OneDnn.rowMajor(memory.data_type.f32, height, BLOCK);
-    var keyProduct = product(q, k, s, OneDnn.callerScratch());
-    var valueProduct = product(s, v, q, OneDnn.addingToResult());
-    memory keyMatrix = library.memory(k, keys);
-    memory valueMatrix = library.memory(v, values);
-    memory scoreMatrix = library.memory(s, scores);
+    memory keys = block.keyMatrix(library);
+    memory values = block.valueMatrix(library);
+    memory score = scores.matrix(library, 0, height, BLOCK, BLOCK);
+    memory weight = weights.matrix(library, 0, height, BLOCK, BLOCK);
+    memory.desc query = NativeNumbers.matrix(dtype, height, headDim, headDim);
+    memory.desc result = NativeNumbers.matrix(DType.F32, height, headDim, headDim);
+    var keyProduct = product(query, keys, score.get_desc(), OneDnn.callerScratch());
+    var valueProduct = product(weight.get_desc(), values, result, OneDnn.addingToResult());
     IntMemoryMap[] keyArguments = new IntMemoryMap[ROWS / height];
     IntMemoryMap[] valueArguments = new IntMemoryMap[ROWS / height];
     for (int slice = 0; slice < keyArguments.length; slice++) {
       int at = slice * height * headDim;
-      memory query = library.memory(q, queries.duplicate().position(at).slice());
-      memory result = library.memory(q, outputs.duplicate().position(at).slice());
-      keyArguments[slice] = arguments(keyProduct, query, keyMatrix, scoreMatrix);
-      valueArguments[slice] = arguments(valueProduct, scoreMatrix, valueMatrix, result);
+      memory from = queries.matrix(library, at, height, headDim, headDim);
+      memory to = outputs.matrix(library, at, height, headDim, headDim);
+      keyArguments[slice] = arguments(keyProduct, from, keys, score);
+      valueArguments[slice] = arguments(valueProduct, weight, values, to);
     }
     return new Slices(
         height, new matmul(keyProduct), new matmul(valueProduct), keyArguments, valueArguments);
   }
 
   private matmul.primitive_desc product(
-      memory.desc source, memory.desc factor, memory.desc result, primitive_attr attributes) {
-    return new matmul.primitive_desc(library.cpu(), source, factor, result, attributes, false);
+      memory.desc source, memory factor, memory.desc result, primitive_attr attributes) {
+    return new matmul.primitive_desc(
+        library.cpu(), source, factor.get_desc(), result, attributes, false);
   }
 
   private IntMemoryMap arguments(
@@ -133,22 +131,23 @@ final class FlashTile {
     low = tall;
   }
 
-  /** Queries (ROWS, D), already scaled; rows that are not filled do no harm. */
-  FloatBuffer queries() {
-    return queries;
+  /** Where the next block is put; slots without a key must be finite. */
+  FlashBlock block() {
+    return block;
   }
 
-  /**
-   * Keys (D, B) of the next block, channel by channel {@link #KEY_STRIDE} apart; slots without a
-   * key must be finite.
-   */
-  FloatBuffer keys() {
-    return keys;
-  }
-
-  /** Values (B, D) of the next block; slots without a value must be finite. */
-  FloatBuffer values() {
-    return values;
+  /** The tile's first {@code rows} queries (rows, D), already scaled; the others do no harm. */
+  void load(float[] scaled, int rows) {
+    int count = rows * headDim;
+    if (dtype == DType.F32) {
+      queries.put(0, scaled, 0, count);
+      return;
+    }
+    for (int at = 0; at < count; at += rounded.length) {
+      int part = Math.min(rounded.length, count - at);
+      loops.round(scaled, at, rounded, 0, part);
+      queries.put(at, rounded, 0, part);
+    }
   }
 
   /** Row {@code row} sees keys [first, last) of the next block. */
@@ -163,13 +162,13 @@ final class FlashTile {
     Arrays.fill(sum, 0, rows, 0f);
     Arrays.fill(output, 0f);
     for (int row = 0; row < rows; row++) {
-      outputs.put(row * headDim, output);
+      outputs.put(row * headDim, output, 0, headDim);
     }
   }
 
   /**
-   * Folds the block that stands in {@link #keys} and {@link #values} into the first {@code rows}
-   * rows; {@link #see} has said what each of them sees of it.
+   * Folds what stands in {@link #block} into the first {@code rows} rows; {@link #see} has said
+   * what each of them sees of it.
    */
   void fold(int rows) {
     for (int from = 0; from < rows; ) {
@@ -177,11 +176,11 @@ final class FlashTile {
       int slice = from / slices.height;
       int count = Math.min(slices.height, rows - from);
       slices.multiplyKeys.execute(library.stream(), slices.keyArguments[slice]);
-      scores.get(0, weights, 0, count * BLOCK);
+      scores.get(0, logits, 0, count * BLOCK);
       for (int i = 0; i < count; i++) {
         weigh(from + i, i * BLOCK);
       }
-      scores.put(0, weights, 0, count * BLOCK);
+      weights.put(0, dtype == DType.F32 ? logits : rounded, 0, count * BLOCK);
       slices.multiplyValues.execute(library.stream(), slices.valueArguments[slice]);
       from += count;
     }
@@ -189,14 +188,19 @@ final class FlashTile {
 
   /** Turns a row's logits, from {@code at} on, into weights. */
   private void weigh(int row, int at) {
-    int first = firstSeen[row];
-    int last = lastSeen[row];
-    Arrays.fill(weights, at, at + first, 0f);
-    Arrays.fill(weights, at + last, at + BLOCK, 0f);
+    int first = at + firstSeen[row];
+    int last = at + lastSeen[row];
+    if (dtype == DType.F32) {
+      Arrays.fill(logits, at, first, 0f);
+      Arrays.fill(logits, last, at + BLOCK, 0f);
+    } else {
+      Arrays.fill(rounded, at, first, (short) 0);
+      Arrays.fill(rounded, last, at + BLOCK, (short) 0);
+    }
     if (first == last) {
       return;
     }
-    float largest = Math.max(max[row], loops.max(weights, at + first, last - first));
+    float largest = Math.max(max[row], loops.max(logits, first, last - first));
     if (largest > max[row]) {
       if (max[row] != Float.NEGATIVE_INFINITY) {
         shrink(row, FloatLoops.exp(max[row] - largest));
@@ -205,14 +209,17 @@ final class FlashTile {
     }
     // Logits that are all -infinity: with any finite reference their weights are 0.
     float reference = largest == Float.NEGATIVE_INFINITY ? 0f : largest;
-    sum[row] += loops.exponentiate(weights, at + first, last - first, reference);
+    sum[row] += loops.exponentiate(logits, first, last - first, reference);
+    if (dtype != DType.F32) {
+      loops.round(logits, first, rounded, first, last - first);
+    }
   }
 
   private void shrink(int row, float factor) {
     sum[row] *= factor;
-    outputs.get(row * headDim, output);
+    outputs.get(row * headDim, output, 0, headDim);
     FloatLoops.scale(output, 0, factor, headDim);
-    outputs.put(row * headDim, output);
+    outputs.put(row * headDim, output, 0, headDim);
   }
 
   /** Copies one row's attention, divided by its sum, to the heap. */

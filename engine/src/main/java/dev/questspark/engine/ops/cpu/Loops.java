@@ -1,5 +1,6 @@
 package dev.questspark.engine.ops.cpu;
 
+import dev.questspark.engine.ops.DType;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -77,9 +78,16 @@ interface Loops {
    */
   void widen(byte[] integers, int from, int exponents, float[] target, int at, int count);
 
+  /** Rounds {@code count} floats to bf16 bit patterns: {@link DType#floatToBf16}. */
+  void round(float[] from, int at, short[] bits, int target, int count);
+
   /** Copies {@code rows} rows of {@code count} floats each from one matrix to another. */
   void copyRows(
       float[] from, int at, int stride, float[] to, int target, int toStride, int rows, int count);
+
+  /** The same of bf16 bit patterns. */
+  void copyRows(
+      short[] from, int at, int stride, short[] to, int target, int toStride, int rows, int count);
 
   /** Sum of a[i] * b[i]: {@link #CHAINS} chains of fused multiply-adds, added up by halves. */
   float dot(float[] a, int aFrom, float[] b, int bFrom, int count);

@@ -186,8 +186,13 @@ final class OneDnn {
    * them does not keep them alive: whoever owns the buffer must.
    */
   static FloatBuffer floats(long count) {
-    long lines = (count * Float.BYTES + CACHE_LINE - 1) / CACHE_LINE;
+    return bytes(count * Float.BYTES).asFloatBuffer();
+  }
+
+  /** As {@link #floats}, bytes. */
+  static ByteBuffer bytes(long count) {
+    long lines = (count + CACHE_LINE - 1) / CACHE_LINE;
     ByteBuffer bytes = ByteBuffer.allocateDirect(Math.toIntExact((lines + 1) * CACHE_LINE));
-    return bytes.alignedSlice(CACHE_LINE).order(ByteOrder.nativeOrder()).asFloatBuffer();
+    return bytes.alignedSlice(CACHE_LINE).order(ByteOrder.nativeOrder());
   }
 }

@@ -1,5 +1,6 @@
 package dev.questspark.engine.ops.cpu;
 
+import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.LoadedBatch;
 import dev.questspark.engine.ops.RaggedBatch;
@@ -22,49 +23,46 @@ final class OneDnnPrefillAttention implements PrefillAttention {
   private final OneDnn library;
   private final Workers workers;
   private final boolean invariant;
-  private final Map<Integer, FlashTile[]> tilesOfHeadDim = new HashMap<>();
-  private final Scratch[] scratch;
+  private final Loops[] loops;
+  private final Map<TileShape, FlashTile[]> tilesOfShape = new HashMap<>();
+  private final float[][] queries; // of each worker
 
   OneDnnPrefillAttention(OneDnn library, Workers workers, Loops[] loops, boolean invariant) {
     this.library = library;
     this.workers = workers;
     this.invariant = invariant;
-    this.scratch = new Scratch[workers.threads()];
-    Arrays.setAll(scratch, i -> new Scratch(loops[i]));
+    this.loops = loops;
+    this.queries = new float[workers.threads()][0];
   }
 
-  /** What one worker gathers on the heap before it goes to native memory in one piece. */
-  private static final class Scratch {
-    final Loops loops;
-    float[] queries = new float[0];
-    float[] keys = new float[0];
-    float[] values = new float[0];
-
-    Scratch(Loops loops) {
-      this.loops = loops;
-    }
-
-    void grow(int headDim) {
-      if (queries.length < FlashTile.ROWS * headDim) {
-        queries = new float[FlashTile.ROWS * headDim];
-        keys = new float[FlashTile.KEY_STRIDE * headDim];
-        values = new float[FlashTile.BLOCK * headDim];
-      }
-    }
-  }
+  /** What the tiles of a call have in common. */
+  private record TileShape(DType dtype, int headDim) {}
 
   /** One tile per worker. */
-  private FlashTile[] tiles(int headDim) {
-    return tilesOfHeadDim.computeIfAbsent(
-        headDim,
-        channels -> {
+  private FlashTile[] tiles(TileShape shape) {
+    return tilesOfShape.computeIfAbsent(
+        shape,
+        s -> {
           FlashTile[] tiles = new FlashTile[workers.threads()];
-          Arrays.setAll(tiles, i -> new FlashTile(library, scratch[i].loops, channels));
-          if (invariant && !equalBits(tiles[0], channels)) {
+          Arrays.setAll(
+              tiles,
+              i -> {
+                FlashBlock block = new FlashBlock(s.dtype, s.headDim, loops[i]);
+                return new FlashTile(library, loops[i], block);
+              });
+          if (invariant && !equalBits(tiles[0], s)) {
             Arrays.stream(tiles).forEach(FlashTile::avoidLowSlices);
           }
           return tiles;
         });
+  }
+
+  /** Room for one tile's queries, scaled, of the worker that asks. */
+  private float[] queries(int worker, int headDim) {
+    if (queries[worker].length < FlashTile.ROWS * headDim) {
+      queries[worker] = new float[FlashTile.ROWS * headDim];
+    }
+    return queries[worker];
   }
 
   /**
@@ -72,10 +70,10 @@ final class OneDnnPrefillAttention implements PrefillAttention {
    *
    * @return false if they depend on the height alone
    */
-  private static boolean equalBits(FlashTile tile, int headDim) {
-    float[] row = new float[headDim];
-    float[] other = new float[headDim];
-    Probe probe = new Probe(tile, headDim);
+  private static boolean equalBits(FlashTile tile, TileShape shape) {
+    float[] row = new float[shape.headDim];
+    float[] other = new float[shape.headDim];
+    Probe probe = new Probe(tile, shape);
     probe.run(FlashTile.ROWS);
     tile.read(0, row, 0);
     for (int place = 1; place < FlashTile.ROWS; place++) {
@@ -83,7 +81,9 @@ final class OneDnnPrefillAttention implements PrefillAttention {
       if (!Arrays.equals(row, other)) {
         throw new IllegalStateException(
             "oneDNN's attention over head_dim "
-                + headDim
+                + shape.headDim
+                + " in "
+                + shape.dtype
                 + " depends on a row's place; run with batch_invariant=false");
       }
     }
@@ -102,27 +102,29 @@ final class OneDnnPrefillAttention implements PrefillAttention {
   private static final class Probe {
     private final FlashTile tile;
 
-    Probe(FlashTile tile, int headDim) {
+    Probe(FlashTile tile, TileShape shape) {
       this.tile = tile;
       Random random = new Random(7);
-      float[] query = new float[headDim];
-      float[] block = new float[FlashTile.BLOCK * headDim];
-      for (int i = 0; i < block.length; i++) {
-        block[i] = 2 * random.nextFloat() - 1;
-        query[i % headDim] = 2 * random.nextFloat() - 1;
+      float[] queries = new float[FlashTile.ROWS * shape.headDim];
+      for (int i = 0; i < queries.length; i++) {
+        queries[i] = i < shape.headDim ? 2 * random.nextFloat() - 1 : queries[i - shape.headDim];
       }
-      for (int place = 0; place < FlashTile.ROWS; place++) {
-        tile.queries().put(place * headDim, query);
+      tile.load(queries, FlashTile.ROWS);
+      float[] floats = new float[FlashBlock.SLOTS * shape.headDim];
+      short[] bits = new short[floats.length];
+      for (int i = 0; i < floats.length; i++) {
+        floats[i] = 2 * random.nextFloat() - 1;
+        bits[i] = DType.floatToBf16(floats[i]);
       }
-      tile.keys().put(0, block);
-      tile.values().put(0, block);
+      Object block = shape.dtype == DType.F32 ? floats : bits;
+      tile.block().fill(block, block);
     }
 
     void run(int rows) {
       tile.reset(rows);
-      see(rows, 0, FlashTile.BLOCK);
+      see(rows, 0, FlashBlock.SLOTS);
       tile.fold(rows);
-      see(rows, 3, FlashTile.BLOCK - 5);
+      see(rows, 3, FlashBlock.SLOTS - 5);
       tile.fold(rows);
     }
 
@@ -142,10 +144,7 @@ final class OneDnnPrefillAttention implements PrefillAttention {
     RaggedBatch host = batch.host();
     Shapes.require("q", q, host.rows(), q.cols());
     Shapes.require("out", out, host.rows(), q.cols());
-    FlashTile[] tiles = tiles(pages.headDim);
-    for (Scratch each : scratch) {
-      each.grow(pages.headDim);
-    }
+    FlashTile[] tiles = tiles(new TileShape(pages.dtype(), pages.headDim));
     Call call = new Call(out, q, pages, batch, scale);
     // Groups wider than a tile are cut into slices of heads.
     int heads = Math.min(group, FlashTile.ROWS);
@@ -158,7 +157,7 @@ final class OneDnnPrefillAttention implements PrefillAttention {
       int count = (toRow - fromRow + tileRows - 1) / tileRows;
       workers.run(
           count * perTile,
-          (long) tileRows * heads * FlashTile.BLOCK * pages.headDim,
+          (long) tileRows * heads * FlashBlock.SLOTS * pages.headDim,
           (task, worker) -> {
             // The last tile sees most: it goes first, so that no worker ends up with it alone.
             int first = fromRow + (count - 1 - task / perTile) * tileRows;
@@ -167,7 +166,8 @@ final class OneDnnPrefillAttention implements PrefillAttention {
             int slice = task % slices * heads;
             int taken = Math.min(heads, group - slice);
             int firstHead = kvHead * group + slice;
-            call.attend(tiles[worker], scratch[worker], first, last, kvHead, firstHead, taken);
+            float[] scaled = queries(worker, pages.headDim);
+            call.attend(tiles[worker], scaled, first, last, kvHead, firstHead, taken);
           });
     }
   }
@@ -189,30 +189,25 @@ final class OneDnnPrefillAttention implements PrefillAttention {
     /** Rows [fromRow, toRow) of one span, query heads [firstHead, firstHead + heads). */
     void attend(
         FlashTile tile,
-        Scratch scratch,
+        float[] scaled,
         int fromRow,
         int toRow,
         int kvHead,
         int firstHead,
         int heads) {
       int headDim = pages.headDim;
-      loadQueries(tile, scratch.queries, fromRow, toRow, firstHead, heads);
+      loadQueries(tile, scaled, fromRow, toRow, firstHead, heads);
       int tileRows = (toRow - fromRow) * heads;
       tile.reset(tileRows);
       int firstPosition = batch.position(fromRow);
       int lastPosition = batch.position(toRow - 1);
       int firstSeen = pages.firstVisible(firstPosition);
-      int firstBlock = firstSeen / FlashTile.BLOCK * FlashTile.BLOCK;
-      for (int start = firstBlock; start <= lastPosition; start += FlashTile.BLOCK) {
-        int end = start + FlashTile.BLOCK;
-        loadBlock(
-            tile,
-            scratch,
-            fromRow,
-            kvHead,
-            start,
-            Math.max(start, firstSeen),
-            Math.min(end, lastPosition + 1));
+      int firstBlock = firstSeen / FlashBlock.SLOTS * FlashBlock.SLOTS;
+      for (int start = firstBlock; start <= lastPosition; start += FlashBlock.SLOTS) {
+        int end = start + FlashBlock.SLOTS;
+        int from = Math.max(start, firstSeen);
+        int to = Math.min(end, lastPosition + 1);
+        tile.block().load(pages, batch, fromRow, kvHead, start, from, to);
         for (int row = fromRow; row < toRow; row++) {
           int first = clamp(pages.firstVisible(batch.position(row)) - start);
           int last = Math.max(first, clamp(batch.position(row) + 1 - start));
@@ -232,7 +227,7 @@ final class OneDnnPrefillAttention implements PrefillAttention {
     }
 
     private static int clamp(int slot) {
-      return Math.max(0, Math.min(FlashTile.BLOCK, slot));
+      return Math.max(0, Math.min(FlashBlock.SLOTS, slot));
     }
 
     private void loadQueries(
@@ -246,39 +241,7 @@ final class OneDnnPrefillAttention implements PrefillAttention {
           scaled[target + i] = scale * queries[source + i];
         }
       }
-      tile.queries().put(0, scaled, 0, (toRow - fromRow) * floats);
-    }
-
-    /** Copies the keys and values at positions [first, last) of a block; zeros elsewhere. */
-    private void loadBlock(
-        FlashTile tile, Scratch to, int row, int kvHead, int start, int first, int last) {
-      int headDim = pages.headDim;
-      int floats = FlashTile.BLOCK * headDim;
-      float[] values = pages.valueFloats();
-      if (last - first < FlashTile.BLOCK) {
-        Arrays.fill(to.keys, 0f);
-        Arrays.fill(to.values, 0, floats, 0f);
-        tile.values().put(0, to.values, 0, floats);
-      }
-      for (int at = first; at < last; ) {
-        int slot = at % pages.pageSize;
-        int tokens = Math.min(pages.pageSize - slot, last - at);
-        int page = batch.page(row, at / pages.pageSize);
-        int key = pages.keyAt(page, kvHead) + slot;
-        pages.readChannels(key, to.keys, at - start, FlashTile.KEY_STRIDE, tokens, to.loops);
-        int value = pages.valueAt(page, kvHead) + slot * headDim;
-        int target = (at - start) * headDim;
-        if (values == null) {
-          pages.readValues(value, to.values, target, tokens * headDim, to.loops);
-        } else { // they stand in the tile's order: no stop on the heap
-          tile.values().put(target, values, value, tokens * headDim);
-        }
-        at += tokens;
-      }
-      tile.keys().put(0, to.keys, 0, FlashTile.KEY_STRIDE * headDim);
-      if (values == null) {
-        tile.values().put(0, to.values, 0, floats);
-      }
+      tile.load(scaled, (toRow - fromRow) * heads);
     }
   }
 }

@@ -29,8 +29,23 @@ final class PlainLoops implements Loops {
   }
 
   @Override
+  public void round(float[] from, int at, short[] bits, int target, int count) {
+    for (int i = 0; i < count; i++) {
+      bits[target + i] = DType.floatToBf16(from[at + i]);
+    }
+  }
+
+  @Override
   public void copyRows(
       float[] from, int at, int stride, float[] to, int target, int toStride, int rows, int count) {
+    for (int row = 0; row < rows; row++) {
+      System.arraycopy(from, at + row * stride, to, target + row * toStride, count);
+    }
+  }
+
+  @Override
+  public void copyRows(
+      short[] from, int at, int stride, short[] to, int target, int toStride, int rows, int count) {
     for (int row = 0; row < rows; row++) {
       System.arraycopy(from, at + row * stride, to, target + row * toStride, count);
     }

@@ -1,22 +1,24 @@
 package dev.questspark.engine.ops.cpu;
 
+import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.KvGeometry;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * The loops on the Vector API; the only class that refers to its module. Lanes run over slots,
- * channels or chains of one sum, never across them, so that the width of a vector does not show in
- * the bits.
+ * The loops on the Vector API; with {@link VectorPageLoops} the only class that refers to its
+ * module. Lanes run over slots, channels or chains of one sum, never across them, so that the width
+ * of a vector does not show in the bits.
  */
 final class VectorLoops implements Loops {
   private static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_PREFERRED;
-  private static final int LANES = Math.min(FLOATS.length(), CHAINS);
+  static final int LANES = Math.min(FLOATS.length(), CHAINS);
   private static final VectorSpecies<Integer> INTS =
       VectorSpecies.of(int.class, FLOATS.vectorShape());
   private static final VectorSpecies<Short> SHORTS =
@@ -25,9 +27,6 @@ final class VectorLoops implements Loops {
 
   private static final VectorSpecies<Byte> BYTES =
       VectorSpecies.of(byte.class, VectorShape.forBitSize(Math.max(64, 8 * LANES)));
-
-  /** As many channels of a head's output stay in registers. */
-  private static final int WIDE = 4 * LANES;
 
   private final float[] chains = new float[CHAINS];
   private final float[] four = new float[4 * CHAINS];
@@ -55,6 +54,25 @@ final class VectorLoops implements Loops {
     }
     for (; i < count; i++) {
       target[at + i] = Float.intBitsToFloat(bits[from + i] << 16);
+    }
+  }
+
+  /** {@link DType#floatToBf16}, without its branch. */
+  @Override
+  public void round(float[] from, int at, short[] bits, int target, int count) {
+    int i = 0;
+    for (; i <= count - LANES; i += LANES) {
+      FloatVector x = load(from, at + i);
+      IntVector wide = x.reinterpretAsInts();
+      IntVector upper = wide.lanewise(VectorOperators.LSHR, 16);
+      IntVector rounded = wide.add(upper.and(1)).add(0x7fff).lanewise(VectorOperators.LSHR, 16);
+      VectorMask<Integer> nan = x.compare(VectorOperators.NE, x).cast(INTS);
+      ((ShortVector)
+              rounded.blend(upper.or(0x40), nan).convertShape(VectorOperators.I2S, SHORTS, 0))
+          .intoArray(bits, target + i);
+    }
+    for (; i < count; i++) {
+      bits[target + i] = DType.floatToBf16(from[at + i]);
     }
   }
 
@@ -92,11 +110,28 @@ final class VectorLoops implements Loops {
     }
   }
 
-  private static FloatVector load(float[] from, int at) {
+  @Override
+  public void copyRows(
+      short[] from, int at, int stride, short[] to, int target, int toStride, int rows, int count) {
+    int lanes = SHORTS.length();
+    int whole = count - count % lanes;
+    for (int row = 0; row < rows; row++) {
+      int source = at + row * stride;
+      int copy = target + row * toStride;
+      for (int i = 0; i < whole; i += lanes) {
+        ShortVector.fromArray(SHORTS, from, source + i).intoArray(to, copy + i);
+      }
+      for (int i = whole; i < count; i++) {
+        to[copy + i] = from[source + i];
+      }
+    }
+  }
+
+  static FloatVector load(float[] from, int at) {
     return FloatVector.fromArray(FLOATS, from, at);
   }
 
-  private static FloatVector zero() {
+  static FloatVector zero() {
     return FloatVector.zero(FLOATS);
   }
 
@@ -249,7 +284,7 @@ final class VectorLoops implements Loops {
         .blend(Float.POSITIVE_INFINITY, x.compare(VectorOperators.GT, 88f));
   }
 
-  private static FloatVector broadcast(float value) {
+  static FloatVector broadcast(float value) {
     return FloatVector.broadcast(FLOATS, value);
   }
 
@@ -279,92 +314,8 @@ final class VectorLoops implements Loops {
       int headDim,
       int slots,
       float scale) {
-    int slot = 0;
-    for (; slot <= slots - LANES; slot += LANES) {
-      int g = 0;
-      for (; g <= heads - 4; g += 4) {
-        int target = at + g * stride + slot;
-        int q = query + g * headDim;
-        fourHeads(out, target, stride, queries, q, keys, key + slot, headDim, slots, scale);
-      }
-      for (; g < heads; g++) {
-        int target = at + g * stride + slot;
-        int q = query + g * headDim;
-        oneHead(out, target, queries, q, keys, key + slot, headDim, slots, scale);
-      }
-    }
-    for (; slot < slots; slot++) {
-      for (int g = 0; g < heads; g++) {
-        int q = query + g * headDim;
-        out[at + g * stride + slot] =
-            scale * PlainLoops.column(queries, q, keys, key + slot, headDim, slots);
-      }
-    }
-  }
-
-  private static void fourHeads(
-      float[] out,
-      int at,
-      int stride,
-      float[] queries,
-      int query,
-      float[] keys,
-      int key,
-      int headDim,
-      int slots,
-      float scale) {
-    FloatVector even0 = zero(), even1 = zero(), even2 = zero(), even3 = zero();
-    FloatVector odd0 = zero(), odd1 = zero(), odd2 = zero(), odd3 = zero();
-    int q1 = query + headDim;
-    int q2 = q1 + headDim;
-    int q3 = q2 + headDim;
-    int c = 0;
-    for (; c <= headDim - 2; c += 2) {
-      FloatVector even = load(keys, key + c * slots);
-      even0 = even.fma(broadcast(queries[query + c]), even0);
-      even1 = even.fma(broadcast(queries[q1 + c]), even1);
-      even2 = even.fma(broadcast(queries[q2 + c]), even2);
-      even3 = even.fma(broadcast(queries[q3 + c]), even3);
-      FloatVector odd = load(keys, key + (c + 1) * slots);
-      odd0 = odd.fma(broadcast(queries[query + c + 1]), odd0);
-      odd1 = odd.fma(broadcast(queries[q1 + c + 1]), odd1);
-      odd2 = odd.fma(broadcast(queries[q2 + c + 1]), odd2);
-      odd3 = odd.fma(broadcast(queries[q3 + c + 1]), odd3);
-    }
-    if (c < headDim) {
-      FloatVector even = load(keys, key + c * slots);
-      even0 = even.fma(broadcast(queries[query + c]), even0);
-      even1 = even.fma(broadcast(queries[q1 + c]), even1);
-      even2 = even.fma(broadcast(queries[q2 + c]), even2);
-      even3 = even.fma(broadcast(queries[q3 + c]), even3);
-    }
-    even0.add(odd0).mul(scale).intoArray(out, at);
-    even1.add(odd1).mul(scale).intoArray(out, at + stride);
-    even2.add(odd2).mul(scale).intoArray(out, at + 2 * stride);
-    even3.add(odd3).mul(scale).intoArray(out, at + 3 * stride);
-  }
-
-  private static void oneHead(
-      float[] out,
-      int at,
-      float[] queries,
-      int query,
-      float[] keys,
-      int key,
-      int headDim,
-      int slots,
-      float scale) {
-    FloatVector even = zero();
-    FloatVector odd = zero();
-    int c = 0;
-    for (; c <= headDim - 2; c += 2) {
-      even = load(keys, key + c * slots).fma(broadcast(queries[query + c]), even);
-      odd = load(keys, key + (c + 1) * slots).fma(broadcast(queries[query + c + 1]), odd);
-    }
-    if (c < headDim) {
-      even = load(keys, key + c * slots).fma(broadcast(queries[query + c]), even);
-    }
-    even.add(odd).mul(scale).intoArray(out, at);
+    VectorPageLoops.logits(
+        out, at, stride, queries, query, heads, keys, key, headDim, slots, scale);
   }
 
   @Override
@@ -380,116 +331,7 @@ final class VectorLoops implements Loops {
       int value,
       int first,
       int last) {
-    int channel = 0;
-    for (; channel <= headDim - WIDE; channel += WIDE) {
-      int g = 0;
-      for (; g <= heads - 2; g += 2) {
-        int to = target + g * headDim + channel;
-        int w = weight + g * stride;
-        int v = value + channel;
-        wideTwoHeads(outs, to, headDim, weights, w, stride, values, v, first, last);
-      }
-      if (g < heads) {
-        int to = target + g * headDim + channel;
-        wide(outs, to, headDim, weights, weight + g * stride, values, value + channel, first, last);
-      }
-    }
-    for (; channel <= headDim - LANES; channel += LANES) {
-      for (int g = 0; g < heads; g++) {
-        int to = target + g * headDim + channel;
-        int w = weight + g * stride;
-        FloatVector sum = load(outs, to);
-        for (int slot = first; slot < last; slot++) {
-          FloatVector v = load(values, value + slot * headDim + channel);
-          sum = v.fma(broadcast(weights[w + slot]), sum);
-        }
-        sum.intoArray(outs, to);
-      }
-    }
-    if (channel < headDim) {
-      for (int g = 0; g < heads; g++) {
-        int to = target + g * headDim + channel;
-        for (int slot = first; slot < last; slot++) {
-          float w = weights[weight + g * stride + slot];
-          int v = value + slot * headDim + channel;
-          FloatLoops.axpy(outs, to, w, values, v, headDim - channel);
-        }
-      }
-    }
-  }
-
-  private static void wideTwoHeads(
-      float[] outs,
-      int to,
-      int headDim,
-      float[] weights,
-      int weight,
-      int stride,
-      float[] values,
-      int value,
-      int first,
-      int last) {
-    int other = to + headDim;
-    FloatVector a0 = load(outs, to);
-    FloatVector a1 = load(outs, to + LANES);
-    FloatVector a2 = load(outs, to + 2 * LANES);
-    FloatVector a3 = load(outs, to + 3 * LANES);
-    FloatVector b0 = load(outs, other);
-    FloatVector b1 = load(outs, other + LANES);
-    FloatVector b2 = load(outs, other + 2 * LANES);
-    FloatVector b3 = load(outs, other + 3 * LANES);
-    for (int slot = first; slot < last; slot++) {
-      int v = value + slot * headDim;
-      FloatVector a = broadcast(weights[weight + slot]);
-      FloatVector b = broadcast(weights[weight + stride + slot]);
-      FloatVector v0 = load(values, v);
-      a0 = v0.fma(a, a0);
-      b0 = v0.fma(b, b0);
-      FloatVector v1 = load(values, v + LANES);
-      a1 = v1.fma(a, a1);
-      b1 = v1.fma(b, b1);
-      FloatVector v2 = load(values, v + 2 * LANES);
-      a2 = v2.fma(a, a2);
-      b2 = v2.fma(b, b2);
-      FloatVector v3 = load(values, v + 3 * LANES);
-      a3 = v3.fma(a, a3);
-      b3 = v3.fma(b, b3);
-    }
-    a0.intoArray(outs, to);
-    a1.intoArray(outs, to + LANES);
-    a2.intoArray(outs, to + 2 * LANES);
-    a3.intoArray(outs, to + 3 * LANES);
-    b0.intoArray(outs, other);
-    b1.intoArray(outs, other + LANES);
-    b2.intoArray(outs, other + 2 * LANES);
-    b3.intoArray(outs, other + 3 * LANES);
-  }
-
-  private static void wide(
-      float[] outs,
-      int to,
-      int headDim,
-      float[] weights,
-      int weight,
-      float[] values,
-      int value,
-      int first,
-      int last) {
-    FloatVector a0 = load(outs, to);
-    FloatVector a1 = load(outs, to + LANES);
-    FloatVector a2 = load(outs, to + 2 * LANES);
-    FloatVector a3 = load(outs, to + 3 * LANES);
-    for (int slot = first; slot < last; slot++) {
-      int v = value + slot * headDim;
-      FloatVector a = broadcast(weights[weight + slot]);
-      a0 = load(values, v).fma(a, a0);
-      a1 = load(values, v + LANES).fma(a, a1);
-      a2 = load(values, v + 2 * LANES).fma(a, a2);
-      a3 = load(values, v + 3 * LANES).fma(a, a3);
-    }
-    a0.intoArray(outs, to);
-    a1.intoArray(outs, to + LANES);
-    a2.intoArray(outs, to + 2 * LANES);
-    a3.intoArray(outs, to + 3 * LANES);
+    VectorPageLoops.addValues(
+        outs, target, heads, headDim, weights, weight, stride, values, value, first, last);
   }
 }

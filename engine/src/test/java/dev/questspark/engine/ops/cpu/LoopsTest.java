@@ -76,6 +76,23 @@ class LoopsTest {
   }
 
   @ParameterizedTest
+  @ValueSource(ints = {1, 15, 16, 33, 4096})
+  void round(int count) {
+    float[] x = new float[count + 1];
+    for (int i = 0; i < x.length; i++) {
+      int bits = random.nextInt(); // infinities and NaN are rare among them
+      x[i] =
+          Float.intBitsToFloat(
+              i % 4 == 0 ? bits & 0xffff8000 : i % 7 == 0 ? bits | 0x7f800000 : bits);
+    }
+    short[] rounded = new short[count + 2];
+    vector.round(x, 1, rounded, 2, count);
+    for (int i = 0; i < count; i++) {
+      assertThat(rounded[2 + i]).isEqualTo(DType.floatToBf16(x[1 + i]));
+    }
+  }
+
+  @ParameterizedTest
   @ValueSource(ints = {16, 32, 96, 256, 544})
   void widenIntegers(int count) {
     byte[] pair = new byte[count + count / 16 + 3];
@@ -100,6 +117,24 @@ class LoopsTest {
     float[] from = numbers(rows * (count + 2) + 1);
     float[] to = new float[rows * (count + 3) + 2];
     float[] same = to.clone();
+    vector.copyRows(from, 1, count + 2, to, 2, count + 3, rows, count);
+    plain.copyRows(from, 1, count + 2, same, 2, count + 3, rows, count);
+    assertThat(to).isEqualTo(same);
+    for (int row = 0; row < rows; row++) {
+      assertThat(to[2 + row * (count + 3) + count - 1]).isEqualTo(from[row * (count + 2) + count]);
+      assertThat(to[2 + row * (count + 3) + count]).isZero();
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1,1", "3,16", "64,15", "5,33"})
+  void copyRowsOfBits(int rows, int count) {
+    short[] from = new short[rows * (count + 2) + 1];
+    for (int i = 0; i < from.length; i++) {
+      from[i] = (short) (i + 1);
+    }
+    short[] to = new short[rows * (count + 3) + 2];
+    short[] same = to.clone();
     vector.copyRows(from, 1, count + 2, to, 2, count + 3, rows, count);
     plain.copyRows(from, 1, count + 2, same, 2, count + 3, rows, count);
     assertThat(to).isEqualTo(same);
