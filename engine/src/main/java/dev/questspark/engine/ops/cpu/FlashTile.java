@@ -6,7 +6,9 @@ import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SRC;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_WEIGHTS;
 
 import dev.questspark.engine.ops.DType;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import org.bytedeco.dnnl.IntMemoryMap;
 import org.bytedeco.dnnl.matmul;
 import org.bytedeco.dnnl.memory;
@@ -26,8 +28,7 @@ import org.bytedeco.dnnl.primitive_attr;
  *   l = l exp(m - m') + rowsum P
  * </pre>
  *
- * A tile is many rows, so that they share the cost of bringing a block, and goes through the loop
- * in slices, so that S stays in the second-level cache with K and V. Products come in two heights
+ * A tile is many rows, so that they share the cost of bringing a block. Products come in heights
  * with the same bits, and a key that a row does not see adds an exact zero: a row's bits depend on
  * its own keys alone.
  *
@@ -38,11 +39,8 @@ final class FlashTile {
   /** Rows of a tile. */
   static final int ROWS = 256;
 
-  /** Rows of a slice; S is then 64 KiB. */
-  static final int TALL = 64;
-
-  /** Rows of the slices that the last, fewer than {@link #TALL}, rows of a tile fall into. */
-  private static final int SHORT = 16;
+  /** Rows that products come in; S of the tallest is 256 KiB, in the second-level cache. */
+  static final List<Integer> HEIGHTS = List.of(ROWS, 64, 16);
 
   private static final int BLOCK = FlashBlock.SLOTS;
 
@@ -52,18 +50,17 @@ final class FlashTile {
   private final DType dtype;
   private final int headDim;
   private final NativeNumbers queries;
-  private final NativeNumbers scores; // a slice's logits
-  private final NativeNumbers weights; // a slice's weights; the same memory if they are f32
+  private final NativeNumbers scores; // logits
+  private final NativeNumbers weights; // the same memory if they are f32
   private final NativeNumbers outputs;
-  private final float[] logits = new float[TALL * BLOCK]; // the scores on the heap
-  private final short[] rounded; // the weights on the heap, if they are bf16
+  private final float[] weight = new float[BLOCK]; // a row of scores, then of weights, on the heap
+  private final short[] rounded; // the same in bf16
   private final float[] output;
   private final float[] max = new float[ROWS];
   private final float[] sum = new float[ROWS];
   private final int[] firstSeen = new int[ROWS];
   private final int[] lastSeen = new int[ROWS];
-  private final Slices tall;
-  private Slices low;
+  private final List<Slices> slices = new ArrayList<>();
 
   /** Every slice of one height: the two products, and what they are made of at each slice. */
   private record Slices(
@@ -81,12 +78,11 @@ final class FlashTile {
     this.headDim = block.headDim();
     this.output = new float[headDim];
     this.queries = new NativeNumbers(dtype, (long) ROWS * headDim);
-    this.scores = new NativeNumbers(DType.F32, TALL * BLOCK);
-    this.weights = dtype == DType.F32 ? scores : new NativeNumbers(dtype, TALL * BLOCK);
-    this.rounded = dtype == DType.F32 ? null : new short[TALL * BLOCK];
+    this.scores = new NativeNumbers(DType.F32, ROWS * BLOCK);
+    this.weights = dtype == DType.F32 ? scores : new NativeNumbers(dtype, ROWS * BLOCK);
+    this.rounded = new short[Math.max(BLOCK, headDim)];
     this.outputs = new NativeNumbers(DType.F32, (long) ROWS * headDim);
-    this.tall = slices(TALL);
-    this.low = slices(SHORT);
+    HEIGHTS.forEach(height -> slices.add(slices(height)));
   }
 
   private Slices slices(int height) {
@@ -126,9 +122,9 @@ final class FlashTile {
         .put(DNNL_ARG_SCRATCHPAD, library.memory(product.scratchpad_desc()));
   }
 
-  /** Multiplies tall slices only: correct, and slower where a tile has few rows. */
-  void avoidLowSlices() {
-    low = tall;
+  /** Multiplies by this height, not the greatest, no more: correct, and slower for few rows. */
+  void drop(int height) {
+    slices.removeIf(each -> each.height == height);
   }
 
   /** Where the next block is put; slots without a key must be finite. */
@@ -138,15 +134,13 @@ final class FlashTile {
 
   /** The tile's first {@code rows} queries (rows, D), already scaled; the others do no harm. */
   void load(float[] scaled, int rows) {
-    int count = rows * headDim;
     if (dtype == DType.F32) {
-      queries.put(0, scaled, 0, count);
+      queries.put(0, scaled, 0, rows * headDim);
       return;
     }
-    for (int at = 0; at < count; at += rounded.length) {
-      int part = Math.min(rounded.length, count - at);
-      loops.round(scaled, at, rounded, 0, part);
-      queries.put(at, rounded, 0, part);
+    for (int row = 0; row < rows; row++) {
+      loops.round(scaled, row * headDim, rounded, 0, headDim);
+      queries.put(row * headDim, rounded, 0, headDim);
     }
   }
 
@@ -172,46 +166,54 @@ final class FlashTile {
    */
   void fold(int rows) {
     for (int from = 0; from < rows; ) {
-      Slices slices = rows - from >= TALL ? tall : low;
-      int slice = from / slices.height;
-      int count = Math.min(slices.height, rows - from);
-      slices.multiplyKeys.execute(library.stream(), slices.keyArguments[slice]);
-      scores.get(0, logits, 0, count * BLOCK);
-      for (int i = 0; i < count; i++) {
-        weigh(from + i, i * BLOCK);
+      Slices fitting = slices(from, rows);
+      int slice = from / fitting.height;
+      int to = Math.min(from + fitting.height, rows);
+      fitting.multiplyKeys.execute(library.stream(), fitting.keyArguments[slice]);
+      for (int row = from; row < to; row++) {
+        weigh(row, (row - from) * BLOCK);
       }
-      weights.put(0, dtype == DType.F32 ? logits : rounded, 0, count * BLOCK);
-      slices.multiplyValues.execute(library.stream(), slices.valueArguments[slice]);
-      from += count;
+      fitting.multiplyValues.execute(library.stream(), fitting.valueArguments[slice]);
+      from = to;
     }
   }
 
-  /** Turns a row's logits, from {@code at} on, into weights. */
-  private void weigh(int row, int at) {
-    int first = at + firstSeen[row];
-    int last = at + lastSeen[row];
-    if (dtype == DType.F32) {
-      Arrays.fill(logits, at, first, 0f);
-      Arrays.fill(logits, last, at + BLOCK, 0f);
-    } else {
-      Arrays.fill(rounded, at, first, (short) 0);
-      Arrays.fill(rounded, last, at + BLOCK, (short) 0);
-    }
-    if (first == last) {
-      return;
-    }
-    float largest = Math.max(max[row], loops.max(logits, first, last - first));
-    if (largest > max[row]) {
-      if (max[row] != Float.NEGATIVE_INFINITY) {
-        shrink(row, FloatLoops.exp(max[row] - largest));
+  /** The tallest slices of which the rows leave less empty than the next lower ones have. */
+  private Slices slices(int from, int rows) {
+    for (int i = 0; i < slices.size() - 1; i++) {
+      if (rows - from > slices.get(i).height - slices.get(i + 1).height) {
+        return slices.get(i);
       }
-      max[row] = largest;
     }
-    // Logits that are all -infinity: with any finite reference their weights are 0.
-    float reference = largest == Float.NEGATIVE_INFINITY ? 0f : largest;
-    sum[row] += loops.exponentiate(logits, first, last - first, reference);
-    if (dtype != DType.F32) {
-      loops.round(logits, first, rounded, first, last - first);
+    return slices.get(slices.size() - 1);
+  }
+
+  /** Turns a row's logits, which stand in the scores from {@code at} on, into weights. */
+  private void weigh(int row, int at) {
+    int first = firstSeen[row];
+    int last = lastSeen[row];
+    if (first == last) {
+      Arrays.fill(weight, 0f);
+    } else {
+      scores.get(at + first, weight, first, last - first);
+      float largest = Math.max(max[row], loops.max(weight, first, last - first));
+      if (largest > max[row]) {
+        if (max[row] != Float.NEGATIVE_INFINITY) {
+          shrink(row, FloatLoops.exp(max[row] - largest));
+        }
+        max[row] = largest;
+      }
+      // Logits that are all -infinity: with any finite reference their weights are 0.
+      float reference = largest == Float.NEGATIVE_INFINITY ? 0f : largest;
+      sum[row] += loops.exponentiate(weight, first, last - first, reference);
+      Arrays.fill(weight, 0, first, 0f);
+      Arrays.fill(weight, last, BLOCK, 0f);
+    }
+    if (dtype == DType.F32) {
+      weights.put(at, weight, 0, BLOCK);
+    } else {
+      loops.round(weight, 0, rounded, 0, BLOCK);
+      weights.put(at, rounded, 0, BLOCK);
     }
   }
 

@@ -5,8 +5,10 @@ import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.LoadedBatch;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.Tensor;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 
@@ -18,7 +20,7 @@ import java.util.Random;
  */
 final class OneDnnPrefillAttention implements PrefillAttention {
   /** Rows of queries that are still worth bringing a block of keys for. */
-  private static final int FEWEST_ROWS = FlashTile.TALL;
+  private static final int FEWEST_ROWS = 64;
 
   private final OneDnn library;
   private final Workers workers;
@@ -50,8 +52,10 @@ final class OneDnnPrefillAttention implements PrefillAttention {
                 FlashBlock block = new FlashBlock(s.dtype, s.headDim, loops[i]);
                 return new FlashTile(library, loops[i], block);
               });
-          if (invariant && !equalBits(tiles[0], s)) {
-            Arrays.stream(tiles).forEach(FlashTile::avoidLowSlices);
+          if (invariant) {
+            for (int height : unequalHeights(tiles[0], s)) {
+              Arrays.stream(tiles).forEach(tile -> tile.drop(height));
+            }
           }
           return tiles;
         });
@@ -65,37 +69,34 @@ final class OneDnnPrefillAttention implements PrefillAttention {
     return queries[worker];
   }
 
-  /**
-   * Measures that no row's bits depend on its place, nor on the height of its slice.
-   *
-   * @return false if they depend on the height alone
-   */
-  private static boolean equalBits(FlashTile tile, TileShape shape) {
+  /** Measures that no row's bits depend on its place, and on which heights they depend. */
+  private static List<Integer> unequalHeights(FlashTile tile, TileShape shape) {
+    float[] expected = new float[shape.headDim];
     float[] row = new float[shape.headDim];
-    float[] other = new float[shape.headDim];
     Probe probe = new Probe(tile, shape);
-    probe.run(FlashTile.ROWS);
-    tile.read(0, row, 0);
-    for (int place = 1; place < FlashTile.ROWS; place++) {
-      tile.read(place, other, 0);
-      if (!Arrays.equals(row, other)) {
-        throw new IllegalStateException(
-            "oneDNN's attention over head_dim "
-                + shape.headDim
-                + " in "
-                + shape.dtype
-                + " depends on a row's place; run with batch_invariant=false");
+    List<Integer> unequal = new ArrayList<>();
+    for (int height : FlashTile.HEIGHTS) {
+      probe.run(height);
+      if (height == FlashTile.ROWS) {
+        tile.read(0, expected, 0);
+      }
+      for (int place = 0; place < height; place++) {
+        tile.read(place, row, 0);
+        if (!Arrays.equals(row, expected)) {
+          unequal.add(height);
+          break;
+        }
       }
     }
-    int few = FlashTile.TALL - 1; // all of them in low slices
-    probe.run(few);
-    for (int place = 0; place < few; place++) {
-      tile.read(place, other, 0);
-      if (!Arrays.equals(row, other)) {
-        return false;
-      }
+    if (unequal.contains(FlashTile.ROWS)) {
+      throw new IllegalStateException(
+          "oneDNN's attention over head_dim "
+              + shape.headDim
+              + " in "
+              + shape.dtype
+              + " depends on a row's place; run with batch_invariant=false");
     }
-    return true;
+    return unequal;
   }
 
   /** Two blocks of the same random keys and values, seen by one random query at every place. */
