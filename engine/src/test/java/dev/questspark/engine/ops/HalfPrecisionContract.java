@@ -15,9 +15,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 /**
  * The verbs of a cache in 16 bits against double precision. Inputs are numbers that the dtype has,
  * so what remains is the float arithmetic of {@link Tolerance}, one rounding of what is stored (u
- * of its dtype), and, where a tensor core multiplies rounded weights with values, one more of those
- * (u of the cache's dtype; values are at most 1, weights sum to 1). A subclass has a static method
- * {@code cases}.
+ * of its dtype), and, where the values are multiplied by rounded weights, one more of those (u of
+ * the cache's dtype; values are at most 1, weights sum to 1). A subclass has a static method {@code
+ * cases}.
  */
 abstract class HalfPrecisionContract {
   final ReferenceTensorOps reference = new ReferenceTensorOps();

@@ -93,7 +93,7 @@ public final class CpuBackend implements Backend {
         options,
         workers,
         loops,
-        new OneDnnGemm(library, workers, options),
+        new OneDnnGemm(library, workers, loops, options),
         new OneDnnPrefillAttention(library, workers, loops, invariant));
   }
 

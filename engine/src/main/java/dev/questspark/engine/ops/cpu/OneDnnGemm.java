@@ -38,13 +38,13 @@ final class OneDnnGemm implements Gemm {
   private final Map<PanelShape, MatmulLadder> ladders = new HashMap<>();
   private final Map<PanelShape, Optional<Widening>> widenings = new HashMap<>();
 
-  OneDnnGemm(OneDnn library, Workers workers, BackendOptions options) {
+  OneDnnGemm(OneDnn library, Workers workers, Loops[] loops, BackendOptions options) {
     this.library = library;
     this.workers = workers;
     this.dtype = options.dtype();
     this.weightDType = options.weightDType();
     this.invariant = options.batchInvariant();
-    this.input = new NativeRows(library, workers, dtype);
+    this.input = new NativeRows(workers, loops, dtype);
     this.outputs = new FloatBuffer[workers.threads()];
     Arrays.setAll(outputs, i -> OneDnn.floats((long) MatmulLadder.TALLEST * PANEL));
     this.widensBf16 = weightDType == DType.F32 && library.multipliesF32ByBf16();

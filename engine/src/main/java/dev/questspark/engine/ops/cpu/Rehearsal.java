@@ -40,10 +40,12 @@ final class Rehearsal implements Runnable {
     Loops loops = Loops.ofWorkers(1)[0]; // they hold scratch memory: nobody else's
     float[] x = new float[2 * NUMBERS];
     float[] y = new float[NUMBERS];
+    short[] bits = new short[NUMBERS];
     for (int burst = 0; burst < BURSTS; burst++) {
       for (int call = 0; call < CALLS; call++) {
         loops.siluMul(y, 0, x, 0, NUMBERS, NUMBERS);
         loops.exponentiate(y, 0, NUMBERS, 0);
+        loops.round(y, 0, bits, 0, NUMBERS);
         loops.dot(x, 0, y, 0, NUMBERS);
       }
       LockSupport.parkNanos(PAUSE_NANOS);
