@@ -15,7 +15,7 @@ import java.util.Random;
 /**
  * attendPrefill on oneDNN: one task per (tile of rows, KV head). A tile stacks the group's query
  * heads of consecutive rows, so that all of them share each block of keys. Blocks start at
- * multiples of {@link FlashTile#BLOCK} from position 0 on, wherever a chunk begins, so that a row
+ * multiples of {@link FlashBlock#SLOTS} from position 0 on, wherever a chunk begins, so that a row
  * adds up its keys in one order however its sequence was cut.
  */
 final class OneDnnPrefillAttention implements PrefillAttention {
@@ -71,18 +71,20 @@ final class OneDnnPrefillAttention implements PrefillAttention {
 
   /** Measures that no row's bits depend on its place, and on which heights they depend. */
   private static List<Integer> unequalHeights(FlashTile tile, TileShape shape) {
-    float[] expected = new float[shape.headDim];
+    float[][] expected = new float[Probe.QUERIES][shape.headDim];
     float[] row = new float[shape.headDim];
     Probe probe = new Probe(tile, shape);
     List<Integer> unequal = new ArrayList<>();
     for (int height : FlashTile.HEIGHTS) {
       probe.run(height);
       if (height == FlashTile.ROWS) {
-        tile.read(0, expected, 0);
+        for (int query = 0; query < Probe.QUERIES; query++) {
+          tile.read(query, expected[query], 0);
+        }
       }
       for (int place = 0; place < height; place++) {
         tile.read(place, row, 0);
-        if (!Arrays.equals(row, expected)) {
+        if (!Arrays.equals(row, expected[place % Probe.QUERIES])) {
           unequal.add(height);
           break;
         }
@@ -99,16 +101,20 @@ final class OneDnnPrefillAttention implements PrefillAttention {
     return unequal;
   }
 
-  /** Two blocks of the same random keys and values, seen by one random query at every place. */
+  /** Two blocks of the same random keys and values, seen by a few random queries in turns. */
   private static final class Probe {
+    /** No height is a multiple of it: each query comes to stand at every kind of place. */
+    static final int QUERIES = 7;
+
     private final FlashTile tile;
 
     Probe(FlashTile tile, TileShape shape) {
       this.tile = tile;
       Random random = new Random(7);
       float[] queries = new float[FlashTile.ROWS * shape.headDim];
+      int drawn = QUERIES * shape.headDim;
       for (int i = 0; i < queries.length; i++) {
-        queries[i] = i < shape.headDim ? 2 * random.nextFloat() - 1 : queries[i - shape.headDim];
+        queries[i] = i < drawn ? 2 * random.nextFloat() - 1 : queries[i - drawn];
       }
       tile.load(queries, FlashTile.ROWS);
       float[] floats = new float[FlashBlock.SLOTS * shape.headDim];
