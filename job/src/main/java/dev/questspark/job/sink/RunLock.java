@@ -16,6 +16,7 @@ import java.util.Optional;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.LongSupplier;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -38,6 +39,11 @@ public final class RunLock implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(RunLock.class);
   private static final long RENEWAL_SECONDS = 10;
+
+  /** Between a lock's creation and its text there is a moment; a second is plenty. */
+  private static final int WRITING_POLLS = 50;
+
+  private static final long WRITING_POLL_NANOS = 20_000_000;
 
   /** What the file says. */
   private record Holder(String runId, String host, long pid, String processStart, String since) {
@@ -93,7 +99,7 @@ public final class RunLock implements AutoCloseable {
       throws IOException {
     RunLock lock = new RunLock(files, file, Holder.self(runId));
     while (!lock.create()) {
-      Optional<Holder> holder = lock.read();
+      Optional<Holder> holder = lock.readWritten();
       if (holder.isEmpty() && !files.exists(file)) {
         continue; // just released
       }
@@ -169,6 +175,16 @@ public final class RunLock implements AutoCloseable {
     } catch (IOException | JsonSyntaxException none) {
       return Optional.empty();
     }
+  }
+
+  /** As {@link #read}, after a moment if the lock is being written. */
+  private Optional<Holder> readWritten() throws IOException {
+    Optional<Holder> holder = read();
+    for (int i = 0; i < WRITING_POLLS && holder.isEmpty() && files.exists(file); i++) {
+      LockSupport.parkNanos(WRITING_POLL_NANOS);
+      holder = read();
+    }
+    return holder;
   }
 
   /** Of several runs that find the same dead one, the one that can rename its lock goes on. */

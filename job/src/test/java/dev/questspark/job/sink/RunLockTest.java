@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.questspark.engine.failure.ConfigException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
@@ -16,6 +17,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.locks.LockSupport;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -67,6 +69,27 @@ class RunLockTest {
     } finally {
       runs.shutdownNow();
     }
+  }
+
+  /** Another run has just created its lock; who comes then still reads whose it is. */
+  @Test
+  void aLockThatIsBeingWrittenIsWaitedFor() throws Exception {
+    Files.createFile(folder.resolve("_lock"));
+    Thread writer =
+        new Thread(
+            () -> {
+              LockSupport.parkNanos(Duration.ofMillis(100).toNanos());
+              try {
+                leave("elsewhere", 1, Duration.ZERO);
+              } catch (IOException unwritable) {
+                throw new UncheckedIOException(unwritable);
+              }
+            });
+    writer.start();
+    assertThatThrownBy(() -> output.lock("mine", () -> {}))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContaining("run dead on elsewhere");
+    writer.join();
   }
 
   @Test
