@@ -84,7 +84,7 @@ final class EngineLoop implements Runnable {
         var step = scheduler.next();
         if (step.isPresent()) {
           runStep(step.get());
-        } else if (inbox.isEmpty()) {
+        } else if (!closed) { // what close() adds to the inbox may have been drained already
           accept(inbox.take());
         }
       }

@@ -1,0 +1,31 @@
+package dev.questspark.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.questspark.engine.pages.PagePool;
+import dev.questspark.engine.schedule.Scheduler;
+import dev.questspark.engine.schedule.SchedulerLimits;
+import org.junit.jupiter.api.Test;
+
+class EngineLoopTest {
+  private static final int TRIES = 20_000;
+  private static final long PATIENCE_MILLIS = 10_000;
+
+  /** However closing falls together with the loop's first look at its inbox. */
+  @Test
+  void endsWhenClosed() throws InterruptedException {
+    for (int i = 0; i < TRIES; i++) {
+      Scheduler scheduler = new Scheduler(new SchedulerLimits(16, 1, 16, true), new PagePool(4));
+      EngineLoop loop = new EngineLoop(scheduler, null, null, null, null);
+      Thread thread = new Thread(loop, "loop-" + i);
+      thread.setDaemon(true);
+      thread.start();
+      for (int spin = 0; spin < i % 200 * 10; spin++) {
+        Thread.onSpinWait();
+      }
+      loop.close();
+      thread.join(PATIENCE_MILLIS);
+      assertThat(thread.isAlive()).as("try %d still runs", i).isFalse();
+    }
+  }
+}
