@@ -192,11 +192,11 @@ final class FlashTile {
   private void weigh(int row, int at) {
     int first = firstSeen[row];
     int last = lastSeen[row];
-    if (first == last) {
-      Arrays.fill(weight, 0f);
-    } else {
-      scores.get(at + first, weight, first, last - first);
-      float largest = Math.max(max[row], loops.max(weight, first, last - first));
+    int seen = last - first;
+    float reference = 0f;
+    if (seen > 0) {
+      scores.get(at + first, weight, first, seen);
+      float largest = Math.max(max[row], loops.max(weight, first, seen));
       if (largest > max[row]) {
         if (max[row] != Float.NEGATIVE_INFINITY) {
           shrink(row, FloatLoops.exp(max[row] - largest));
@@ -204,15 +204,17 @@ final class FlashTile {
         max[row] = largest;
       }
       // Logits that are all -infinity: with any finite reference their weights are 0.
-      float reference = largest == Float.NEGATIVE_INFINITY ? 0f : largest;
-      sum[row] += loops.exponentiate(weight, first, last - first, reference);
-      Arrays.fill(weight, 0, first, 0f);
-      Arrays.fill(weight, last, BLOCK, 0f);
+      reference = largest == Float.NEGATIVE_INFINITY ? 0f : largest;
     }
     if (dtype == DType.F32) {
+      sum[row] += loops.exponentiate(weight, first, seen, reference);
+      Arrays.fill(weight, 0, first, 0f);
+      Arrays.fill(weight, last, BLOCK, 0f);
       weights.put(at, weight, 0, BLOCK);
     } else {
-      loops.round(weight, 0, rounded, 0, BLOCK);
+      sum[row] += loops.exponentiate(weight, first, seen, reference, rounded, first);
+      Arrays.fill(rounded, 0, first, (short) 0);
+      Arrays.fill(rounded, last, BLOCK, (short) 0);
       weights.put(at, rounded, 0, BLOCK);
     }
   }

@@ -68,4 +68,28 @@ final class FloatLoops {
     p = Math.fma(p, r, 1f);
     return p * Float.intBitsToFloat(((int) n + 127) << 23);
   }
+
+  static final float LOG2_E = 1.44269504f;
+
+  // 2^r of |r| up to 1/2, relative error 3e-6: coefficients of a minimax polynomial.
+  static final float EXP2_0 = 0.9999993f;
+  static final float EXP2_1 = 0.6931218f;
+  static final float EXP2_2 = 0.24024744f;
+  static final float EXP2_3 = 0.055917863f;
+  static final float EXP2_4 = 0.009570102f;
+
+  /** Smaller powers are 0: the sum of exponents below would not be one. */
+  static final float LEAST_POWER = -125f;
+
+  /** 2^t of numbers up to 0, coarse: for results that are rounded to bf16. */
+  static float exp2(float t) {
+    float shifted = t + 12582912f; // 1.5 * 2^23: its low bits are t, rounded
+    float r = t - (shifted - 12582912f);
+    float p = Math.fma(r, EXP2_4, EXP2_3);
+    p = Math.fma(p, r, EXP2_2);
+    p = Math.fma(p, r, EXP2_1);
+    p = Math.fma(p, r, EXP2_0);
+    int bits = Float.floatToRawIntBits(p) + (Float.floatToRawIntBits(shifted) << 23);
+    return t < LEAST_POWER ? 0f : Float.intBitsToFloat(bits);
+  }
 }

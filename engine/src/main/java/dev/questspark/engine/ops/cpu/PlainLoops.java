@@ -94,6 +94,19 @@ final class PlainLoops implements Loops {
   }
 
   @Override
+  public float exponentiate(
+      float[] x, int from, int count, float largest, short[] bits, int target) {
+    Arrays.fill(chains, 0f);
+    float shift = -largest * FloatLoops.LOG2_E;
+    for (int i = 0; i < count; i++) {
+      float e = FloatLoops.exp2(Math.fma(x[from + i], FloatLoops.LOG2_E, shift));
+      bits[target + i] = (short) ((Float.floatToRawIntBits(e) + 0x8000) >>> Short.SIZE);
+      chains[i % CHAINS] += e;
+    }
+    return Loops.addUp(chains, 0);
+  }
+
+  @Override
   public void siluMul(float[] to, int target, float[] from, int gate, int up, int count) {
     for (int i = 0; i < count; i++) {
       float g = from[gate + i];

@@ -45,6 +45,7 @@ final class Rehearsal implements Runnable {
       for (int call = 0; call < CALLS; call++) {
         loops.siluMul(y, 0, x, 0, NUMBERS, NUMBERS);
         loops.exponentiate(y, 0, NUMBERS, 0);
+        loops.exponentiate(y, 0, NUMBERS, 0, bits, 0);
         loops.round(y, 0, bits, 0, NUMBERS);
         loops.dot(x, 0, y, 0, NUMBERS);
       }

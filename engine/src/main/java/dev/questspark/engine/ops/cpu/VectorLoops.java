@@ -187,8 +187,28 @@ final class VectorLoops implements Loops {
     }
   }
 
+  /** Positive floats are ordered as integers are, whose maximum is one instruction. */
   @Override
   public float max(float[] x, int from, int count) {
+    int whole = count - count % (2 * LANES);
+    IntVector a = IntVector.zero(INTS);
+    IntVector b = a;
+    for (int i = 0; i < whole; i += 2 * LANES) {
+      a = a.max(load(x, from + i).reinterpretAsInts());
+      b = b.max(load(x, from + i + LANES).reinterpretAsInts());
+    }
+    int bits = a.max(b).reduceLanes(VectorOperators.MAX);
+    if (bits == 0) {
+      return maxOfFloats(x, from, count);
+    }
+    float largest = Float.intBitsToFloat(bits);
+    for (int i = whole; i < count; i++) {
+      largest = x[from + i] > largest ? x[from + i] : largest;
+    }
+    return largest;
+  }
+
+  private static float maxOfFloats(float[] x, int from, int count) {
     float largest = x[from];
     int i = 0;
     if (count >= LANES) {
@@ -258,6 +278,40 @@ final class VectorLoops implements Loops {
     for (int i = whole; i < count; i++) {
       float e = FloatLoops.exp(x[from + i] - largest);
       x[from + i] = e;
+      chains[i - whole] += e;
+    }
+    return Loops.addUp(chains, 0);
+  }
+
+  /** {@link FloatLoops#exp2}, written out for the same reason. */
+  @Override
+  public float exponentiate(
+      float[] x, int from, int count, float largest, short[] bits, int target) {
+    int whole = count - count % CHAINS;
+    float shift = -largest * FloatLoops.LOG2_E;
+    for (int lane = 0; lane < CHAINS; lane += LANES) {
+      FloatVector sum = zero();
+      for (int i = lane; i < whole; i += CHAINS) {
+        FloatVector t = load(x, from + i).fma(broadcast(FloatLoops.LOG2_E), broadcast(shift));
+        FloatVector shifted = t.add(12582912f);
+        FloatVector r = t.sub(shifted.sub(12582912f));
+        FloatVector p = r.fma(broadcast(FloatLoops.EXP2_4), broadcast(FloatLoops.EXP2_3));
+        p = p.fma(r, broadcast(FloatLoops.EXP2_2));
+        p = p.fma(r, broadcast(FloatLoops.EXP2_1));
+        p = p.fma(r, broadcast(FloatLoops.EXP2_0));
+        IntVector exponent = shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23);
+        FloatVector e = p.reinterpretAsInts().add(exponent).reinterpretAsFloats();
+        e = e.blend(0f, t.compare(VectorOperators.LT, FloatLoops.LEAST_POWER));
+        sum = sum.add(e);
+        IntVector rounded = e.reinterpretAsInts().add(0x8000).lanewise(VectorOperators.LSHR, 16);
+        ((ShortVector) rounded.convertShape(VectorOperators.I2S, SHORTS, 0))
+            .intoArray(bits, target + i);
+      }
+      sum.intoArray(chains, lane);
+    }
+    for (int i = whole; i < count; i++) {
+      float e = FloatLoops.exp2(Math.fma(x[from + i], FloatLoops.LOG2_E, shift));
+      bits[target + i] = (short) ((Float.floatToRawIntBits(e) + 0x8000) >>> Short.SIZE);
       chains[i - whole] += e;
     }
     return Loops.addUp(chains, 0);

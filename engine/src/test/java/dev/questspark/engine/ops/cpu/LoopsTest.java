@@ -1,6 +1,7 @@
 package dev.questspark.engine.ops.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.questspark.engine.ops.DType;
 import java.util.Random;
@@ -43,6 +44,49 @@ class LoopsTest {
     vector.siluMul(to, 1, from, 0, count, count);
     plain.siluMul(same, 1, from, 0, count, count);
     assertThat(to).isEqualTo(same);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 7, 15, 16, 17, 31, 64, 127, 256})
+  void weightsInBf16(int count) {
+    float[] x = numbers(count + 3);
+    float largest = 2;
+    for (int i = 0; i < count; i++) {
+      x[3 + i] = Math.min(largest, i % 3 == 0 ? 50 * x[3 + i] : x[3 + i]);
+    }
+    x[3 + count / 2] = Float.NEGATIVE_INFINITY;
+    short[] bits = new short[count + 2];
+    short[] same = new short[count + 2];
+    float sum = vector.exponentiate(x, 3, count, largest, bits, 2);
+    assertBits(sum, plain.exponentiate(x, 3, count, largest, same, 2));
+    assertThat(bits).isEqualTo(same);
+    double exact = 0;
+    for (int i = 0; i < count; i++) {
+      double e = Math.exp((double) x[3 + i] - largest);
+      exact += e;
+      double tolerance = (0x1p-8 + 4e-6) * e + 0x1p-124;
+      assertThat((double) DType.bf16ToFloat(bits[2 + i])).isCloseTo(e, within(tolerance));
+    }
+    assertThat((double) sum).isCloseTo(exact, within(4e-6 * exact + count * 0x1p-124));
+    x[3 + random.nextInt(count)] = Float.NaN;
+    assertThat(vector.exponentiate(x, 3, count, largest, bits, 2)).isNaN();
+    assertThat(plain.exponentiate(x, 3, count, largest, same, 2)).isNaN();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 16, 32, 33, 64, 130, 256})
+  void maxOfNumbersOfOneSign(int count) {
+    float[] x = numbers(count + 3);
+    for (int i = 0; i < x.length; i++) {
+      x[i] = -1 - Math.abs(x[i]);
+    }
+    assertBits(vector.max(x, 3, count), plain.max(x, 3, count));
+    x[3 + count / 2] = 0f;
+    assertBits(vector.max(x, 3, count), 0f);
+    x[3 + count - 1] = Float.MIN_VALUE;
+    assertBits(vector.max(x, 3, count), Float.MIN_VALUE);
+    x[3] = Float.POSITIVE_INFINITY;
+    assertBits(vector.max(x, 3, count), Float.POSITIVE_INFINITY);
   }
 
   /** The dot product is also right: the sum of the rounded products, whatever their order. */
