@@ -8,18 +8,18 @@ import java.util.concurrent.locks.LockSupport;
  * its own while weights load. Until the virtual machine has compiled them, vectors are objects on
  * the heap and a step runs a hundred times slower; what is compiled by the first step need not be
  * waited for, nor its garbage be made. Short calls, as the compiler counts calls before it counts
- * turns of a loop; in bursts, as what runs while it compiles is garbage too.
+ * turns of a loop; in short bursts, as what runs while it compiles is garbage too.
  */
 final class Rehearsal implements Runnable {
   /** Vectors, and a rest: a way that was never taken would be compiled as one that is not. */
   private static final int NUMBERS = 16 + 3;
 
-  private static final int CALLS = 500;
+  private static final int CALLS = 120;
 
   private static final long PAUSE_NANOS = 10_000_000;
 
   /** The compiler starts at about 5,000 calls, more if it is busy; compiled calls cost nothing. */
-  private static final int BURSTS = 40;
+  private static final int BURSTS = 150;
 
   private static final AtomicBoolean STARTED = new AtomicBoolean();
 
