@@ -73,7 +73,7 @@ final class EqualBits implements AutoCloseable {
       fillRows(rows);
       float[] expected = measured.product(0, MatmulLadder.FINEST, rows);
       for (int height : ladder.heights()) {
-        if (!measured.equals(height, expected)) {
+        if (!measured.agrees(height, expected)) {
           ladder.drop(height);
         }
       }
@@ -143,7 +143,7 @@ final class EqualBits implements AutoCloseable {
     }
 
     /** Whether rows in tiles of a height have the results of the rows that they repeat. */
-    boolean equals(int height, float[] expected) {
+    boolean agrees(int height, float[] expected) {
       int different = expected.length / outFeatures;
       for (int from = 0; from < different; from += height) {
         float[] y = product(from, height, height);

@@ -90,8 +90,8 @@ final class FlashTile {
     memory values = block.valueMatrix(library);
     memory score = scores.matrix(library, 0, height, BLOCK, BLOCK);
     memory weight = weights.matrix(library, 0, height, BLOCK, BLOCK);
-    memory.desc query = NativeNumbers.matrix(dtype, height, headDim, headDim);
-    memory.desc result = NativeNumbers.matrix(DType.F32, height, headDim, headDim);
+    memory.desc query = OneDnn.rowMajor(OneDnn.type(dtype), height, headDim);
+    memory.desc result = OneDnn.rowMajor(memory.data_type.f32, height, headDim);
     var keyProduct = product(query, keys, score.get_desc(), OneDnn.callerScratch());
     var valueProduct = product(weight.get_desc(), values, result, OneDnn.addingToResult());
     IntMemoryMap[] keyArguments = new IntMemoryMap[ROWS / height];

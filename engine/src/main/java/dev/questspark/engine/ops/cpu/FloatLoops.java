@@ -5,6 +5,11 @@ package dev.questspark.engine.ops.cpu;
  * keep several multiply-adds in flight. Every sum runs in one fixed order.
  */
 final class FloatLoops {
+  static final float LOG2_E = 1.44269504f;
+
+  /** 1.5 * 2^23: added to a float it rounds it to an integer, which its low bits then are. */
+  static final float TO_INTEGER = 12582912f;
+
   private FloatLoops() {}
 
   /** y[i] += w * x[i]. */
@@ -53,8 +58,7 @@ final class FloatLoops {
     if (x > 88f) {
       return Float.POSITIVE_INFINITY;
     }
-    // Adding 1.5 * 2^23 rounds to an integer; the subtraction takes it away again.
-    float n = Math.fma(x, 1.44269504f, 12582912f) - 12582912f;
+    float n = Math.fma(x, LOG2_E, TO_INTEGER) - TO_INTEGER;
     // ln 2 in two parts: the first has few bits, so that n * LN2_HIGH is exact.
     float r = Math.fma(n, -0.693359375f, x);
     r = Math.fma(n, 2.12194440e-4f, r);
@@ -69,8 +73,6 @@ final class FloatLoops {
     return p * Float.intBitsToFloat(((int) n + 127) << 23);
   }
 
-  static final float LOG2_E = 1.44269504f;
-
   // 2^r of |r| up to 1/2, relative error 3e-6: coefficients of a minimax polynomial.
   static final float EXP2_0 = 0.9999993f;
   static final float EXP2_1 = 0.6931218f;
@@ -83,13 +85,18 @@ final class FloatLoops {
 
   /** 2^t of numbers up to 0, coarse: for results that are rounded to bf16. */
   static float exp2(float t) {
-    float shifted = t + 12582912f; // 1.5 * 2^23: its low bits are t, rounded
-    float r = t - (shifted - 12582912f);
+    float shifted = t + TO_INTEGER;
+    float r = t - (shifted - TO_INTEGER);
     float p = Math.fma(r, EXP2_4, EXP2_3);
     p = Math.fma(p, r, EXP2_2);
     p = Math.fma(p, r, EXP2_1);
     p = Math.fma(p, r, EXP2_0);
     int bits = Float.floatToRawIntBits(p) + (Float.floatToRawIntBits(shifted) << 23);
     return t < LEAST_POWER ? 0f : Float.intBitsToFloat(bits);
+  }
+
+  /** The nearest bf16, ties up, of a number that is not negative. */
+  static short nearestBf16(float x) {
+    return (short) ((Float.floatToRawIntBits(x) + 0x8000) >>> Short.SIZE);
   }
 }

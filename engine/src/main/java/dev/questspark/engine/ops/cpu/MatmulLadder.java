@@ -134,8 +134,7 @@ final class MatmulLadder {
 
   /** Rows of x, cut to the span's columns. */
   private memory.desc source(int rows, int span) {
-    return new memory.desc(
-        new long[] {rows, shape.columns(span)}, type, new long[] {shape.inFeatures(), 1});
+    return OneDnn.rowMajor(type, rows, shape.columns(span), shape.inFeatures());
   }
 
   private matmul.primitive_desc describe(int rows, int span, memory.desc weights) {

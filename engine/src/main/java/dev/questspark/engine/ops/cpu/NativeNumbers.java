@@ -30,12 +30,7 @@ final class NativeNumbers {
   memory matrix(OneDnn library, int at, long rows, long cols, long rowStride) {
     int from = at * dtype.bytes();
     BytePointer start = new BytePointer(bytes.duplicate().position(from).slice());
-    return library.memory(matrix(dtype, rows, cols, rowStride), start);
-  }
-
-  /** The description of such a matrix. */
-  static memory.desc matrix(DType dtype, long rows, long cols, long rowStride) {
-    return new memory.desc(new long[] {rows, cols}, OneDnn.type(dtype), new long[] {rowStride, 1});
+    return library.memory(OneDnn.rowMajor(OneDnn.type(dtype), rows, cols, rowStride), start);
   }
 
   /**

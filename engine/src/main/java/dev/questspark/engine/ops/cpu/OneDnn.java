@@ -120,7 +120,12 @@ final class OneDnn {
 
   /** A row-major matrix. */
   static memory.desc rowMajor(memory.data_type type, long rows, long cols) {
-    return new memory.desc(new long[] {rows, cols}, type, new long[] {cols, 1});
+    return rowMajor(type, rows, cols, cols);
+  }
+
+  /** A row-major matrix whose rows are so many numbers apart. */
+  static memory.desc rowMajor(memory.data_type type, long rows, long cols, long rowStride) {
+    return new memory.desc(new long[] {rows, cols}, type, new long[] {rowStride, 1});
   }
 
   /** Scratch memory is passed at execution, so that workers can share a primitive. */

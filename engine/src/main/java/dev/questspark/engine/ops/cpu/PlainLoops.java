@@ -100,7 +100,7 @@ final class PlainLoops implements Loops {
     float shift = -largest * FloatLoops.LOG2_E;
     for (int i = 0; i < count; i++) {
       float e = FloatLoops.exp2(Math.fma(x[from + i], FloatLoops.LOG2_E, shift));
-      bits[target + i] = (short) ((Float.floatToRawIntBits(e) + 0x8000) >>> Short.SIZE);
+      bits[target + i] = FloatLoops.nearestBf16(e);
       chains[i % CHAINS] += e;
     }
     return Loops.addUp(chains, 0);

@@ -255,8 +255,8 @@ final class VectorLoops implements Loops {
       FloatVector sum = zero();
       for (int i = lane; i < whole; i += CHAINS) {
         FloatVector y = load(x, from + i).sub(largest);
-        FloatVector shifted = y.fma(broadcast(1.44269504f), broadcast(12582912f));
-        FloatVector n = shifted.sub(12582912f);
+        FloatVector shifted = y.fma(broadcast(FloatLoops.LOG2_E), broadcast(FloatLoops.TO_INTEGER));
+        FloatVector n = shifted.sub(FloatLoops.TO_INTEGER);
         FloatVector r = n.fma(broadcast(-0.693359375f), y);
         r = n.fma(broadcast(2.12194440e-4f), r);
         FloatVector p = r.fma(broadcast(1f / 5040), broadcast(1f / 720));
@@ -293,8 +293,8 @@ final class VectorLoops implements Loops {
       FloatVector sum = zero();
       for (int i = lane; i < whole; i += CHAINS) {
         FloatVector t = load(x, from + i).fma(broadcast(FloatLoops.LOG2_E), broadcast(shift));
-        FloatVector shifted = t.add(12582912f);
-        FloatVector r = t.sub(shifted.sub(12582912f));
+        FloatVector shifted = t.add(FloatLoops.TO_INTEGER);
+        FloatVector r = t.sub(shifted.sub(FloatLoops.TO_INTEGER));
         FloatVector p = r.fma(broadcast(FloatLoops.EXP2_4), broadcast(FloatLoops.EXP2_3));
         p = p.fma(r, broadcast(FloatLoops.EXP2_2));
         p = p.fma(r, broadcast(FloatLoops.EXP2_1));
@@ -311,7 +311,7 @@ final class VectorLoops implements Loops {
     }
     for (int i = whole; i < count; i++) {
       float e = FloatLoops.exp2(Math.fma(x[from + i], FloatLoops.LOG2_E, shift));
-      bits[target + i] = (short) ((Float.floatToRawIntBits(e) + 0x8000) >>> Short.SIZE);
+      bits[target + i] = FloatLoops.nearestBf16(e);
       chains[i - whole] += e;
     }
     return Loops.addUp(chains, 0);
@@ -319,8 +319,8 @@ final class VectorLoops implements Loops {
 
   /** {@link FloatLoops#exp}, step by step. */
   private static FloatVector exp(FloatVector x) {
-    FloatVector shifted = x.fma(broadcast(1.44269504f), broadcast(12582912f));
-    FloatVector n = shifted.sub(12582912f);
+    FloatVector shifted = x.fma(broadcast(FloatLoops.LOG2_E), broadcast(FloatLoops.TO_INTEGER));
+    FloatVector n = shifted.sub(FloatLoops.TO_INTEGER);
     FloatVector r = n.fma(broadcast(-0.693359375f), x);
     r = n.fma(broadcast(2.12194440e-4f), r);
     FloatVector p = r.fma(broadcast(1f / 5040), broadcast(1f / 720));
