@@ -6,6 +6,7 @@
 #
 # Needs FOLDER-bf16.gguf beside HF_FOLDER (bench/gguf_from_hf.py), and for `demo` demo-bf16.gguf there too.
 # DTYPE is ours and transformers' arithmetic: float32 where the processor has no products of bfloat16 (default bfloat16).
+# LLAMA_FLAGS go to both of its programs, for instance "-fa off": what is fastest differs by processor, by several times.
 # BEFORE is put in front of every command, for instance "nice -n -19".
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -27,7 +28,7 @@ ours="$before java -Xmx${HEAP:-6g} --add-modules=jdk.incubator.vector -Dorg.slf4
 common="--dtype $dtype --threads $threads"
 # PyTorch takes its temporaries from the system anew each time unless malloc keeps them: that would be slow here.
 torch="$before env MALLOC_MMAP_THRESHOLD_=8589934592 MALLOC_TRIM_THRESHOLD_=8589934592 $python $here/transformers_peer.py"
-llama_bench="$before $llama/llama-bench -t $threads -r 1 -o jsonl"
+llama_bench="$before $llama/llama-bench -t $threads -r 1 -o jsonl ${LLAMA_FLAGS:-}"
 
 compare() { # NAME OURS PEER [OURS_WHERE]
   "$python" "$here/compare.py" "$1" --pairs "$pairs" --ours "$2" --peer "$3" --ours-where "${4:-}" --append "$out"
@@ -97,7 +98,7 @@ for part in ${*:-open own linear prefill decode demo}; do
     batch)
       compare "4 sequences of 16K, Quest 1024, llama.cpp dense" \
         "$ours decode --model $model --context 16384 --batch 4 --budgets 1024 $common" \
-        "$before $llama/llama-batched-bench -m $gguf -c 66560 -b 2048 -ub 512 -npp 16384 -ntg 16 -npl 4 -pps -t $threads \
+        "$before $llama/llama-batched-bench -m $gguf -c 66560 -b 2048 -ub 512 -npp 16384 -ntg 16 -npl 4 -pps -t $threads ${LLAMA_FLAGS:-} \
 --output-format jsonl"
       ;;
     *)

@@ -187,7 +187,7 @@ public final class JobKeys {
           .byDefault("auto")
           .says(
               ENGINE,
-              "How a CPU keeps the weights of matrix products: auto is as dtype, except that a checkpoint's bfloat16 stays so under float32 arithmetic, which widens it exactly; int8 is 8 bits with a scale per output channel, so that no weight moves by more than 1/254 of its channel's largest, in half the memory of bfloat16.");
+              "How a CPU keeps the weights of matrix products: auto is as dtype, except that a checkpoint's bfloat16 stays so under float32 arithmetic, which widens it exactly; int8 is 8 bits with a scale per output channel, so that no weight moves by more than 1/254 of its channel's largest, in half the memory of bfloat16, multiplied as integers by rows in 16 bits of fixed point (the row's largest magnitude is 32,639 steps); it takes AVX_VNNI, AVX512_VNNI or AMX.");
   public static final OptionKey<Integer> MAX_MODEL_LEN =
       integer("max_model_len", 0, "a number of tokens, or 0 for the model's own")
           .alias("context_length", "n_ctx")

@@ -50,7 +50,7 @@ public final class CpuBackend implements Backend {
    *
    * @throws IllegalArgumentException for fewer than 1 thread, or a dtype other than f32 and bf16
    * @throws dev.questspark.engine.failure.ConfigException for bf16 on a processor without it, and
-   *     for weights in 8 bits without oneDNN
+   *     for weights in 8 bits without oneDNN or on a processor without products of such integers
    */
   public static CpuBackend open(BackendOptions options) {
     if (options.dtype() == DType.F16) {
@@ -85,6 +85,13 @@ public final class CpuBackend implements Backend {
           "dtype is bfloat16, but "
               + library.describe()
               + " cannot multiply it on this processor; use float32");
+    }
+    if (options.weightDType() == DType.I8 && !library.multipliesInt8()) {
+      throw new ConfigException(
+          "weight_dtype is int8, but "
+              + library.describe()
+              + " cannot multiply integers of 8 bits exactly on this processor, which has neither"
+              + " AVX_VNNI nor AVX512_VNNI nor AMX; use auto");
     }
     Workers workers = new Workers(options.threads());
     Loops[] loops = Loops.ofWorkers(options.threads());

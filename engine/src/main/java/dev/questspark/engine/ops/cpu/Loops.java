@@ -81,6 +81,29 @@ interface Loops {
   /** Rounds {@code count} floats to bf16 bit patterns: {@link DType#floatToBf16}. */
   void round(float[] from, int at, short[] bits, int target, int count);
 
+  /** The largest magnitude of {@code count} numbers; NaN if any is NaN. */
+  float largestMagnitude(float[] x, int from, int count);
+
+  /** Splits {@code count} numbers into their {@link Digits}: all high ones, then all low ones. */
+  void split(float[] x, int from, int count, float perUnit, byte[] digits);
+
+  /**
+   * One row of a product of {@link Digits}, as floats: out[n] = (256 * high sum + low sum) *
+   * scales[n] * step + biases[n].
+   *
+   * @param sums N sums of stored high digits, then N of low ones
+   * @param excess what sum n of stored digits is too large by
+   */
+  void combine(
+      int[] sums,
+      int[] excess,
+      int count,
+      float step,
+      float[] scales,
+      float[] biases,
+      float[] out,
+      int at);
+
   /** Copies {@code rows} rows of {@code count} floats each from one matrix to another. */
   void copyRows(
       float[] from, int at, int stride, float[] to, int target, int toStride, int rows, int count);

@@ -1,6 +1,5 @@
 package dev.questspark.engine.ops.cpu;
 
-import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_ATTR_SCALES;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_BIAS;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_DST;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SCRATCHPAD;
@@ -9,7 +8,9 @@ import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_WEIGHTS;
 
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
+import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
+import java.nio.IntBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -35,6 +36,10 @@ final class MatmulLadder {
   /** Every height that calls are cut into. */
   static final List<Integer> HEIGHTS = List.of(1, 2, 4, 8, 16, 32, FINEST, TALLEST);
 
+  /** Of rows of digits: as tall, counted in digits. */
+  static final List<Integer> DIGIT_HEIGHTS =
+      List.of(1, 2, 4, 8, 16, 32, FINEST, TALLEST / Digits.COUNT);
+
   private final OneDnn library;
   private final PanelShape shape;
   private final memory.data_type type;
@@ -42,15 +47,28 @@ final class MatmulLadder {
   private final List<Rung> rungs = new ArrayList<>();
   private final Bench[] benches;
 
-  /** A packed panel: its spans, its scales if it is in 8 bits (else null), its bias. */
-  record Weight(List<memory> spans, memory scales, memory bias) implements AutoCloseable {
+  /**
+   * A packed panel: its spans, and its bias, or, of a panel in 8 bits, what its sums of digits are
+   * scaled and shifted by.
+   */
+  record Weight(List<memory> spans, memory bias, Channels channels) implements AutoCloseable {
     @Override
     public void close() {
       spans.forEach(memory::close);
-      bias.close();
-      if (scales != null) {
-        scales.close();
+      if (bias != null) {
+        bias.close();
       }
+    }
+  }
+
+  /**
+   * What makes floats of a panel's sums of digits, per output feature: they are too large by the
+   * excess, then scaled, then shifted by the bias.
+   */
+  record Channels(int[] excess, float[] scales, float[] biases) {
+    static Channels of(WeightBlock block, float[] biases) {
+      int[] excess = Arrays.stream(block.sums()).map(sum -> Digits.ZERO * sum).toArray();
+      return new Channels(excess, block.scales(), biases);
     }
   }
 
@@ -62,17 +80,20 @@ final class MatmulLadder {
 
   /** One worker's arguments of each rung. */
   private final class Bench {
-    final FloatBuffer y;
+    final ByteBuffer y;
+    final FloatBuffer floats;
+    final IntBuffer sums;
     final IntMemoryMap[][] arguments = new IntMemoryMap[HEIGHTS.size()][shape.spans()];
     final memory[][] sources = new memory[HEIGHTS.size()][shape.spans()];
 
-    Bench(FloatBuffer y) {
+    Bench(ByteBuffer y) {
       this.y = y;
+      this.floats = y.asFloatBuffer();
+      this.sums = y.asIntBuffer();
     }
 
     void bind(int rung, int rows, List<matmul.primitive_desc> products) {
-      memory.desc output = OneDnn.rowMajor(memory.data_type.f32, rows, shape.outFeatures());
-      memory result = library.memory(output, y);
+      memory result = library.memory(result(rows), y);
       for (int span = 0; span < shape.spans(); span++) {
         if (shape.repeats(span)) {
           sources[rung][span] = sources[rung][span - 1];
@@ -94,12 +115,12 @@ final class MatmulLadder {
    *
    * @param heights of {@link #HEIGHTS}, ascending, {@link #FINEST} among them
    * @param outputs where the workers that may call {@link #multiply} find its result, each with its
-   *     own index: a tallest tile of N floats at least, shared by ladders
+   *     own index: {@link #outputBytes}, shared by ladders
    */
-  MatmulLadder(OneDnn library, PanelShape shape, List<Integer> heights, FloatBuffer[] outputs) {
+  MatmulLadder(OneDnn library, PanelShape shape, List<Integer> heights, ByteBuffer[] outputs) {
     this.library = library;
     this.shape = shape;
-    this.type = OneDnn.type(shape.rows());
+    this.type = shape.rows() == DType.I8 ? memory.data_type.u8 : OneDnn.type(shape.rows());
     this.packed = new memory.desc[shape.spans()];
     for (int span = 0; span < packed.length; span++) {
       packed[span] = shape.repeats(span) ? packed[span - 1] : layout(span);
@@ -134,25 +155,28 @@ final class MatmulLadder {
 
   /** Rows of x, cut to the span's columns. */
   private memory.desc source(int rows, int span) {
-    return OneDnn.rowMajor(type, rows, shape.columns(span), shape.inFeatures());
+    int parts = rows * shape.parts();
+    return OneDnn.rowMajor(type, parts, shape.columns(span), shape.inFeatures());
+  }
+
+  private memory.desc result(int rows) {
+    memory.data_type sum = shape.rows() == DType.I8 ? memory.data_type.s32 : memory.data_type.f32;
+    return OneDnn.rowMajor(sum, rows * shape.parts(), shape.outFeatures());
   }
 
   private matmul.primitive_desc describe(int rows, int span, memory.desc weights) {
-    memory.data_type f32 = memory.data_type.f32;
     memory.desc x = source(rows, span);
-    memory.desc y = OneDnn.rowMajor(f32, rows, shape.outFeatures());
+    memory.desc y = result(rows);
     if (span > 0) {
       return new matmul.primitive_desc(
           library.cpu(), x, weights, y, OneDnn.addingToResult(), false);
     }
+    if (shape.rows() == DType.I8) {
+      return new matmul.primitive_desc(library.cpu(), x, weights, y, OneDnn.callerScratch(), false);
+    }
+    memory.desc bias = OneDnn.rowMajor(memory.data_type.f32, 1, shape.outFeatures());
     return new matmul.primitive_desc(
-        library.cpu(),
-        x,
-        weights,
-        OneDnn.rowMajor(f32, 1, shape.outFeatures()),
-        y,
-        shape.weights() == DType.I8 ? OneDnn.scaledWeights(type) : OneDnn.callerScratch(),
-        false);
+        library.cpu(), x, weights, bias, y, OneDnn.callerScratch(), false);
   }
 
   /**
@@ -172,9 +196,10 @@ final class MatmulLadder {
       for (int span = 0; span < packed.length; span++) {
         pack(block, span, spans.get(span));
       }
-      memory scales = block.scales() == null ? null : copy(scales(), block.scales(), 0);
-      return new Weight(
-          spans, scales, copy(OneDnn.rowMajor(memory.data_type.f32, 1, n), bias, from));
+      float[] biases = Arrays.copyOfRange(bias, from, from + n);
+      return block.scales() == null
+          ? new Weight(spans, copy(biases), null)
+          : new Weight(spans, null, Channels.of(block, biases));
     }
   }
 
@@ -202,17 +227,11 @@ final class MatmulLadder {
     return spans;
   }
 
-  /** One float per output feature. */
-  private memory.desc scales() {
-    return new memory.desc(
-        new long[] {shape.outFeatures()}, memory.data_type.f32, memory.format_tag.a);
-  }
-
-  /** Copies N floats to native memory. */
-  private memory copy(memory.desc description, float[] floats, int from) {
-    memory target = library.memory(description);
+  /** Copies a row to native memory. */
+  private memory copy(float[] floats) {
+    memory target = library.memory(OneDnn.rowMajor(memory.data_type.f32, 1, floats.length));
     try (FloatPointer pointer = new FloatPointer(target.get_data_handle())) {
-      pointer.put(floats, from, shape.outFeatures());
+      pointer.put(floats);
     }
     return target;
   }
@@ -240,9 +259,21 @@ final class MatmulLadder {
     return packed[span];
   }
 
+  /** What a worker's results may take: the tallest tile of so many output features. */
+  static long outputBytes(int outFeatures) {
+    return (long) TALLEST * outFeatures * Float.BYTES;
+  }
+
   /** Where {@link #multiply} leaves the worker's rows, N floats each. */
   FloatBuffer output(int worker) {
-    return benches[worker].y;
+    return benches[worker].floats;
+  }
+
+  /**
+   * Where {@link #multiply} leaves the sums of the worker's digits, N of high ones, N of low ones.
+   */
+  IntBuffer sums(int worker) {
+    return benches[worker].sums;
   }
 
   /** How many of {@code rows} rows the next product should take. */
@@ -259,8 +290,8 @@ final class MatmulLadder {
   /**
    * Multiplies rows of x.
    *
-   * @param x memory of the rows, K numbers of the shape's type each, from byte {@code at} on, and
-   *     of as many more as the tallest tile has
+   * @param x memory of the rows, {@link PanelShape#rowBytes} each, from byte {@code at} on, and of
+   *     as many more as the tallest tile has
    * @param rows one {@link #step}
    */
   void multiply(NativeMemory x, long at, int rows, Weight weight, int worker) {
@@ -277,11 +308,8 @@ final class MatmulLadder {
       long column = (long) shape.from(span) * shape.rows().bytes();
       bench.sources[height][span].set_data_handle(x.from(at + column));
       arguments.put(DNNL_ARG_WEIGHTS, weight.spans.get(span));
-      if (span == 0) {
+      if (span == 0 && weight.bias != null) {
         arguments.put(DNNL_ARG_BIAS, weight.bias);
-      }
-      if (weight.scales != null) {
-        arguments.put(DNNL_ARG_ATTR_SCALES | DNNL_ARG_WEIGHTS, weight.scales);
       }
       rung.products[span].execute(stream, arguments);
     }

@@ -2,12 +2,14 @@ package dev.questspark.engine.ops.cpu;
 
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.Tensor;
+import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
 import java.nio.ShortBuffer;
 
 /**
- * The rows x (R, K) of one call, copied out of the Java heap in the type that products take. They
- * are rounded here, once, not by each of the panels that multiply them.
+ * The rows x (R, K) of one call, copied out of the Java heap in the type that products take: float,
+ * bf16, or the two {@link Digits} of each row, one after the other. They are rounded here, once,
+ * not by each of the panels that multiply them.
  */
 final class NativeRows implements AutoCloseable {
   /** Rows that a worker copies at a time. */
@@ -17,7 +19,10 @@ final class NativeRows implements AutoCloseable {
   private final Loops[] loops;
   private final DType dtype;
   private final short[][] rounded; // a row, per worker
+  private final byte[][] digits; // the same
+  private float[] steps = new float[0]; // of each row of digits
   private NativeMemory rows = new NativeMemory(0);
+  private ByteBuffer octets = rows.bytes();
   private FloatBuffer floats = rows.floats();
   private ShortBuffer bits = rows.bytes().asShortBuffer();
 
@@ -26,6 +31,7 @@ final class NativeRows implements AutoCloseable {
     this.loops = loops;
     this.dtype = dtype;
     this.rounded = new short[workers.threads()][0];
+    this.digits = new byte[workers.threads()][0];
   }
 
   /**
@@ -35,17 +41,21 @@ final class NativeRows implements AutoCloseable {
    */
   NativeMemory load(Tensor x) {
     int cols = x.cols();
-    grow((long) (x.rows() + MatmulLadder.TALLEST) * cols * dtype.bytes());
+    int parts = dtype == DType.I8 ? Digits.COUNT : 1;
+    grow((long) (x.rows() + MatmulLadder.TALLEST) * parts * cols * dtype.bytes());
+    if (dtype == DType.I8 && steps.length < x.rows()) {
+      steps = new float[x.rows()];
+    }
     workers.run(
         (x.rows() + COPIED - 1) / COPIED,
         (long) Math.min(COPIED, x.rows()) * cols,
         (task, worker) -> {
           int from = task * COPIED;
           int count = Math.min(COPIED, x.rows() - from);
-          if (dtype == DType.F32) {
-            copy(x, from, count);
-          } else {
-            round(x, from, count, worker);
+          switch (dtype) {
+            case F32 -> copy(x, from, count);
+            case I8 -> split(x, from, count, worker);
+            default -> round(x, from, count, worker);
           }
         });
     return rows;
@@ -55,6 +65,7 @@ final class NativeRows implements AutoCloseable {
     if (rows.size() < bytes) {
       rows.close();
       rows = new NativeMemory(bytes);
+      octets = rows.bytes();
       floats = rows.floats();
       bits = rows.bytes().asShortBuffer();
     }
@@ -82,6 +93,26 @@ final class NativeRows implements AutoCloseable {
       loops[worker].round(source, HeapBuffer.at(x, row), rounded[worker], 0, cols);
       bits.put(row * cols, rounded[worker], 0, cols);
     }
+  }
+
+  private void split(Tensor x, int from, int count, int worker) {
+    float[] source = HeapBuffer.floats(x);
+    int cols = x.cols();
+    if (digits[worker].length < Digits.COUNT * cols) {
+      digits[worker] = new byte[Digits.COUNT * cols];
+    }
+    for (int row = from; row < from + count; row++) {
+      int at = HeapBuffer.at(x, row);
+      float largest = loops[worker].largestMagnitude(source, at, cols);
+      loops[worker].split(source, at, cols, Digits.perUnit(largest), digits[worker]);
+      octets.put(Digits.COUNT * row * cols, digits[worker], 0, Digits.COUNT * cols);
+      steps[row] = Digits.step(largest);
+    }
+  }
+
+  /** What a step of each row of digits is. */
+  float[] steps() {
+    return steps;
   }
 
   @Override

@@ -6,14 +6,18 @@ import dev.questspark.engine.ops.DType;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import org.bytedeco.dnnl.IntMemoryMap;
 import org.bytedeco.dnnl.engine;
 import org.bytedeco.dnnl.global.dnnl;
 import org.bytedeco.dnnl.matmul;
 import org.bytedeco.dnnl.memory;
 import org.bytedeco.dnnl.post_ops;
 import org.bytedeco.dnnl.primitive_attr;
+import org.bytedeco.dnnl.reorder;
 import org.bytedeco.dnnl.stream;
+import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.javacpp.IntPointer;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
 
@@ -24,9 +28,6 @@ import org.bytedeco.javacpp.Pointer;
  */
 final class OneDnn {
   private static final int CACHE_LINE = 64;
-
-  /** Mask of the dimensions of a weight (K, N) along which scales differ. */
-  private static final int OUTPUT_CHANNELS = 1 << 1;
 
   private final engine cpu;
   private final ThreadLocal<stream> streams;
@@ -107,6 +108,37 @@ final class OneDnn {
     }
   }
 
+  /**
+   * Whether products of 8-bit integers are exact: on a processor without instructions for them
+   * oneDNN adds pairs of products in 16 bits, which these overflow.
+   */
+  boolean multipliesInt8() {
+    memory.desc x = rowMajor(memory.data_type.u8, 16, 64);
+    memory.desc y = rowMajor(memory.data_type.s32, 16, 64);
+    memory.desc plain = rowMajor(memory.data_type.s8, 64, 64);
+    memory.desc any =
+        new memory.desc(new long[] {64, 64}, memory.data_type.s8, memory.format_tag.any);
+    var product = new matmul.primitive_desc(cpu, x, any, y, callerScratch(), false);
+    memory weights = filled(plain, 127);
+    memory packed = memory(product.weights_desc());
+    new reorder(weights, packed).execute(stream(), weights, packed);
+    memory sums = memory(y);
+    IntMemoryMap arguments =
+        new IntMemoryMap()
+            .put(dnnl.DNNL_ARG_SRC, filled(x, 255))
+            .put(dnnl.DNNL_ARG_WEIGHTS, packed)
+            .put(dnnl.DNNL_ARG_DST, sums)
+            .put(dnnl.DNNL_ARG_SCRATCHPAD, memory(product.scratchpad_desc()));
+    new matmul(product).execute(stream(), arguments);
+    return new IntPointer(sums.get_data_handle()).get(0) == 64 * 255 * 127;
+  }
+
+  private memory filled(memory.desc description, int value) {
+    memory memory = memory(description);
+    Pointer.memset(memory.get_data_handle(), value, description.get_size());
+    return memory;
+  }
+
   engine cpu() {
     return cpu;
   }
@@ -145,25 +177,16 @@ final class OneDnn {
     return attributes;
   }
 
-  /**
-   * As {@link #callerScratch}, for float or bf16 rows times s8 weights that carry a scale per
-   * output channel: the integers are widened to the rows' type, the scale multiplies the sum.
-   */
-  static primitive_attr scaledWeights(memory.data_type rows) {
-    primitive_attr attributes = callerScratch();
-    attributes.set_scales_mask(dnnl.DNNL_ARG_WEIGHTS, OUTPUT_CHANNELS);
-    attributes.set_fpmath_mode(
-        rows == memory.data_type.bf16 ? dnnl.dnnl_fpmath_mode_bf16 : dnnl.dnnl_fpmath_mode_strict,
-        true);
-    return attributes;
-  }
-
   memory memory(memory.desc description) {
     return new memory(description, cpu);
   }
 
   memory memory(memory.desc description, FloatBuffer floats) {
     return memory(description, new FloatPointer(floats));
+  }
+
+  memory memory(memory.desc description, ByteBuffer bytes) {
+    return memory(description, new BytePointer(bytes));
   }
 
   /** A view that will be told at each call where its memory is. */

@@ -1,11 +1,14 @@
 package dev.questspark.engine.ops.cpu;
 
+import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.ops.BackendOptions;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.LinearWeight;
 import dev.questspark.engine.ops.Tensor;
+import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
+import java.nio.IntBuffer;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -29,11 +32,14 @@ final class OneDnnGemm implements Gemm {
 
   private final OneDnn library;
   private final Workers workers;
+  private final Loops[] loops;
   private final DType dtype;
+  private final DType rowDType;
   private final DType weightDType;
   private final boolean invariant;
   private final boolean widensBf16;
-  private final FloatBuffer[] outputs; // a tile's result, per worker
+  private final ByteBuffer[] outputs; // a tile's result, per worker
+  private final int[][] sums; // of a row's digits, per worker
   private final NativeRows input;
   private final Map<PanelShape, MatmulLadder> ladders = new HashMap<>();
   private final Map<PanelShape, Optional<Widening>> widenings = new HashMap<>();
@@ -41,12 +47,15 @@ final class OneDnnGemm implements Gemm {
   OneDnnGemm(OneDnn library, Workers workers, Loops[] loops, BackendOptions options) {
     this.library = library;
     this.workers = workers;
+    this.loops = loops;
     this.dtype = options.dtype();
     this.weightDType = options.weightDType();
     this.invariant = options.batchInvariant();
-    this.input = new NativeRows(workers, loops, dtype);
-    this.outputs = new FloatBuffer[workers.threads()];
-    Arrays.setAll(outputs, i -> OneDnn.floats((long) MatmulLadder.TALLEST * PANEL));
+    this.rowDType = weightDType == DType.I8 ? DType.I8 : dtype;
+    this.input = new NativeRows(workers, loops, rowDType);
+    this.outputs = new ByteBuffer[workers.threads()];
+    Arrays.setAll(outputs, i -> OneDnn.bytes(MatmulLadder.outputBytes(PANEL)));
+    this.sums = new int[workers.threads()][rowDType == DType.I8 ? Digits.COUNT * PANEL : 0];
     this.widensBf16 = weightDType == DType.F32 && library.multipliesF32ByBf16();
   }
 
@@ -83,7 +92,9 @@ final class OneDnnGemm implements Gemm {
     return library.describe()
         + " "
         + dtype
-        + (weightDType == dtype ? weights : " with weights in " + weightDType);
+        + (weightDType == dtype
+            ? weights
+            : " with weights in " + weightDType + ", their rows in i16");
   }
 
   @Override
@@ -91,6 +102,15 @@ final class OneDnnGemm implements Gemm {
     int n = WeightRows.outFeatures(weights);
     int k = weights.get(0).cols();
     float[] bias = WeightRows.bias(weights, biases);
+    if (rowDType == DType.I8 && k > Digits.LONGEST) {
+      throw new ConfigException(
+          weights.get(0).name()
+              + " has "
+              + k
+              + " columns, weight_dtype int8 takes at most "
+              + Digits.LONGEST
+              + "; use auto");
+    }
     int last = n % PANEL == 0 ? Math.min(PANEL, n) : n % PANEL;
     boolean bf16 = keepsBf16(weights, last);
     Products whole = products(k, Math.min(PANEL, n), bf16);
@@ -137,10 +157,12 @@ final class OneDnnGemm implements Gemm {
 
   private MatmulLadder ladder(int k, int columns) {
     return ladders.computeIfAbsent(
-        PanelShape.whole(k, columns, dtype, weightDType),
+        PanelShape.whole(k, columns, rowDType, weightDType),
         shape -> {
-          MatmulLadder ladder = new MatmulLadder(library, shape, MatmulLadder.HEIGHTS, outputs);
-          if (invariant) {
+          boolean exact = rowDType == DType.I8;
+          List<Integer> heights = exact ? MatmulLadder.DIGIT_HEIGHTS : MatmulLadder.HEIGHTS;
+          MatmulLadder ladder = new MatmulLadder(library, shape, heights, outputs);
+          if (invariant && !exact) {
             try (EqualBits measure = new EqualBits(shape)) {
               measure.keep(ladder);
             }
@@ -207,8 +229,7 @@ final class OneDnnGemm implements Gemm {
     return turns * Widening.cost(Math.min(rows, perTask));
   }
 
-  private static void multiply(
-      Tensor out, NativeMemory x, Panel panel, int from, int to, int worker) {
+  private void multiply(Tensor out, NativeMemory x, Panel panel, int from, int to, int worker) {
     boolean widen = panel.widening.isPresent() && Widening.pays(to - from);
     MatmulLadder.Weight widened =
         widen ? panel.widening.get().widen(panel.weight, worker) : panel.weight;
@@ -218,7 +239,11 @@ final class OneDnnGemm implements Gemm {
       int end = row + ladder.step(to - row);
       long at = row * ladder.shape().rowBytes();
       ladder.multiply(x, at, end - row, wide ? widened : panel.weight, worker);
-      store(ladder.output(worker), panel, out, row, end);
+      if (rowDType == DType.I8) {
+        combine(ladder.sums(worker), panel, out, row, end, worker);
+      } else {
+        store(ladder.output(worker), panel, out, row, end);
+      }
       row = end;
     }
   }
@@ -231,6 +256,24 @@ final class OneDnnGemm implements Gemm {
           target,
           HeapBuffer.at(out, row) + panel.from,
           panel.columns);
+    }
+  }
+
+  private void combine(IntBuffer product, Panel panel, Tensor out, int from, int to, int worker) {
+    float[] target = HeapBuffer.floats(out);
+    int n = panel.columns;
+    MatmulLadder.Channels channels = panel.weight.channels();
+    for (int row = from; row < to; row++) {
+      product.get((row - from) * Digits.COUNT * n, sums[worker], 0, Digits.COUNT * n);
+      loops[worker].combine(
+          sums[worker],
+          channels.excess(),
+          n,
+          input.steps()[row],
+          channels.scales(),
+          channels.biases(),
+          target,
+          HeapBuffer.at(out, row) + panel.from);
     }
   }
 

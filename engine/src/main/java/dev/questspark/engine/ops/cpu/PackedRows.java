@@ -105,7 +105,7 @@ final class PackedRows implements TableRows {
         }
       }
       case I8 -> {
-        float scale = new FloatPointer(panel.weight().scales().get_data_handle()).get(row);
+        float scale = panel.weight().channels().scales()[row];
         ByteBuffer integers = new BytePointer(start).capacity(elements).asBuffer();
         for (int k = 0; k < ofK.length; k++) {
           target[at + k] = integers.get(first + ofK[k]) * scale;

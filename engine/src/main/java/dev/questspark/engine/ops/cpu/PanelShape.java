@@ -7,8 +7,8 @@ import dev.questspark.engine.ops.DType;
  *
  * @param inFeatures K
  * @param outFeatures N
- * @param rows type of the rows as they are multiplied
- * @param weights type of the panel: that of the rows, BF16 for rows in F32, or I8 with a scale per
+ * @param rows type of the rows as they are multiplied; I8 for the two {@link Digits} of each row
+ * @param weights type of the panel: that of the rows, or BF16 for rows in F32; I8 with a scale per
  *     output feature
  * @param longestSpan columns of K that one product may cover, a multiple of 16: a panel is cut into
  *     spans of K as equal as that allows, and a row's result is the sum of theirs, in order
@@ -31,9 +31,14 @@ record PanelShape(int inFeatures, int outFeatures, DType rows, DType weights, in
     return new PanelShape(inFeatures, outFeatures, rows, weights, longestSpan);
   }
 
+  /** Rows of the product for each row of x. */
+  int parts() {
+    return rows == DType.I8 ? Digits.COUNT : 1;
+  }
+
   /** Bytes of a row as it is multiplied. */
   long rowBytes() {
-    return (long) inFeatures * rows.bytes();
+    return (long) parts() * inFeatures * rows.bytes();
   }
 
   /** Spans of K. */

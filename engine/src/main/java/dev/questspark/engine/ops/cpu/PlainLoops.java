@@ -115,6 +115,42 @@ final class PlainLoops implements Loops {
   }
 
   @Override
+  public float largestMagnitude(float[] x, int from, int count) {
+    float largest = 0;
+    for (int i = 0; i < count; i++) {
+      largest = Math.max(largest, Math.abs(x[from + i]));
+    }
+    return largest;
+  }
+
+  @Override
+  public void split(float[] x, int from, int count, float perUnit, byte[] digits) {
+    for (int i = 0; i < count; i++) {
+      int steps = Digits.steps(x[from + i], perUnit);
+      digits[i] = Digits.high(steps);
+      digits[count + i] = Digits.low(steps);
+    }
+  }
+
+  @Override
+  public void combine(
+      int[] sums,
+      int[] excess,
+      int count,
+      float step,
+      float[] scales,
+      float[] biases,
+      float[] out,
+      int at) {
+    for (int i = 0; i < count; i++) {
+      float high = sums[i] - excess[i];
+      float low = sums[count + i] - excess[i];
+      float steps = Math.fma(high, Digits.RADIX, low);
+      out[at + i] = Math.fma(steps, scales[i] * step, biases[i]);
+    }
+  }
+
+  @Override
   public void logits(
       float[] out,
       int at,

@@ -12,20 +12,19 @@ import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * The loops on the Vector API; with {@link VectorPageLoops} the only class that refers to its
- * module. Lanes run over slots, channels or chains of one sum, never across them, so that the width
- * of a vector does not show in the bits.
+ * The loops on the Vector API; with {@link VectorPageLoops} and {@link VectorDigitLoops} the only
+ * class that refers to its module. Lanes run over slots, channels or chains of one sum, never
+ * across them, so that the width of a vector does not show in the bits.
  */
 final class VectorLoops implements Loops {
-  private static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_PREFERRED;
+  static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_PREFERRED;
   static final int LANES = Math.min(FLOATS.length(), CHAINS);
-  private static final VectorSpecies<Integer> INTS =
-      VectorSpecies.of(int.class, FLOATS.vectorShape());
+  static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, FLOATS.vectorShape());
   private static final VectorSpecies<Short> SHORTS =
       VectorSpecies.of(
           short.class, VectorShape.forBitSize(Math.max(64, FLOATS.vectorBitSize() / 2)));
 
-  private static final VectorSpecies<Byte> BYTES =
+  static final VectorSpecies<Byte> BYTES =
       VectorSpecies.of(byte.class, VectorShape.forBitSize(Math.max(64, 8 * LANES)));
 
   private final float[] chains = new float[CHAINS];
@@ -353,6 +352,29 @@ final class VectorLoops implements Loops {
       float g = from[gate + i];
       to[target + i] = g / (1f + FloatLoops.exp(-g)) * from[up + i];
     }
+  }
+
+  @Override
+  public float largestMagnitude(float[] x, int from, int count) {
+    return VectorDigitLoops.largestMagnitude(x, from, count);
+  }
+
+  @Override
+  public void split(float[] x, int from, int count, float perUnit, byte[] digits) {
+    VectorDigitLoops.split(x, from, count, perUnit, digits);
+  }
+
+  @Override
+  public void combine(
+      int[] sums,
+      int[] excess,
+      int count,
+      float step,
+      float[] scales,
+      float[] biases,
+      float[] out,
+      int at) {
+    VectorDigitLoops.combine(sums, excess, count, step, scales, biases, out, at);
   }
 
   @Override

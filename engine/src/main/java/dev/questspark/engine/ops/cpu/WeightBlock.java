@@ -19,11 +19,13 @@ final class WeightBlock implements AutoCloseable {
   private final DType dtype;
   private final BytePointer rows;
   private final float[] scales;
+  private final int[] sums;
 
-  private WeightBlock(DType dtype, BytePointer rows, float[] scales) {
+  private WeightBlock(DType dtype, BytePointer rows, float[] scales, int[] sums) {
     this.dtype = dtype;
     this.rows = rows;
     this.scales = scales;
+    this.sums = sums;
   }
 
   /**
@@ -34,6 +36,7 @@ final class WeightBlock implements AutoCloseable {
     int cols = parts.get(0).cols();
     BytePointer memory = new BytePointer((long) count * cols);
     float[] scales = new float[count];
+    int[] sums = new int[count];
     float[] row = new float[cols];
     byte[] rounded = new byte[cols];
     int part = 0;
@@ -44,9 +47,12 @@ final class WeightBlock implements AutoCloseable {
       }
       WeightRows.row(parts.get(part), next, row, 0);
       scales[i] = toInt8(row, rounded);
+      for (byte each : rounded) {
+        sums[i] += each;
+      }
       memory.position((long) i * cols).put(rounded, 0, cols);
     }
-    return new WeightBlock(DType.I8, memory.position(0), scales);
+    return new WeightBlock(DType.I8, memory.position(0), scales, sums);
   }
 
   /** Gives the scale; of a row of zeros it is 0. */
@@ -75,7 +81,10 @@ final class WeightBlock implements AutoCloseable {
     if (alone && dtype != DType.F16 && source.data().isDirect()) {
       int rowBytes = source.cols() * dtype.bytes();
       return new WeightBlock(
-          dtype, new BytePointer(source.data().slice(first * rowBytes, count * rowBytes)), null);
+          dtype,
+          new BytePointer(source.data().slice(first * rowBytes, count * rowBytes)),
+          null,
+          null);
     }
     return copy(parts, part, first, count);
   }
@@ -102,7 +111,7 @@ final class WeightBlock implements AutoCloseable {
         target.asFloatBuffer().put(i * cols, row);
       }
     }
-    return new WeightBlock(dtype, memory, null);
+    return new WeightBlock(dtype, memory, null, null);
   }
 
   /** BF16, F32 or I8. */
@@ -113,6 +122,11 @@ final class WeightBlock implements AutoCloseable {
   /** A scale per row, of I8 alone. */
   float[] scales() {
     return scales;
+  }
+
+  /** The sum of each row's integers, of I8 alone. */
+  int[] sums() {
+    return sums;
   }
 
   /** Column {@code column} of the first row; keeps the mapping alive. */

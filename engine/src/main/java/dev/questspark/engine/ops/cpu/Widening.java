@@ -4,7 +4,7 @@ import static dev.questspark.engine.ops.cpu.MatmulLadder.FINEST;
 import static dev.questspark.engine.ops.cpu.MatmulLadder.TALLEST;
 
 import dev.questspark.engine.ops.DType;
-import java.nio.FloatBuffer;
+import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -71,7 +71,7 @@ final class Widening implements AutoCloseable {
    * @return none if the library has no such product, or one whose bits are not those of f32 weights
    */
   static Optional<Widening> of(
-      OneDnn library, PanelShape whole, FloatBuffer[] outputs, boolean invariant) {
+      OneDnn library, PanelShape whole, ByteBuffer[] outputs, boolean invariant) {
     if (!library.multipliesF32ByBf16()) {
       return Optional.empty();
     }
@@ -123,7 +123,7 @@ final class Widening implements AutoCloseable {
       bench.widening[span].execute(
           library.stream(), weight.spans().get(span), bench.spans.get(span));
     }
-    return new MatmulLadder.Weight(bench.spans, null, weight.bias());
+    return new MatmulLadder.Weight(bench.spans, weight.bias(), null);
   }
 
   @Override

@@ -89,6 +89,41 @@ class LoopsTest {
     assertBits(vector.max(x, 3, count), Float.POSITIVE_INFINITY);
   }
 
+  @ParameterizedTest
+  @ValueSource(ints = {1, 7, 8, 15, 16, 17, 33, 896, 1031})
+  void digits(int count) {
+    float[] x = numbers(count + 3);
+    x[3 + count / 2] = -7.25f;
+    float largest = vector.largestMagnitude(x, 3, count);
+    assertBits(largest, plain.largestMagnitude(x, 3, count));
+    assertBits(largest, 7.25f);
+    byte[] digits = new byte[2 * count];
+    byte[] same = new byte[2 * count];
+    vector.split(x, 3, count, Digits.perUnit(largest), digits);
+    plain.split(x, 3, count, Digits.perUnit(largest), same);
+    assertThat(digits).isEqualTo(same);
+    float step = Digits.step(largest);
+    for (int i = 0; i < count; i++) {
+      int high = (digits[i] & 0xff) - 128;
+      int low = (digits[count + i] & 0xff) - 128;
+      assertThat((256 * high + low) * (double) step).isCloseTo(x[3 + i], within(0.501 * step));
+    }
+
+    int[] sums = random.ints(2L * count, -10_000_000, 10_000_000).toArray();
+    int[] excess = random.ints(count, -10_000_000, 10_000_000).toArray();
+    float[] scales = numbers(count);
+    float[] biases = numbers(count);
+    float[] out = new float[count + 2];
+    float[] sameOut = new float[count + 2];
+    vector.combine(sums, excess, count, step, scales, biases, out, 2);
+    plain.combine(sums, excess, count, step, scales, biases, sameOut, 2);
+    assertThat(out).isEqualTo(sameOut);
+
+    x[3 + random.nextInt(count)] = Float.NaN;
+    assertThat(vector.largestMagnitude(x, 3, count)).isNaN();
+    assertThat(plain.largestMagnitude(x, 3, count)).isNaN();
+  }
+
   /** The dot product is also right: the sum of the rounded products, whatever their order. */
   @ParameterizedTest
   @ValueSource(ints = {1, 15, 16, 100})
