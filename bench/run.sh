@@ -46,7 +46,7 @@ for part in ${*:-open own linear prefill decode demo}; do
       ;;
     own)
       for context in 2048 8192 16384 32768; do
-        alone decode "$ours decode --model $model --context $context --budgets full,1024 $common"
+        alone decode "$ours decode --model $model --context $context --budgets full,1024 --warm-up-steps 60 $common"
       done
       alone decode "$ours decode --model $model --context 8192 --batch 8 --budgets full,1024 $common"
       alone decode "$ours decode --model $model --context 16384 --batch 4 --budgets full,1024 $common"
@@ -77,9 +77,9 @@ for part in ${*:-open own linear prefill decode demo}; do
       ;;
     decode)
       compare "dense decode at 2048, llama.cpp" \
-        "$ours decode --model $model --context 2048 $common" "$llama_bench -m $gguf -p 0 -n 24 -d 2048"
+        "$ours decode --model $model --context 2048 --warm-up-steps 60 $common" "$llama_bench -m $gguf -p 0 -n 24 -d 2048"
       compare "dense decode at 2048, transformers" \
-        "$ours decode --model $model --context 2048 $common" \
+        "$ours decode --model $model --context 2048 --warm-up-steps 60 $common" \
         "$torch decode $model --context 2048 $common"
       ;;
     int8)
@@ -87,7 +87,7 @@ for part in ${*:-open own linear prefill decode demo}; do
         alone "${phase%% *} with weights in 8 bits" "$ours $phase --model $model --weight-dtype int8 $common"
       done
       compare "dense decode at 2048, weights in 8 bits, llama.cpp q8_0" \
-        "$ours decode --model $model --context 2048 --weight-dtype int8 $common" \
+        "$ours decode --model $model --context 2048 --weight-dtype int8 --warm-up-steps 60 $common" \
         "$llama_bench -m ${gguf/bf16/q8_0} -p 0 -n 24 -d 2048"
       ;;
     demo)

@@ -90,6 +90,33 @@ final class EqualBits implements AutoCloseable {
     }
   }
 
+  /**
+   * Whether a single row has the bits of a row in a tile, in its first and its last columns. In
+   * plain Java, whose bits are those of the Vector API: that is not compiled yet, and would leave
+   * every vector as an object.
+   */
+  static boolean equal(MatmulLadder ladder, RowProduct product) {
+    try (EqualBits measure = new EqualBits(ladder.shape())) {
+      return measure.equalAlone(ladder, product);
+    }
+  }
+
+  private boolean equalAlone(MatmulLadder ladder, RowProduct product) {
+    fillRows(1);
+    float[] x = Arrays.copyOf(Numbers.FLOATS, inFeatures); // the first row
+    Loops loops = new PlainLoops();
+    try (Measured measured = new Measured(ladder)) {
+      float[] expected = measured.product(0, MatmulLadder.FINEST, 1);
+      float[] y = expected.clone();
+      RowProduct.Panel panel =
+          product.panel(measured.space.bytes(), measured.bias, 0, loops).orElseThrow();
+      int strips = panel.strips();
+      panel.multiply(x, y, 0, 0, Math.min(2, strips), loops, 0);
+      panel.multiply(x, y, 0, Math.max(0, strips - 2), strips, loops, 0);
+      return Arrays.equals(y, expected);
+    }
+  }
+
   /** Whether two ladders of this shape give the same bits in tiles of FINEST different rows. */
   boolean equal(MatmulLadder one, MatmulLadder other) {
     fillRows(MatmulLadder.FINEST);
@@ -124,13 +151,14 @@ final class EqualBits implements AutoCloseable {
     private final MatmulLadder ladder;
     private final NativeMemory space;
     private final MatmulLadder.Weight weight;
+    private final float[] bias;
 
     Measured(MatmulLadder ladder) {
       this.ladder = ladder;
       this.space = new NativeMemory(ladder.packedBytes());
       HostTensor numbers =
           new HostTensor("random numbers", DType.F32, outFeatures, inFeatures, plain.bytes());
-      float[] bias = Arrays.copyOf(Numbers.FLOATS, outFeatures);
+      this.bias = Arrays.copyOf(Numbers.FLOATS, outFeatures);
       this.weight = ladder.pack(List.of(numbers), bias, 0, space, 0);
     }
 

@@ -1,6 +1,7 @@
 package dev.questspark.engine.ops.cpu;
 
 import dev.questspark.engine.ops.DType;
+import java.nio.ByteBuffer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -12,6 +13,12 @@ import org.slf4j.LoggerFactory;
 interface Loops {
   /** Independent chains of a long sum: element i belongs to chain i mod 16. */
   int CHAINS = 16;
+
+  /** Pairs of a block in {@link #addPairs}. */
+  int PAIRS = 16;
+
+  /** Columns of a strip in {@link #addPairs}. */
+  int STRIP = 32;
 
   /** The module of the Vector API, until it leaves incubation. */
   String MODULE = "jdk.incubator.vector";
@@ -80,6 +87,28 @@ interface Loops {
 
   /** Rounds {@code count} floats to bf16 bit patterns: {@link DType#floatToBf16}. */
   void round(float[] from, int at, short[] bits, int target, int count);
+
+  /**
+   * Pairs of bf16 weights outside the Java heap, as {@link #addPairs} reads them; does not keep the
+   * memory alive.
+   *
+   * @return null if these loops cannot read such memory, or not whole strips
+   */
+  Object viewOfPairs(ByteBuffer pairs);
+
+  /**
+   * Products of a row with two strips of {@link #STRIP} columns each, added up as AMX's TDPBF16PS
+   * adds them: in blocks of {@link #PAIRS} pairs, even and odd elements apart, each with fused
+   * multiply-adds in order, then the even ones' sum plus the odd ones' to the column's. (The
+   * instruction takes numbers below 2^-126 for zeros, this does not.)
+   *
+   * @param sums of the columns of both strips; what stood there does not matter
+   * @param x floats, 2 PAIRS per block
+   * @param pairs a view of (blocks * PAIRS, STRIP, 2) weights per strip
+   * @param strip the byte at which the first strip begins
+   * @param other the byte at which the second strip begins, which may be the first
+   */
+  void addPairs(float[] sums, float[] x, Object pairs, int strip, int other, int blocks);
 
   /** The largest magnitude of {@code count} numbers; NaN if any is NaN. */
   float largestMagnitude(float[] x, int from, int count);

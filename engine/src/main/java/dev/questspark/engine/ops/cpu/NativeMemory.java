@@ -68,7 +68,12 @@ final class NativeMemory implements AutoCloseable {
 
   /** All of the memory, at most 2 GiB; does not keep it alive. */
   ByteBuffer bytes() {
-    return new BytePointer(from(0)).capacity(bytes).asByteBuffer().order(ByteOrder.nativeOrder());
+    return bytes(0, bytes);
+  }
+
+  /** So many bytes from {@code at} on, at most 2 GiB; does not keep them alive. */
+  ByteBuffer bytes(long at, long count) {
+    return new BytePointer(from(at)).capacity(count).asByteBuffer().order(ByteOrder.nativeOrder());
   }
 
   /** As {@link #bytes}. */

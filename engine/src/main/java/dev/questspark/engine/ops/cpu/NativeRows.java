@@ -21,6 +21,7 @@ final class NativeRows implements AutoCloseable {
   private final short[][] rounded; // a row, per worker
   private final byte[][] digits; // the same
   private float[] steps = new float[0]; // of each row of digits
+  private final float[][] single = new float[RowProduct.MOST_ROWS][0]; // the first rows, as rounded
   private NativeMemory rows = new NativeMemory(0);
   private ByteBuffer octets = rows.bytes();
   private FloatBuffer floats = rows.floats();
@@ -92,6 +93,12 @@ final class NativeRows implements AutoCloseable {
     for (int row = from; row < from + count; row++) {
       loops[worker].round(source, HeapBuffer.at(x, row), rounded[worker], 0, cols);
       bits.put(row * cols, rounded[worker], 0, cols);
+      if (x.rows() <= RowProduct.MOST_ROWS) {
+        if (single[row].length < cols) {
+          single[row] = new float[cols];
+        }
+        loops[worker].widen(rounded[worker], 0, single[row], 0, cols);
+      }
     }
   }
 
@@ -108,6 +115,11 @@ final class NativeRows implements AutoCloseable {
       octets.put(Digits.COUNT * row * cols, digits[worker], 0, Digits.COUNT * cols);
       steps[row] = Digits.step(largest);
     }
+  }
+
+  /** A row as it was rounded to bf16, of a call of up to {@link RowProduct#MOST_ROWS}. */
+  float[] single(int row) {
+    return single[row];
   }
 
   /** What a step of each row of digits is. */

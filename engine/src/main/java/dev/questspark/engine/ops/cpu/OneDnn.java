@@ -95,6 +95,11 @@ final class OneDnn {
     };
   }
 
+  /** Whether products of bf16 run in AMX's tiles. */
+  boolean multipliesInTiles() {
+    return dnnl.get_effective_cpu_isa().intern().name().contains("amx");
+  }
+
   /** Whether rows in f32 times weights in bf16 have a kernel of their own, in f32 arithmetic. */
   boolean multipliesF32ByBf16() {
     memory.desc floats = rowMajor(memory.data_type.f32, 16, 16);

@@ -38,11 +38,13 @@ final class OneDnnGemm implements Gemm {
   private final DType weightDType;
   private final boolean invariant;
   private final boolean widensBf16;
+  private final boolean singleRows;
   private final ByteBuffer[] outputs; // a tile's result, per worker
   private final int[][] sums; // of a row's digits, per worker
   private final NativeRows input;
   private final Map<PanelShape, MatmulLadder> ladders = new HashMap<>();
   private final Map<PanelShape, Optional<Widening>> widenings = new HashMap<>();
+  private final Map<PanelShape, Optional<RowProduct>> singles = new HashMap<>();
 
   OneDnnGemm(OneDnn library, Workers workers, Loops[] loops, BackendOptions options) {
     this.library = library;
@@ -56,11 +58,37 @@ final class OneDnnGemm implements Gemm {
     this.outputs = new ByteBuffer[workers.threads()];
     Arrays.setAll(outputs, i -> OneDnn.bytes(MatmulLadder.outputBytes(PANEL)));
     this.sums = new int[workers.threads()][rowDType == DType.I8 ? Digits.COUNT * PANEL : 0];
+    this.singleRows =
+        rowDType == DType.BF16
+            && library.multipliesInTiles()
+            && loops[0].viewOfPairs(ByteBuffer.allocateDirect(0)) != null;
     this.widensBf16 = weightDType == DType.F32 && library.multipliesF32ByBf16();
   }
 
-  /** The products of a panel shape; with a widening, of panels in bf16 under rows in f32. */
-  private record Products(MatmulLadder ladder, Optional<Widening> widening) {}
+  /**
+   * The products of a panel shape; with a widening, of panels in bf16 under rows in f32; with a
+   * second way for single rows.
+   */
+  private record Products(
+      MatmulLadder ladder, Optional<Widening> widening, Optional<RowProduct> single) {
+    Panel pack(
+        List<HostTensor> weights,
+        float[] bias,
+        int from,
+        NativeMemory space,
+        long at,
+        Loops loops) {
+      MatmulLadder.Weight weight = ladder.pack(weights, bias, from, space, at);
+      ByteBuffer bytes = space.bytes(at, ladder.packedBytes());
+      return new Panel(
+          from,
+          ladder.shape().outFeatures(),
+          ladder,
+          widening,
+          weight,
+          single.flatMap(product -> product.panel(bytes, bias, from, loops)));
+    }
+  }
 
   /** Output columns [from, from + N of the ladder). */
   record Panel(
@@ -68,7 +96,8 @@ final class OneDnnGemm implements Gemm {
       int columns,
       MatmulLadder ladder,
       Optional<Widening> widening,
-      MatmulLadder.Weight weight) {}
+      MatmulLadder.Weight weight,
+      Optional<RowProduct.Panel> single) {}
 
   /** A weight (N, K) as panels in one block of memory. */
   record Packed(
@@ -94,7 +123,8 @@ final class OneDnnGemm implements Gemm {
         + dtype
         + (weightDType == dtype
             ? weights
-            : " with weights in " + weightDType + ", their rows in i16");
+            : " with weights in " + weightDType + ", their rows in i16")
+        + (singleRows ? ", single rows also by Vector API" : "");
   }
 
   @Override
@@ -125,18 +155,18 @@ final class OneDnnGemm implements Gemm {
           (long) k * PANEL,
           (panel, worker) -> {
             int from = panel * PANEL;
-            int columns = Math.min(PANEL, n - from);
             Products products = panel == panels.length - 1 ? rest : whole;
-            var weight = products.ladder.pack(weights, bias, from, space, panel * stride);
-            panels[panel] = new Panel(from, columns, products.ladder, products.widening, weight);
+            panels[panel] =
+                products.pack(weights, bias, from, space, panel * stride, loops[worker]);
           });
     } catch (RuntimeException | Error e) {
       space.close();
       throw e;
     }
     DType kept = whole.ladder.shape().weights();
-    int floats = kept == DType.I8 ? 2 : 1; // bias, and scale
-    return new Packed(List.of(panels), kept, n, k, bytes + (long) n * floats * Float.BYTES, space);
+    int perColumn = kept == DType.I8 ? 3 : 1; // the bias, and a scale and an excess
+    long withColumns = bytes + (long) n * perColumn * Float.BYTES;
+    return new Packed(List.of(panels), kept, n, k, withColumns, space);
   }
 
   /** Whether these weights stay in the checkpoint's bf16 although the rows are in f32. */
@@ -151,8 +181,19 @@ final class OneDnnGemm implements Gemm {
 
   private Products products(int k, int columns, boolean bf16) {
     Optional<Widening> widening = bf16 ? widening(k, columns) : Optional.empty();
-    return new Products(
-        widening.map(Widening::narrow).orElseGet(() -> ladder(k, columns)), widening);
+    MatmulLadder ladder = widening.map(Widening::narrow).orElseGet(() -> ladder(k, columns));
+    return new Products(ladder, widening, single(ladder));
+  }
+
+  private Optional<RowProduct> single(MatmulLadder ladder) {
+    if (!singleRows) {
+      return Optional.empty();
+    }
+    return singles.computeIfAbsent(
+        ladder.shape(),
+        shape ->
+            RowProduct.of(ladder, workers.threads())
+                .filter(product -> EqualBits.equal(ladder, product)));
   }
 
   private MatmulLadder ladder(int k, int columns) {
@@ -198,7 +239,12 @@ final class OneDnnGemm implements Gemm {
         (task, worker) -> {
           int from = task / panels * height;
           int to = Math.min(rows, from + height);
-          multiply(out, loaded, packed.panels.get(task % panels), from, to, worker);
+          Panel panel = packed.panels.get(task % panels);
+          if (rows <= RowProduct.MOST_ROWS && panel.single.isPresent()) {
+            multiplyFew(out, loaded, panel, from, to, worker);
+          } else {
+            multiply(out, loaded, panel, from, to, worker);
+          }
         });
   }
 
@@ -227,6 +273,23 @@ final class OneDnnGemm implements Gemm {
     int tasks = (rows + perTask - 1) / perTask * packed.panels.size();
     int turns = (tasks + workers.threads() - 1) / workers.threads();
     return turns * Widening.cost(Math.min(rows, perTask));
+  }
+
+  /** In tiles, or row by row: to the same bits. */
+  private void multiplyFew(Tensor out, NativeMemory x, Panel panel, int from, int to, int worker) {
+    RowProduct.Panel single = panel.single.get();
+    FasterWay ways = single.product().ways(to - from, worker);
+    int way = ways.next();
+    long start = System.nanoTime();
+    if (way == 0) {
+      multiply(out, x, panel, from, to, worker);
+    } else {
+      for (int row = from; row < to; row++) {
+        int at = HeapBuffer.at(out, row) + panel.from;
+        single.multiply(input.single(row), HeapBuffer.floats(out), at, loops[worker], worker);
+      }
+    }
+    ways.took(way, System.nanoTime() - start);
   }
 
   private void multiply(Tensor out, NativeMemory x, Panel panel, int from, int to, int worker) {

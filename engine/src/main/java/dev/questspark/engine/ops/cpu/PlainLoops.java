@@ -2,6 +2,8 @@ package dev.questspark.engine.ops.cpu;
 
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.KvGeometry;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /** The loops without the Vector API, in forms that keep several multiply-adds in flight. */
@@ -111,6 +113,32 @@ final class PlainLoops implements Loops {
     for (int i = 0; i < count; i++) {
       float g = from[gate + i];
       to[target + i] = g / (1f + FloatLoops.exp(-g)) * from[up + i];
+    }
+  }
+
+  @Override
+  public Object viewOfPairs(ByteBuffer pairs) {
+    return pairs.duplicate().order(ByteOrder.LITTLE_ENDIAN);
+  }
+
+  @Override
+  public void addPairs(float[] sums, float[] x, Object pairs, int strip, int other, int blocks) {
+    for (int column = 0; column < 2 * STRIP; column++) {
+      int at = column < STRIP ? strip : other;
+      at += column % STRIP * Integer.BYTES;
+      float sum = 0;
+      for (int block = 0; block < blocks; block++) {
+        float even = 0;
+        float odd = 0;
+        for (int k = block * 2 * PAIRS; k < (block + 1) * 2 * PAIRS; k += 2) {
+          int both = ((ByteBuffer) pairs).getInt(at);
+          even = Math.fma(x[k], Float.intBitsToFloat(both << 16), even);
+          odd = Math.fma(x[k + 1], Float.intBitsToFloat(both & 0xffff0000), odd);
+          at += STRIP * Integer.BYTES;
+        }
+        sum += even + odd;
+      }
+      sums[column] = sum;
     }
   }
 

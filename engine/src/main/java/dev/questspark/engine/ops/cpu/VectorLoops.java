@@ -2,6 +2,7 @@ package dev.questspark.engine.ops.cpu;
 
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.KvGeometry;
+import java.nio.ByteBuffer;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -12,9 +13,9 @@ import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * The loops on the Vector API; with {@link VectorPageLoops} and {@link VectorDigitLoops} the only
- * class that refers to its module. Lanes run over slots, channels or chains of one sum, never
- * across them, so that the width of a vector does not show in the bits.
+ * The loops on the Vector API; with the other classes of the name Vector...Loops the only class
+ * that refers to its module. Lanes run over slots, channels or chains of one sum, never across
+ * them, so that the width of a vector does not show in the bits.
  */
 final class VectorLoops implements Loops {
   static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_PREFERRED;
@@ -352,6 +353,16 @@ final class VectorLoops implements Loops {
       float g = from[gate + i];
       to[target + i] = g / (1f + FloatLoops.exp(-g)) * from[up + i];
     }
+  }
+
+  @Override
+  public Object viewOfPairs(ByteBuffer pairs) {
+    return VectorPairLoops.view(pairs);
+  }
+
+  @Override
+  public void addPairs(float[] sums, float[] x, Object pairs, int strip, int other, int blocks) {
+    VectorPairLoops.addPairs(sums, x, pairs, strip, other, blocks);
   }
 
   @Override

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.questspark.engine.ops.DType;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Random;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -87,6 +89,41 @@ class LoopsTest {
     assertBits(vector.max(x, 3, count), Float.MIN_VALUE);
     x[3] = Float.POSITIVE_INFINITY;
     assertBits(vector.max(x, 3, count), Float.POSITIVE_INFINITY);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1, 0", "8, 1", "28, 3"})
+  void pairs(int blocks, int other) {
+    int count = blocks * 2 * Loops.PAIRS;
+    float[] x = numbers(count);
+    int stripBytes = count * Loops.STRIP * Short.BYTES;
+    ByteBuffer pairs = ByteBuffer.allocateDirect(4 * stripBytes).order(ByteOrder.LITTLE_ENDIAN);
+    while (pairs.hasRemaining()) {
+      pairs.putShort(DType.floatToBf16((float) random.nextGaussian()));
+    }
+    pairs.rewind();
+    float[] sums = numbers(2 * Loops.STRIP);
+    plain.addPairs(sums, x, plain.viewOfPairs(pairs), 0, other * stripBytes, blocks);
+    for (int column = 0; column < sums.length; column++) {
+      int at = column < Loops.STRIP ? 0 : other * stripBytes;
+      double exact = 0;
+      double size = 0;
+      for (int k = 0; k < count; k++) {
+        int pair = at + (k / 2 * Loops.STRIP + column % Loops.STRIP) * Integer.BYTES;
+        double product = (double) x[k] * DType.bf16ToFloat(pairs.getShort(pair + k % 2 * 2));
+        exact += product;
+        size += Math.abs(product);
+      }
+      assertThat((double) sums[column]).isCloseTo(exact, within(count * 0x1p-24 * size));
+    }
+    Object view = vector.viewOfPairs(pairs);
+    if (VectorLoops.LANES != Loops.CHAINS) {
+      assertThat(view).as("other vectors than of 512 bits read no strips").isNull();
+      return;
+    }
+    float[] same = numbers(2 * Loops.STRIP);
+    vector.addPairs(same, x, view, 0, other * stripBytes, blocks);
+    assertThat(same).isEqualTo(sums);
   }
 
   @ParameterizedTest
