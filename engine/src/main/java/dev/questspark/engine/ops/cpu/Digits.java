@@ -30,9 +30,6 @@ final class Digits {
   /** A row with no larger magnitude counts as zeros: the inverse of its step is not finite. */
   static final float SMALLEST = 0x1p-110f;
 
-  /** Added to a float below 2^22, it rounds it to the nearest integer, ties to even. */
-  static final float TO_INTEGER = 0x1.8p23f;
-
   private Digits() {}
 
   /**
@@ -51,7 +48,8 @@ final class Digits {
 
   /** The number of steps nearest to x. */
   static int steps(float x, float perUnit) {
-    return Float.floatToRawIntBits(x * perUnit + TO_INTEGER) - Float.floatToRawIntBits(TO_INTEGER);
+    return Float.floatToRawIntBits(x * perUnit + FloatLoops.TO_INTEGER)
+        - Float.floatToRawIntBits(FloatLoops.TO_INTEGER);
   }
 
   /** The stored high digit. */

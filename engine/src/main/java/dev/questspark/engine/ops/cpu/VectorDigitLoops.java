@@ -30,10 +30,10 @@ final class VectorDigitLoops {
 
   /** {@link Loops#split}. */
   static void split(float[] x, int from, int count, float perUnit, byte[] digits) {
-    int zero = Float.floatToRawIntBits(Digits.TO_INTEGER);
+    int zero = Float.floatToRawIntBits(FloatLoops.TO_INTEGER);
     int i = 0;
     for (; i <= count - LANES; i += LANES) {
-      FloatVector shifted = load(x, from + i).mul(perUnit).add(Digits.TO_INTEGER);
+      FloatVector shifted = load(x, from + i).mul(perUnit).add(FloatLoops.TO_INTEGER);
       IntVector steps = shifted.reinterpretAsInts().sub(zero);
       IntVector upper = steps.add(128).lanewise(VectorOperators.ASHR, 8);
       bytes(upper.add(Digits.ZERO)).intoArray(digits, i);
