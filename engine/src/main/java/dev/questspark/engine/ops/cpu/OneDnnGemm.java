@@ -124,7 +124,9 @@ final class OneDnnGemm implements Gemm {
         + (weightDType == dtype
             ? weights
             : " with weights in " + weightDType + ", their rows in i16")
-        + (singleRows ? ", single rows also by Vector API" : "");
+        + (singles.values().stream().anyMatch(Optional::isPresent)
+            ? ", single rows also by Vector API"
+            : "");
   }
 
   @Override
