@@ -1,5 +1,5 @@
 // Copies from device memory to shared memory that run while the thread computes (cp.async, sm_80 and newer).
-// The portable twin copies at once; what it cannot show is a missing wait.
+// The portable twin copies when the thread waits.
 #pragma once
 
 #include "vec.cuh"
@@ -12,11 +12,7 @@ namespace quest {
  */
 __device__ __forceinline__ void copyAsync(void* shared, const void* global, bool present) {
 #ifdef QUEST_PORTABLE
-  if (present) {
-    memcpy(shared, global, 16);
-  } else {
-    memset(shared, 0, 16);
-  }
+  testdriver::startCopy(shared, global, present);
 #else
   const unsigned target = static_cast<unsigned>(__cvta_generic_to_shared(shared));
   const int bytes = present ? 16 : 0;
@@ -26,7 +22,9 @@ __device__ __forceinline__ void copyAsync(void* shared, const void* global, bool
 
 /** Closes the group of copies that this thread has started since the last call; groups may be empty. */
 __device__ __forceinline__ void commitCopies() {
-#ifndef QUEST_PORTABLE
+#ifdef QUEST_PORTABLE
+  testdriver::commitCopies();
+#else
   asm volatile("cp.async.commit_group;" ::: "memory");
 #endif
 }
@@ -36,7 +34,9 @@ __device__ __forceinline__ void commitCopies() {
  */
 template <int Newest>
 __device__ __forceinline__ void waitCopies() {
-#ifndef QUEST_PORTABLE
+#ifdef QUEST_PORTABLE
+  testdriver::waitCopies(Newest);
+#else
   asm volatile("cp.async.wait_group %0;" ::"n"(Newest) : "memory");
 #endif
 }

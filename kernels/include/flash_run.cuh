@@ -104,7 +104,6 @@ struct FlashRun {
       }
       visible[kStages - 1] = start(tile + kStages);
     }
-    waitCopies<0>();  // nothing of this warp writes to shared memory after this
     rows.finish();
   }
 };

@@ -70,7 +70,8 @@ __device__ __forceinline__ void plainSoftmax(const PlainShared& shared, int head
       weights[i] = state.weight(weights[i]);
       sum += weights[i];
     }
-    state.sum += reduceLanes<Sum>(sum);  // also: every lane has read the old state before lane 0 replaces it
+    state.sum += reduceLanes<Sum>(sum);
+    __syncwarp();  // every lane has read the old state before lane 0 replaces it: a shuffle orders no memory
     if (lane == 0) {
       shared.state[head] = state;
       shared.factors[head] = factor;

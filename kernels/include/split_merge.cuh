@@ -121,14 +121,15 @@ __device__ __forceinline__ void finishSplit(const AttentionOut<Act>& target, con
   for (int head = threadIdx.x; head < partials.heads; head += blockDim.x) {
     partials.stateOf(entry, split)[head] = state[head];
   }
-  __threadfence();  // this thread's part is visible to the device before the ticket says so
-  __syncthreads();  // all threads' parts are
+  __syncthreads();  // the whole part is written before its ticket
   if (threadIdx.x == 0) {
+    // Fences around the ticket, by the thread that draws it: with the barriers they order all threads' parts.
+    __threadfence();
     finishedBefore = atomicAdd(&partials.tickets[entry], 1);
+    __threadfence();
   }
   __syncthreads();  // the ticket is drawn before all read it
   if (finishedBefore == splits - 1) {  // uniform over the block
-    __threadfence();  // the other blocks' parts are read after their tickets
     mergeSplits(target, partials, entry, splits, weights);
     if (threadIdx.x == 0) {
       partials.tickets[entry] = 0;  // ready for the next launch

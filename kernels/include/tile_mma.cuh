@@ -36,21 +36,21 @@ unsigned packHalves(float low, float high) {
 }
 
 template <typename T>
-__device__ float halfOf(unsigned reg, int upper) {
+__device__ __forceinline__ float halfOf(unsigned reg, int upper) {
   T half;
   half.bits = static_cast<unsigned short>(reg >> (16 * upper));
   return toFloat(half);
 }
 
 template <typename T>
-__device__ void mma(FragmentC& c, const FragmentA& a, const FragmentB& b) {
+QUEST_TWIN void mma(FragmentC& c, const FragmentA& a, const FragmentB& b) {
   __shared__ FragmentA warpA[kWarp][kWarp];
   __shared__ FragmentB warpB[kWarp][kWarp];
   const int warp = threadIdx.x / kWarp;
   const int lane = threadIdx.x % kWarp;
   warpA[warp][lane] = a;
   warpB[warp][lane] = b;
-  __syncwarp();  // all lanes' registers are laid out before any is read
+  testdriver::meetLanes();  // all lanes' registers are laid out before any is read
   for (int i = 0; i < 4; i++) {
     const int row = lane / 4 + i / 2 * 8;
     const int column = lane % 4 * 2 + i % 2;
@@ -61,16 +61,17 @@ __device__ void mma(FragmentC& c, const FragmentA& a, const FragmentB& b) {
       c.at[i] += left * right;
     }
   }
-  __syncwarp();  // all have been read before the next call overwrites them
+  testdriver::meetLanes();  // all have been read before the next call overwrites them
 }
 
 /** Twin of both ldmatrix forms: lane 8 m + r gives the address of row r of tile m. */
-__device__ inline void loadTiles(unsigned (&reg)[4], const void* row, bool transposed) {
+QUEST_TWIN inline void loadTiles(unsigned (&reg)[4], const void* row, bool transposed) {
   __shared__ const void* warpRows[kWarp][kWarp];
   const int warp = threadIdx.x / kWarp;
   const int lane = threadIdx.x % kWarp;
   warpRows[warp][lane] = row;
-  __syncwarp();  // all lanes' addresses are laid out before any is read
+  testdriver::checkRead(row, 16);
+  testdriver::meetLanes();  // all lanes' addresses are laid out before any is read
   for (int tile = 0; tile < 4; tile++) {
     unsigned short half[2];
     for (int i = 0; i < 2; i++) {
@@ -80,7 +81,7 @@ __device__ inline void loadTiles(unsigned (&reg)[4], const void* row, bool trans
     }
     reg[tile] = half[0] | static_cast<unsigned>(half[1]) << 16;
   }
-  __syncwarp();  // all have been read before the next call overwrites them
+  testdriver::meetLanes();  // all have been read before the next call overwrites them
 }
 
 __device__ inline void loadTiles(unsigned (&reg)[4], const void* row) { loadTiles(reg, row, false); }

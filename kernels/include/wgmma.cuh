@@ -37,31 +37,53 @@ __device__ __forceinline__ unsigned sharedAddress(const void* shared) {
 }
 
 template <typename T>
+__device__ __forceinline__ const T* swizzledAt(WgmmaTile tile, int row, int k) {
+  const uintptr_t plain = reinterpret_cast<uintptr_t>(tile) + row * kWgmmaRowBytes + k * 2;
+  return reinterpret_cast<const T*>(plain ^ (plain >> 3 & 0x70));
+}
+
+template <typename T>
 __device__ __forceinline__ float swizzledElement(WgmmaTile tile, int row, int k) {
-  const uintptr_t at = reinterpret_cast<uintptr_t>(tile) + row * kWgmmaRowBytes + k * 2;
-  return toFloat(*reinterpret_cast<const T*>(at ^ (at >> 3 & 0x70)));
+  return toFloat(*swizzledAt<T>(tile, row, k));
+}
+
+/** Tells that the warp reads `rows` rows of `chunks` times 8 channels; its lanes share the telling. */
+__device__ __forceinline__ void tellRead(WgmmaTile tile, int rows, int chunks) {
+  for (int i = threadIdx.x % kWarp; i < rows * chunks; i += kWarp) {
+    testdriver::checkTensorRead(swizzledAt<bf16>(tile, i / chunks, i % chunks * 8), 16);
+  }
 }
 
 /** Each lane computes its own elements: a twin needs no exchange, as all lanes can read the tiles. */
 template <int N>
-__device__ __forceinline__ void wgmma(float (&c)[N / 2], WgmmaTile a, WgmmaTile b) {
+QUEST_TWIN void addProducts(const testdriver::Product& product) {
+  float* c = static_cast<float*>(product.sums);
+  tellRead(product.a + threadIdx.x % kWgmmaThreads / kWarp * 16 * kWgmmaRowBytes, 16, 2);
+  tellRead(product.b, N, 2);
   const int lane = threadIdx.x % kWarp;
   for (int i = 0; i < N / 2; i++) {
     const int row = threadIdx.x % kWgmmaThreads / kWarp * 16 + lane / 4 + i / 2 % 2 * 8;
     const int col = i / 4 * 8 + lane % 4 * 2 + i % 2;
     float sum = c[i];
     for (int k = 0; k < 16; k++) {
-      sum += swizzledElement<bf16>(a, row, k) * swizzledElement<bf16>(b, col, k);
+      sum += swizzledElement<bf16>(product.a, row, k) * swizzledElement<bf16>(product.b, col, k);
     }
     c[i] = sum;
   }
 }
 
-__device__ __forceinline__ void publishCopies() {}
-__device__ __forceinline__ void beginWgmma() {}
-__device__ __forceinline__ void commitWgmma() {}
+template <int N>
+inline void wgmma(float (&c)[N / 2], WgmmaTile a, WgmmaTile b) {
+  testdriver::startProduct({addProducts<N>, c, a, b, {}, true});
+}
+
+inline void publishCopies() { testdriver::publish(); }
+inline void beginWgmma() {}
+inline void commitWgmma() { testdriver::commitProducts(); }
 template <int Newest>
-__device__ __forceinline__ void waitWgmma() {}
+void waitWgmma() {
+  testdriver::waitProducts(Newest);
+}
 
 #else
 

@@ -33,26 +33,40 @@ __device__ __forceinline__ WgmmaTile panelRows(const unsigned char* tile, int ro
 
 /** Each lane computes its own elements, as in wgmma.cuh. */
 template <typename T>
-__device__ __forceinline__ void wgmmaScores(FragmentC (&c)[8], WgmmaTile q, WgmmaTile keys, bool more) {
+QUEST_TWIN void addScores(const testdriver::Product& product) {
+  FragmentC* c = static_cast<FragmentC*>(product.sums);
+  tellRead(product.a + threadIdx.x % kWgmmaThreads / kWarp * 16 * kWgmmaRowBytes, 16, 2);
+  tellRead(product.b, 64, 2);
   const int lane = threadIdx.x % kWarp;
   for (int n = 0; n < 8; n++) {
     for (int i = 0; i < 4; i++) {
       const int row = threadIdx.x % kWgmmaThreads / kWarp * 16 + lane / 4 + i / 2 * 8;
-      float sum = more ? c[n].at[i] : 0.0f;
+      float sum = product.more ? c[n].at[i] : 0.0f;
       for (int k = 0; k < 16; k++) {
-        sum += swizzledElement<T>(q, row, k) * swizzledElement<T>(keys, n * 8 + lane % 4 * 2 + i % 2, k);
+        const int key = n * 8 + lane % 4 * 2 + i % 2;
+        sum += swizzledElement<T>(product.a, row, k) * swizzledElement<T>(product.b, key, k);
       }
       c[n].at[i] = sum;
     }
   }
 }
 
+template <typename T>
+void wgmmaScores(FragmentC (&c)[8], WgmmaTile q, WgmmaTile keys, bool more) {
+  testdriver::startProduct({addScores<T>, c, q, keys, {}, more});
+}
+
 /** A stands in registers, spread over the warp: mma's twin knows how. */
 template <typename T>
-__device__ __forceinline__ void wgmmaGather(FragmentC (&c)[16], const FragmentA& a, WgmmaTile values) {
+QUEST_TWIN void addGathered(const testdriver::Product& product) {
+  FragmentC* c = static_cast<FragmentC*>(product.sums);
+  const unsigned* reg = product.registers;
+  const FragmentA a = {{reg[0], reg[1], reg[2], reg[3]}};
+  tellRead(product.b, 16, 8);
+  tellRead(product.b + kPanelBytes, 16, 8);
   const int lane = threadIdx.x % kWarp;
   for (int n = 0; n < 16; n++) {
-    const WgmmaTile panel = values + n / 8 * kPanelBytes;
+    const WgmmaTile panel = product.b + n / 8 * kPanelBytes;
     FragmentB b;
     for (int r = 0; r < 2; r++) {
       const int row = r * 8 + lane % 4 * 2;
@@ -61,6 +75,11 @@ __device__ __forceinline__ void wgmmaGather(FragmentC (&c)[16], const FragmentA&
     }
     mma<T>(c[n], a, b);
   }
+}
+
+template <typename T>
+void wgmmaGather(FragmentC (&c)[16], const FragmentA& a, WgmmaTile values) {
+  testdriver::startProduct({addGathered<T>, c, nullptr, values, {a.reg[0], a.reg[1], a.reg[2], a.reg[3]}, true});
 }
 
 #else

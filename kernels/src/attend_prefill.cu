@@ -155,7 +155,6 @@ __device__ __forceinline__ void attendPrefillTiled(Act* out, const Act* q, const
       gatherTiles<Kv, D, kKeyBlock, Tiles>(state, scores, valueTile);
     }
   }
-  waitCopies<0>();
 #pragma unroll
   for (int m = 0; m < Tiles; m++) {
     state[m].finish();

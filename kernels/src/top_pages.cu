@@ -136,11 +136,13 @@ __device__ __forceinline__ Threshold kthOfFew(int* gathered, const PageKeys& key
     const unsigned mine = few[i];
     int larger = 0;
     int equal = 0;
+    int earlier = 0;
     for (int j = 0; j < count; j++) {
       larger += few[j] > mine;
       equal += few[j] == mine;
+      earlier += few[j] == mine && j < i;
     }
-    if (larger < k && k <= larger + equal) {  // one thread, or several that write the same
+    if (larger < k && k <= larger + equal && earlier == 0) {  // exactly one thread
       found = Threshold{mine, k - larger};
     }
   }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the test-only libcuda.so.1 from our .cu files with a host compiler, a stub of cuBLAS, and beside them the
-# marker that stands for a fatbin and the list of kernel signatures. Does nothing if no source changed.
+# marker that stands for a fatbin. Does nothing if no source changed.
 #   build.sh OUTPUT_DIR [KERNEL_DIR]      KERNEL_DIR holds include/ and src/; default: the folder above this one
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -18,7 +18,7 @@ if ! command -v "$cxx" >/dev/null 2>&1; then
 fi
 mkdir -p "$out/work" "$out/resources/quest"
 flags="-std=c++17 -O2 -fPIC -fno-strict-aliasing -fvisibility=hidden -march=native -ffp-contract=off"
-kernel_flags="$flags -Wno-unknown-pragmas -fsanitize=alignment -fsanitize-undefined-trap-on-error
+kernel_flags="$flags -Wno-unknown-pragmas -fsanitize=thread,alignment -fsanitize-undefined-trap-on-error
   -DQUEST_PORTABLE -include $here/portable_cuda.h -I $here -I $kernels/include"
 
 # One line per kernel: its launch bound, name, and parameters, from preprocessed text in which the two CUDA words stay.
@@ -43,7 +43,7 @@ build_kernel() {
 
 rm -f "$out"/work/*
 pids=
-for file in "$kernels"/src/*.cu; do
+for file in "$kernels"/src/*.cu "$here"/*.cu; do
   build_kernel "$file" &
   pids="$pids $!"
 done
@@ -59,6 +59,5 @@ done
 # shellcheck disable=SC2086
 "$cxx" $flags -Wall -Wextra -shared -Wl,-soname,libcublas.so.12 -Wl,--version-script="$here/cublas/exports.map" \
   -o "$out/libcublas.so.12" "$here/cublas/cublas.cpp" "$out/libcuda.so.1"
-cat "$out"/work/*.signatures >"$out/kernels.signatures"
 printf 'quest-testdriver: kernels are compiled into libcuda.so.1' >"$out/resources/quest/kernels.fatbin"
 echo "$inputs" >"$out/inputs"

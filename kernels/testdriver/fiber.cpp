@@ -12,7 +12,10 @@
 #include <random>
 #include <vector>
 
+#include "asynchronous.h"
+#include "order.h"
 #include "portable_cuda.h"
+#include "races.h"
 
 #ifndef __x86_64__
 #error "the test driver switches stacks in x86-64 assembly, like the only platform of JCuda's natives"
@@ -83,7 +86,6 @@ struct Block {
   int threads;
   int done;
   int atBarrier;
-  int current;
   Votes votes;
   Votes counted;
   const char* failure;
@@ -92,7 +94,7 @@ struct Block {
   Warp warps[kMaxThreads / kWarp];
 };
 
-Block block;
+Block& block = *new Block();  // never destroyed: at the JVM's exit another thread may still run it
 unsigned char* stacks;
 alignas(128) unsigned char shared[kMaxSharedBytes];
 
@@ -129,6 +131,7 @@ void setUp() {
     std::abort();
   }
   stacks = static_cast<unsigned char*>(memory);
+  exemptFromRaces(stacks, kStackBytes * kMaxThreads);
   struct sigaction action = {};
   action.sa_sigaction = onFault;
   action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
@@ -137,7 +140,7 @@ void setUp() {
   sigaction(SIGILL, &action, &previous[SIGILL]);
 }
 
-void toScheduler() { questSwitch(&block.fibers[block.current].stackPointer, block.scheduler); }
+void toScheduler() { questSwitch(&block.fibers[currentThread].stackPointer, block.scheduler); }
 
 void ready(int thread) { block.fibers[thread].state = State::kReady; }
 
@@ -167,6 +170,9 @@ void complete(int warpIndex, size_t position) {
   Warp& warp = block.warps[warpIndex];
   Meeting meeting = warp.meetings[position];
   warp.meetings.erase(warp.meetings.begin() + static_cast<long>(position));
+  if (meeting.op == WarpOp::kSync) {
+    orderWarp(warpIndex, meeting.arrived);
+  }
   uint64_t total = meeting.op == WarpOp::kShuffle ? 0 : reduce(warp, meeting);
   for (int lane = 0; lane < kWarp; lane++) {
     if (meeting.arrived >> lane & 1) {
@@ -180,6 +186,7 @@ void complete(int warpIndex, size_t position) {
 }
 
 void releaseBarrier() {
+  orderBarrier();
   block.counted = block.votes;
   block.counted.any = block.votes.count > 0;
   block.counted.all = block.votes.count == block.atBarrier;
@@ -212,8 +219,12 @@ void leave(int thread) {
 }
 
 void threadMain() {
+  forgetWork();
   block.kernel->call(block.arguments);
-  leave(block.current);
+  if (workUnderWay()) {
+    trap("the thread returns before copies or products that it started have ended");
+  }
+  leave(currentThread);
   toScheduler();
   std::abort();
 }
@@ -233,6 +244,7 @@ void runBlock(const std::vector<int>& order) {
   block.done = 0;
   block.atBarrier = 0;
   block.votes = {0, 0, 0};
+  orderBlock(block.threads);
   for (int t = 0; t < block.threads; t++) {
     block.fibers[t].state = State::kFresh;
   }
@@ -252,7 +264,7 @@ void runBlock(const std::vector<int>& order) {
         continue;
       }
       progress = true;
-      block.current = thread;
+      currentThread = thread;
       threadIdx = fiber.index;
       questSwitch(&block.scheduler, fiber.stackPointer);
       if (block.failure != nullptr) {
@@ -288,7 +300,7 @@ std::vector<int> threadOrder(int threads, ThreadOrder order) {
 }  // namespace
 
 uint64_t meetWarp(WarpOp op, unsigned mask, uint64_t value, int sourceLane) {
-  int thread = block.current;
+  int thread = currentThread;
   int lane = thread % kWarp;
   Warp& warp = block.warps[thread / kWarp];
   if (!(mask >> lane & 1)) {
@@ -324,15 +336,15 @@ Votes meetBlock(int vote) {
   block.atBarrier++;
   if (block.atBarrier + block.done == block.threads) {
     releaseBarrier();
-    block.fibers[block.current].state = State::kReady;
+    block.fibers[currentThread].state = State::kReady;
   } else {
-    block.fibers[block.current].state = State::kWaiting;
+    block.fibers[currentThread].state = State::kWaiting;
     toScheduler();
   }
   return block.counted;
 }
 
-int lane() { return block.current % kWarp; }
+int lane() { return currentThread % kWarp; }
 
 unsigned char* dynamicShared() { return shared; }
 
@@ -358,6 +370,8 @@ GridResult runGrid(const Kernel& kernel, const uint64_t* arguments, Dim3 grid, D
     block.fibers[t].index = {x, y, static_cast<unsigned>(t) / (blockSize.x * blockSize.y)};
   }
   std::vector<int> turns = threadOrder(block.threads, order);
+  orderGrid();
+  racesOfGrid();
   if (int signal = sigsetjmp(faulted, 1)) {
     runningThread = 0;
     if (signal == SIGILL) {

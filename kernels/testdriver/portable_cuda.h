@@ -14,6 +14,8 @@
 #define __constant__ static const
 #define __align__(bytes) alignas(bytes)
 #define __forceinline__ inline __attribute__((always_inline))
+// The twin of one instruction: its own exchange between lanes is not the kernel's, and must not hide or make a race.
+#define QUEST_TWIN __attribute__((no_sanitize("thread")))
 // Blocks run one after the other, so one copy per kernel is one copy per block; it starts with the leftovers of
 // the block before, as on a device.
 #define __shared__ static
@@ -31,7 +33,7 @@ constexpr int warpSize = 32;
 
 namespace testdriver {
 
-enum class WarpOp { kSync, kShuffle, kBallot, kSum, kMin, kMax };
+enum class WarpOp { kSync, kMeet, kShuffle, kBallot, kSum, kMin, kMax };
 
 /** Meets the lanes of `mask`; gives `value` away and returns what the operation makes of all lanes' values. */
 uint64_t meetWarp(WarpOp op, unsigned mask, uint64_t value, int sourceLane);
@@ -46,6 +48,29 @@ Votes meetBlock(int vote);
 int lane();
 unsigned char* dynamicShared();
 [[noreturn]] void trap(const char* what);
+
+// races.cpp: what a twin that is not instrumented (QUEST_TWIN) tells of its accesses, and what orders others.
+void checkRead(const void* from, size_t bytes);
+void checkTensorRead(const void* from, size_t bytes);
+void checkAtomic(const void* address, size_t bytes);
+void orderFence();
+void publish();
+
+// asynchronous.cpp: work that is done when the thread waits for it, not before.
+void startCopy(void* shared, const void* global, bool present);
+void commitCopies();
+void waitCopies(int newest);
+struct Product {
+  void (*add)(const Product&);
+  void* sums;
+  const unsigned char* a;  // in shared memory, or null: in registers
+  const unsigned char* b;
+  unsigned registers[4];
+  bool more;  // adds to the sums, which it otherwise replaces
+};
+void startProduct(const Product& product);
+void commitProducts();
+void waitProducts(int newest);
 
 template <typename T>
 T shuffle(unsigned mask, T value, int sourceLane) {
@@ -64,6 +89,13 @@ inline int __syncthreads_count(int vote) { return testdriver::meetBlock(vote).co
 inline int __syncthreads_and(int vote) { return testdriver::meetBlock(vote).all; }
 inline int __syncthreads_or(int vote) { return testdriver::meetBlock(vote).any; }
 inline void __syncwarp(unsigned mask = 0xffffffffu) { testdriver::meetWarp(testdriver::WarpOp::kSync, mask, 0, 0); }
+
+namespace testdriver {
+
+/** Lanes that execute one instruction together: a meeting that orders no memory. */
+inline void meetLanes() { meetWarp(WarpOp::kMeet, 0xffffffffu, 0, 0); }
+
+}  // namespace testdriver
 
 // A source outside the lane's segment of `width` lanes gives the lane its own value back.
 template <typename T>
@@ -117,57 +149,33 @@ inline unsigned __reduce_max_sync(unsigned mask, unsigned value) {
   return static_cast<unsigned>(testdriver::meetWarp(testdriver::WarpOp::kMax, mask, value, 0));
 }
 
-// Fibers change hands only at a rendezvous, so a plain read-modify-write is atomic.
-template <typename T>
-T atomicAdd(T* address, T value) {
+namespace testdriver {
+
+/** Fibers change hands only at a rendezvous, so a plain read-modify-write is atomic. */
+template <typename T, typename Change>
+QUEST_TWIN T change(T* address, Change change) {
+  checkAtomic(address, sizeof(T));
   T old = *address;
-  *address = old + value;
-  return old;
-}
-template <typename T>
-T atomicMax(T* address, T value) {
-  T old = *address;
-  *address = value > old ? value : old;
-  return old;
-}
-template <typename T>
-T atomicMin(T* address, T value) {
-  T old = *address;
-  *address = value < old ? value : old;
-  return old;
-}
-template <typename T>
-T atomicExch(T* address, T value) {
-  T old = *address;
-  *address = value;
-  return old;
-}
-template <typename T>
-T atomicCAS(T* address, T expected, T value) {
-  T old = *address;
-  *address = old == expected ? value : old;
-  return old;
-}
-template <typename T>
-T atomicOr(T* address, T value) {
-  T old = *address;
-  *address = old | value;
-  return old;
-}
-template <typename T>
-T atomicAnd(T* address, T value) {
-  T old = *address;
-  *address = old & value;
-  return old;
-}
-inline unsigned atomicInc(unsigned* address, unsigned limit) {
-  unsigned old = *address;
-  *address = old >= limit ? 0 : old + 1;
+  *address = change(old);
   return old;
 }
 
-inline void __threadfence() {}
-inline void __threadfence_block() {}
+}  // namespace testdriver
+
+template <typename T>
+T atomicAdd(T* address, T value) {
+  return testdriver::change(address, [=](T old) { return old + value; });
+}
+template <typename T>
+T atomicMax(T* address, T value) {
+  return testdriver::change(address, [=](T old) { return value > old ? value : old; });
+}
+template <typename T>
+T atomicMin(T* address, T value) {
+  return testdriver::change(address, [=](T old) { return value < old ? value : old; });
+}
+
+inline void __threadfence() { testdriver::orderFence(); }
 [[noreturn]] inline void __trap() { testdriver::trap("__trap()"); }
 
 template <typename T>

@@ -54,7 +54,7 @@ class TestDriverTest {
     JCudaDriver.cuCtxSetCurrent(context);
     JCudaDriver.cuStreamCreate(stream, 1);
     JCudaDriver.cuModuleLoadData(module, "quest-testdriver".getBytes());
-    JCudaDriver.cuModuleGetFunction(add, module, "add_f32");
+    JCudaDriver.cuModuleGetFunction(add, module, "testdriver_add");
     cuMemAlloc(x, 4 * COUNT);
     cuMemAlloc(y, 4 * COUNT);
     cuMemHostAlloc(pinned, 4 * COUNT, 0);
@@ -80,19 +80,8 @@ class TestDriverTest {
 
   private void launchAdd(Pointer target, Pointer source, int channels, int threads) {
     Pointer sizes = Pointer.to(new int[] {channels});
-    Pointer stride = Pointer.to(new int[] {0});
     JCudaDriver.cuLaunchKernel(
-        add,
-        1,
-        1,
-        1,
-        threads,
-        1,
-        1,
-        0,
-        stream,
-        Pointer.to(target, source, sizes, stride, stride),
-        null);
+        add, 1, 1, 1, threads, 1, 1, 0, stream, Pointer.to(target, source, sizes), null);
   }
 
   private static void assertStatus(String status, ThrowingCallable call) {
@@ -234,7 +223,7 @@ class TestDriverTest {
   void anUnknownKernelIsNotFound() {
     assertStatus(
         "CUDA_ERROR_NOT_FOUND",
-        () -> JCudaDriver.cuModuleGetFunction(new CUfunction(), module, "add_f64"));
+        () -> JCudaDriver.cuModuleGetFunction(new CUfunction(), module, "testdriver_subtract"));
   }
 
   @Test
