@@ -93,9 +93,9 @@ choose_build() {
   own_spark=$home/submit/$build_folder/spark
 }
 
-# The jar is missing, or a source is newer than it.
+# The jar is missing, its build did not end, or a source is newer than it.
 stale() {
-  [[ ! -f $jar ]] || [[ -n $(find "$home"/{pom.xml,engine,job,kernels,conf/prompts} \
+  [[ ! -f $jar || -f $jar.unfinished ]] || [[ -n $(find "$home"/{pom.xml,engine,job,kernels,conf/prompts} \
     \( -name target -prune \) -o -type f -newer "$jar" -print -quit) ]]
 }
 
@@ -107,11 +107,13 @@ build() {
   echo "Building ${modules[*]} (the first time downloads Spark: some minutes) ..." >&2
   local log=$home/job/$build_folder/build.log
   mkdir -p "${log%/*}"
+  touch "$jar.unfinished"
   (cd "$home" && ./mvnw -B -ntp -pl "$(IFS=,; echo "${modules[*]}")" -am package "${build_args[@]}" \
     -Dmaven.test.skip=true -Dspotless.check.skip=true) 2>&1 \
     | tee "$log" | grep --line-buffered -E '^\[INFO\] (Building |BUILD)|^\[ERROR\]' >&2 \
     || true
   [[ -f $jar ]] && tail -n 40 "$log" | grep -q 'BUILD SUCCESS' || fail "the build failed; its log is $log"
+  rm "$jar.unfinished"
 }
 
 [[ ${1:-} == --help || ${1:-} == -h ]] && { usage; exit 0; }

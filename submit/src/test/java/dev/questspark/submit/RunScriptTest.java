@@ -2,7 +2,10 @@ package dev.questspark.submit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -52,6 +55,35 @@ class RunScriptTest {
             + " where sparse_policy = '"
             + selector
             + "'");
+  }
+
+  @Test
+  void aBuildThatWasKilledIsBuiltAgain() throws Exception {
+    Path home = folder.resolve("home");
+    Path script = home.resolve("submit/run.sh");
+    Path jar = home.resolve("job/target/questspark-job.jar");
+    for (String part : new String[] {"submit/target/spark/jars", "job", "engine", "kernels"}) {
+      Files.createDirectories(home.resolve(part));
+    }
+    Files.createDirectories(home.resolve("conf/prompts"));
+    Files.createFile(home.resolve("conf/demo.conf"));
+    Files.createFile(home.resolve("pom.xml"));
+    Files.copy(RunScript.HOME.resolve("submit/run.sh"), script);
+    Path maven = home.resolve("mvnw");
+    Path builds = folder.resolve("builds");
+    String build = "#!/bin/sh\necho build >> " + builds + "\necho jar > " + jar + "\n";
+
+    Files.writeString(maven, build + "kill -9 $$\n");
+    assertThat(maven.toFile().setExecutable(true)).isTrue();
+    RunScript killed = RunScript.start(folder, Map.of(), List.of(script.toString(), "demo"));
+    assertThat(killed.err()).contains("the build failed; its log is");
+    assertThat(jar).as("what the killed build left").exists();
+
+    Files.writeString(maven, build + "echo '[INFO] BUILD SUCCESS'\n");
+    RunScript.start(folder, Map.of(), List.of(script.toString(), "demo"));
+    assertThat(builds).hasContent("build\nbuild");
+    RunScript.start(folder, Map.of(), List.of(script.toString(), "demo"));
+    assertThat(builds).as("a jar that is whole is used").hasContent("build\nbuild");
   }
 
   @Test
