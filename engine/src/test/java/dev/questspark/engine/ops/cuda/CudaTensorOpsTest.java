@@ -10,6 +10,7 @@ class CudaTensorOpsTest extends TensorOpsContract {
   @Override
   protected Backend open(BackendOptions options) {
     return TestDriver.open(
-        new CudaOptions(0, options.dtype(), options.dtype(), options.batchInvariant(), 1024, 8192));
+        new CudaOptions(
+            0, options.dtype(), options.dtype(), options.batchInvariant(), 1024, 66_000));
   }
 }
