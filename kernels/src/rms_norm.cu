@@ -1,27 +1,22 @@
 // rms_norm: x / sqrt(mean(x^2) + eps) * weight, over groups of C channels: x (R, groups * C), weight (1, C).
-// One group is the layer norm (arXiv 1910.07467); one group per head is Qwen3's query and key norm.
-// Moves 2 * R * groups * C elements; the sum is in float, in an order that depends on C and the block only.
+// One group is the layer norm; one group per head is Qwen3's query and key norm.
+// Moves 2 * R * groups * C elements.
 // Grid: (groups, R) blocks; 32 threads for C <= 512, else 256 (the launch must follow C alone, to be batch invariant).
 // `out` may be `x`: a thread reads a channel before it writes the same channel.
-#include "reduce.cuh"
+#include "norm_row.cuh"
 
 namespace quest {
 
 template <typename Act>
 __device__ __forceinline__ void rmsNorm(Act* out, const Act* x, const float* weight, int channels, int outStride,
                                         int xStride, float eps) {
+  const bool packed = packable(x, channels, xStride) && packable(out, channels, outStride) &&
+                      packable(weight, channels, 0);
   const size_t group = static_cast<size_t>(blockIdx.x) * channels;
   const Act* source = x + static_cast<size_t>(blockIdx.y) * xStride + group;
-  Act* target = out + static_cast<size_t>(blockIdx.y) * outStride + group;
-  float squares = 0.0f;
-  for (int c = threadIdx.x; c < channels; c += blockDim.x) {
-    const float value = toFloat(source[c]);
-    squares += value * value;
-  }
-  const float inverse = 1.0f / sqrtf(reduceBlock<Sum>(squares) / channels + eps);
-  for (int c = threadIdx.x; c < channels; c += blockDim.x) {
-    target[c] = fromFloat<Act>(toFloat(source[c]) * inverse * weight[c]);
-  }
+  normRow(out + static_cast<size_t>(blockIdx.y) * outStride + group, weight, channels, eps, packed,
+          [=](float (&wide)[kNormChannels], int c) { loadChannels(wide, source, c, channels, packed); },
+          [](const float (&)[kNormChannels], int) {});
 }
 
 }  // namespace quest

@@ -79,14 +79,19 @@ public final class Decoder implements AutoCloseable {
     Tensor x = workspace.hidden.rows(0, rows);
     ops.embed(x, weights.embedding(), batch);
     int last = config.layers() - 1;
+    int first = layers > 1 ? 0 : last;
+    Tensor normed = workspace.normed.rows(0, rows);
+    ops.rmsNorm(normed, x, weights.layers().get(first).attentionNorm(), config.rmsNormEps());
     for (int layer = 0; layer < layers - 1; layer++) {
-      attend(layer, x, batch, groups, false, groupNanos);
+      attend(layer, normed, batch, groups, false, groupNanos);
       Tensor attended = workspace.attended.rows(0, rows);
-      feedForward(weights.layers().get(layer), x, attended);
+      int next = layer < layers - 2 ? layer + 1 : last;
+      Tensor nextNorm = weights.layers().get(next).attentionNorm();
+      feedForward(weights.layers().get(layer), x, attended, nextNorm);
     }
     // The last layer's output is read at the logit rows only: every row still appends its key and
     // value, but the projections after attention run on those rows alone.
-    attend(last, x, batch, groups, true, groupNanos);
+    attend(last, normed, batch, groups, true, groupNanos);
     if (logitRows == 0) {
       return workspace.logits.rows(0, 0);
     }
@@ -94,17 +99,16 @@ public final class Decoder implements AutoCloseable {
     Tensor attended = workspace.lastAttended.rows(0, logitRows);
     ops.gatherRows(y, x, batch);
     ops.gatherRows(attended, workspace.attended.rows(0, rows), batch);
-    feedForward(weights.layers().get(last), y, attended);
-    ops.rmsNorm(y, y, weights.finalNorm(), config.rmsNormEps());
+    feedForward(weights.layers().get(last), y, attended, weights.finalNorm());
     Tensor logits = workspace.logits.rows(0, logitRows);
-    ops.linear(logits, y, weights.lmHead());
+    ops.linear(logits, normed.rows(0, logitRows), weights.lmHead());
     return logits;
   }
 
-  /** Projects x (R, H) to queries, keys and values, appends the latter, and attends. */
+  /** Projects the normed rows (R, H) to queries, keys and values, appends the latter, attends. */
   private void attend(
       int layer,
-      Tensor x,
+      Tensor normed,
       LoadedBatch batch,
       List<AttentionGroup> groups,
       boolean logitsOnly,
@@ -112,9 +116,7 @@ public final class Decoder implements AutoCloseable {
     LayerWeights w = weights.layers().get(layer);
     int queryWidth = config.queryCols();
     int kvWidth = config.kvCols();
-    Tensor normed = workspace.normed.rows(0, x.rows());
-    ops.rmsNorm(normed, x, w.attentionNorm(), config.rmsNormEps());
-    Tensor qkv = workspace.qkv.rows(0, x.rows());
+    Tensor qkv = workspace.qkv.rows(0, normed.rows());
     ops.linear(qkv, normed, w.qkv());
     Tensor q = qkv.cols(0, queryWidth);
     Tensor k = qkv.cols(queryWidth, queryWidth + kvWidth);
@@ -128,12 +130,14 @@ public final class Decoder implements AutoCloseable {
     attention.attend(layer, q, kv, batch, groups, logitsOnly, groupNanos);
   }
 
-  /** x += o(attended); x += down(silu(gate) * up), for x (r, H) and attended (r, Hq * D). */
-  private void feedForward(LayerWeights w, Tensor x, Tensor attended) {
+  /**
+   * x += o(attended); x += down(silu(gate) * up), for x (r, H) and attended (r, Hq * D). Leaves x's
+   * first r rows under the norm of what comes next in the workspace's {@code normed}.
+   */
+  private void feedForward(LayerWeights w, Tensor x, Tensor attended, Tensor nextNorm) {
     Tensor normed = workspace.normed.rows(0, x.rows());
     ops.linear(normed, attended, w.output());
-    ops.add(x, normed);
-    ops.rmsNorm(normed, x, w.mlpNorm(), config.rmsNormEps());
+    ops.addRmsNorm(normed, x, normed, w.mlpNorm(), config.rmsNormEps());
     int rowsAtOnce = workspace.gateUp.rows();
     for (int from = 0; from < x.rows(); from += rowsAtOnce) {
       Tensor part = normed.rows(from, Math.min(x.rows(), from + rowsAtOnce));
@@ -143,7 +147,7 @@ public final class Decoder implements AutoCloseable {
       ops.siluMul(activated, gateUp);
       ops.linear(part, activated, w.down());
     }
-    ops.add(x, normed);
+    ops.addRmsNorm(normed, x, normed, nextNorm, config.rmsNormEps());
   }
 
   /** Bytes of activation buffers and rotary table. */

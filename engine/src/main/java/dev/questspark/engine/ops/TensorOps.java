@@ -24,6 +24,12 @@ public interface TensorOps {
    */
   void rmsNorm(Tensor out, Tensor x, Tensor weight, float eps);
 
+  /**
+   * x += y, the residual connection, then out = rmsNorm(x), the norm that follows it: all (R, C),
+   * weight (1, C). The norm sees x as it is stored. {@code out} may be {@code y}.
+   */
+  void addRmsNorm(Tensor out, Tensor x, Tensor y, Tensor weight, float eps);
+
   /** out (R, N) = x (R, K) . weight (N, K)^T + bias. */
   void linear(Tensor out, Tensor x, LinearWeight weight);
 
@@ -121,9 +127,6 @@ public interface TensorOps {
 
   /** out (R, I) = silu(gate) * up, with gateUp (R, 2 * I) = [gate | up]. */
   void siluMul(Tensor out, Tensor gateUp);
-
-  /** x += y, both (R, H). */
-  void add(Tensor x, Tensor y);
 
   /** out (logit rows, H) = x (R, H) at the batch's {@code logitRows}. */
   void gatherRows(Tensor out, Tensor x, LoadedBatch batch);

@@ -111,8 +111,15 @@ class CudaHalfPrecisionTest extends HalfPrecisionContract {
 
       float[][] y = rounded(DType.BF16, rows, 2 * channels);
       Tensor sum = upload(on, DType.BF16, y);
-      on.ops().add(sum, input);
-      assertClose("add", Framed.matrix(on, sum), reference.add(y, x), once);
+      Tensor normed = on.allocate(DType.BF16, rows, 2 * channels);
+      float[][] gains = Framed.random(random, 1, 2 * channels);
+      on.ops().addRmsNorm(normed, sum, input, upload(on, DType.F32, gains), 1e-5f);
+      assertClose("sum", Framed.matrix(on, sum), reference.add(y, x), once);
+      assertClose(
+          "addRmsNorm",
+          Framed.matrix(on, normed),
+          reference.rmsNorm(Framed.matrix(on, sum), gains[0], 1e-5f), // of x as it is stored
+          unitRoundoff(DType.BF16) + Tolerance.average(2 * channels));
 
       Tensor picked = on.allocate(DType.BF16, batch.logitRows().length, 2 * channels);
       on.ops().gatherRows(picked, input, on.load(batch));

@@ -4,7 +4,7 @@ import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.LoadedBatch;
 import dev.questspark.engine.ops.Tensor;
 
-/** The verbs that look at one row at a time: embed, rmsNorm, siluMul, add, gatherRows. */
+/** The verbs that look at one row at a time: embed, rmsNorm, addRmsNorm, siluMul, gatherRows. */
 final class CpuElementwise {
   /** Channels of one task of siluMul. */
   private static final int SILU_CHANNELS = 2048;
@@ -54,8 +54,6 @@ final class CpuElementwise {
     int groups = x.cols() / channels;
     float[] from = HeapBuffer.floats(x);
     float[] to = HeapBuffer.floats(out);
-    float[] gain = HeapBuffer.floats(weight);
-    int gainFrom = HeapBuffer.at(weight, 0);
     workers.run(
         x.rows(),
         2L * x.cols(),
@@ -63,13 +61,42 @@ final class CpuElementwise {
           for (int g = 0; g < groups; g++) {
             int source = HeapBuffer.at(x, row) + g * channels;
             int target = HeapBuffer.at(out, row) + g * channels;
-            float squares = loops[worker].dot(from, source, from, source, channels);
-            float scale = (float) (1.0 / Math.sqrt(squares / channels + eps));
-            for (int i = 0; i < channels; i++) {
-              to[target + i] = from[source + i] * scale * gain[gainFrom + i];
-            }
+            norm(loops[worker], to, target, from, source, weight, eps);
           }
         });
+  }
+
+  void addRmsNorm(Tensor out, Tensor x, Tensor y, Tensor weight, float eps) {
+    int channels = weight.cols();
+    Shapes.require("x", x, x.rows(), channels);
+    Shapes.require("y", y, x.rows(), channels);
+    Shapes.require("out", out, x.rows(), channels);
+    float[] sum = HeapBuffer.floats(x);
+    float[] term = HeapBuffer.floats(y);
+    float[] to = HeapBuffer.floats(out);
+    workers.run(
+        x.rows(),
+        3L * channels,
+        (row, worker) -> {
+          int target = HeapBuffer.at(x, row);
+          int source = HeapBuffer.at(y, row);
+          for (int i = 0; i < channels; i++) {
+            sum[target + i] += term[source + i];
+          }
+          norm(loops[worker], to, HeapBuffer.at(out, row), sum, target, weight, eps);
+        });
+  }
+
+  private static void norm(
+      Loops loops, float[] to, int target, float[] from, int source, Tensor weight, float eps) {
+    int channels = weight.cols();
+    float[] gain = HeapBuffer.floats(weight);
+    int gainFrom = HeapBuffer.at(weight, 0);
+    float squares = loops.dot(from, source, from, source, channels);
+    float scale = (float) (1.0 / Math.sqrt(squares / channels + eps));
+    for (int i = 0; i < channels; i++) {
+      to[target + i] = from[source + i] * scale * gain[gainFrom + i];
+    }
   }
 
   void siluMul(Tensor out, Tensor gateUp) {
@@ -89,23 +116,6 @@ final class CpuElementwise {
           int target = HeapBuffer.at(out, row) + first;
           int count = Math.min(SILU_CHANNELS, channels - first);
           loops[worker].siluMul(to, target, from, gate, gate + channels, count);
-        });
-  }
-
-  void add(Tensor x, Tensor y) {
-    int channels = x.cols();
-    Shapes.require("y", y, x.rows(), channels);
-    float[] sum = HeapBuffer.floats(x);
-    float[] term = HeapBuffer.floats(y);
-    workers.run(
-        x.rows(),
-        channels,
-        (row, worker) -> {
-          int target = HeapBuffer.at(x, row);
-          int source = HeapBuffer.at(y, row);
-          for (int i = 0; i < channels; i++) {
-            sum[target + i] += term[source + i];
-          }
         });
   }
 

@@ -37,6 +37,11 @@ final class CpuTensorOps implements TensorOps {
   }
 
   @Override
+  public void addRmsNorm(Tensor out, Tensor x, Tensor y, Tensor weight, float eps) {
+    elementwise.addRmsNorm(out, x, y, weight, eps);
+  }
+
+  @Override
   public void rmsNorm(Tensor out, Tensor x, Tensor weight, float eps) {
     elementwise.rmsNorm(out, x, weight, eps);
   }
@@ -115,11 +120,6 @@ final class CpuTensorOps implements TensorOps {
   @Override
   public void siluMul(Tensor out, Tensor gateUp) {
     elementwise.siluMul(out, gateUp);
-  }
-
-  @Override
-  public void add(Tensor x, Tensor y) {
-    elementwise.add(x, y);
   }
 
   @Override

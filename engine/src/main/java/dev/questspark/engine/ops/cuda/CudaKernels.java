@@ -25,8 +25,11 @@ final class CudaKernels {
   private static final String BUDGET =
       "int budgetPages, int sinkTokens, int recentTokens, int minContextTokens";
 
-  static final Family ADD =
-      byAct("add_{act}", "{act}* x, const {act}* y, int hidden, int xStride, int yStride");
+  static final Family ADD_RMS_NORM =
+      byAct(
+          "add_rms_norm_{act}",
+          "{act}* out, {act}* x, const {act}* y, const float* weight, int channels, int outStride,"
+              + " int xStride, int yStride, float eps");
 
   static final Family APPEND_KV = appendKv("", "{kv}");
 

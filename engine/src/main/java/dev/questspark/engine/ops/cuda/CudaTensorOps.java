@@ -73,7 +73,32 @@ final class CudaTensorOps implements TensorOps {
         .integer(out.rowStride())
         .integer(x.rowStride())
         .real(eps)
-        .grid(x.cols() / channels, x.rows(), 1, channels <= ONE_WARP_CHANNELS ? 32 : 256, 0);
+        .grid(x.cols() / channels, x.rows(), 1, normThreads(channels), 0);
+  }
+
+  @Override
+  public void addRmsNorm(Tensor out, Tensor x, Tensor y, Tensor weight, float eps) {
+    int channels = weight.cols();
+    CudaShapes.require("x", x, 0, channels);
+    CudaShapes.require("y", y, x.rows(), channels);
+    CudaShapes.require("out", out, x.rows(), channels);
+    launch
+        .of(CudaKernels.ADD_RMS_NORM.of(out.dtype()))
+        .out(out)
+        .out(x)
+        .in(y)
+        .in(weight)
+        .integer(channels)
+        .integer(out.rowStride())
+        .integer(x.rowStride())
+        .integer(y.rowStride())
+        .real(eps)
+        .grid(1, x.rows(), 1, normThreads(channels), 0);
+  }
+
+  /** Follows the row alone, so that its sum is taken in one order. */
+  private static int normThreads(int channels) {
+    return channels <= ONE_WARP_CHANNELS ? 32 : 256;
   }
 
   @Override
@@ -275,19 +300,6 @@ final class CudaTensorOps implements TensorOps {
         .integer(out.rowStride())
         .integer(gateUp.rowStride())
         .grid(ceilDiv(out.cols(), ELEMENTWISE_BLOCK), out.rows(), 1, 256, 0);
-  }
-
-  @Override
-  public void add(Tensor x, Tensor y) {
-    CudaShapes.require("y", y, x.rows(), x.cols());
-    launch
-        .of(CudaKernels.ADD.of(x.dtype()))
-        .out(x)
-        .in(y)
-        .integer(x.cols())
-        .integer(x.rowStride())
-        .integer(y.rowStride())
-        .grid(ceilDiv(x.cols(), ELEMENTWISE_BLOCK), x.rows(), 1, 256, 0);
   }
 
   @Override

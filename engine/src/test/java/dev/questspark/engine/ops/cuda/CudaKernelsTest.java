@@ -28,7 +28,7 @@ class CudaKernelsTest {
           .filter(file -> file.toString().endsWith(".cu"))
           .forEach(file -> sources.putAll(KernelSource.signatures(read(file))));
     }
-    assertThat(sources).containsKeys("add_f32", "score_pages_bf16_f16", "top_pages");
+    assertThat(sources).containsKeys("silu_mul_f32", "score_pages_bf16_f16", "top_pages");
   }
 
   @Test
@@ -48,20 +48,22 @@ class CudaKernelsTest {
 
   @Test
   void aWrongTypeSwappedPointersOrAMissingSymbolDiffer() {
-    List<Kernel.Parameter> add = sources.get("add_f32");
-    assertThat(Kernel.parameters("float* x, const float* y, int hidden, int xStride, int yStride"))
-        .isEqualTo(add);
+    List<Kernel.Parameter> declared = sources.get("silu_mul_f32");
+    assertThat(
+            Kernel.parameters(
+                "float* out, const float* gateUp, int inner, int outStride, int gateUpStride"))
+        .isEqualTo(declared);
     for (String mutation :
         List.of(
-            "float* x, const float* y, long long hidden, int xStride, int yStride",
-            "const float* y, float* x, int hidden, int xStride, int yStride",
-            "float* x, float* y, int hidden, int xStride, int yStride",
-            "float* x, const bf16* y, int hidden, int xStride, int yStride",
-            "float* x, const float* y, int hidden, int yStride, int xStride",
-            "float* x, const float* y, int hidden, int xStride")) {
-      assertThat(Kernel.parameters(mutation)).as(mutation).isNotEqualTo(add);
+            "float* out, const float* gateUp, long long inner, int outStride, int gateUpStride",
+            "const float* gateUp, float* out, int inner, int outStride, int gateUpStride",
+            "float* out, float* gateUp, int inner, int outStride, int gateUpStride",
+            "float* out, const bf16* gateUp, int inner, int outStride, int gateUpStride",
+            "float* out, const float* gateUp, int inner, int gateUpStride, int outStride",
+            "float* out, const float* gateUp, int inner, int outStride")) {
+      assertThat(Kernel.parameters(mutation)).as(mutation).isNotEqualTo(declared);
     }
-    assertThat(sources).doesNotContainKey("add_f64");
+    assertThat(sources).doesNotContainKey("silu_mul_f64");
   }
 
   private static String read(Path file) {

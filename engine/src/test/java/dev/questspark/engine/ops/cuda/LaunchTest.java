@@ -64,25 +64,25 @@ class LaunchTest {
     assertThat(TestDriver.outstandingAllocations()).isZero();
   }
 
-  private void add() {
+  private void siluMul() {
     launch
-        .of(CudaKernels.ADD.of(DType.F32))
+        .of(CudaKernels.SILU_MUL.of(DType.F32))
         .out(x)
         .in(y)
-        .integer(16)
-        .integer(16)
+        .integer(8)
+        .integer(8)
         .integer(16)
         .grid(1, 1, 1, 256, 0);
   }
 
   @Test
   void aWrongArgumentTypeNamesTheParameter() {
-    assertThatThrownBy(() -> launch.of(CudaKernels.ADD.of(DType.F32)).out(x).in(y).wide(16))
+    assertThatThrownBy(() -> launch.of(CudaKernels.SILU_MUL.of(DType.F32)).out(x).in(y).wide(16))
         .isInstanceOf(IllegalStateException.class)
         .hasMessage(
-            "add_f32: argument 2 is declared as 'int hidden', given a long long (long long)");
-    assertThatThrownBy(() -> launch.of(CudaKernels.ADD.of(DType.BF16)).out(x))
-        .hasMessageContaining("declared as 'bf16* x', given an output (float*)");
+            "silu_mul_f32: argument 2 is declared as 'int inner', given a long long (long long)");
+    assertThatThrownBy(() -> launch.of(CudaKernels.SILU_MUL.of(DType.BF16)).out(x))
+        .hasMessageContaining("declared as 'bf16* out', given an output (float*)");
     assertThatThrownBy(
             () -> launch.of(CudaKernels.RMS_NORM.of(DType.F32)).out(x).in(y).in(y).real(1))
         .hasMessageContaining("'int channels', given a float");
@@ -90,8 +90,9 @@ class LaunchTest {
 
   @Test
   void swappedPointersAreRefused() {
-    assertThatThrownBy(() -> launch.of(CudaKernels.ADD.of(DType.F32)).in(y))
-        .hasMessage("add_f32: argument 0 is declared as 'float* x', given an input (float*)");
+    assertThatThrownBy(() -> launch.of(CudaKernels.SILU_MUL.of(DType.F32)).in(y))
+        .hasMessage(
+            "silu_mul_f32: argument 0 is declared as 'float* out', given an input (float*)");
     assertThatThrownBy(() -> launch.of(CudaKernels.EMBED.of(DType.F32, DType.F32)).out(x).in(y))
         .hasMessageContaining("'const int* tokens', given an input (float*)");
   }
@@ -101,16 +102,16 @@ class LaunchTest {
     assertThatThrownBy(
             () ->
                 launch
-                    .of(CudaKernels.ADD.of(DType.F32))
+                    .of(CudaKernels.SILU_MUL.of(DType.F32))
                     .out(x)
                     .in(y)
                     .integer(1)
                     .grid(1, 1, 1, 256, 0))
-        .hasMessageContaining("takes 5 arguments, given 3; next is int xStride");
+        .hasMessageContaining("takes 5 arguments, given 3; next is int outStride");
     assertThatThrownBy(
             () ->
                 launch
-                    .of(CudaKernels.ADD.of(DType.F32))
+                    .of(CudaKernels.SILU_MUL.of(DType.F32))
                     .out(x)
                     .in(y)
                     .integer(1)
@@ -122,17 +123,17 @@ class LaunchTest {
 
   @Test
   void aKernelThatTheBinaryLacksIsNamed() {
-    Kernel missing = new Kernel(0, "add_f64", CudaKernels.ADD.of(DType.F32).parameters());
+    Kernel missing = new Kernel(0, "silu_mul_f64", CudaKernels.SILU_MUL.of(DType.F32).parameters());
     assertThatThrownBy(() -> module.resolve(missing, device))
         .isInstanceOf(DeviceException.class)
-        .hasMessage("CUDA_ERROR_NOT_FOUND in looking up kernel add_f64");
+        .hasMessage("CUDA_ERROR_NOT_FOUND in looking up kernel silu_mul_f64");
   }
 
   @Test
   void aLaunchThatWasCutShortIsNotIssued() {
-    assertThatThrownBy(() -> launch.of(CudaKernels.ADD.of(DType.F32)).out(x).real(1))
+    assertThatThrownBy(() -> launch.of(CudaKernels.SILU_MUL.of(DType.F32)).out(x).real(1))
         .isInstanceOf(IllegalStateException.class);
-    add();
+    siluMul();
     tape.flush();
     stream.await(tape);
     assertThat(TestDriver.launches()).isEqualTo(1);
@@ -141,12 +142,12 @@ class LaunchTest {
   @Test
   void aTapeThatComesAgainIsReplayedAndAnotherIsNot() {
     for (int i = 0; i < 4; i++) {
-      add();
-      add();
+      siluMul();
+      siluMul();
       tape.flush();
     }
     assertThat(tape.replays()).as("issued, captured and replayed, replayed twice").isEqualTo(3);
-    add();
+    siluMul();
     tape.flush();
     assertThat(tape.replays()).isEqualTo(3);
     stream.await(tape);
