@@ -35,6 +35,8 @@ def main():
     for line in verbs:
         if line["what"] == "top_pages":
             print(f"| top_pages | {line['context']:,} tokens | {line['us']:.1f} | | | |")
+        if line["what"] in ("rms_norm", "add_rms_norm", "silu_mul", "append_kv"):
+            print(f"| {line['what']} | {line['rows']} rows | {line['us']:.1f} | | | |")
         peer = None
         if line["what"] == "linear":
             shape = f"({line['rows']}, {line['k']}) x ({line['n']}, {line['k']})"

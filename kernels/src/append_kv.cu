@@ -12,29 +12,53 @@
 
 namespace quest {
 
-/** Rotates the pair (i, i + half) by the angle of the table's row. */
-struct Rotation {
-  const float* table;  // (D): [cos | sin] at the row's position
-  int half;
+constexpr int kPairsAtOnce = 4;  // that a thread has under way: in decode a block is all latency
 
-  __device__ __forceinline__ void apply(float& low, float& high, int i) const {
-    const float cosine = table[i];
-    const float sine = table[half + i];
-    const float rotatedLow = low * cosine - high * sine;
-    high = high * cosine + low * sine;
-    low = rotatedLow;
-  }
-};
-
-/** One head's vector from `source` to `target` (which may be the same), rotated. */
-template <typename To, typename From>
-__device__ __forceinline__ void rotateHead(To* target, const From* source, const Rotation& rotation) {
-  for (int i = threadIdx.x; i < rotation.half; i += blockDim.x) {
-    float low = toFloat(source[i]);
-    float high = toFloat(source[rotation.half + i]);
-    rotation.apply(low, high, i);
-    target[i] = fromFloat<To>(low);
-    target[rotation.half + i] = fromFloat<To>(high);
+/**
+ * Rotates `rows` rows' query heads of one group in place and their key into the page, pair (i, i + half) by pair.
+ * Row r of them stands at position `position` + r of the table, its key at keys + r * headDim.
+ */
+template <typename Act, typename Kv>
+__device__ __forceinline__ void rotateRows(Act* q, Kv* keys, const Act* k, const float* rope, int position, int rows,
+                                           int group, int headDim, int qStride, int kStride, int ropeStride) {
+  const int half = headDim / 2;
+  const int pairs = rows * (group + 1) * half;
+  for (int base = threadIdx.x; base < pairs; base += kPairsAtOnce * blockDim.x) {
+    float low[kPairsAtOnce];
+    float high[kPairsAtOnce];
+#pragma unroll
+    for (int j = 0; j < kPairsAtOnce; j++) {
+      const int pair = base + j * static_cast<int>(blockDim.x);
+      if (pair < pairs) {
+        const int i = pair % half;
+        const int head = pair / half % (group + 1);
+        const size_t row = pair / half / (group + 1);
+        const Act* source = head < group ? q + row * qStride + head * headDim : k + row * kStride;
+        const float* angle = rope + (position + row) * ropeStride;
+        const float first = toFloat(source[i]);
+        const float second = toFloat(source[half + i]);
+        low[j] = first * angle[i] - second * angle[half + i];
+        high[j] = second * angle[i] + first * angle[half + i];
+      }
+    }
+#pragma unroll
+    for (int j = 0; j < kPairsAtOnce; j++) {
+      const int pair = base + j * static_cast<int>(blockDim.x);
+      if (pair < pairs) {
+        const int i = pair % half;
+        const int head = pair / half % (group + 1);
+        const size_t row = pair / half / (group + 1);
+        if (head < group) {
+          Act* target = q + row * qStride + head * headDim;
+          target[i] = fromFloat<Act>(low[j]);
+          target[half + i] = fromFloat<Act>(high[j]);
+        } else {
+          Kv* target = keys + row * headDim;
+          target[i] = fromFloat<Kv>(low[j]);
+          target[half + i] = fromFloat<Kv>(high[j]);
+        }
+      }
+    }
   }
 }
 
@@ -57,19 +81,13 @@ __device__ __forceinline__ void appendKv(Act* q, Kv* keys, Kv* values, Digest* m
   const int page = pageTable[spanPages[span] + positions[leader] / kv.pageSize];
   const int headDim = kv.headDim;
 
-  for (int i = 0; i < rows; i++) {
-    const size_t row = leader + i;
-    const Rotation rotation = {rope + static_cast<size_t>(positions[row]) * ropeStride, headDim / 2};
-    for (int head = kvHead * group; head < (kvHead + 1) * group; head++) {
-      Act* query = q + row * qStride + static_cast<size_t>(head) * headDim;
-      rotateHead(query, query, rotation);
-    }
-    const size_t at = kv.token(page, kvHead, firstSlot + i);
-    rotateHead(keys + at, k + row * kStride + static_cast<size_t>(kvHead) * headDim, rotation);
-    const Act* value = v + row * vStride + static_cast<size_t>(kvHead) * headDim;
-    for (int c = threadIdx.x; c < headDim; c += blockDim.x) {
-      values[at + c] = fromFloat<Kv>(toFloat(value[c]));
-    }
+  const size_t at = kv.token(page, kvHead, firstSlot);
+  rotateRows(q + static_cast<size_t>(leader) * qStride + static_cast<size_t>(kvHead) * group * headDim, keys + at,
+             k + static_cast<size_t>(leader) * kStride + static_cast<size_t>(kvHead) * headDim, rope,
+             positions[leader], rows, group, headDim, qStride, kStride, ropeStride);
+  const Act* value = v + static_cast<size_t>(leader) * vStride + static_cast<size_t>(kvHead) * headDim;
+  for (int i = threadIdx.x; i < rows * headDim; i += blockDim.x) {
+    values[at + i] = fromFloat<Kv>(toFloat(value[static_cast<size_t>(i / headDim) * vStride + i % headDim]));
   }
   __syncthreads();  // the page's new keys are written before other threads digest them
 

@@ -1,9 +1,11 @@
 package dev.questspark.engine.ops.cuda;
 
+import static dev.questspark.engine.ops.cuda.BenchmarkInputs.HEAD_DIM;
+import static dev.questspark.engine.ops.cuda.BenchmarkInputs.PAGE_SIZE;
+
 import com.google.gson.Gson;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.GroupReduction;
-import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.LinearWeight;
@@ -15,18 +17,13 @@ import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.ops.Tensor;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Random;
 import java.util.function.IntConsumer;
 
 /**
@@ -41,9 +38,6 @@ public final class VerbBenchmark implements AutoCloseable {
 
   /** Per round: handing a graph over and hearing of its end costs some 60 us, spread over these. */
   private static final int CALLS = 64;
-
-  private static final int HEAD_DIM = 128;
-  private static final int PAGE_SIZE = 16;
 
   /**
    * How large everything is.
@@ -81,8 +75,7 @@ public final class VerbBenchmark implements AutoCloseable {
   private final CudaBackend backend;
   private final Sizes sizes;
   private final Path out;
-  private final Random random = new Random(1);
-  private final float[] normal = new float[1 << 20];
+  private final BenchmarkInputs inputs;
   private final Tensor waiting;
 
   private VerbBenchmark(Sizes sizes, Path out) {
@@ -98,9 +91,7 @@ public final class VerbBenchmark implements AutoCloseable {
                 2 * sizes.appendRows(),
                 (sizes.batch() + 1) * (sizes.longContext() / PAGE_SIZE + 1)));
     this.waiting = backend.allocate(1, 1);
-    for (int i = 0; i < normal.length; i++) {
-      normal[i] = (float) random.nextGaussian();
-    }
+    this.inputs = new BenchmarkInputs(backend, sizes.appendRows());
   }
 
   /** {@code VerbBenchmark OUT.jsonl [tiny]}. */
@@ -116,6 +107,7 @@ public final class VerbBenchmark implements AutoCloseable {
     write("device", Map.of("device", backend.describe()));
     double bandwidth = copyBandwidth();
     write("copy", Map.of("bytes_per_s", bandwidth));
+    rows();
     attention("MHA", 32, 1, DType.BF16, bandwidth);
     attention("MHA, int8 digests", 32, 1, DType.I8, bandwidth);
     attention("GQA", 8, 4, DType.BF16, bandwidth);
@@ -168,115 +160,20 @@ public final class VerbBenchmark implements AutoCloseable {
     return 2.0 * pages * geometry.pageBytesPerLayer() / seconds;
   }
 
-  // ---- inputs
-
-  /** A block of normal numbers, repeated from a random place on: a device's time is short. */
-  private Tensor random(DType dtype, int rows, int cols) {
-    ByteBuffer data = ByteBuffer.allocate(rows * cols * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
-    FloatBuffer floats = data.asFloatBuffer();
-    while (floats.hasRemaining()) {
-      int from = random.nextInt(normal.length / 2);
-      floats.put(normal, from, Math.min(normal.length - from, floats.remaining()));
-    }
-    return backend.upload(new HostTensor("random", DType.F32, rows, cols, data), dtype);
-  }
-
-  /** Sequences of equal length over shuffled pages; {@code rows} last positions each. */
-  private static RaggedBatch batch(int sequences, int context, int rows, Random random) {
-    int pages = context / PAGE_SIZE;
-    List<Integer> ids = new ArrayList<>();
-    for (int i = 1; i <= sequences * pages; i++) {
-      ids.add(i);
-    }
-    Collections.shuffle(ids, random);
-    int[] positions = new int[sequences * rows];
-    int[] spanRows = new int[sequences + 1];
-    int[] spanPages = new int[sequences + 1];
-    for (int s = 0; s < sequences; s++) {
-      for (int i = 0; i < rows; i++) {
-        positions[s * rows + i] = context - rows + i;
-      }
-      spanRows[s + 1] = (s + 1) * rows;
-      spanPages[s + 1] = (s + 1) * pages;
-    }
-    return new RaggedBatch(
-        new int[positions.length],
-        positions,
-        spanRows,
-        spanPages,
-        ids.stream().mapToInt(Integer::intValue).toArray(),
-        new int[0]);
-  }
-
-  private KvLayer layer(KvGeometry geometry, int pages) {
-    int blocks = (pages + 1) * geometry.kvHeads();
-    return new KvLayer(
-        geometry,
-        backend.allocate(DType.BF16, blocks * PAGE_SIZE, HEAD_DIM),
-        backend.allocate(DType.BF16, blocks * PAGE_SIZE, HEAD_DIM),
-        Map.of(
-            PageScore.MINMAX,
-            backend.allocate(geometry.digestDType(), blocks, geometry.digestColumns())),
-        0);
-  }
-
-  /** Fills a cache through the verb that fills it in production; rotation makes the keys differ. */
-  private void fill(KvLayer layer, RaggedBatch whole, int group) {
-    int kvHeads = layer.geometry().kvHeads();
-    int rows = sizes.appendRows();
-    Tensor q = backend.allocate(DType.BF16, rows, kvHeads * group * HEAD_DIM);
-    Tensor k = random(DType.BF16, rows, kvHeads * HEAD_DIM);
-    Tensor v = random(DType.BF16, rows, kvHeads * HEAD_DIM);
-    int context = whole.positions()[whole.spanRows()[1] - 1] + 1;
-    Tensor rope = random(DType.F32, context, HEAD_DIM);
-    for (int s = 0; s < whole.spans(); s++) {
-      int[] pages =
-          Arrays.copyOfRange(whole.pageTable(), whole.spanPages()[s], whole.spanPages()[s + 1]);
-      for (int from = 0; from < context; from += rows) {
-        int first = from;
-        int count = Math.min(rows, context - from);
-        int[] positions = new int[count];
-        Arrays.setAll(positions, i -> first + i);
-        LoadedBatch chunk =
-            backend.load(
-                new RaggedBatch(
-                    new int[count],
-                    positions,
-                    new int[] {0, count},
-                    new int[] {0, pages.length},
-                    pages,
-                    new int[0]));
-        backend
-            .ops()
-            .appendKv(layer, q.rows(0, count), k.rows(0, count), v.rows(0, count), rope, chunk);
-        backend.read(waiting, 0, new float[1]);
-      }
-    }
-    List.of(q, k, v, rope).forEach(tensor -> tensor.buffer().close());
-  }
-
-  private static void free(List<KvLayer> layers) {
-    for (KvLayer layer : layers) {
-      layer.keys().buffer().close();
-      layer.values().buffer().close();
-      layer.digests().values().forEach(digests -> digests.buffer().close());
-    }
-  }
-
   // ---- verbs
 
   private void attention(String shape, int kvHeads, int group, DType digests, double bandwidth)
       throws IOException {
     KvGeometry geometry = new KvGeometry(1, kvHeads, HEAD_DIM, PAGE_SIZE, DType.BF16, digests);
-    RaggedBatch batch = batch(sizes.batch(), sizes.context(), 1, random);
+    RaggedBatch batch = inputs.batch(sizes.batch(), sizes.context(), 1);
     List<KvLayer> layers = new ArrayList<>();
     for (int i = 0; i < sizes.layers(); i++) {
-      layers.add(layer(geometry, batch.pageTable().length));
-      fill(layers.get(i), batch, group);
+      layers.add(inputs.layer(geometry, batch.pageTable().length));
+      inputs.fill(layers.get(i), batch, group);
     }
     int rows = batch.rows();
     int pages = sizes.context() / PAGE_SIZE;
-    Tensor q = random(DType.BF16, rows, kvHeads * group * HEAD_DIM);
+    Tensor q = inputs.random(DType.BF16, rows, kvHeads * group * HEAD_DIM);
     Tensor attended = backend.allocate(DType.BF16, rows, q.cols());
     Tensor sums = backend.allocate(rows, kvHeads * group);
     Tensor scores = backend.allocate(rows * kvHeads, pages);
@@ -344,7 +241,7 @@ public final class VerbBenchmark implements AutoCloseable {
         part(verb + "attend_pages", budget, seconds(CALLS, attend), attendBytes, bandwidth);
       }
     }
-    free(layers);
+    BenchmarkInputs.free(layers);
     List.of(q, attended, sums, scores).forEach(tensor -> tensor.buffer().close());
   }
 
@@ -383,10 +280,10 @@ public final class VerbBenchmark implements AutoCloseable {
 
   private void topPages() throws IOException {
     KvGeometry geometry = new KvGeometry(1, 8, HEAD_DIM, PAGE_SIZE, DType.BF16);
-    RaggedBatch batch = batch(1, sizes.longContext(), 1, random);
+    RaggedBatch batch = inputs.batch(1, sizes.longContext(), 1);
     int pages = sizes.longContext() / PAGE_SIZE;
-    KvLayer layer = layer(geometry, pages);
-    Tensor scores = random(DType.F32, geometry.kvHeads(), pages);
+    KvLayer layer = inputs.layer(geometry, pages);
+    Tensor scores = inputs.random(DType.F32, geometry.kvHeads(), pages);
     LoadedBatch loaded = backend.load(batch);
     try (PageList list = backend.allocatePageList(1, geometry.kvHeads(), pages)) {
       PageBudget budget = new PageBudget(sizes.budgets().get(1) / PAGE_SIZE, 0, 0, 0);
@@ -397,22 +294,49 @@ public final class VerbBenchmark implements AutoCloseable {
                   backend.ops().topPages(list, scores, layer, loaded, new RowRange(0, 1), budget));
       write("top_pages", Map.of("context", sizes.longContext(), "batch", 1, "us", seconds * 1e6));
     }
-    free(List.of(layer));
+    BenchmarkInputs.free(List.of(layer));
     scores.buffer().close();
+  }
+
+  /**
+   * What a decode step launches around attention and GEMM, in the shape of Llama-3.1-8B: all
+   * latency.
+   */
+  private void rows() throws IOException {
+    int rows = 8;
+    int inner = sizes.hidden() * 7 / 2;
+    Tensor x = inputs.random(DType.BF16, rows, sizes.hidden());
+    Tensor y = inputs.random(DType.BF16, rows, sizes.hidden());
+    Tensor gain = inputs.random(DType.F32, 1, sizes.hidden());
+    Tensor gateUp = inputs.random(DType.BF16, rows, 2 * inner);
+    Tensor activated = backend.allocate(DType.BF16, rows, inner);
+    row("rms_norm", call -> backend.ops().rmsNorm(y, x, gain, 1e-5f));
+    row("add_rms_norm", call -> backend.ops().addRmsNorm(y, x, y, gain, 1e-5f));
+    row("silu_mul", call -> backend.ops().siluMul(activated, gateUp));
+    KvGeometry geometry = new KvGeometry(1, 8, HEAD_DIM, PAGE_SIZE, DType.BF16);
+    RaggedBatch batch = inputs.batch(rows, sizes.budgets().get(0), 1);
+    KvLayer layer = inputs.layer(geometry, batch.pageTable().length);
+    inputs.fill(layer, batch, 4);
+    LoadedBatch loaded = backend.load(batch);
+    Tensor q = inputs.random(DType.BF16, rows, 32 * HEAD_DIM);
+    Tensor k = inputs.random(DType.BF16, rows, 8 * HEAD_DIM);
+    Tensor v = inputs.random(DType.BF16, rows, 8 * HEAD_DIM);
+    Tensor rope = inputs.random(DType.F32, sizes.budgets().get(0), HEAD_DIM);
+    row("append_kv", call -> backend.ops().appendKv(layer, q, k, v, rope, loaded));
+    BenchmarkInputs.free(List.of(layer));
+    List.of(x, y, gain, gateUp, activated, q, k, v, rope).forEach(t -> t.buffer().close());
+  }
+
+  private void row(String what, IntConsumer verb) throws IOException {
+    write(what, Map.of("rows", 8, "us", seconds(CALLS, verb) * 1e6));
   }
 
   private void linear() throws IOException {
     int in = sizes.hidden();
     int out = 2 * in;
-    ByteBuffer data = ByteBuffer.allocate(in * out * 2).order(ByteOrder.LITTLE_ENDIAN);
-    while (data.hasRemaining()) {
-      data.putShort(DType.floatToBf16(normal[random.nextInt(normal.length)] / 64));
-    }
-    LinearWeight weight =
-        backend.pack(
-            List.of(new HostTensor("weight", DType.BF16, out, in, data.flip())), List.of());
+    LinearWeight weight = inputs.weight(out, in);
     for (int rows : new int[] {1, 8, 64, sizes.appendRows()}) {
-      Tensor x = random(DType.BF16, rows, in);
+      Tensor x = inputs.random(DType.BF16, rows, in);
       Tensor y = backend.allocate(DType.BF16, rows, out);
       double seconds = seconds(CALLS / 2, call -> backend.ops().linear(y, x, weight));
       write(
@@ -439,11 +363,11 @@ public final class VerbBenchmark implements AutoCloseable {
   /** A whole prompt in chunks, 32 query heads over 8 KV heads. */
   private void prefill(int tokens) throws IOException {
     KvGeometry geometry = new KvGeometry(1, 8, HEAD_DIM, PAGE_SIZE, DType.BF16);
-    RaggedBatch whole = batch(1, tokens, 1, random);
-    KvLayer layer = layer(geometry, tokens / PAGE_SIZE);
-    fill(layer, whole, 4);
+    RaggedBatch whole = inputs.batch(1, tokens, 1);
+    KvLayer layer = inputs.layer(geometry, tokens / PAGE_SIZE);
+    inputs.fill(layer, whole, 4);
     int rows = Math.min(2 * sizes.appendRows(), tokens);
-    Tensor q = random(DType.BF16, rows, 32 * HEAD_DIM);
+    Tensor q = inputs.random(DType.BF16, rows, 32 * HEAD_DIM);
     Tensor attended = backend.allocate(DType.BF16, rows, q.cols());
     double total = 0;
     for (int end = rows; end <= tokens; end += rows) {
@@ -471,7 +395,7 @@ public final class VerbBenchmark implements AutoCloseable {
     double flops = 2.0 * tokens * tokens * HEAD_DIM * 32;
     write(
         "attend_prefill", Map.of("tokens", tokens, "us", total * 1e6, "flop_per_s", flops / total));
-    free(List.of(layer));
+    BenchmarkInputs.free(List.of(layer));
     q.buffer().close();
     attended.buffer().close();
   }
