@@ -49,9 +49,9 @@ __device__ __forceinline__ void storeChannels(T* row, const float (&wide)[kNormC
 }
 
 /**
- * Norms a row. `read(wide, c)` gives eight channels of it, those past the registers twice; `keep(wide, c)` is called with
- * what is in registers, after all of it is read and before out is written. `packed`: out and weight can be walked in
- * 128-bit steps. All threads of the block call it.
+ * Norms a row. `read(wide, c)` gives eight channels of it, those past the registers twice; `keep(wide, c)` is called
+ * with what is in registers, after all of it is read and before out is written. `packed`: out and weight can be walked
+ * in 128-bit steps. All threads of the block call it.
  */
 template <typename Act, typename Read, typename Keep>
 __device__ __forceinline__ void normRow(Act* out, const float* weight, int channels, float eps, bool packed,

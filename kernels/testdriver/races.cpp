@@ -22,6 +22,7 @@ constexpr size_t kPageBytes = 4096;
 constexpr int kCoarsest = 4;  // a page starts with one cell per 16 bytes
 constexpr size_t kMostCells = 16u << 20;
 
+/** Who has read: lanes of one warp, several warps of a block, several blocks. */
 enum class Readers : uint8_t { kNone, kLanes, kBlock, kGrid };
 
 struct Write {

@@ -1,6 +1,6 @@
-// Kernels that try the test driver itself. testdriver_add: x += y. testdriver_exchange: one small exchange between threads
-// of each kind that our kernels use. With `ordered` it is right; without, the one thing is missing that makes it so, and
-// the driver must say so. kTicket takes several blocks of threads, the others one.
+// Kernels that try the test driver itself. testdriver_add: x += y. testdriver_exchange: one small exchange between
+// threads of each kind that our kernels use. With `ordered` it is right; without, the one thing is missing that makes it
+// so, and the driver must say so. kTicket takes several blocks of threads, the others one.
 #include "async_copy.cuh"
 #include "shared_memory.cuh"
 #include "wgmma.cuh"
