@@ -23,6 +23,7 @@ Faults Faults::fromEnvironment() {
   faults.devices = static_cast<int>(number("QUEST_TESTDRIVER_DEVICES", 1));
   faults.driverVersion = static_cast<int>(number("QUEST_TESTDRIVER_DRIVER_VERSION", faults.driverVersion));
   faults.eager = number("QUEST_TESTDRIVER_EAGER", 0) != 0;
+  faults.races = number("QUEST_TESTDRIVER_RACES", 1) != 0;
   const char* order = std::getenv("QUEST_TESTDRIVER_ORDER");
   if (order != nullptr && std::strcmp(order, "reverse") == 0) {
     faults.order = ThreadOrder::kReverse;

@@ -14,6 +14,7 @@ struct Faults {
   int devices = 1;           // QUEST_TESTDRIVER_DEVICES
   int driverVersion = 13000; // QUEST_TESTDRIVER_DRIVER_VERSION: 1000 * major + 10 * minor
   bool eager = false;        // QUEST_TESTDRIVER_EAGER=1: work runs when it is queued, not when it is waited for
+  bool races = true;         // QUEST_TESTDRIVER_RACES=0: launches are not searched for races
   ThreadOrder order = ThreadOrder::kForward;  // QUEST_TESTDRIVER_ORDER=forward|reverse|shuffled
 
   static Faults fromEnvironment();

@@ -55,7 +55,8 @@ struct Page {
 auto& pages = *new std::unordered_map<uintptr_t, std::unique_ptr<Page>>;
 std::array<std::pair<uintptr_t, Page*>, 4096> recent;
 size_t cells;
-uint32_t grids;  // 0 before the first launch: the registration of kernels is instrumented as well
+uint32_t grids;
+bool searching;  // not before the first launch: the registration of kernels is instrumented as well
 uintptr_t exemptFrom;
 size_t exemptBytes;
 auto& failure = *new std::string;
@@ -240,7 +241,7 @@ void forgetOtherBlocks(Cell& cell) {
 
 void access(const void* at, size_t bytes, Kind kind) {
   const uintptr_t from = reinterpret_cast<uintptr_t>(at);
-  if (bytes == 0 || grids == 0 || from - exemptFrom < exemptBytes) {
+  if (!searching || bytes == 0 || from - exemptFrom < exemptBytes) {
     return;
   }
   const bool shared = isShared(from);
@@ -273,6 +274,7 @@ void access(const void* at, size_t bytes, Kind kind) {
 }  // namespace
 
 void racesOfGrid() {
+  searching = driver().faults.races;
   grids++;
   if (cells > kMostCells) {
     pages.clear();
