@@ -29,15 +29,7 @@ template <typename T>
 __device__ __forceinline__ void storeChannels(T* row, const float (&wide)[kNormChannels], int c, int channels,
                                               bool packed) {
   if (packed && c + kNormChannels <= channels) {
-#pragma unroll
-    for (int first = 0; first < kNormChannels; first += kPack<T>) {
-      Pack128<T> pack;
-#pragma unroll
-      for (int i = 0; i < kPack<T>; i++) {
-        pack.at[i] = fromFloat<T>(wide[first + i]);
-      }
-      storePack(row + c + first, pack);
-    }
+    storeEight(row + c, wide);
     return;
   }
 #pragma unroll

@@ -145,6 +145,20 @@ __device__ __forceinline__ void loadEight(float (&wide)[8], const T* address) {
   }
 }
 
+/** Eight consecutive elements, narrowed. */
+template <typename T>
+__device__ __forceinline__ void storeEight(T* address, const float (&wide)[8]) {
+#pragma unroll
+  for (int pack = 0; pack < 8 / kPack<T>; pack++) {
+    Pack128<T> stored;
+#pragma unroll
+    for (int i = 0; i < kPack<T>; i++) {
+      stored.at[i] = fromFloat<T>(wide[pack * kPack<T> + i]);
+    }
+    storePack(address + pack * kPack<T>, stored);
+  }
+}
+
 /** Whether every row of a (rows, cols) view can be walked in 128-bit steps. */
 template <typename T>
 __device__ __forceinline__ bool packable(const T* base, int cols, int rowStride) {

@@ -14,6 +14,17 @@ namespace quest {
 
 constexpr int kPairsAtOnce = 4;  // that a thread has under way: in decode a block is all latency
 
+/** Which channels a thread rotates: i and i + half of a head of a row; the head after the group's last is the key. */
+struct HeadPair {
+  int i;
+  int head;
+  size_t row;
+
+  static __device__ __forceinline__ HeadPair of(int index, int half, int group) {
+    return {index % half, index / half % (group + 1), static_cast<size_t>(index / half / (group + 1))};
+  }
+};
+
 /**
  * Rotates `rows` rows' query heads of one group in place and their key into the page, pair (i, i + half) by pair.
  * Row r of them stands at position `position` + r of the table, its key at keys + r * headDim.
@@ -28,34 +39,30 @@ __device__ __forceinline__ void rotateRows(Act* q, Kv* keys, const Act* k, const
     float high[kPairsAtOnce];
 #pragma unroll
     for (int j = 0; j < kPairsAtOnce; j++) {
-      const int pair = base + j * static_cast<int>(blockDim.x);
-      if (pair < pairs) {
-        const int i = pair % half;
-        const int head = pair / half % (group + 1);
-        const size_t row = pair / half / (group + 1);
-        const Act* source = head < group ? q + row * qStride + head * headDim : k + row * kStride;
-        const float* angle = rope + (position + row) * ropeStride;
-        const float first = toFloat(source[i]);
-        const float second = toFloat(source[half + i]);
-        low[j] = first * angle[i] - second * angle[half + i];
-        high[j] = second * angle[i] + first * angle[half + i];
+      const int index = base + j * static_cast<int>(blockDim.x);
+      if (index < pairs) {
+        const HeadPair at = HeadPair::of(index, half, group);
+        const Act* source = at.head < group ? q + at.row * qStride + at.head * headDim : k + at.row * kStride;
+        const float* angle = rope + (position + at.row) * ropeStride;
+        const float first = toFloat(source[at.i]);
+        const float second = toFloat(source[half + at.i]);
+        low[j] = first * angle[at.i] - second * angle[half + at.i];
+        high[j] = second * angle[at.i] + first * angle[half + at.i];
       }
     }
 #pragma unroll
     for (int j = 0; j < kPairsAtOnce; j++) {
-      const int pair = base + j * static_cast<int>(blockDim.x);
-      if (pair < pairs) {
-        const int i = pair % half;
-        const int head = pair / half % (group + 1);
-        const size_t row = pair / half / (group + 1);
-        if (head < group) {
-          Act* target = q + row * qStride + head * headDim;
-          target[i] = fromFloat<Act>(low[j]);
-          target[half + i] = fromFloat<Act>(high[j]);
+      const int index = base + j * static_cast<int>(blockDim.x);
+      if (index < pairs) {
+        const HeadPair at = HeadPair::of(index, half, group);
+        if (at.head < group) {
+          Act* target = q + at.row * qStride + at.head * headDim;
+          target[at.i] = fromFloat<Act>(low[j]);
+          target[half + at.i] = fromFloat<Act>(high[j]);
         } else {
-          Kv* target = keys + row * headDim;
-          target[i] = fromFloat<Kv>(low[j]);
-          target[half + i] = fromFloat<Kv>(high[j]);
+          Kv* target = keys + at.row * headDim;
+          target[at.i] = fromFloat<Kv>(low[j]);
+          target[half + at.i] = fromFloat<Kv>(high[j]);
         }
       }
     }

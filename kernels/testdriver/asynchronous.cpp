@@ -102,5 +102,4 @@ void forgetWork() {
 
 bool workUnderWay() { return !ownCopies().empty() || !ownProducts().empty(); }
 
-
 }  // namespace testdriver

@@ -79,9 +79,8 @@ public final class Decoder implements AutoCloseable {
     Tensor x = workspace.hidden.rows(0, rows);
     ops.embed(x, weights.embedding(), batch);
     int last = config.layers() - 1;
-    int first = layers > 1 ? 0 : last;
     Tensor normed = workspace.normed.rows(0, rows);
-    ops.rmsNorm(normed, x, weights.layers().get(first).attentionNorm(), config.rmsNormEps());
+    ops.rmsNorm(normed, x, weights.layers().get(0).attentionNorm(), config.rmsNormEps());
     for (int layer = 0; layer < layers - 1; layer++) {
       attend(layer, normed, batch, groups, false, groupNanos);
       Tensor attended = workspace.attended.rows(0, rows);

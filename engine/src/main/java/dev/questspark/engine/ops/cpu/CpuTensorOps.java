@@ -37,13 +37,13 @@ final class CpuTensorOps implements TensorOps {
   }
 
   @Override
-  public void addRmsNorm(Tensor out, Tensor x, Tensor y, Tensor weight, float eps) {
-    elementwise.addRmsNorm(out, x, y, weight, eps);
+  public void rmsNorm(Tensor out, Tensor x, Tensor weight, float eps) {
+    elementwise.rmsNorm(out, x, weight, eps);
   }
 
   @Override
-  public void rmsNorm(Tensor out, Tensor x, Tensor weight, float eps) {
-    elementwise.rmsNorm(out, x, weight, eps);
+  public void addRmsNorm(Tensor out, Tensor x, Tensor y, Tensor weight, float eps) {
+    elementwise.addRmsNorm(out, x, y, weight, eps);
   }
 
   @Override

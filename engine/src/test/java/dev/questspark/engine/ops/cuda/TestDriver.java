@@ -3,7 +3,12 @@ package dev.questspark.engine.ops.cuda;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.Tensor;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import jcuda.driver.CUcontext;
+import jcuda.driver.CUdevice;
+import jcuda.driver.CUmodule;
+import jcuda.driver.JCudaDriver;
 
 /**
  * The test-only {@code libcuda.so.1} of {@code kernels/testdriver}: our kernels, compiled for the
@@ -33,6 +38,19 @@ public final class TestDriver {
     // Tests leave their tensors to the backend's close, which would warn of each.
     System.setProperty("org.slf4j.simpleLogger.log." + DevicePool.class.getName(), "error");
     return CudaBackend.open(options, 0);
+  }
+
+  /** For plain JCuda: device 0, its primary context retained and current, and the kernels. */
+  static CUmodule retain(CUdevice device) {
+    JCudaDriver.setExceptionsEnabled(true);
+    JCudaDriver.cuInit(0);
+    JCudaDriver.cuDeviceGet(device, 0);
+    CUcontext context = new CUcontext();
+    JCudaDriver.cuDevicePrimaryCtxRetain(context, device);
+    JCudaDriver.cuCtxSetCurrent(context);
+    CUmodule module = new CUmodule();
+    JCudaDriver.cuModuleLoadData(module, "quest-testdriver".getBytes(StandardCharsets.US_ASCII));
+    return module;
   }
 
   /** A tensor in an element type of the caller's choice. */

@@ -15,7 +15,6 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import jcuda.Pointer;
-import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUfunction;
@@ -42,18 +41,12 @@ class TestDriverTest {
   private final CUdeviceptr x = new CUdeviceptr();
   private final CUdeviceptr y = new CUdeviceptr();
   private final Pointer pinned = new Pointer();
-  private final CUmodule module = new CUmodule();
+  private CUmodule module;
 
   @BeforeEach
   void openContext() {
-    JCudaDriver.setExceptionsEnabled(true);
-    JCudaDriver.cuInit(0);
-    JCudaDriver.cuDeviceGet(device, 0);
-    CUcontext context = new CUcontext();
-    JCudaDriver.cuDevicePrimaryCtxRetain(context, device);
-    JCudaDriver.cuCtxSetCurrent(context);
+    module = TestDriver.retain(device);
     JCudaDriver.cuStreamCreate(stream, 1);
-    JCudaDriver.cuModuleLoadData(module, "quest-testdriver".getBytes());
     JCudaDriver.cuModuleGetFunction(add, module, "testdriver_add");
     cuMemAlloc(x, 4 * COUNT);
     cuMemAlloc(y, 4 * COUNT);

@@ -300,7 +300,7 @@ public final class VerbBenchmark implements AutoCloseable {
 
   /**
    * What a decode step launches around attention and GEMM, in the shape of Llama-3.1-8B: all
-   * latency.
+   * latency. Their inputs come from the L2 cache, as in a step.
    */
   private void rows() throws IOException {
     int rows = 8;
