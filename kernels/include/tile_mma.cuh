@@ -64,6 +64,13 @@ QUEST_TWIN void mma(FragmentC& c, const FragmentA& a, const FragmentB& b) {
   testdriver::meetLanes();  // all have been read before the next call overwrites them
 }
 
+template <typename T>
+__device__ inline FragmentC product(const FragmentA& a, const FragmentB& b) {
+  FragmentC c = {};
+  mma<T>(c, a, b);
+  return c;
+}
+
 /** Twin of both ldmatrix forms: lane 8 m + r gives the address of row r of tile m. */
 QUEST_TWIN inline void loadTiles(unsigned (&reg)[4], const void* row, bool transposed) {
   __shared__ const void* warpRows[kWarp][kWarp];
@@ -119,6 +126,19 @@ __device__ __forceinline__ void mma<f16>(FragmentC& c, const FragmentA& a, const
   asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
       : "+f"(c.at[0]), "+f"(c.at[1]), "+f"(c.at[2]), "+f"(c.at[3])
       : "r"(a.reg[0]), "r"(a.reg[1]), "r"(a.reg[2]), "r"(a.reg[3]), "r"(b.reg[0]), "r"(b.reg[1]));
+}
+
+/** A . B alone, with no registers to clear first. */
+template <typename T>
+__device__ __forceinline__ FragmentC product(const FragmentA& a, const FragmentB& b);
+
+template <>
+__device__ __forceinline__ FragmentC product<f16>(const FragmentA& a, const FragmentB& b) {
+  FragmentC c;
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%10,%10,%10,%10};"
+      : "=f"(c.at[0]), "=f"(c.at[1]), "=f"(c.at[2]), "=f"(c.at[3])
+      : "r"(a.reg[0]), "r"(a.reg[1]), "r"(a.reg[2]), "r"(a.reg[3]), "r"(b.reg[0]), "r"(b.reg[1]), "f"(0.0f));
+  return c;
 }
 
 /**

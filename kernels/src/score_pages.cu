@@ -8,34 +8,22 @@
 // moves 2 D elements in, read once for all G query heads, and 4 bytes out: 1/16 of K+V for pages of 16 tokens.
 // A block's life is one chain of dependent loads (position, page table, digest), so bandwidth comes from the bytes that
 // its resident neighbours have under way: a warp copies all its pages, 8 KB, to shared memory at once, and five blocks
-// per SM keep up to 160 KB in flight.
-// bf16 queries and digests meet on tensor cores: a folded bf16 query is a bf16 query, so every product is exact, and
-// eight heads cost what one does. Other types: a lane holds 32 channels of a folded query in registers over all pages.
-// Grid: (ceil(pages / (4 P)), Hkv, rows) blocks of 128 threads, P = min(32, 8448 / B) pages per warp, a multiple of 4
-// and at least 4, with B = bytes of a digest pair + 16. Split over pages, so that batch 1 fills the chip.
+// per SM keep up to 160 KB in flight. An H100 SM has some 160 instructions for each page of 512 bytes that memory brings
+// it (80 in 8 bits), so the head dims of most models are compiled in: a copy then costs 6 instructions, not 40.
+// bf16 queries meet bf16 and 8-bit digests on tensor cores (score_tile.cuh): eight heads cost what one does. Other
+// types: a lane holds 32 channels of a folded query in registers over all pages.
+// Grid: (ceil(pages / (4 P)), Hkv, rows) blocks of 128 threads, P = min(32, 8704 / B) pages per warp, a multiple of 4
+// and at least 4, with B = bytes of a digest pair, an odd number of 16. Split over pages, so that batch 1 fills the chip.
 // Dynamic shared memory: 8 * D * G + 4 * P * B bytes.
 #include "async_copy.cuh"
 #include "page_digest.cuh"
 #include "reduce.cuh"
+#include "score_tile.cuh"
 #include "shared_memory.cuh"
-#include "tile_mma.cuh"
 
 namespace quest {
 
-constexpr int kScoreWarps = 4;
-constexpr int kWarpDigestBytes = 8448;
-constexpr int kPageLanes = 8;                        // lanes that share a page
-constexpr int kPagesAtOnce = kWarp / kPageLanes;     // that a warp scores in one pass
-constexpr int kPasses = kWarp / kPagesAtOnce;        // at most: a lane looks up one page
-constexpr int kLaneChannels = 32;                    // of a folded query, in registers; 8 lanes cover D = 128
-constexpr int kPageTiles = kWarp / 16;               // at most, on tensor cores
-constexpr int kFoldedSteps = 16;                     // of 16 channels, in registers; 16 cover D = 128
-
-/** Elements from one pair to the next in shared memory: 16 bytes of padding put eight pages into all banks. */
-template <typename Digest>
-__device__ __forceinline__ int pairStride(int headDim) {
-  return digestStride<Digest>(headDim) + kPack<Digest>;
-}
+constexpr int kWarpDigestBytes = 8704;
 
 /** Pages that a warp copies at once. Host twin: CudaTensorOps.scoredPerWarp. */
 template <typename Digest>
@@ -45,196 +33,47 @@ __device__ __forceinline__ int pagesPerWarp(int headDim) {
   return fitting < kPagesAtOnce ? kPagesAtOnce : fitting < kWarp ? fitting : kWarp;
 }
 
-/** Starts the copies of the digests of pages from..from + pages - 1 to `tile` (page, pairStride). */
+/** Starts the copies of 16-byte chunks from..from + count - 1 of a warp's pages; lane p has the id of page p. */
+template <typename Digest>
+__device__ __forceinline__ void startChunks(Digest* tile, const char* ofHead, unsigned pageBytes, unsigned id,
+                                            int headDim, int from, int count) {
+  const int lane = threadIdx.x % kWarp;
+  const int chunks = pagesPerWarp<Digest>(headDim) * count;
+#pragma unroll
+  for (int first = 0; first < chunks; first += kWarp) {  // uniform over the warp
+    const int page = (first + lane) / count;
+    const int chunk = from + first + lane - page * count;
+    const unsigned pageId = __shfl_sync(kAllLanes, id, page % kWarp);
+    if (first + lane < chunks) {
+      copyAsync(tile + page * pairStride<Digest>(headDim) + chunk * kPack<Digest>,
+                ofHead + static_cast<size_t>(pageId) * pageBytes + chunk * 16, true);
+    }
+  }
+}
+
+/**
+ * Starts the copies of the digests of pages from..from + pages - 1 (at least one) to `tile` (page, pairStride). Where the
+ * warp has fewer pages than it could, it copies the last one again: a condition would cost more instructions than a copy.
+ */
 template <typename Digest>
 __device__ __forceinline__ void startDigests(Digest* tile, const Digest* digests, const RowPages& row,
                                              const PagedKv& kv, int from, int pages) {
-  const int stride = pairStride<Digest>(kv.headDim);
-  const int chunks = digestStride<Digest>(kv.headDim) / kPack<Digest>;
-  const int lane = threadIdx.x % kWarp;
-  const int id = lane < pages ? row.table[from + lane] : 0;
-  int page = lane / chunks;
-  int chunk = lane % chunks;
-  for (int first = 0; first < pages * chunks; first += kWarp) {  // uniform over the warp
-    const int pageId = __shfl_sync(kAllLanes, id, page < kWarp ? page : 0);
-    if (page < pages) {
-      const int element = chunk * kPack<Digest>;
-      copyAsync(tile + page * stride + element, digests + kv.digest<Digest>(pageId, blockIdx.y) + element, true);
-    }
-    page += kWarp / chunks;
-    chunk += kWarp % chunks;
-    if (chunk >= chunks) {
-      chunk -= chunks;
-      page++;
-    }
+  const char* ofHead = reinterpret_cast<const char*>(digests + kv.digest<Digest>(0, blockIdx.y));
+  const unsigned pageBytes = kv.kvHeads * digestStride<Digest>(kv.headDim) * sizeof(Digest);
+  const unsigned id = row.table[from + min(static_cast<int>(threadIdx.x) % kWarp, pages - 1)];
+  const int vectors = 2 * kv.headDim / kPack<Digest>;  // most often a power of two; what 8 bits have beyond it is one more
+  const int all = digestStride<Digest>(kv.headDim) / kPack<Digest>;
+  startChunks(tile, ofHead, pageBytes, id, kv.headDim, 0, vectors);
+  if (all > vectors) {
+    startChunks(tile, ofHead, pageBytes, id, kv.headDim, vectors, all - vectors);
   }
 }
-
-/** Writes the group's folded queries (group, 2 * headDim) to shared memory. */
-template <typename Folded, typename Act>
-__device__ __forceinline__ void foldGroup(Folded* folded, const Act* q, int group, int headDim, int score) {
-  for (int i = threadIdx.x; i < group * headDim; i += blockDim.x) {
-    const int head = i / headDim;
-    float first;
-    float second;
-    foldQuery(toFloat(q[i]), score, first, second);
-    Folded* pair = folded + head * 2 * headDim + i % headDim;
-    pair[0] = fromFloat<Folded>(first);
-    pair[headDim] = fromFloat<Folded>(second);
-  }
-}
-
-/** Adds this lane's share of `Digest`-wide channels base.. of all pages' scores for one folded query. */
-template <typename Digest>
-__device__ __forceinline__ void addScores(float (&score)[kPasses], const Digest* tile, const float* folded, int base,
-                                          int pagesOfWarp, int headDim) {
-  constexpr int kChunks = kLaneChannels / kPack<Digest>;
-  const int stride = pairStride<Digest>(headDim);
-  const int lane = threadIdx.x % kPageLanes;
-  float q[kChunks][kPack<Digest>];
-#pragma unroll
-  for (int j = 0; j < kChunks; j++) {
-    const int e = base + (j * kPageLanes + lane) * kPack<Digest>;
-#pragma unroll
-    for (int i = 0; i < kPack<Digest>; i++) {
-      q[j][i] = e < 2 * headDim ? folded[e + i] : 0.0f;
-    }
-  }
-#pragma unroll
-  for (int pass = 0; pass < kPasses; pass++) {
-    if (pass * kPagesAtOnce >= pagesOfWarp) {
-      break;  // uniform over the warp
-    }
-    const Digest* pair = tile + (pass * kPagesAtOnce + threadIdx.x % kWarp / kPageLanes) * stride;
-#pragma unroll
-    for (int j = 0; j < kChunks; j++) {
-      const int e = base + (j * kPageLanes + lane) * kPack<Digest>;
-      if (e < 2 * headDim) {
-        addChunk(score[pass], q[j], pair, e, headDim);
-      }
-    }
-  }
-}
-
-__device__ __forceinline__ float reduceGroup(float a, float b, int reduction) {
-  return reduction == kGroupMax ? Max::combine(a, b) : a + b;
-}
-
-/** Writes the scores of a warp's pages, reduced over the group. */
-template <typename Digest>
-__device__ __forceinline__ void scoreTile(float* target, const Digest* tile, const float* folded, int pages, int group,
-                                          int headDim, int reduction) {
-  float reduced[kPasses];
-#pragma unroll
-  for (int pass = 0; pass < kPasses; pass++) {
-    reduced[pass] = reduction == kGroupMax ? negativeInfinity() : 0.0f;
-  }
-  for (int head = 0; head < group; head++) {
-    float score[kPasses] = {};
-    for (int base = 0; base < 2 * headDim; base += kPageLanes * kLaneChannels) {
-      addScores(score, tile, folded + head * 2 * headDim, base, pages, headDim);
-    }
-#pragma unroll
-    for (int pass = 0; pass < kPasses; pass++) {
-      reduced[pass] = reduceGroup(reduced[pass], reduceLanes<Sum, kPageLanes>(score[pass]), reduction);
-    }
-  }
-#pragma unroll
-  for (int pass = 0; pass < kPasses; pass++) {
-    const int page = pass * kPagesAtOnce + static_cast<int>(threadIdx.x) % kWarp / kPageLanes;
-    if (page < pages && threadIdx.x % kPageLanes == 0) {
-      target[page] = reduced[pass];
-    }
-  }
-}
-
-/** The folded queries of eight heads from `head` on as B fragments: channels base.. in steps of 16; others are zero. */
-__device__ __forceinline__ void loadFolded(FragmentB (&b)[kFoldedSteps], const bf16* folded, int head, int group,
-                                           int base, int channels) {
-  const int lane = threadIdx.x % kWarp;
-  const bool present = head + lane / 4 < group;
-  const bf16* pair = folded + (present ? head + lane / 4 : 0) * channels + lane % 4 * 2;
-#pragma unroll
-  for (int k = 0; k < kFoldedSteps; k++) {
-    const int e = base + k * 16;
-    const bool inside = present && e < channels;
-    b[k].reg[0] = inside ? *reinterpret_cast<const unsigned*>(pair + e) : 0u;
-    b[k].reg[1] = inside ? *reinterpret_cast<const unsigned*>(pair + e + 8) : 0u;
-  }
-}
-
-/** The same on tensor cores: 16 pages against eight heads at a time. */
-__device__ __forceinline__ void scoreTile(float* target, const bf16* tile, const bf16* folded, int pages, int group,
-                                          int headDim, int reduction) {
-  const int lane = threadIdx.x % kWarp;
-  const int channels = 2 * headDim;
-  const int stride = pairStride<bf16>(headDim);
-  float reduced[kPageTiles][2];
-#pragma unroll
-  for (int t = 0; t < kPageTiles; t++) {
-    reduced[t][0] = reduced[t][1] = reduction == kGroupMax ? negativeInfinity() : 0.0f;
-  }
-  for (int head = 0; head < group; head += 8) {
-    FragmentC sum[kPageTiles] = {};
-    for (int base = 0; base < channels; base += kFoldedSteps * 16) {
-      FragmentB b[kFoldedSteps];
-      loadFolded(b, folded, head, group, base, channels);
-#pragma unroll
-      for (int t = 0; t < kPageTiles; t++) {
-        if (t * 16 >= pages) {
-          break;  // uniform over the warp
-        }
-        const int row = t * 16 + lane % 16 < pages ? t * 16 + lane % 16 : pages - 1;
-#pragma unroll
-        for (int k = 0; k < kFoldedSteps; k++) {
-          if (base + k * 16 < channels) {  // uniform over the warp
-            FragmentA a;
-            loadTiles(a.reg, tile + row * stride + base + k * 16 + lane / 16 * 8);
-            mma<bf16>(sum[t], a, b[k]);
-          }
-        }
-      }
-    }
-#pragma unroll
-    for (int t = 0; t < kPageTiles; t++) {
-#pragma unroll
-      for (int i = 0; i < 4; i++) {
-        if (head + lane % 4 * 2 + i % 2 < group) {
-          reduced[t][i / 2] = reduceGroup(reduced[t][i / 2], sum[t].at[i], reduction);
-        }
-      }
-    }
-  }
-#pragma unroll
-  for (int t = 0; t < kPageTiles; t++) {
-#pragma unroll
-    for (int half = 0; half < 2; half++) {
-      const float score = reduction == kGroupMax ? reduceLanes<Max, 4>(reduced[t][half])
-                                                 : reduceLanes<Sum, 4>(reduced[t][half]);
-      const int page = t * 16 + half * 8 + lane / 4;
-      if (page < pages && lane % 4 == 0) {
-        target[page] = score;
-      }
-    }
-  }
-}
-
-/** What the folded queries are kept in: bf16 where that is exact and tensor cores can use it. */
-template <typename Act, typename Digest>
-struct FoldedOf {
-  using Type = float;
-};
-
-template <>
-struct FoldedOf<bf16, bf16> {
-  using Type = bf16;
-};
 
 template <typename Act, typename Digest>
-__device__ __forceinline__ void scorePages(float* scores, unsigned long long* counters, const Act* q,
-                                           const Digest* digests, const RowPages& row, const PageBudget& budget,
-                                           const PagedKv& kv, int group, int fromRow, int scoreStride, int qStride,
-                                           int score, int reduction) {
+__device__ __forceinline__ void scorePages(const PagedKv& kv, const Act* q, const Digest* digests, float* scores,
+                                           unsigned long long* counters, const RowPages& row,
+                                           const PageBudget& budget, int group, int fromRow, int scoreStride,
+                                           int qStride, int score, int reduction) {
   QUEST_DYNAMIC_SHARED(shared);
   const int perWarp = pagesPerWarp<Digest>(kv.headDim);
   const int blockFrom = row.firstPage + blockIdx.x * kScoreWarps * perWarp;
@@ -246,9 +85,11 @@ __device__ __forceinline__ void scorePages(float* scores, unsigned long long* co
   const int warp = threadIdx.x / kWarp;
   const int from = blockFrom + warp * perWarp;
   const int pages = row.currentPage - from < perWarp ? row.currentPage - from : perWarp;  // may be none
-  Digest* tile = reinterpret_cast<Digest*>(folded + group * 2 * kv.headDim) +
+  Digest* tile = reinterpret_cast<Digest*>(folded + group * foldedStride<Folded>(kv.headDim)) +
                  warp * perWarp * pairStride<Digest>(kv.headDim);
-  startDigests(tile, digests, row, kv, from, pages);
+  if (pages > 0) {  // uniform over the warp
+    startDigests(tile, digests, row, kv, from, pages);
+  }
   commitCopies();
   const int batchRow = fromRow + blockIdx.z;
   foldGroup(folded,
@@ -267,6 +108,19 @@ __device__ __forceinline__ void scorePages(float* scores, unsigned long long* co
   }
 }
 
+/** On tensor cores with the head dims of most models as constants, from which the compiler folds every address. */
+template <typename Act, typename Digest, typename... Arguments>
+__device__ __forceinline__ void scorePagesOf(const PagedKv& kv, const Act* q, const Digest* digests,
+                                             const Arguments&... arguments) {
+  if (FoldedOf<Act, Digest>::onTensorCores && kv.headDim == 128) {  // uniform over the grid
+    scorePages(PagedKv{kv.kvHeads, 128, kv.pageSize}, q, digests, arguments...);
+  } else if (FoldedOf<Act, Digest>::onTensorCores && kv.headDim == 64) {
+    scorePages(PagedKv{kv.kvHeads, 64, kv.pageSize}, q, digests, arguments...);
+  } else {
+    scorePages(kv, q, digests, arguments...);
+  }
+}
+
 }  // namespace quest
 
 #define SCORE_PAGES(act, Act, dtype, Digest)                                                                  \
@@ -279,8 +133,8 @@ __device__ __forceinline__ void scorePages(float* scores, unsigned long long* co
     const quest::RowPages row = quest::RowPages::of(fromRow + blockIdx.z, positions, rowSpan, spanPages,      \
                                                     pageTable, pageSize, window);                             \
     const quest::PageBudget budget = {budgetPages, sinkTokens, recentTokens, minContextTokens};               \
-    quest::scorePages(scores, counters, q, digests, row, budget, quest::PagedKv{kvHeads, headDim, pageSize},  \
-                      group, fromRow, scoreStride, qStride, score, reduction);                                \
+    quest::scorePagesOf(quest::PagedKv{kvHeads, headDim, pageSize}, q, digests, scores, counters, row,        \
+                        budget, group, fromRow, scoreStride, qStride, score, reduction);                      \
   }
 
 SCORE_PAGES(f32, float, f32, float)

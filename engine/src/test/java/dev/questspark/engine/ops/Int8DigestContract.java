@@ -46,9 +46,13 @@ abstract class Int8DigestContract {
       {1, 7, 80, 32, 70},
       {2, 8, 96, 16, 0},
       {2, 1, 128, 16, 0},
-      {1, 3, 256, 16, 33}
+      {1, 3, 256, 16, 33},
+      {1, 12, 64, 4, 0},
+      {2, 5, 128, 4, 130}
     };
-    int[][] lengths = {{1}, {37, 3, 64}, {20, 1}, {150, 5, 33}, {200}, {49}, {130, 97}, {81}};
+    int[][] lengths = {
+      {1}, {37, 3, 64}, {20, 1}, {150, 5, 33}, {200}, {49}, {130, 97}, {81}, {300, 70}, {420}
+    };
     return IntStream.range(0, shapes.length)
         .mapToObj(i -> DigestCase.of(activations, cache, shapes[i], lengths[i]))
         .toList();
@@ -207,7 +211,7 @@ abstract class Int8DigestContract {
     RaggedBatch batch = c.lastRows();
     LoadedBatch loaded = backend.load(batch);
     RowRange rows = new RowRange(0, batch.rows());
-    float[][] q = cache.random(batch.rows(), c.kvHeads() * c.group() * c.headDim());
+    float[][] q = cache.queries(batch.rows());
     Tensor query = activations(backend, q);
     PageBudget one = new PageBudget(1, 0, 0, 0);
     int scorings = 0;
@@ -403,6 +407,18 @@ abstract class Int8DigestContract {
 
     float[][] random(int rows, int columns) {
       return HalfFloats.round(Framed.random(random, rows, columns), backend.activationDType());
+    }
+
+    /** Queries of ordinary heads, of heads far larger and far smaller, and of zeros. */
+    float[][] queries(int rows) {
+      float[][] q = random(rows, shape.kvHeads() * shape.group() * shape.headDim());
+      for (int r = 0; r < rows; r++) {
+        for (int i = 0; i < q[r].length; i++) {
+          int kind = (r + i / shape.headDim()) % 5;
+          q[r][i] *= kind == 1 ? 0x1p70f : kind == 2 ? 0x1p-70f : kind == 3 ? 0 : 1;
+        }
+      }
+      return q;
     }
 
     /** All stored pairs, a row per (page, KV head). */

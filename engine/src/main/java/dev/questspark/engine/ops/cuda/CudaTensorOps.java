@@ -139,7 +139,7 @@ final class CudaTensorOps implements TensorOps {
     if (digests == null) {
       throw new IllegalArgumentException("the cache keeps no digests for page_score " + score);
     }
-    int pairBytes = geometry.digestColumns() * geometry.digestDType().bytes() + 16;
+    int pairBytes = (geometry.digestColumns() * geometry.digestDType().bytes() / 16 | 1) * 16;
     int perBlock = 4 * scoredPerWarp(pairBytes);
     int sharedBytes = 8 * geometry.headDim() * group + perBlock * pairBytes;
     launch
@@ -164,7 +164,7 @@ final class CudaTensorOps implements TensorOps {
 
   /** Pages that a warp of {@code score_pages} copies at once: 8 KB of digests. */
   private static int scoredPerWarp(int pairBytes) {
-    return Math.max(4, Math.min(32, 8448 / pairBytes / 4 * 4));
+    return Math.max(4, Math.min(32, 8704 / pairBytes / 4 * 4));
   }
 
   @Override
