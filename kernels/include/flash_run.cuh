@@ -70,15 +70,16 @@ struct FlashRun {
       ofTile = __shfl_sync(kAllLanes, batch.visible, tile % kWarp);
       const size_t offset = __shfl_sync(kAllLanes, batch.offset, tile % kWarp);
       const int lane = threadIdx.x % kWarp;
+      const Kv* key = keys + offset + lane * 8;
+      const Kv* value = values + offset + lane * 8;
       Kv* stage = stages + tile % kStages * 2 * kTileElements;
 #pragma unroll
       for (int i = 0; i < kWarpTile * kRowChunks; i += kWarp) {
         const int token = kWarp % kRowChunks == 0 ? i / kRowChunks + lane / kRowChunks : (i + lane) / kRowChunks;
         const int channel = (kWarp % kRowChunks == 0 ? lane : i + lane) % kRowChunks * 8;
         Kv* target = stage + token * kTileStride<D> + channel;
-        const size_t source = offset + (i + lane) * 8;
-        copyAsync(target, keys + source, ofTile >> token & 1u);
-        copyAsync(target + kTileElements, values + source, ofTile >> token & 1u);
+        copyAsync(target, key + i * 8, ofTile >> token & 1u);
+        copyAsync(target + kTileElements, value + i * 8, ofTile >> token & 1u);
       }
     }
     commitCopies();

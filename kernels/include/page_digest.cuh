@@ -20,6 +20,8 @@ namespace quest {
 enum PageScore { kMinMax = 0, kMeanStd = 1 };  // ordinals of engine.ops.PageScore
 enum GroupReduction { kGroupMax = 0, kGroupSum = 1 };  // ordinals of engine.ops.GroupReduction
 
+constexpr int kSlotsAtOnce = 16;  // whose keys a thread has under way: one key at a time is all latency
+
 /** One channel of both vectors of a pair. */
 struct ChannelDigest {
   float first;
@@ -28,33 +30,57 @@ struct ChannelDigest {
   /** Keys of one page and KV head: channel c of slot s stands at keys[s * headDim + c]; slots 0..filled-1 count. */
   template <typename Kv>
   static __device__ __forceinline__ ChannelDigest of(const Kv* keys, int channel, int headDim, int filled, int score) {
-    return score == kMinMax ? minMax(keys, channel, headDim, filled) : meanStd(keys, channel, headDim, filled);
+    return score == kMinMax ? minMax(keys + channel, headDim, filled) : meanStd(keys + channel, headDim, filled);
+  }
+
+  /** A channel of the slots from `from` on; past the last one, that one again. */
+  template <typename Kv>
+  static __device__ __forceinline__ void load(float (&of)[kSlotsAtOnce], const Kv* channel, int headDim, int from,
+                                              int filled) {
+#pragma unroll
+    for (int i = 0; i < kSlotsAtOnce; i++) {
+      of[i] = toFloat(channel[static_cast<size_t>(min(from + i, filled - 1)) * headDim]);
+    }
   }
 
   template <typename Kv>
-  static __device__ __forceinline__ ChannelDigest minMax(const Kv* keys, int channel, int headDim, int filled) {
-    float low = toFloat(keys[channel]);
+  static __device__ __forceinline__ ChannelDigest minMax(const Kv* channel, int headDim, int filled) {
+    float low = toFloat(*channel);
     float high = low;
-    for (int slot = 1; slot < filled; slot++) {
-      const float key = toFloat(keys[static_cast<size_t>(slot) * headDim + channel]);
-      low = key < low ? key : low;
-      high = key > high ? key : high;
+    for (int from = 0; from < filled; from += kSlotsAtOnce) {
+      float key[kSlotsAtOnce];
+      load(key, channel, headDim, from, filled);
+#pragma unroll
+      for (int i = 0; i < kSlotsAtOnce; i++) {
+        low = key[i] < low ? key[i] : low;
+        high = key[i] > high ? key[i] : high;
+      }
     }
     return {low, high};
   }
 
   /** Population mean and standard deviation, two passes: the deviation of equal keys is exactly 0. */
   template <typename Kv>
-  static __device__ __forceinline__ ChannelDigest meanStd(const Kv* keys, int channel, int headDim, int filled) {
+  static __device__ __forceinline__ ChannelDigest meanStd(const Kv* channel, int headDim, int filled) {
     float sum = 0.0f;
-    for (int slot = 0; slot < filled; slot++) {
-      sum += toFloat(keys[static_cast<size_t>(slot) * headDim + channel]);
+    for (int from = 0; from < filled; from += kSlotsAtOnce) {
+      float key[kSlotsAtOnce];
+      load(key, channel, headDim, from, filled);
+#pragma unroll
+      for (int i = 0; i < kSlotsAtOnce; i++) {
+        sum += from + i < filled ? key[i] : 0.0f;
+      }
     }
     const float mean = sum / filled;
     float squares = 0.0f;
-    for (int slot = 0; slot < filled; slot++) {
-      const float distance = toFloat(keys[static_cast<size_t>(slot) * headDim + channel]) - mean;
-      squares += distance * distance;
+    for (int from = 0; from < filled; from += kSlotsAtOnce) {
+      float key[kSlotsAtOnce];
+      load(key, channel, headDim, from, filled);
+#pragma unroll
+      for (int i = 0; i < kSlotsAtOnce; i++) {
+        const float distance = from + i < filled ? key[i] - mean : 0.0f;
+        squares += distance * distance;
+      }
     }
     return {mean, sqrtf(squares / filled)};
   }

@@ -19,8 +19,12 @@ struct ListSplit {
 
   static __device__ __forceinline__ ListSplit of(int tokens) {
     const int atLeastOne = tokens > 0 ? tokens : 1;  // an empty list still has an (empty) result to write
-    const int perSplit = ceilDiv(ceilDiv(atLeastOne, kSplitTokens), kMaxSplits) * kSplitTokens;
-    return {perSplit, ceilDiv(atLeastOne, perSplit)};
+    const int units = ceilDiv(atLeastOne, kSplitTokens);
+    if (units <= kMaxSplits) {
+      return {kSplitTokens, units};  // as below, without waiting for a division
+    }
+    const int perSplit = ceilDiv(units, kMaxSplits);
+    return {perSplit * kSplitTokens, ceilDiv(units, perSplit)};
   }
 };
 

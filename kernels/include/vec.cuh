@@ -132,17 +132,51 @@ __device__ __forceinline__ void storePack(T* address, const Pack128<T>& pack) {
   *reinterpret_cast<Pack128<T>*>(address) = pack;
 }
 
-/** Eight consecutive elements, widened: one 128-bit load for 16-bit types, two for float. */
+/**
+ * Eight consecutive elements as they are, by one 128-bit load for 16-bit types, two for float. In whole words: the
+ * compiler takes halves apart where they are loaded, which waits for the load.
+ */
 template <typename T>
-__device__ __forceinline__ void loadEight(float (&wide)[8], const T* address) {
+struct Eight {
+  unsigned words[8 * sizeof(T) / 4];
+};
+
+template <typename T>
+__device__ __forceinline__ Eight<T> loadRaw(const T* address) {
+  Eight<T> raw;
 #pragma unroll
   for (int pack = 0; pack < 8 / kPack<T>; pack++) {
-    Pack128<T> loaded = loadPack(address + pack * kPack<T>);
+    const Pack<unsigned, 4> loaded = *reinterpret_cast<const Pack<unsigned, 4>*>(address + pack * kPack<T>);
 #pragma unroll
-    for (int i = 0; i < kPack<T>; i++) {
-      wide[pack * kPack<T> + i] = toFloat(loaded.at[i]);
+    for (int i = 0; i < 4; i++) {
+      raw.words[pack * 4 + i] = loaded.at[i];
     }
   }
+  return raw;
+}
+
+template <typename T>
+__device__ __forceinline__ void widen(float (&wide)[8], const Eight<T>& raw) {
+#pragma unroll
+  for (int i = 0; i < 8; i++) {
+    T half;
+    half.bits = static_cast<unsigned short>(raw.words[i / 2] >> (16 * (i % 2)));
+    wide[i] = toFloat(half);
+  }
+}
+
+template <>
+__device__ __forceinline__ void widen(float (&wide)[8], const Eight<float>& raw) {
+#pragma unroll
+  for (int i = 0; i < 8; i++) {
+    wide[i] = floatOfBits(raw.words[i]);
+  }
+}
+
+/** Eight consecutive elements, widened. */
+template <typename T>
+__device__ __forceinline__ void loadEight(float (&wide)[8], const T* address) {
+  widen(wide, loadRaw(address));
 }
 
 /** Eight consecutive elements, narrowed. */

@@ -7,45 +7,52 @@
 
 namespace quest {
 
+/** The row x + y, which takes x's place. */
+template <typename Act>
+struct SumRow {
+  struct Raw {
+    Eight<Act> x;
+    Eight<Act> y;
+  };
+
+  Act* x;
+  const Act* y;
+
+  __device__ __forceinline__ Raw load(int c) const { return {loadRaw(x + c), loadRaw(y + c)}; }
+
+  __device__ __forceinline__ void take(float (&wide)[kNormChannels], const Raw& raw, int c) const {
+    float term[kNormChannels];
+    widen(wide, raw.x);
+    widen(term, raw.y);
+#pragma unroll
+    for (int i = 0; i < kNormChannels; i++) {
+      wide[i] = toFloat(fromFloat<Act>(wide[i] + term[i]));
+    }
+    storeEight(x + c, wide);
+  }
+
+  __device__ __forceinline__ float take(int c) const {
+    x[c] = fromFloat<Act>(toFloat(x[c]) + toFloat(y[c]));
+    return toFloat(x[c]);
+  }
+
+  __device__ __forceinline__ void again(float (&wide)[kNormChannels], int c) const { loadEight(wide, x + c); }
+  __device__ __forceinline__ float again(int c) const { return toFloat(x[c]); }
+};
+
 template <typename Act>
 __device__ __forceinline__ void addRmsNorm(Act* out, Act* x, const Act* y, const float* weight, int channels,
                                            int outStride, int xStride, int yStride, float eps) {
   const bool packed = packable(x, channels, xStride) && packable(y, channels, yStride) &&
                       packable(out, channels, outStride) && packable(weight, channels, 0);
-  Act* sum = x + static_cast<size_t>(blockIdx.y) * xStride;
-  const Act* term = y + static_cast<size_t>(blockIdx.y) * yStride;
-  const int held = kNormHeld * kNormChannels * static_cast<int>(blockDim.x);
-  const auto read = [=](float (&wide)[kNormChannels], int c) {
-    float other[kNormChannels];
-    loadChannels(wide, sum, c, channels, packed);
-    loadChannels(other, term, c, channels, packed);
-#pragma unroll
-    for (int i = 0; i < kNormChannels; i++) {
-      wide[i] = toFloat(fromFloat<Act>(wide[i] + other[i]));
-    }
-  };
-  const auto keep = [=](const float (&wide)[kNormChannels], int c) { storeChannels(sum, wide, c, channels, packed); };
-  const int step = static_cast<int>(blockDim.x) * kNormChannels;
-  for (int c = held + static_cast<int>(threadIdx.x) * kNormChannels; c < channels; c += step) {
-    float wide[kNormChannels];  // read twice by the norm, so added before it
-    read(wide, c);
-    keep(wide, c);
-  }
-  normRow(out + static_cast<size_t>(blockIdx.y) * outStride, weight, channels, eps, packed,
-          [=](float (&wide)[kNormChannels], int c) {
-            if (c < held) {
-              read(wide, c);
-            } else {
-              loadChannels(wide, sum, c, channels, packed);
-            }
-          },
-          keep);
+  const SumRow<Act> row = {x + static_cast<size_t>(blockIdx.y) * xStride, y + static_cast<size_t>(blockIdx.y) * yStride};
+  normRow(out + static_cast<size_t>(blockIdx.y) * outStride, row, weight, channels, eps, packed);
 }
 
 }  // namespace quest
 
 #define ADD_RMS_NORM(act, Act)                                                                                \
-  extern "C" __global__ void __launch_bounds__(256) add_rms_norm_##act(                                       \
+  extern "C" __global__ void __launch_bounds__(256, 2) add_rms_norm_##act(                                       \
       Act* out, Act* x, const Act* y, const float* __restrict__ weight, int channels, int outStride,          \
       int xStride, int yStride, float eps) {                                                                  \
     quest::addRmsNorm(out, x, y, weight, channels, outStride, xStride, yStride, eps);                         \

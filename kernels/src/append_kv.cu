@@ -13,61 +13,109 @@
 namespace quest {
 
 constexpr int kPairsAtOnce = 4;  // that a thread has under way: in decode a block is all latency
+constexpr int kAppendThreads = 128;
 
-/** Which channels a thread rotates: i and i + half of a head of a row; the head after the group's last is the key. */
+/**
+ * Two channels of a row that a thread moves: i and i + half of a head. A row's heads are the group's query heads, then
+ * the key, then the value.
+ */
 struct HeadPair {
   int i;
   int head;
-  size_t row;
+  int row;
 
-  static __device__ __forceinline__ HeadPair of(int index, int half, int group) {
-    return {index % half, index / half % (group + 1), static_cast<size_t>(index / half / (group + 1))};
+  static __device__ __forceinline__ HeadPair of(int index, int half, int heads) {
+    return {index % half, index / half % heads, index / half / heads};
+  }
+
+  /** The pair that is as far on as `step` is from the first: a division takes longer than all of this. */
+  __device__ __forceinline__ HeadPair after(const HeadPair& step, int half, int heads) const {
+    HeadPair next = {i + step.i, head + step.head, row + step.row};
+    if (next.i >= half) {
+      next.i -= half;
+      next.head++;
+    }
+    if (next.head >= heads) {
+      next.head -= heads;
+      next.row++;
+    }
+    return next;
   }
 };
 
-/**
- * Rotates `rows` rows' query heads of one group in place and their key into the page, pair (i, i + half) by pair.
- * Row r of them stands at position `position` + r of the table, its key at keys + r * headDim.
- */
+/** Where the rows of one group stand: row r's queries at q + r * qStride, its slot of the cache at keys + r * headDim. */
 template <typename Act, typename Kv>
-__device__ __forceinline__ void rotateRows(Act* q, Kv* keys, const Act* k, const float* rope, int position, int rows,
-                                           int group, int headDim, int qStride, int kStride, int ropeStride) {
-  const int half = headDim / 2;
-  const int pairs = rows * (group + 1) * half;
-  for (int base = threadIdx.x; base < pairs; base += kPairsAtOnce * blockDim.x) {
-    float low[kPairsAtOnce];
-    float high[kPairsAtOnce];
-#pragma unroll
-    for (int j = 0; j < kPairsAtOnce; j++) {
-      const int index = base + j * static_cast<int>(blockDim.x);
-      if (index < pairs) {
-        const HeadPair at = HeadPair::of(index, half, group);
-        const Act* source = at.head < group ? q + at.row * qStride + at.head * headDim : k + at.row * kStride;
-        const float* angle = rope + (position + at.row) * ropeStride;
-        const float first = toFloat(source[at.i]);
-        const float second = toFloat(source[half + at.i]);
-        low[j] = first * angle[at.i] - second * angle[half + at.i];
-        high[j] = second * angle[at.i] + first * angle[half + at.i];
-      }
+struct GroupRows {
+  Act* q;
+  const Act* k;
+  const Act* v;
+  const float* rope;  // of the first row's position
+  Kv* keys;
+  Kv* values;
+  int rows;
+  int group;
+  int headDim;
+  int qStride;
+  int kStride;
+  int vStride;
+  int ropeStride;
+
+  /** A pair's channels, turned by their angle unless they are the value's. Without branches, that all loads start first. */
+  __device__ __forceinline__ void load(const HeadPair& pair, float& low, float& high) const {
+    const int half = headDim / 2;
+    const bool query = pair.head < group;
+    const bool turned = pair.head <= group;
+    const Act* row = query ? q : turned ? k : v;
+    const int stride = query ? qStride : turned ? kStride : vStride;
+    const Act* source = row + static_cast<size_t>(pair.row) * stride + (query ? pair.head * headDim : 0) + pair.i;
+    const float* angle = rope + static_cast<size_t>(pair.row) * ropeStride + pair.i;
+    const float first = toFloat(source[0]);
+    const float second = toFloat(source[half]);
+    const float cos = angle[0];
+    const float sin = angle[half];
+    low = turned ? first * cos - second * sin : first;
+    high = turned ? second * cos + first * sin : second;
+  }
+
+  __device__ __forceinline__ void store(const HeadPair& pair, float low, float high) const {
+    const int half = headDim / 2;
+    if (pair.head < group) {
+      Act* target = q + static_cast<size_t>(pair.row) * qStride + pair.head * headDim + pair.i;
+      target[0] = fromFloat<Act>(low);
+      target[half] = fromFloat<Act>(high);
+    } else {
+      Kv* target = (pair.head == group ? keys : values) + static_cast<size_t>(pair.row) * headDim + pair.i;
+      target[0] = fromFloat<Kv>(low);
+      target[half] = fromFloat<Kv>(high);
     }
+  }
+
+  /** Rotates all queries in place and keys into the cache, and copies the values. All threads of the block call it. */
+  __device__ __forceinline__ void move() const {
+    const int half = headDim / 2;
+    const int heads = group + 2;
+    const HeadPair step = HeadPair::of(kAppendThreads, half, heads);
+    HeadPair next = HeadPair::of(threadIdx.x, half, heads);
+    while (next.row < rows) {
+      HeadPair pair[kPairsAtOnce];
+      float low[kPairsAtOnce];
+      float high[kPairsAtOnce];
 #pragma unroll
-    for (int j = 0; j < kPairsAtOnce; j++) {
-      const int index = base + j * static_cast<int>(blockDim.x);
-      if (index < pairs) {
-        const HeadPair at = HeadPair::of(index, half, group);
-        if (at.head < group) {
-          Act* target = q + at.row * qStride + at.head * headDim;
-          target[at.i] = fromFloat<Act>(low[j]);
-          target[half + at.i] = fromFloat<Act>(high[j]);
-        } else {
-          Kv* target = keys + at.row * headDim;
-          target[at.i] = fromFloat<Kv>(low[j]);
-          target[half + at.i] = fromFloat<Kv>(high[j]);
+      for (int j = 0; j < kPairsAtOnce; j++) {
+        pair[j] = next;
+        next = next.after(step, half, heads);
+        // Past the last row, the first pair again: a condition would wait for one pair before the next is loaded.
+        load(pair[j].row < rows ? pair[j] : pair[0], low[j], high[j]);
+      }
+#pragma unroll
+      for (int j = 0; j < kPairsAtOnce; j++) {
+        if (pair[j].row < rows) {
+          store(pair[j], low[j], high[j]);
         }
       }
     }
   }
-}
+};
 
 template <typename Act, typename Kv, typename Digest>
 __device__ __forceinline__ void appendKv(Act* q, Kv* keys, Kv* values, Digest* minMax, Digest* meanStd,
@@ -89,13 +137,21 @@ __device__ __forceinline__ void appendKv(Act* q, Kv* keys, Kv* values, Digest* m
   const int headDim = kv.headDim;
 
   const size_t at = kv.token(page, kvHead, firstSlot);
-  rotateRows(q + static_cast<size_t>(leader) * qStride + static_cast<size_t>(kvHead) * group * headDim, keys + at,
-             k + static_cast<size_t>(leader) * kStride + static_cast<size_t>(kvHead) * headDim, rope,
-             positions[leader], rows, group, headDim, qStride, kStride, ropeStride);
-  const Act* value = v + static_cast<size_t>(leader) * vStride + static_cast<size_t>(kvHead) * headDim;
-  for (int i = threadIdx.x; i < rows * headDim; i += blockDim.x) {
-    values[at + i] = fromFloat<Kv>(toFloat(value[static_cast<size_t>(i / headDim) * vStride + i % headDim]));
-  }
+  const GroupRows<Act, Kv> moved = {
+      q + static_cast<size_t>(leader) * qStride + static_cast<size_t>(kvHead) * group * headDim,
+      k + static_cast<size_t>(leader) * kStride + static_cast<size_t>(kvHead) * headDim,
+      v + static_cast<size_t>(leader) * vStride + static_cast<size_t>(kvHead) * headDim,
+      rope + static_cast<size_t>(positions[leader]) * ropeStride,
+      keys + at,
+      values + at,
+      rows,
+      group,
+      headDim,
+      qStride,
+      kStride,
+      vStride,
+      ropeStride};
+  moved.move();
   __syncthreads();  // the page's new keys are written before other threads digest them
 
   const Kv* pageKeys = keys + kv.token(page, kvHead, 0);
@@ -111,7 +167,7 @@ __device__ __forceinline__ void appendKv(Act* q, Kv* keys, Kv* values, Digest* m
 }  // namespace quest
 
 #define APPEND_KV(act, Act, dtype, Kv, suffix, Digest)                                                        \
-  extern "C" __global__ void __launch_bounds__(128, 8) append_kv_##act##_##dtype##suffix(                     \
+  extern "C" __global__ void __launch_bounds__(128, 6) append_kv_##act##_##dtype##suffix(                     \
       Act* __restrict__ q, Kv* __restrict__ keys, Kv* __restrict__ values, Digest* __restrict__ minMax,       \
       Digest* __restrict__ meanStd, const Act* __restrict__ k, const Act* __restrict__ v,                     \
       const float* __restrict__ rope, const int* __restrict__ positions, const int* __restrict__ rowSpan,     \

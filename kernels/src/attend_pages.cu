@@ -31,14 +31,15 @@ struct AttendBlock {
   ListedTokens listed;
   ListSplit cut;
   int heads;
+  unsigned long long* counters;  // of the row, if this block is the one of its KV head that counts; else null
 };
 
 template <typename Act>
-__device__ __forceinline__ AttendBlock<Act> attendBlock(Act* out, float* logSumExp, const Partials& workspace,
-                                                        const Act* q, const int* list, const int* listCount,
-                                                        const RowPages& row, const PagedKv& kv, int fromRow,
-                                                        int group, int maxPages, int qStride, int outStride,
-                                                        int lseStride) {
+__device__ __forceinline__ AttendBlock<Act> attendBlock(Act* out, float* logSumExp, unsigned long long* counters,
+                                                        const Partials& workspace, const Act* q, const int* list,
+                                                        const int* listCount, const RowPages& row, const PagedKv& kv,
+                                                        int fromRow, int group, int maxPages, int qStride,
+                                                        int outStride, int lseStride) {
   const int headTiles = ceilDiv(group, kHeadsPerBlock);
   const int kvHead = blockIdx.y / headTiles;
   const int tileHead = blockIdx.y % headTiles * kHeadsPerBlock;
@@ -55,16 +56,16 @@ __device__ __forceinline__ AttendBlock<Act> attendBlock(Act* out, float* logSumE
   block.entry = static_cast<size_t>(blockIdx.z) * gridDim.y + blockIdx.y;
   block.listed = {list + listEntry * maxPages, listCount[listEntry], row, kv, kvHead};
   block.cut = ListSplit::of(block.listed.tokens());
+  block.counters = blockIdx.x == 0 && tileHead == 0 ? counters + batchRow * 3 : nullptr;
   return block;
 }
 
-/** Adds one (row, KV head)'s reads to the counters; the first split's block of the first tile of heads does it. */
-__device__ __forceinline__ void countReads(unsigned long long* counters, const ListedTokens& listed, int batchRow,
-                                           int group) {
-  if (blockIdx.x == 0 && threadIdx.x == 0 && blockIdx.y % ceilDiv(group, kHeadsPerBlock) == 0) {
-    unsigned long long* ofRow = counters + static_cast<size_t>(batchRow) * 3;
-    atomicAdd(&ofRow[1], static_cast<unsigned long long>(listed.pages));
-    atomicAdd(&ofRow[2], static_cast<unsigned long long>(listed.visibleTokens()));
+/** Adds what the row's KV head reads to the counters. */
+template <typename Act>
+__device__ __forceinline__ void countReads(const AttendBlock<Act>& block) {
+  if (block.counters != nullptr && threadIdx.x == 0) {
+    atomicAdd(&block.counters[1], static_cast<unsigned long long>(block.listed.pages));
+    atomicAdd(&block.counters[2], static_cast<unsigned long long>(block.listed.visibleTokens()));
   }
 }
 
@@ -77,6 +78,7 @@ __device__ __forceinline__ void attendPagesPlain(const AttendBlock<Act>& block, 
   const int from = blockIdx.x * block.cut.tokensPerSplit;
   const int tokens = block.listed.tokens();
   const int to = tokens - from < block.cut.tokensPerSplit ? tokens : from + block.cut.tokensPerSplit;
+  countReads(block);
   plainAttention(layout, block.q, keys, values, block.listed, from, to, block.heads, headDim, scale);
   finishSplit(block.target, block.partials, block.entry, blockIdx.x, block.cut.splits, layout.out, headDim,
               layout.state, layout.weights);
@@ -97,9 +99,19 @@ __device__ __forceinline__ void attendPagesTiled(const AttendBlock<Act>& block, 
   const int tokens = block.listed.tokens();
   FlashRun<Kv, D> run(stages + warp * kWarpElements, keys, values, block.listed, from,
                       tokens - from < perRun ? tokens : from + perRun);
-  for (int i = threadIdx.x; i < kHeadsPerBlock * D; i += blockDim.x) {
-    const int head = i / D;
-    q[head * kTileStride<D> + i % D] = fromFloat<Kv>(head < block.heads ? toFloat(block.q[i]) : 0.0f);
+  countReads(block);  // its loads wait while the first tiles are under way
+#pragma unroll
+  for (int from = 0; from < kHeadsPerBlock * D / 8; from += Warps * kWarp) {
+    const int chunk = from + threadIdx.x;
+    const int head = chunk / (D / 8);
+    Pack<Kv, 8> narrow = {};
+    if (head < block.heads) {
+#pragma unroll
+      for (int i = 0; i < 8; i++) {
+        narrow.at[i] = fromFloat<Kv>(toFloat(block.q[chunk * 8 + i]));  // one by one: a view may start anywhere
+      }
+    }
+    *reinterpret_cast<Pack<Kv, 8>*>(q + head * kTileStride<D> + chunk % (D / 8) * 8) = narrow;
   }
   __syncthreads();  // the queries are complete before any warp multiplies with them
   FlashRows<Kv, D> rows;
@@ -129,10 +141,9 @@ __device__ __forceinline__ void attendPagesTiled(const AttendBlock<Act>& block, 
     const quest::Partials workspace = {partOut, reinterpret_cast<quest::SoftmaxState*>(partState), tickets,       \
                                        slots,   0, headDim};                                                      \
     const quest::AttendBlock<Act> block = quest::attendBlock(                                                     \
-        out, logSumExp, workspace, q, list, listCount, row, quest::PagedKv{kvHeads, headDim, pageSize}, fromRow,  \
-        group, maxPages, qStride, outStride, lseStride);                                                          \
+        out, logSumExp, counters, workspace, q, list, listCount, row,                                             \
+        quest::PagedKv{kvHeads, headDim, pageSize}, fromRow, group, maxPages, qStride, outStride, lseStride);     \
     if (static_cast<int>(blockIdx.x) < block.cut.splits) { /* uniform over the block */                           \
-      quest::countReads(counters, block.listed, fromRow + blockIdx.z, group);                                     \
       quest::__VA_ARGS__(block, keys, values, scale);                                                             \
     }                                                                                                             \
   }

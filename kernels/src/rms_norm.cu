@@ -13,16 +13,14 @@ __device__ __forceinline__ void rmsNorm(Act* out, const Act* x, const float* wei
   const bool packed = packable(x, channels, xStride) && packable(out, channels, outStride) &&
                       packable(weight, channels, 0);
   const size_t group = static_cast<size_t>(blockIdx.x) * channels;
-  const Act* source = x + static_cast<size_t>(blockIdx.y) * xStride + group;
-  normRow(out + static_cast<size_t>(blockIdx.y) * outStride + group, weight, channels, eps, packed,
-          [=](float (&wide)[kNormChannels], int c) { loadChannels(wide, source, c, channels, packed); },
-          [](const float (&)[kNormChannels], int) {});
+  const NormedRow<Act> row = {x + static_cast<size_t>(blockIdx.y) * xStride + group};
+  normRow(out + static_cast<size_t>(blockIdx.y) * outStride + group, row, weight, channels, eps, packed);
 }
 
 }  // namespace quest
 
 #define RMS_NORM(act, Act)                                                                                    \
-  extern "C" __global__ void __launch_bounds__(256) rms_norm_##act(                                           \
+  extern "C" __global__ void __launch_bounds__(256, 2) rms_norm_##act(                                           \
       Act* out, const Act* x, const float* __restrict__ weight, int channels, int outStride, int xStride,     \
       float eps) {                                                                                            \
     quest::rmsNorm(out, x, weight, channels, outStride, xStride, eps);                                        \

@@ -7,14 +7,14 @@
 // Both scores are one dot product of 2 D channels with a folded query (page_digest.cuh), so per (row, KV head, page) it
 // moves 2 D elements in, read once for all G query heads, and 4 bytes out: 1/16 of K+V for pages of 16 tokens.
 // A block's life is one chain of dependent loads (position, page table, digest), so bandwidth comes from the bytes that
-// its resident neighbours have under way: a warp copies all its pages, 8 KB, to shared memory at once, and five blocks
-// per SM keep up to 160 KB in flight. An H100 SM has some 160 instructions for each page of 512 bytes that memory brings
-// it (80 in 8 bits), so the head dims of most models are compiled in: a copy then costs 6 instructions, not 40.
+// its resident neighbours have under way: a warp copies all its pages, 8 KB, to shared memory at once, and six blocks
+// per SM keep up to 200 KB in flight. An H100 SM has some 160 instructions for each page of 512 bytes that memory brings
+// it (80 in 8 bits), so the head dims of most models are compiled in: a copy then costs 4 instructions, not 48.
 // bf16 queries meet bf16 and 8-bit digests on tensor cores (score_tile.cuh): eight heads cost what one does. Other
 // types: a lane holds 32 channels of a folded query in registers over all pages.
 // Grid: (ceil(pages / (4 P)), Hkv, rows) blocks of 128 threads, P = min(32, 8704 / B) pages per warp, a multiple of 4
 // and at least 4, with B = bytes of a digest pair, an odd number of 16. Split over pages, so that batch 1 fills the chip.
-// Dynamic shared memory: 8 * D * G + 4 * P * B bytes.
+// Dynamic shared memory: F * G + 4 * P * B bytes, F = 4 D + 16 on tensor cores, 8 D elsewhere.
 #include "async_copy.cuh"
 #include "page_digest.cuh"
 #include "reduce.cuh"
@@ -123,8 +123,8 @@ __device__ __forceinline__ void scorePagesOf(const PagedKv& kv, const Act* q, co
 
 }  // namespace quest
 
-#define SCORE_PAGES(act, Act, dtype, Digest)                                                                  \
-  extern "C" __global__ void __launch_bounds__(128, 5) score_pages_##act##_##dtype(                           \
+#define SCORE_PAGES(act, Act, dtype, Digest, blocks)                                                          \
+  extern "C" __global__ void __launch_bounds__(128, blocks) score_pages_##act##_##dtype(                      \
       float* __restrict__ scores, unsigned long long* __restrict__ counters, const Act* __restrict__ q,       \
       const Digest* __restrict__ digests, const int* __restrict__ positions, const int* __restrict__ rowSpan, \
       const int* __restrict__ spanPages, const int* __restrict__ pageTable, int fromRow, int kvHeads,         \
@@ -137,10 +137,10 @@ __device__ __forceinline__ void scorePagesOf(const PagedKv& kv, const Act* q, co
                         budget, group, fromRow, scoreStride, qStride, score, reduction);                      \
   }
 
-SCORE_PAGES(f32, float, f32, float)
-SCORE_PAGES(f32, float, bf16, bf16)
-SCORE_PAGES(f32, float, f16, f16)
-SCORE_PAGES(bf16, bf16, bf16, bf16)
-SCORE_PAGES(bf16, bf16, f16, f16)
-SCORE_PAGES(f32, float, i8, i8)
-SCORE_PAGES(bf16, bf16, i8, i8)
+SCORE_PAGES(f32, float, f32, float, 5)
+SCORE_PAGES(f32, float, bf16, bf16, 5)
+SCORE_PAGES(f32, float, f16, f16, 5)
+SCORE_PAGES(bf16, bf16, bf16, bf16, 6)
+SCORE_PAGES(bf16, bf16, f16, f16, 5)
+SCORE_PAGES(f32, float, i8, i8, 5)
+SCORE_PAGES(bf16, bf16, i8, i8, 6)

@@ -2,6 +2,7 @@ package dev.questspark.engine.ops.cuda;
 
 import static dev.questspark.engine.ops.cuda.CudaShapes.ceilDiv;
 
+import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.KvLayer;
@@ -141,7 +142,9 @@ final class CudaTensorOps implements TensorOps {
     }
     int pairBytes = (geometry.digestColumns() * geometry.digestDType().bytes() / 16 | 1) * 16;
     int perBlock = 4 * scoredPerWarp(pairBytes);
-    int sharedBytes = 8 * geometry.headDim() * group + perBlock * pairBytes;
+    int sharedBytes =
+        group * foldedBytes(q.dtype(), geometry.digestDType(), geometry.headDim())
+            + perBlock * pairBytes;
     launch
         .of(CudaKernels.SCORE_PAGES.of(q.dtype(), geometry.digestDType()))
         .out(scores)
@@ -165,6 +168,13 @@ final class CudaTensorOps implements TensorOps {
   /** Pages that a warp of {@code score_pages} copies at once: 8 KB of digests. */
   private static int scoredPerWarp(int pairBytes) {
     return Math.max(4, Math.min(32, 8704 / pairBytes / 4 * 4));
+  }
+
+  /** Of a head's folded query in {@code score_pages}: 16 bits a channel on tensor cores, else 32. */
+  private static int foldedBytes(DType activations, DType digests, int headDim) {
+    boolean tensorCores =
+        activations == DType.BF16 && (digests == DType.BF16 || digests == DType.I8);
+    return tensorCores ? 2 * (2 * headDim + 8) : 4 * 2 * headDim;
   }
 
   @Override
