@@ -69,7 +69,7 @@ struct FlashRows {
         for (int i = 0; i < 2; i++) {
           float& score = scores[n].at[2 * row + i];
           score = visible(row, n * 8 + column + i) ? score : negativeInfinity();
-          best = Max::combine(best, score);
+          best = fmaxf(best, score);  // one instruction; a NaN makes the weights NaN whatever the maximum
         }
       }
       const float factor = state[row].raise(reduceLanes<Max, 4>(best) * scaleLog2);

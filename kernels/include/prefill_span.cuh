@@ -47,19 +47,48 @@ struct CausalKeys {
  */
 struct KeyBlock {
   int token[2];
+};
 
-  static __device__ __forceinline__ KeyBlock of(const CausalKeys& source, int base, int end) {
+/** The key blocks that a tile reads, one after the other. After the first, no place is worked out by a division. */
+struct KeyBlocks {
+  CausalKeys source;
+  int end;       // position after the last that a row of the tile sees
+  int position;  // of the lane's first key of the next block
+  int page[2];
+  int slot[2];
+  int pages;  // a block is so many pages and slots long
+  int slots;
+
+  static __device__ __forceinline__ KeyBlocks of(const CausalKeys& source, int base, int end) {
+    const int pageSize = source.kv.pageSize;
+    KeyBlocks blocks = {source, end, base + static_cast<int>(threadIdx.x) % kWarp, {}, {}, kKeyBlock / pageSize,
+                        kKeyBlock % pageSize};
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+      blocks.page[i] = (blocks.position + i * kWarp) / pageSize;
+      blocks.slot[i] = (blocks.position + i * kWarp) % pageSize;
+    }
+    return blocks;
+  }
+
+  __device__ __forceinline__ KeyBlock next() {
+    const int pageSize = source.kv.pageSize;
     KeyBlock block;
 #pragma unroll
     for (int i = 0; i < 2; i++) {
-      const int position = base + i * kWarp + static_cast<int>(threadIdx.x) % kWarp;
+      const int at = position + i * kWarp;
       block.token[i] = -1;
-      if (position >= source.firstVisible && position < end) {
-        const int page = position / source.kv.pageSize;
-        block.token[i] = (source.table[page] * source.kv.kvHeads + source.kvHead) * source.kv.pageSize + position -
-                         page * source.kv.pageSize;
+      if (at >= source.firstVisible && at < end) {
+        block.token[i] = (source.table[page[i]] * source.kv.kvHeads + source.kvHead) * pageSize + slot[i];
+      }
+      page[i] += pages;
+      slot[i] += slots;
+      if (slot[i] >= pageSize) {
+        slot[i] -= pageSize;
+        page[i]++;
       }
     }
+    position += kKeyBlock;
     return block;
   }
 };

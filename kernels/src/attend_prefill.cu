@@ -118,7 +118,8 @@ __device__ __forceinline__ void attendPrefillTiled(Act* out, const Act* q, const
     state[m].clear();
   }
   const int firstBlock = source.firstVisible / kKeyBlock * kKeyBlock;
-  KeyBlock block = KeyBlock::of(source, firstBlock, end);
+  KeyBlocks blocks = KeyBlocks::of(source, firstBlock, end);
+  KeyBlock block = blocks.next();
   startKeyBlock<Kv, D, Warps * kWarp>(keyTile, keys, block);
   commitCopies();
   loadQueries<Act, Kv, D, kRows>(queryTile, q + batchRow * qStride + channel, rows, qStride);
@@ -127,7 +128,7 @@ __device__ __forceinline__ void attendPrefillTiled(Act* out, const Act* q, const
     __syncthreads();  // the keys (and, the first time, the queries) have landed; all warps have read the last values
     startKeyBlock<Kv, D, Warps * kWarp>(valueTile, values, block);
     commitCopies();
-    block = KeyBlock::of(source, base + kKeyBlock, end);  // arrives behind the scores
+    block = blocks.next();  // arrives behind the scores
     const bool seen = base <= warpLast && base + kKeyBlock > span.firstVisible(warpFirst);  // uniform over the warp
     FragmentC scores[Tiles][kKeyBlock / 8];
     if (seen) {

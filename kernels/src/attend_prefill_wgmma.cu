@@ -19,22 +19,43 @@ namespace quest {
 
 #ifdef QUEST_HAS_WGMMA
 
-/** Starts the copy of a block's keys (or values) into panels; those that no row sees become zero. */
+/** A thread's share of the copies of key blocks into panels: chunk (16 bytes) t % 16 of rows t / 16, t / 16 + kRows, .. */
 template <typename Kv, int Threads>
-__device__ __forceinline__ void startPanels(unsigned char* tile, const Kv* cache, const KeyBlock& block) {
-  constexpr int kChunks = kKeyBlock * 16;
+struct PanelCopies {
+  static constexpr int kRows = Threads / 16;  // at once
+  static_assert(kRows % 8 == 0, "a thread's rows have the same swizzle");
+
+  const char* keys;       // the thread's chunk of token 0
+  const char* values;
+  unsigned char* target;  // the thread's first row and chunk of a panel tile
+  int row;
+
+  static __device__ __forceinline__ PanelCopies of(unsigned char* tiles, const Kv* keys, const Kv* values) {
+    const int chunk = threadIdx.x % 16;
+    const int row = threadIdx.x / 16;
+    return {reinterpret_cast<const char*>(keys) + chunk * 16, reinterpret_cast<const char*>(values) + chunk * 16,
+            tiles + panelAt(row, chunk), row};
+  }
+
+  /** Starts the copies to the tiles at `keyTile` and `valueTile` bytes; keys that no row sees become zero. */
+  __device__ __forceinline__ void start(const KeyBlock& block, int keyTile, int valueTile) const {
 #pragma unroll
-  for (int i = 0; i < kChunks; i += Threads) {
-    const int chunk = i + threadIdx.x;
-    if (kChunks % Threads == 0 || chunk < kChunks) {  // uniform over the warp
-      const int key = chunk / 16;
-      const int token = __shfl_sync(kAllLanes, key < kWarp ? block.token[0] : block.token[1], key % kWarp);
-      const bool present = token >= 0;
-      const Kv* from = cache + static_cast<size_t>(present ? token : 0) * 128 + chunk % 16 * 8;
-      copyAsync(tile + panelAt(key, chunk % 16), from, present);
+    for (int from = 0; from < kKeyBlock; from += kRows) {
+      if (from + kRows > kKeyBlock && row >= kKeyBlock - from) {
+        break;  // uniform over the warp
+      }
+      const int holder = from + kRows <= kWarp ? block.token[0]
+                         : from >= kWarp       ? block.token[1]
+                         : row < kWarp - from  ? block.token[0]
+                                               : block.token[1];
+      const int token = __shfl_sync(kAllLanes, holder, (from + row) % kWarp);
+      const size_t offset = static_cast<size_t>(static_cast<unsigned>(max(token, 0))) * 256;
+      unsigned char* at = target + from * kWgmmaRowBytes;
+      copyAsync(at + keyTile, keys + offset, token >= 0);
+      copyAsync(at + valueTile, values + offset, token >= 0);
     }
   }
-}
+};
 
 /** The queries of a tile as panels of 64 rows, rounded to the cache's type; those past the span are zero. */
 template <typename Act, typename Kv, int Rows>
@@ -68,6 +89,7 @@ __device__ __forceinline__ void attendPrefillWgmma(Act* out, const Act* q, const
   unsigned char* queryTile = shared + (1024 - sharedAddress(shared) % 1024) % 1024;
   unsigned char* keyTile = queryTile + Groups * kPanelTileBytes;
   unsigned char* valueTile = keyTile + 2 * kPanelTileBytes;
+  const auto copies = PanelCopies<Kv, kThreads>::of(keyTile, keys, values);
   const int tile = static_cast<int>(gridDim.x) - 1 - static_cast<int>(blockIdx.x);  // the longest tiles start first
   const int tileRow = tile * kRows;
   if (tileRow >= span.rows) {
@@ -87,24 +109,23 @@ __device__ __forceinline__ void attendPrefillWgmma(Act* out, const Act* q, const
   const int groupLast = groupFirst + 63;
   const int window = span.window == 0 ? end + kRows : span.window;
   const int firstBlock = source.firstVisible / kKeyBlock * kKeyBlock;
-  KeyBlock block = KeyBlock::of(source, firstBlock, end);
-  startPanels<Kv, kThreads>(keyTile, keys, block);
-  startPanels<Kv, kThreads>(valueTile, values, block);
+  KeyBlocks blocks = KeyBlocks::of(source, firstBlock, end);
+  KeyBlock block = blocks.next();
+  copies.start(block, 0, 2 * kPanelTileBytes);
   commitCopies();
   loadQueryPanels<Act, Kv, kRows>(queryTile, q + batchRow * qStride + channel, rows, qStride);
   const unsigned char* groupQueries = queryTile + groupRow / 64 * kPanelTileBytes;
   FlashRows<Kv, 128> state;
   state.clear();
-  block = KeyBlock::of(source, firstBlock + kKeyBlock, end);
+  block = blocks.next();
   int buffer = 0;
   for (int base = firstBlock; base < end; base += kKeyBlock) {
     waitCopies<0>();
     publishCopies();
-    const KeyBlock after = KeyBlock::of(source, base + 2 * kKeyBlock, end);  // arrives behind the products
+    const KeyBlock after = blocks.next();  // arrives behind the products
     __syncthreads();  // this block (and, the first time, the queries) has landed; all have read the one before
     const int other = (buffer ^ 1) * kPanelTileBytes;
-    startPanels<Kv, kThreads>(keyTile + other, keys, block);
-    startPanels<Kv, kThreads>(valueTile + other, values, block);
+    copies.start(block, other, 2 * kPanelTileBytes + other);
     commitCopies();
     block = after;
     // uniform over the warpgroup
