@@ -199,6 +199,28 @@ __device__ __forceinline__ bool packable(const T* base, int cols, int rowStride)
   return reinterpret_cast<uintptr_t>(base) % 16 == 0 && cols % kPack<T> == 0 && rowStride % kPack<T> == 0;
 }
 
+/** Copies a row, converting it, eight elements of each thread under way at once. All threads of the block call it. */
+template <typename To, typename From>
+__device__ __forceinline__ void copyRow(To* to, const From* from, int cols) {
+  constexpr int kAtOnce = 8;
+  const int step = blockDim.x;
+  for (int first = threadIdx.x; first < cols; first += kAtOnce * step) {
+    From element[kAtOnce];
+#pragma unroll
+    for (int j = 0; j < kAtOnce; j++) {
+      const int c = first + j * step;
+      element[j] = from[c < cols ? c : first];
+    }
+#pragma unroll
+    for (int j = 0; j < kAtOnce; j++) {
+      const int c = first + j * step;
+      if (c < cols) {
+        to[c] = fromFloat<To>(toFloat(element[j]));
+      }
+    }
+  }
+}
+
 __device__ __forceinline__ int ceilDiv(int dividend, int divisor) {
   return dividend / divisor + (dividend % divisor != 0);
 }

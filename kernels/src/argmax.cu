@@ -1,10 +1,13 @@
 // argmax: greedy sampling: tokens (R) = index of the largest logit of each row, ties to the lowest index; for a row with
 // a NaN, -1 - the lowest index of one.
 // Moves R * V floats in, R ints out. Exact, so independent of the block size.
-// Grid: one block of 256 threads per row.
+// A row is one block's, and what a thread waits for is the next logit: each has eight under way, 8,192 of a block.
+// Grid: one block of 1024 threads per row.
 #include "reduce.cuh"
 
 namespace quest {
+
+constexpr int kLogitsAtOnce = 8;  // of a thread
 
 /** The larger logit wins; of equal ones the lower index. NaN never wins. */
 __device__ __forceinline__ void keepBest(float& best, int& bestToken, float logit, int token) {
@@ -22,12 +25,22 @@ __device__ __forceinline__ void argmax(int* tokens, const float* logits, int voc
   float best = negativeInfinity();
   int bestToken = vocabulary;
   int nanToken = vocabulary;
-  for (int token = threadIdx.x; token < vocabulary; token += blockDim.x) {
-    const float logit = row[token];
-    if (logit != logit && token < nanToken) {
-      nanToken = token;
+  const int step = blockDim.x;
+  for (int from = threadIdx.x; from < vocabulary; from += kLogitsAtOnce * step) {
+    float logit[kLogitsAtOnce];
+#pragma unroll
+    for (int j = 0; j < kLogitsAtOnce; j++) {
+      const int token = from + j * step;
+      logit[j] = row[token < vocabulary ? token : from];  // past the end the first one again, which changes nothing
     }
-    keepBest(best, bestToken, logit, token);
+#pragma unroll
+    for (int j = 0; j < kLogitsAtOnce; j++) {
+      const int token = from + j * step < vocabulary ? from + j * step : from;
+      if (logit[j] != logit[j] && token < nanToken) {
+        nanToken = token;
+      }
+      keepBest(best, bestToken, logit[j], token);
+    }
   }
 #pragma unroll
   for (int distance = kWarp / 2; distance > 0; distance /= 2) {
@@ -54,7 +67,7 @@ __device__ __forceinline__ void argmax(int* tokens, const float* logits, int voc
 
 }  // namespace quest
 
-extern "C" __global__ void __launch_bounds__(256)
+extern "C" __global__ void __launch_bounds__(1024)
     argmax_f32(int* __restrict__ tokens, const float* __restrict__ logits, int vocabulary, int logitStride) {
   quest::argmax(tokens, logits, vocabulary, logitStride);
 }

@@ -9,11 +9,7 @@ template <typename Act, typename Weight>
 __device__ __forceinline__ void embed(Act* out, const int* tokens, const Weight* table, int hidden, int outStride,
                                       int tableStride) {
   const size_t row = blockIdx.x;
-  const Weight* source = table + static_cast<size_t>(tokens[row]) * tableStride;
-  Act* target = out + row * outStride;
-  for (int c = threadIdx.x; c < hidden; c += blockDim.x) {
-    target[c] = fromFloat<Act>(toFloat(source[c]));
-  }
+  copyRow(out + row * outStride, table + static_cast<size_t>(tokens[row]) * tableStride, hidden);
 }
 
 }  // namespace quest

@@ -8,11 +8,8 @@ namespace quest {
 template <typename Act>
 __device__ __forceinline__ void gatherRows(Act* out, const Act* x, const int* logitRows, int hidden, int outStride,
                                            int xStride) {
-  const Act* source = x + static_cast<size_t>(logitRows[blockIdx.x]) * xStride;
-  Act* target = out + static_cast<size_t>(blockIdx.x) * outStride;
-  for (int c = threadIdx.x; c < hidden; c += blockDim.x) {
-    target[c] = source[c];
-  }
+  copyRow(out + static_cast<size_t>(blockIdx.x) * outStride, x + static_cast<size_t>(logitRows[blockIdx.x]) * xStride,
+          hidden);
 }
 
 }  // namespace quest

@@ -20,6 +20,7 @@ namespace quest {
 constexpr int kBinBits = 11;
 constexpr int kBins = 1 << kBinBits;
 constexpr int kRankedKeys = 256;  // at most; a thread compares its key with all of them
+constexpr int kScoresAtOnce = 8;  // that a thread has under way: 8,192 of a block, 131,072 tokens
 
 /** Maps floats to unsigned integers of the same order; -0 and +0 to the same one, NaN below all. */
 __device__ __forceinline__ unsigned orderedBits(float score) {
@@ -62,14 +63,24 @@ __device__ __forceinline__ KeyRange keyRange(const PageKeys& keys) {
   }
   __syncthreads();  // the range is set before any warp widens it
   KeyRange mine = {0xffffffffu, 0u};
-#pragma unroll 4
-  for (int i = threadIdx.x; i < keys.count; i += blockDim.x) {
-    const unsigned key = orderedBits(keys.scores[i]);
-    if (i < keys.cached) {
-      keys.cache[i] = key;
+  const int step = blockDim.x;
+  for (int from = threadIdx.x; from < keys.count; from += kScoresAtOnce * step) {
+    float score[kScoresAtOnce];
+#pragma unroll
+    for (int j = 0; j < kScoresAtOnce; j++) {
+      const int i = from + j * step;
+      score[j] = keys.scores[i < keys.count ? i : from];  // past the end the first one again, which changes no range
     }
-    mine.lowest = min(mine.lowest, key);
-    mine.highest = max(mine.highest, key);
+#pragma unroll
+    for (int j = 0; j < kScoresAtOnce; j++) {
+      const int i = from + j * step;
+      const unsigned key = orderedBits(score[j]);
+      if (i < keys.cached && i < keys.count) {
+        keys.cache[i] = key;
+      }
+      mine.lowest = min(mine.lowest, key);
+      mine.highest = max(mine.highest, key);
+    }
   }
 #pragma unroll
   for (int distance = kWarp / 2; distance > 0; distance /= 2) {

@@ -5,7 +5,7 @@ import java.nio.ByteBuffer;
 
 /** The verb {@code argmax}: four bytes a row come to the host instead of a row of logits. */
 final class GreedyTokens implements AutoCloseable {
-  private static final int THREADS = 256;
+  private static final int THREADS = 1024;
 
   private final Readback readback;
   private final Launch launch;

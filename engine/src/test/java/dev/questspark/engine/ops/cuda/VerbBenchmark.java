@@ -111,6 +111,7 @@ public final class VerbBenchmark implements AutoCloseable {
     attention("MHA", 32, 1, DType.BF16, bandwidth);
     attention("MHA, int8 digests", 32, 1, DType.I8, bandwidth);
     attention("GQA", 8, 4, DType.BF16, bandwidth);
+    attention("GQA, int8 digests", 8, 4, DType.I8, bandwidth);
     topPages();
     linear();
     for (int tokens : sizes.prefills()) {
