@@ -87,15 +87,20 @@ void waitWgmma() {
 
 #else
 
-/** Descriptor of a tile in shared memory: address, 1024 bytes from eight rows to the next eight, 128-byte swizzle. */
-using WgmmaTile = unsigned long long;
+/** Lower half of a tile's descriptor: its address in shared memory. Tiles differ in nothing else. */
+using WgmmaTile = unsigned;
+
+/** The whole of it: 1024 bytes from eight rows to the next eight, 128-byte swizzle. */
+__device__ __forceinline__ unsigned long long descriptor(WgmmaTile tile) {
+  return static_cast<unsigned long long>(tile) | 64ull << 32 | 1ull << 62;
+}
 
 __device__ __forceinline__ unsigned sharedAddress(const void* shared) {
   return static_cast<unsigned>(__cvta_generic_to_shared(shared));
 }
 
 __device__ __forceinline__ WgmmaTile wgmmaTile(const unsigned char* tile) {
-  return static_cast<WgmmaTile>((sharedAddress(tile) & 0x3ffff) >> 4) | 1ull << 16 | 64ull << 32 | 1ull << 62;
+  return (sharedAddress(tile) & 0x3ffff) >> 4 | 1u << 16;
 }
 
 /** The tile from its channel 16 * sixteens on; the address field counts 16 bytes. */
@@ -131,7 +136,7 @@ __device__ __forceinline__ void wgmma<16>(float (&c)[8], WgmmaTile a, WgmmaTile 
         "%0, %1, %2, %3, %4, %5, %6, %7"
         "}, %8, %9, add, 1, 1, 0, 0;\n}"
         : QUEST_SUMS8(c, 0)
-        : "l"(a), "l"(b));
+        : "l"(descriptor(a)), "l"(descriptor(b)));
 }
 
 template <>
@@ -143,7 +148,7 @@ __device__ __forceinline__ void wgmma<64>(float (&c)[32], WgmmaTile a, WgmmaTile
         "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31"
         "}, %32, %33, add, 1, 1, 0, 0;\n}"
         : QUEST_SUMS8(c, 0), QUEST_SUMS8(c, 8), QUEST_SUMS8(c, 16), QUEST_SUMS8(c, 24)
-        : "l"(a), "l"(b));
+        : "l"(descriptor(a)), "l"(descriptor(b)));
 }
 
 template <>
@@ -164,7 +169,7 @@ __device__ __forceinline__ void wgmma<256>(float (&c)[128], WgmmaTile a, WgmmaTi
           QUEST_SUMS8(c, 40), QUEST_SUMS8(c, 48), QUEST_SUMS8(c, 56), QUEST_SUMS8(c, 64), QUEST_SUMS8(c, 72),
           QUEST_SUMS8(c, 80), QUEST_SUMS8(c, 88), QUEST_SUMS8(c, 96), QUEST_SUMS8(c, 104),
           QUEST_SUMS8(c, 112), QUEST_SUMS8(c, 120)
-        : "l"(a), "l"(b));
+        : "l"(descriptor(a)), "l"(descriptor(b)));
 }
 
 #undef QUEST_SUMS8

@@ -105,7 +105,7 @@ __device__ __forceinline__ void wgmmaScores<bf16>(FragmentC (&c)[8], WgmmaTile q
       "%23, %24, %25, %26, %27, %28, %29, %30, %31}, %32, %33, add, 1, 1, 0, 0;\n}"
       : QUEST_SUMS(0), QUEST_SUMS(1), QUEST_SUMS(2), QUEST_SUMS(3), QUEST_SUMS(4), QUEST_SUMS(5), QUEST_SUMS(6),
         QUEST_SUMS(7)
-      : "l"(q), "l"(keys), "r"(static_cast<int>(more))
+      : "l"(descriptor(q)), "l"(descriptor(keys)), "r"(static_cast<int>(more))
       : "memory");
 }
 
@@ -118,7 +118,7 @@ __device__ __forceinline__ void wgmmaScores<f16>(FragmentC (&c)[8], WgmmaTile q,
       "%23, %24, %25, %26, %27, %28, %29, %30, %31}, %32, %33, add, 1, 1, 0, 0;\n}"
       : QUEST_SUMS(0), QUEST_SUMS(1), QUEST_SUMS(2), QUEST_SUMS(3), QUEST_SUMS(4), QUEST_SUMS(5), QUEST_SUMS(6),
         QUEST_SUMS(7)
-      : "l"(q), "l"(keys), "r"(static_cast<int>(more))
+      : "l"(descriptor(q)), "l"(descriptor(keys)), "r"(static_cast<int>(more))
       : "memory");
 }
 
@@ -137,7 +137,7 @@ __device__ __forceinline__ void wgmmaGather<bf16>(FragmentC (&c)[16], const Frag
       : QUEST_SUMS(0), QUEST_SUMS(1), QUEST_SUMS(2), QUEST_SUMS(3), QUEST_SUMS(4), QUEST_SUMS(5), QUEST_SUMS(6),
         QUEST_SUMS(7), QUEST_SUMS(8), QUEST_SUMS(9), QUEST_SUMS(10), QUEST_SUMS(11), QUEST_SUMS(12),
         QUEST_SUMS(13), QUEST_SUMS(14), QUEST_SUMS(15)
-      : "r"(a.reg[0]), "r"(a.reg[1]), "r"(a.reg[2]), "r"(a.reg[3]), "l"(values)
+      : "r"(a.reg[0]), "r"(a.reg[1]), "r"(a.reg[2]), "r"(a.reg[3]), "l"(descriptor(values))
       : "memory");
 }
 
@@ -152,7 +152,7 @@ __device__ __forceinline__ void wgmmaGather<f16>(FragmentC (&c)[16], const Fragm
       : QUEST_SUMS(0), QUEST_SUMS(1), QUEST_SUMS(2), QUEST_SUMS(3), QUEST_SUMS(4), QUEST_SUMS(5), QUEST_SUMS(6),
         QUEST_SUMS(7), QUEST_SUMS(8), QUEST_SUMS(9), QUEST_SUMS(10), QUEST_SUMS(11), QUEST_SUMS(12),
         QUEST_SUMS(13), QUEST_SUMS(14), QUEST_SUMS(15)
-      : "r"(a.reg[0]), "r"(a.reg[1]), "r"(a.reg[2]), "r"(a.reg[3]), "l"(values)
+      : "r"(a.reg[0]), "r"(a.reg[1]), "r"(a.reg[2]), "r"(a.reg[3]), "l"(descriptor(values))
       : "memory");
 }
 

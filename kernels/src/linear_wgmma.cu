@@ -149,27 +149,48 @@ __device__ __forceinline__ void linearWgmma(Out* out, const bf16* x, const bf16*
   float sum[Shape::kCols / 2];
   wgmmaTiles<Shape>(sum, stages, a, b, row, col);
   const int lane = threadIdx.x % kWarp;
-  const bool even = outStride % 2 == 0 && reinterpret_cast<uintptr_t>(out) % (2 * sizeof(Out)) == 0;
-#pragma unroll
-  for (int i = 0; i < Shape::kCols / 2; i += 2) {
-    const int r = row + static_cast<int>(threadIdx.x) / kWarp * 16 + lane / 4 + i / 2 % 2 * 8;
-    const int c = col + i / 4 * 8 + lane % 4 * 2;
-    if (r >= a.rows) {
-      continue;
+  const int firstRow = row + static_cast<int>(threadIdx.x) / kWarp * 16 + lane / 4;  // and eight further on
+  const int firstCol = col + lane % 4 * 2;                                           // and every eight
+  if (Shape::kTransposed) {
+    float addend[2] = {};
+    if (bias != nullptr) {
+      addend[0] = bias[min(firstRow, outFeatures - 1)];
+      addend[1] = bias[min(firstRow + 8, outFeatures - 1)];
     }
-    if (Shape::kTransposed) {
-      const float addend = bias != nullptr ? bias[r] : 0.0f;
 #pragma unroll
-      for (int j = 0; j < 2; j++) {
-        if (c + j < rows) {
-          out[static_cast<size_t>(c + j) * outStride + r] = fromFloat<Out>(sum[i + j] + addend);
+    for (int i = 0; i < Shape::kCols / 2; i++) {
+      const int feature = firstRow + i / 2 % 2 * 8;
+      const int c = firstCol + i / 4 * 8 + i % 2;
+      if (feature < outFeatures && c < rows) {
+        out[static_cast<size_t>(c) * outStride + feature] = fromFloat<Out>(sum[i] + addend[i / 2 % 2]);
+      }
+    }
+  } else {
+    const bool even = outStride % 2 == 0 && reinterpret_cast<uintptr_t>(out) % (2 * sizeof(Out)) == 0;
+    constexpr int kAtOnce = 8;  // biases that a thread waits for together
+#pragma unroll
+    for (int from = 0; from < Shape::kCols / 8; from += kAtOnce) {
+      float addend[kAtOnce][2] = {};
+      if (bias != nullptr) {
+#pragma unroll
+        for (int n = 0; n < kAtOnce; n++) {
+          const int c = firstCol + (from + n) * 8;
+          addend[n][0] = bias[min(c, outFeatures - 1)];
+          addend[n][1] = bias[min(c + 1, outFeatures - 1)];
         }
       }
-    } else {
-      const float lowBias = bias != nullptr && c < outFeatures ? bias[c] : 0.0f;
-      const float highBias = bias != nullptr && c + 1 < outFeatures ? bias[c + 1] : 0.0f;
-      storePair(out + static_cast<size_t>(r) * outStride, c, outFeatures, even, sum[i] + lowBias,
-                sum[i + 1] + highBias);
+#pragma unroll
+      for (int n = 0; n < kAtOnce; n++) {
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+          const int r = firstRow + half * 8;
+          const int i = (from + n) * 4 + half * 2;
+          if (r < rows) {
+            storePair(out + static_cast<size_t>(r) * outStride, firstCol + (from + n) * 8, outFeatures, even,
+                      sum[i] + addend[n][0], sum[i + 1] + addend[n][1]);
+          }
+        }
+      }
     }
   }
 #endif
