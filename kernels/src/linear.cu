@@ -28,19 +28,25 @@ __device__ __forceinline__ void linearTiled(Out* out, const Act* x, const bf16* 
            GemmOperand<bf16>::of(weight, outFeatures, inFeatures, weightStride), blockRow, blockCol);
   const int lane = threadIdx.x % kWarp;
   const bool even = outStride % 2 == 0 && reinterpret_cast<uintptr_t>(out) % (2 * sizeof(Out)) == 0;
+  const int firstCol = blockCol + warp.col() + lane % 4 * 2;  // and every eight
+  float addend[Shape::kTilesAcross][2] = {};
+  if (bias != nullptr) {
+#pragma unroll
+    for (int n = 0; n < Shape::kTilesAcross; n++) {  // all are loaded before the first is waited for
+      addend[n][0] = bias[min(firstCol + n * 8, outFeatures - 1)];
+      addend[n][1] = bias[min(firstCol + n * 8 + 1, outFeatures - 1)];
+    }
+  }
 #pragma unroll
   for (int m = 0; m < Shape::kTilesDown; m++) {
 #pragma unroll
     for (int n = 0; n < Shape::kTilesAcross; n++) {
-      const int col = blockCol + warp.col() + n * 8 + lane % 4 * 2;
-      const float lowBias = bias != nullptr && col < outFeatures ? bias[col] : 0.0f;
-      const float highBias = bias != nullptr && col + 1 < outFeatures ? bias[col + 1] : 0.0f;
 #pragma unroll
       for (int i = 0; i < 2; i++) {
         const int row = blockRow + warp.row() + m * 16 + lane / 4 + 8 * i;
         if (row < rows) {
-          storePair(out + static_cast<size_t>(row) * outStride, col, outFeatures, even,
-                    warp.sum[m][n].at[2 * i] + lowBias, warp.sum[m][n].at[2 * i + 1] + highBias);
+          storePair(out + static_cast<size_t>(row) * outStride, firstCol + n * 8, outFeatures, even,
+                    warp.sum[m][n].at[2 * i] + addend[n][0], warp.sum[m][n].at[2 * i + 1] + addend[n][1]);
         }
       }
     }
