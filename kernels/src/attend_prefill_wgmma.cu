@@ -21,7 +21,7 @@ namespace quest {
 
 /** A thread's share of the copies of key blocks into panels: chunk (16 bytes) t % 16 of rows t / 16, t / 16 + kRows, .. */
 template <typename Kv, int Threads>
-struct PanelCopies {
+struct KeyBlockCopies {
   static constexpr int kRows = Threads / 16;  // at once
   static_assert(kRows % 8 == 0, "a thread's rows have the same swizzle");
 
@@ -30,7 +30,7 @@ struct PanelCopies {
   unsigned char* target;  // the thread's first row and chunk of a panel tile
   int row;
 
-  static __device__ __forceinline__ PanelCopies of(unsigned char* tiles, const Kv* keys, const Kv* values) {
+  static __device__ __forceinline__ KeyBlockCopies of(unsigned char* tiles, const Kv* keys, const Kv* values) {
     const int chunk = threadIdx.x % 16;
     const int row = threadIdx.x / 16;
     return {reinterpret_cast<const char*>(keys) + chunk * 16, reinterpret_cast<const char*>(values) + chunk * 16,
@@ -89,7 +89,7 @@ __device__ __forceinline__ void attendPrefillWgmma(Act* out, const Act* q, const
   unsigned char* queryTile = shared + (1024 - sharedAddress(shared) % 1024) % 1024;
   unsigned char* keyTile = queryTile + Groups * kPanelTileBytes;
   unsigned char* valueTile = keyTile + 2 * kPanelTileBytes;
-  const auto copies = PanelCopies<Kv, kThreads>::of(keyTile, keys, values);
+  const auto copies = KeyBlockCopies<Kv, kThreads>::of(keyTile, keys, values);
   const int tile = static_cast<int>(gridDim.x) - 1 - static_cast<int>(blockIdx.x);  // the longest tiles start first
   const int tileRow = tile * kRows;
   if (tileRow >= span.rows) {
