@@ -156,7 +156,7 @@ public final class Engine implements AutoCloseable {
                   config.maxNumBatchedTokens(),
                   config.maxNumSeqs()));
       long loaded = System.nanoTime();
-      WarmUp.run(backend, decoder, config);
+      WarmUp.run(backend, decoder, config, maxModelLen);
       fixed =
           new EngineTotals.Fixed(
               backend.describe(),

@@ -18,9 +18,9 @@ final class WarmUp {
   private WarmUp() {}
 
   /** A chunk of prefill, then a decode step behind it. */
-  static void run(Backend backend, Decoder decoder, EngineConfig config) {
+  static void run(Backend backend, Decoder decoder, EngineConfig config, int maxModelLen) {
     int pageSize = config.pageSize();
-    int rows = Math.min(4 * pageSize, config.maxNumBatchedTokens());
+    int rows = Math.min(Math.min(4 * pageSize, config.maxNumBatchedTokens()), maxModelLen);
     decoder.rehearse(
         backend.load(batch(0, rows, pageSize, new int[0])),
         List.of(new AttentionGroup.Prefill(new RowRange(0, rows), 0, 1)));

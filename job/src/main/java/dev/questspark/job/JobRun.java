@@ -1,6 +1,5 @@
 package dev.questspark.job;
 
-import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.select.SelectorSpec;
 import dev.questspark.engine.stats.EngineReport;
 import dev.questspark.job.corpus.CorpusReader;
@@ -10,6 +9,7 @@ import dev.questspark.job.infer.Policies;
 import dev.questspark.job.infer.PromptTexts;
 import dev.questspark.job.infer.RunCounters;
 import dev.questspark.job.model.ModelFolder;
+import dev.questspark.job.options.Contradictions;
 import dev.questspark.job.options.JobKeys;
 import dev.questspark.job.options.JobOptions;
 import dev.questspark.job.partition.CorpusPlan;
@@ -17,8 +17,10 @@ import dev.questspark.job.partition.CorpusSurvey;
 import dev.questspark.job.partition.FinishedRow;
 import dev.questspark.job.partition.PartitionedCorpus;
 import dev.questspark.job.progress.ProgressLine;
+import dev.questspark.job.progress.Quantities;
 import dev.questspark.job.progress.ResultTable;
 import dev.questspark.job.sink.AnswerWriter;
+import dev.questspark.job.sink.CommonestError;
 import dev.questspark.job.sink.EarlierAnswers;
 import dev.questspark.job.sink.OutputFolder;
 import dev.questspark.job.sink.PolicyStats;
@@ -60,13 +62,7 @@ final class JobRun {
     options.require(JobKeys.MODEL);
     this.policies = Policies.of(options);
     this.templates = PromptTexts.of(options);
-    if (options.get(JobKeys.RETRY_ERRORS) && !options.get(JobKeys.RESUME)) {
-      throw new ConfigException("--retry-errors belongs to --resume; give both.");
-    }
-    if (options.get(JobKeys.RESUME) && options.given(JobKeys.MODE)) {
-      throw new ConfigException(
-          "--resume adds to the answers that are there, whatever --mode says; leave --mode out.");
-    }
+    Contradictions.refuse(options);
   }
 
   /** Runs; returns the process's exit code. */
@@ -166,11 +162,11 @@ final class JobRun {
       CorpusPlan plan)
       throws IOException {
     out.printf(
-        "%d documents, %d questions x %d policies, %d partitions%s%n",
-        plan.records(),
-        plan.questions(),
-        policies.size(),
-        plan.partitions(),
+        "%s, %s x %s, %s%s%n",
+        Quantities.counted(plan.records(), "document"),
+        Quantities.counted(plan.questions(), "question"),
+        policies.size() == 1 ? "1 policy" : policies.size() + " policies",
+        Quantities.counted(plan.partitions(), "partition"),
         plan.rowsFound() == 0 ? "" : ", " + plan.rowsFound() + " rows found finished");
     RunCounters counters = RunCounters.register(spark.sparkContext());
     counters.found().add(plan.rowsFound());
@@ -222,9 +218,11 @@ final class JobRun {
     if (plan.rowsFound() > 0) {
       out.printf("%d rows were found finished and not computed again%n", plan.rowsFound());
     }
-    out.printf(
-        "answers  %s%nstats    %s%nsteps    %s%nrun      %s%n",
-        output.answers(), output.stats(), output.steps(), output.runJson());
+    out.printf("answers  %s%nstats    %s%n", output.answers(), output.stats());
+    if (output.hasSteps()) {
+      out.printf("steps    %s%n", output.steps());
+    }
+    out.printf("run      %s%n", output.runJson());
     long rows = plan.rowsFound() + stats.stream().mapToLong(PolicyStats::rows).sum();
     long failed = plan.errorsFound() + stats.stream().mapToLong(PolicyStats::failed).sum();
     double allowed = options.get(JobKeys.MAX_ERROR_RATE);
@@ -233,6 +231,7 @@ final class JobRun {
           "%d of %d rows are error rows, more than --max-error-rate %s allows; see error_code in"
               + " the answers.%n",
           failed, rows, allowed);
+      CommonestError.read(spark, output).ifPresent(out::println);
       return LongDocJob.TOO_MANY_ERRORS;
     }
     return unusedBudget(stats) ? LongDocJob.BUDGET_NEVER_USED : 0;

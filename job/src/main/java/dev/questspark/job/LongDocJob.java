@@ -1,6 +1,7 @@
 package dev.questspark.job;
 
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.job.corpus.UnreadableInput;
 import dev.questspark.job.infer.FailurePolicy;
 import dev.questspark.job.infer.InferResources;
 import dev.questspark.job.options.Choices;
@@ -136,6 +137,10 @@ public final class LongDocJob {
   }
 
   private static String sentence(Exception failure) {
+    Optional<String> unreadable = UnreadableInput.sentence(failure);
+    if (unreadable.isPresent()) {
+      return unreadable.get();
+    }
     Throwable told =
         FailurePolicy.deviceError(failure).<Throwable>map(device -> device).orElse(failure);
     String message = told.getMessage() == null ? told.toString() : told.getMessage();

@@ -17,10 +17,12 @@ import static org.apache.spark.sql.functions.from_json;
 import static org.apache.spark.sql.functions.length;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.monotonically_increasing_id;
+import static org.apache.spark.sql.functions.size;
 import static org.apache.spark.sql.functions.substring;
 import static org.apache.spark.sql.functions.transform;
 import static org.apache.spark.sql.functions.trim;
 import static org.apache.spark.sql.functions.udf;
+import static org.apache.spark.sql.functions.when;
 import static org.apache.spark.sql.functions.xxhash64;
 
 import dev.questspark.job.options.Choices.InputFormat;
@@ -45,6 +47,9 @@ import org.apache.spark.sql.types.StructType;
 public final class CorpusReader {
   private static final String CORRUPT = "_malformed_record";
   private static final String LATIN1 = "ISO-8859-1";
+
+  private static final String FILES_HAVE_NONE = "A folder of files has no columns";
+  private static final String BYTE_ORDER_MARK = "\uFEFF";
 
   /** long: hash of a file's content. */
   private static final String BYTES = "bytes";
@@ -113,7 +118,7 @@ public final class CorpusReader {
             options.get(JobKeys.MAX_TEXT_CHARACTERS), options.get(JobKeys.PARSE_TIMEOUT_S));
     UserDefinedFunction parse =
         udf((UDF2<String, byte[], Row>) parser::read, FileText.SCHEMA).asNondeterministic();
-    RecordColumns columns = new RecordColumns(options, new StructType(), "");
+    RecordColumns columns = new RecordColumns(options, new StructType(), "", FILES_HAVE_NONE);
     return files(location)
         .select(
             col("path"),
@@ -134,7 +139,7 @@ public final class CorpusReader {
 
   private Dataset<Row> textFiles(CorpusLocation location) {
     StructType noColumns = new StructType();
-    RecordColumns columns = new RecordColumns(options, noColumns, "");
+    RecordColumns columns = new RecordColumns(options, noColumns, "", FILES_HAVE_NONE);
     return files(location)
         .select(
             fileId(location).as(ID),
@@ -164,7 +169,17 @@ public final class CorpusReader {
    * invalid UTF-8 silently. Blank lines are no records.
    */
   private Dataset<Row> jsonLines(String path) {
-    Dataset<Row> lines = spark.read().text(path).where(length(trim(col("value"))).gt(0));
+    Column text =
+        when(
+                col("value").startsWith(BYTE_ORDER_MARK),
+                substring(col("value"), 2, Integer.MAX_VALUE))
+            .otherwise(col("value"));
+    Dataset<Row> lines =
+        spark
+            .read()
+            .text(path)
+            .select(text.as("value"), col("_metadata.file_path").as(SOURCE))
+            .where(length(trim(col("value"))).gt(0));
     StructType found =
         spark
             .read()
@@ -175,9 +190,17 @@ public final class CorpusReader {
     StructType schema = withCorrupt(without(found, CORRUPT));
     Column record =
         from_json(col("value"), schema, Map.of("columnNameOfCorruptRecord", CORRUPT)).as("record");
-    RecordColumns columns = new RecordColumns(options, without(found, CORRUPT), "record.");
+    RecordColumns columns =
+        new RecordColumns(
+            options,
+            without(found, CORRUPT),
+            "record.",
+            "Input "
+                + path
+                + " is empty, or is not JSON lines: each line must be one object with the columns as"
+                + " keys");
     return lines
-        .select(record, col("value"), col("_metadata.file_path").as(SOURCE))
+        .select(record, col("value"), col(SOURCE))
         .select(
             columns.id().as(ID),
             columns.text().cast(DataTypes.StringType).as(TEXT),
@@ -185,9 +208,22 @@ public final class CorpusReader {
             col("record." + CORRUPT).as(MALFORMED),
             NO_TEXT.as(REFUSED),
             NO_TEXT.as(REASON),
-            columns.questions().as(QUESTIONS),
-            columns.answers().as(ANSWERS),
+            unmixed(columns.questions()).as(QUESTIONS),
+            unmixed(columns.answers()).as(ANSWERS),
             col(SOURCE));
+  }
+
+  /**
+   * Where some lines have a text and others an array, Spark reads a column of texts, and the arrays
+   * in it as they are written.
+   */
+  private static Column unmixed(Column texts) {
+    Column only = texts.getItem(0);
+    Column list =
+        from_json(
+            only, DataTypes.createArrayType(DataTypes.StringType), Map.of("mode", "PERMISSIVE"));
+    Column isList = size(texts).equalTo(1).and(only.startsWith("[\"")).and(list.isNotNull());
+    return when(isList, list).otherwise(texts);
   }
 
   /**
@@ -210,12 +246,17 @@ public final class CorpusReader {
     for (int i = 0; i < header.length(); i++) {
       String bytes = header.fieldNames()[i];
       String name = new String(bytes.getBytes(StandardCharsets.ISO_8859_1), StandardCharsets.UTF_8);
+      if (i == 0 && name.startsWith(BYTE_ORDER_MARK)) {
+        name = name.substring(1); // spreadsheets put one before UTF-8
+      }
       named = named.add(name, DataTypes.StringType);
       renamed[i] = rows.col("`" + bytes + "`").as(name);
     }
     renamed[header.length()] = rows.col(CORRUPT);
     renamed[header.length() + 1] = rows.col("_metadata.file_path").as(SOURCE);
-    RecordColumns columns = new RecordColumns(options, named, "");
+    RecordColumns columns =
+        new RecordColumns(
+            options, named, "", "Input " + path + " is empty: its first line must name columns");
     return rows.select(renamed)
         .select(
             utf8(columns.id()).as(ID),
@@ -233,7 +274,8 @@ public final class CorpusReader {
 
   private Dataset<Row> parquet(String path) {
     Dataset<Row> rows = spark.read().parquet(path);
-    RecordColumns columns = new RecordColumns(options, rows.schema(), "");
+    RecordColumns columns =
+        new RecordColumns(options, rows.schema(), "", "Input " + path + " has no columns");
     return rows.select(
         columns.id().as(ID),
         columns.text().cast(DataTypes.StringType).as(TEXT),

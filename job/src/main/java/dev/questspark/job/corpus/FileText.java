@@ -12,6 +12,7 @@ import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.regex.Pattern;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.types.DataTypes;
@@ -74,6 +75,9 @@ final class FileText implements Serializable {
 
   /** Parsers follow a file's nesting on the stack. */
   private static final long STACK_BYTES = 16L << 20;
+
+  /** What Java prints of an object; another in every run. */
+  private static final Pattern ADDRESS = Pattern.compile("@[0-9a-f]{4,}");
 
   private final int maxCharacters;
   private final int timeoutSeconds;
@@ -185,7 +189,18 @@ final class FileText implements Serializable {
         return refused(ErrorCode.DECOMPRESSION_BOMB, cause.getMessage());
       }
     }
-    return refused(ErrorCode.BROKEN_FILE, failure.toString());
+    return refused(ErrorCode.BROKEN_FILE, reason(failure));
+  }
+
+  /** What the innermost failure says: the ones around it name parsers, and objects by address. */
+  private static String reason(Throwable failure) {
+    String said = failure.getClass().getSimpleName();
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      if (cause.getMessage() != null && !cause.getMessage().isBlank()) {
+        said = cause.getMessage();
+      }
+    }
+    return ADDRESS.matcher(said.strip()).replaceAll("");
   }
 
   private static Row refused(ErrorCode code, String found) {

@@ -23,14 +23,17 @@ final class RecordColumns {
   private final JobOptions options;
   private final StructType schema;
   private final String prefix;
+  private final String nothingIn;
 
   /**
    * @param prefix of column paths, such as {@code record.}; may be empty
+   * @param nothingIn what an input without any column is told, as a sentence without its end
    */
-  RecordColumns(JobOptions options, StructType schema, String prefix) {
+  RecordColumns(JobOptions options, StructType schema, String prefix, String nothingIn) {
     this.options = options;
     this.schema = schema;
     this.prefix = prefix;
+    this.nothingIn = nothingIn;
   }
 
   Column id() {
@@ -121,6 +124,9 @@ final class RecordColumns {
   }
 
   private ConfigException missing(OptionKey<String> key, String orElse) {
+    if (schema.isEmpty()) {
+      return new ConfigException(nothingIn + (orElse.isEmpty() ? "." : orElse + "."));
+    }
     return new ConfigException(
         "The input has no column '"
             + options.get(key)

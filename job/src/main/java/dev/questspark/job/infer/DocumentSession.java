@@ -196,6 +196,7 @@ final class DocumentSession {
 
   private Defect tooLong(Prompt prompt, Question question) {
     int suffix = prompts.suffix(question).length;
+    boolean room = suffix + maxTokens() + prompt.head().length < engine.maxModelLen();
     return new Defect(
         ErrorCode.TOO_LONG,
         "document "
@@ -206,7 +207,9 @@ final class DocumentSession {
             + maxTokens()
             + " tokens exceed max_model_len "
             + engine.maxModelLen()
-            + "; --on-too-long truncate_middle or map_reduce would answer it");
+            + (room
+                ? "; --on-too-long truncate_middle or map_reduce would answer it"
+                : "; no document has room beside this question: lower --max-tokens"));
   }
 
   private List<CompletableFuture<Answer>> refuse(

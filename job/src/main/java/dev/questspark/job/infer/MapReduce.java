@@ -148,6 +148,14 @@ final class MapReduce {
    * @throws DocumentException when there is no room for any
    */
   private List<Chunk> chunks(Document document, Passage passage, int room) {
+    if (room < 1) {
+      throw new DocumentException(
+          ErrorCode.TOO_LONG,
+          document.id()
+              + ": template, question and max_tokens leave no room for a document in max_model_len "
+              + engine.maxModelLen()
+              + "; lower --max-tokens");
+    }
     int wanted = settings.options().get(JobKeys.CHUNK_TOKENS);
     int chunkTokens = wanted > 0 ? Math.min(wanted, room) : room;
     int overlap = settings.options().get(JobKeys.CHUNK_OVERLAP_TOKENS);

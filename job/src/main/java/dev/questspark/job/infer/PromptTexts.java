@@ -4,12 +4,14 @@ import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.job.options.Choices.Task;
 import dev.questspark.job.options.JobKeys;
 import dev.questspark.job.options.JobOptions;
+import dev.questspark.job.options.OptionKey;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.regex.Pattern;
 
 /**
  * The templates of a task, with {@code {{document}}} and {@code {{question}}}; the line break at
@@ -20,30 +22,71 @@ import java.nio.file.Path;
  */
 public record PromptTexts(String ask, String combine) implements Serializable {
 
+  private static final String DOCUMENT = "{{document}}";
+  private static final Pattern PLACE_OF_DOCUMENT = Pattern.compile("\\{\\{\\s*document\\s*}}");
+  private static final Pattern PLACE_OF_QUESTION = Pattern.compile("\\{\\{\\s*question\\s*}}");
+
   /**
    * The user's template, or the task's own.
    *
-   * @throws ConfigException when the file cannot be read
+   * @throws ConfigException when a file cannot be read or has no {{document}}, or when the options
+   *     about the prompt contradict each other
    */
   public static PromptTexts of(JobOptions options) {
-    String task = options.get(JobKeys.TASK) == Task.QA ? "qa" : "summarize";
-    String own = file(options.get(JobKeys.PROMPT_TEMPLATE));
-    String ownCombine = file(options.get(JobKeys.COMBINE_TEMPLATE));
+    boolean summarize = options.get(JobKeys.TASK) == Task.SUMMARIZE;
+    String task = summarize ? "summarize" : "qa";
+    String own = file(options, JobKeys.PROMPT_TEMPLATE);
+    String ownCombine = file(options, JobKeys.COMBINE_TEMPLATE);
+    if (summarize && own != null && PLACE_OF_QUESTION.matcher(own).find()) {
+      refuseQuestions(options);
+    }
+    if (options.given(JobKeys.SYSTEM_PROMPT) && !options.get(JobKeys.APPLY_CHAT_TEMPLATE)) {
+      throw new ConfigException(
+          "system_prompt "
+              + options.origin(JobKeys.SYSTEM_PROMPT)
+              + " is a turn of the chat template, which is off; add --apply-chat-template, or write"
+              + " the text into --prompt-template.");
+    }
     String ask = own == null ? resource(task) : own;
     return new PromptTexts(
         ask, ownCombine != null ? ownCombine : own != null ? own : resource(task + "-combine"));
   }
 
-  private static String file(String path) {
+  /** A template that asks a question is no summary's, unless the run gives both on purpose. */
+  private static void refuseQuestions(JobOptions options) {
+    boolean asked = !options.get(JobKeys.QUESTION).isEmpty() || options.given(JobKeys.QUESTION_COL);
+    boolean onPurpose =
+        options.askedFor(JobKeys.PROMPT_TEMPLATE) || !options.askedFor(JobKeys.TASK);
+    if (!asked || !onPurpose) {
+      throw new ConfigException(
+          "task is summarize "
+              + options.origin(JobKeys.TASK)
+              + ", but prompt_template "
+              + options.get(JobKeys.PROMPT_TEMPLATE)
+              + " "
+              + options.origin(JobKeys.PROMPT_TEMPLATE)
+              + " asks {{question}}; give --prompt-template a file without it, or use a preset"
+              + " without a template.");
+    }
+  }
+
+  private static String file(JobOptions options, OptionKey<String> key) {
+    String path = options.get(key);
     if (path == null) {
       return null;
     }
+    String text;
     try {
-      return withoutLastBreak(Files.readString(Path.of(path)));
+      text = withoutLastBreak(Files.readString(Path.of(path)));
     } catch (IOException unreadable) {
       throw new ConfigException(
-          "Prompt template " + path + " cannot be read; give a UTF-8 text file.", unreadable);
+          key + " " + path + " cannot be read; give a UTF-8 text file.", unreadable);
     }
+    if (!PLACE_OF_DOCUMENT.matcher(text).find()) {
+      throw new ConfigException(
+          key + " " + path + " has no " + DOCUMENT + ", where the document is to stand.");
+    }
+    return text;
   }
 
   private static String resource(String name) {

@@ -29,6 +29,15 @@ final class Prompts {
    * @throws ConfigException when a chat template is asked for and the model folder has none
    */
   static Prompts of(InferSettings settings, Engine engine) {
+    int maxTokens = settings.options().get(JobKeys.MAX_TOKENS);
+    if (maxTokens >= engine.maxModelLen()) {
+      throw new ConfigException(
+          "max_tokens "
+              + maxTokens
+              + " leaves no room for a prompt in max_model_len "
+              + engine.maxModelLen()
+              + "; lower --max-tokens.");
+    }
     Path model = engine.modelFolder();
     GenerationDefaults generation =
         GenerationDefaults.read(settings.options().get(JobKeys.GENERATION_CONFIG), model);

@@ -1,11 +1,14 @@
 package dev.questspark.job.options;
 
 import dev.questspark.engine.failure.ConfigException;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import picocli.CommandLine;
+import picocli.CommandLine.MissingParameterException;
 import picocli.CommandLine.Model.ArgGroupSpec;
+import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
@@ -35,6 +38,8 @@ public final class CommandLineFlags {
       }
       String name = first.split("=")[0].replaceFirst("^-+", "");
       throw OptionRegistry.unknown(name, "flag");
+    } catch (MissingParameterException missing) {
+      throw new ConfigException(withoutValue(missing.getMissing(), args), missing);
     } catch (ParameterException wrong) {
       throw new ConfigException(wrong.getMessage() + ".", wrong);
     }
@@ -47,6 +52,18 @@ public final class CommandLineFlags {
       }
     }
     return texts;
+  }
+
+  /** Says so under the name that was typed; picocli's own message takes the longest. */
+  private static String withoutValue(List<ArgSpec> missing, String... args) {
+    OptionSpec option = (OptionSpec) missing.get(0);
+    List<String> names = List.of(option.names());
+    String typed =
+        Arrays.stream(args)
+            .map(arg -> arg.split("=")[0])
+            .filter(names::contains)
+            .reduce(names.get(0), (first, last) -> last);
+    return typed + " has no value; it takes " + option.paramLabel() + ".";
   }
 
   /** Whether the user asks for help. */

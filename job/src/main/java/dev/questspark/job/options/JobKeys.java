@@ -42,6 +42,8 @@ public final class JobKeys {
   static final List<OptionSection> SECTIONS =
       List.of(CORPUS, SINK, ENGINE, SELECTION, SAMPLING, LONG, EVAL, StageKeys.STAGES, RUN);
 
+  private static final int MOST_THREADS = 1024;
+
   private JobKeys() {}
 
   // corpus
@@ -232,7 +234,7 @@ public final class JobKeys {
               ENGINE,
               "Share of the device's free memory that an automatic KV cache takes (CPU too).");
   public static final OptionKey<Integer> THREADS =
-      integer("threads", 0, "at least 1, or 0 for the executor's cores")
+      integer("threads", 0, MOST_THREADS, "1 to 1024, or 0 for the executor's cores")
           .byDefault("0")
           .says(ENGINE, "CPU worker threads of an engine; 0 takes the executor's cores.");
   public static final OptionKey<Boolean> BATCH_INVARIANT =
@@ -275,7 +277,7 @@ public final class JobKeys {
               "kv_budgets",
               "list of integers",
               OptionKey.Shape.COMMA_LIST,
-              "numbers of tokens or full, separated by commas",
+              "numbers of tokens, each at least 1, or full, separated by commas",
               KvBudget::parse)
           .alias("kv_budget", "token_budget")
           .unit("tokens")
@@ -473,6 +475,11 @@ public final class JobKeys {
   /** Whether the option is about the model or the engine. */
   static boolean ofEngine(OptionKey<?> key) {
     return ENGINE.keys().contains(key);
+  }
+
+  /** What only a sweep, an evaluation or a report reads. */
+  static List<OptionKey<?>> ofMeasurements() {
+    return EVAL.keys();
   }
 
   /** The words other engines use for no sparsity mean {@code all}. */

@@ -64,6 +64,16 @@ public final class JobOptions implements Serializable {
     return !isDefault(key.name());
   }
 
+  /** Whether the run's own command gave a value: a flag or Spark's conf, not a preset. */
+  public boolean askedFor(OptionKey<?> key) {
+    return OptionResolver.OF_THE_RUN.contains(settings.get(key.name()).origin());
+  }
+
+  /** Where the value came from, for a message: {@code (flag)}, {@code (demo.conf)}. */
+  public String origin(OptionKey<?> key) {
+    return "(" + settings.get(key.name()).origin() + ")";
+  }
+
   /** Whether nobody gave a value. */
   public boolean isDefault(String name) {
     return settings.get(name).origin().equals(OptionResolver.DEFAULT);

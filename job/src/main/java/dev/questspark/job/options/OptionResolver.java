@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkConf;
 import org.apache.spark.deploy.SparkHadoopUtil;
@@ -20,6 +21,11 @@ public final class OptionResolver {
   public static final String SPARK_PREFIX = "spark.questspark.";
 
   static final String DEFAULT = "default";
+  private static final String FLAG = "flag";
+  private static final String SPARK_CONF = "Spark conf";
+
+  /** Origins that belong to one run; a preset is shared by many. */
+  static final Set<String> OF_THE_RUN = Set.of(FLAG, SPARK_CONF);
 
   private static final Logger LOG = LoggerFactory.getLogger(OptionResolver.class);
 
@@ -34,7 +40,7 @@ public final class OptionResolver {
    */
   public static JobOptions resolve(
       Map<String, List<String>> flags, Iterable<Map.Entry<String, String>> sparkConf) {
-    return resolve(flags, "flag", sparkConf);
+    return resolve(flags, FLAG, sparkConf);
   }
 
   /**
@@ -52,7 +58,7 @@ public final class OptionResolver {
         conf.put(entry.getKey().substring(SPARK_PREFIX.length()), List.of(entry.getValue()));
       }
     }
-    take(settings, conf, "Spark conf");
+    take(settings, conf, SPARK_CONF);
     Setting preset = settings.get(JobKeys.PRESET.name());
     if (preset != null) {
       Path file = Path.of(preset.shown());

@@ -27,6 +27,14 @@ final class OptionTypes {
         name, "integer", allowed, text -> checked(Integer.valueOf(text), value -> value >= least));
   }
 
+  static Declaration<Integer> integer(String name, int least, int most, String allowed) {
+    return single(
+        name,
+        "integer",
+        allowed,
+        text -> checked(Integer.valueOf(text), value -> value >= least && value <= most));
+  }
+
   static Declaration<Long> longInteger(String name, String allowed) {
     return single(name, "integer", allowed, Long::valueOf);
   }

@@ -3,7 +3,7 @@ package dev.questspark.job.progress;
 import java.util.Locale;
 
 /** Numbers as people read them. */
-final class Quantities {
+public final class Quantities {
   private Quantities() {}
 
   /** Three figures at most, then k and M. */
@@ -17,6 +17,11 @@ final class Quantities {
     return value >= 100
         ? String.format(Locale.ROOT, "%.0f", value)
         : String.format(Locale.ROOT, "%.1f", value);
+  }
+
+  /** "1 document", "2 documents". */
+  public static String counted(long number, String noun) {
+    return number + " " + noun + (number == 1 ? "" : "s");
   }
 
   static String duration(double seconds) {

@@ -5,6 +5,7 @@ import dev.questspark.job.infer.InferSettings;
 import dev.questspark.job.infer.RunCounters;
 import dev.questspark.job.partition.PlannedDocument;
 import java.io.IOException;
+import java.util.List;
 import org.apache.spark.api.java.JavaRDD;
 
 /** Runs the inference and writes {@code answers/} as it goes: each document passes once. */
@@ -25,6 +26,9 @@ public final class AnswerWriter {
     AnswerFiles.Folders folders = output.beginAnswers(settings.runId());
     InferResources.on(documents, settings.options())
         .foreachPartition(new AnswerTask(settings, counters, folders));
+    if (!output.hasAnswers()) { // no document: no rows, but a table that every reader can open
+      new AnswerFiles(folders, 0, 0, settings.hadoop().value()).commit(0, List.of());
+    }
     output.endAnswers(settings.runId());
   }
 }

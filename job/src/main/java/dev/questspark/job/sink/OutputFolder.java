@@ -142,6 +142,15 @@ public final class OutputFolder {
     files.create(new Path(answers(), SUCCESS), true).close();
   }
 
+  /** Whether an engine left a trace of its steps here. */
+  public boolean hasSteps() {
+    try {
+      return files.exists(new Path(steps()));
+    } catch (IOException unreadable) {
+      throw unwritable(unreadable);
+    }
+  }
+
   /** Whether an earlier run left answers here. */
   public boolean hasAnswers() {
     try {

@@ -1,0 +1,39 @@
+package dev.questspark.job.corpus;
+
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.apache.hadoop.fs.Path;
+
+/** The input file behind a failed Spark job, which Spark names in the middle of its causes. */
+public final class UnreadableInput {
+  private static final Pattern FILE =
+      Pattern.compile("(?:reading file|[Ff]ooter for file):? (\\S+?)[.,:;]*(?:\\s|$)");
+
+  private UnreadableInput() {}
+
+  /**
+   * One sentence about the file and what the innermost cause says of it, if that is what it was.
+   */
+  public static Optional<String> sentence(Throwable failure) {
+    String file = null;
+    String reason = null;
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      String message = String.valueOf(cause.getMessage());
+      Matcher named = FILE.matcher(message);
+      if (file == null && named.find()) {
+        file = new Path(named.group(1)).toString(); // file:///x and file:/x are one
+      }
+      reason = message.lines().findFirst().orElse(message).strip();
+    }
+    if (file == null) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        "Input file "
+            + file
+            + " cannot be read ("
+            + reason.replace(file, "it")
+            + "); repair or remove it.");
+  }
+}

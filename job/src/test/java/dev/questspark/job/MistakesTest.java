@@ -1,0 +1,256 @@
+package dev.questspark.job;
+
+import static dev.questspark.job.JobHarness.query;
+import static dev.questspark.job.JobHarness.table;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.questspark.job.JobHarness.Ended;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What a user gets wrong, or an input is not: one sentence that names it and what to do. */
+class MistakesTest {
+  @TempDir Path folder;
+
+  private Path file(String name, String content) throws IOException {
+    return Files.writeString(folder.resolve(name), content);
+  }
+
+  private Path preset(String... lines) throws IOException {
+    return file("own.conf", String.join("\n", lines));
+  }
+
+  private Ended run(Path input, String... args) {
+    return JobHarness.run(input, folder.resolve("out"), args);
+  }
+
+  private static void refused(Ended ended, String sentence) {
+    assertThat(ended.err()).isEqualTo("Error: " + sentence + System.lineSeparator());
+    assertThat(ended.code()).isEqualTo(LongDocJob.REFUSED);
+  }
+
+  // ---- options that contradict each other, or could have no effect
+
+  @Test
+  void aPresetsModeDoesNotKeepARunFromResuming() throws IOException {
+    Path input = JobHarness.corpus(folder, 2);
+    String preset = preset("mode = overwrite").toString();
+    assertThat(run(input, "--preset", preset, "--selectors", "all").code()).isZero();
+    Ended resumed = run(input, "--preset", preset, "--selectors", "all", "--resume");
+    assertThat(resumed.err()).isEmpty();
+    assertThat(resumed.out()).contains("4 rows were found finished and not computed again");
+    assertThat(run(input, "--mode", "append", "--resume").err()).contains("leave --mode out");
+  }
+
+  @Test
+  void aSummaryIsNotAskedWithATemplateThatAsksQuestions() throws IOException {
+    Path input = JobHarness.corpus(folder, 1);
+    Ended noQuestion = run(input, "--task", "summarize");
+    assertThat(noQuestion.err())
+        .startsWith("Error: task is summarize (flag), but prompt_template ")
+        .contains("demo.txt (flag) asks {{question}}; give --prompt-template a file without it");
+    // both from the command line, with a question: a summary about something
+    assertThat(run(input, "--task", "summarize", "--question", "What is it about?").err())
+        .isEmpty();
+  }
+
+  @Test
+  void aTaskGivenForTheRunDoesNotYieldToAPresetsTemplateInSilence() throws IOException {
+    Path template = file("ask.txt", "{{document}}\n{{question}}");
+    Path preset =
+        preset(
+            "model = " + JobHarness.MODEL,
+            "prompt_template = " + template,
+            "question_col = question",
+            "max_model_len = 1024",
+            "kv_cache_memory_bytes = 64m");
+    Ended ended =
+        JobHarness.runWith(
+            "--preset=" + preset,
+            "--input=" + JobHarness.corpus(folder, 1),
+            "--output=" + folder.resolve("out"),
+            "--task=summarize");
+    refused(
+        ended,
+        "task is summarize (flag), but prompt_template "
+            + template
+            + " (own.conf) asks {{question}}; give --prompt-template a file without it, or use a"
+            + " preset without a template.");
+  }
+
+  @Test
+  void optionsWithoutEffectAreRefused() throws IOException {
+    Path input = JobHarness.corpus(folder, 1);
+    refused(
+        run(input, "--system-prompt", "Be brief."),
+        "system_prompt (flag) is a turn of the chat template, which is off; add"
+            + " --apply-chat-template, or write the text into --prompt-template.");
+    refused(
+        run(input, "--chunk-tokens", "100"),
+        "--chunk-tokens belongs to --on-too-long map_reduce; give both, or neither.");
+    refused(
+        run(input, "--suite", "needle"),
+        "--suite belongs to sweep and eval; a run that answers has no use for it.");
+    refused(
+        run(input, "--on-too-long=map_reduce", "--chunk-tokens=100", "--chunk-overlap-tokens=100"),
+        "chunk_overlap_tokens is 100 and chunk_tokens 100; neighbouring chunks must share fewer"
+            + " tokens than a chunk has.");
+  }
+
+  @Test
+  void aTemplateIsBlamedUnderItsOwnNameBeforeAnyWork() throws IOException {
+    Path input = JobHarness.corpus(folder, 1);
+    Path template = file("combine.txt", "Put {{answers}} together.");
+    refused(
+        run(input, "--on-too-long=map_reduce", "--combine-template", template.toString()),
+        "combine_template " + template + " has no {{document}}, where the document is to stand.");
+  }
+
+  @Test
+  void aFlagWithoutAValueIsNamedAsItWasTyped() {
+    Path input = folder.resolve("none");
+    refused(run(input, "--kv-budgets"), "--kv-budgets has no value; it takes <list of integers>.");
+    refused(run(input, "--id-col"), "--id-col has no value; it takes <text>.");
+  }
+
+  // ---- a context with no room
+
+  @Test
+  void maxTokensMustLeaveRoomForAPrompt() throws IOException {
+    refused(
+        run(JobHarness.corpus(folder, 1), "--max-tokens", "1024"),
+        "max_tokens 1024 leaves no room for a prompt in max_model_len 1024; lower --max-tokens.");
+  }
+
+  @Test
+  void aQuestionThatLeavesNoRoomSaysWhatWouldHelp() throws IOException {
+    Path input = JobHarness.corpus(folder, 1);
+    for (String policy : List.of("error", "truncate_middle", "map_reduce")) {
+      Path output = folder.resolve(policy);
+      Ended ended =
+          JobHarness.run(
+              input,
+              output,
+              "--max-tokens=1015",
+              "--on-too-long=" + policy,
+              "--selectors=all",
+              "--max-error-rate=1");
+      assertThat(ended.code()).isZero();
+      assertThat(query("select distinct error_message from " + table(output, "answers")))
+          .allSatisfy(
+              message -> assertThat(message).contains("lower --max-tokens").doesNotContain("-on-"));
+    }
+  }
+
+  @Test
+  void aContextShorterThanTheWarmUpIsFine() throws IOException {
+    Path input =
+        file("short.jsonl", "{\"id\": \"a\", \"text\": \"Hi.\", \"question\": \"Who?\"}\n");
+    Ended ended = run(input, "--max-model-len=40", "--max-tokens=2", "--selectors=all");
+    assertThat(ended.err()).isEmpty();
+    assertThat(ended.code()).isZero();
+  }
+
+  // ---- inputs
+
+  @Test
+  void anInputWithoutColumnsIsCalledEmptyOrMisread() throws IOException {
+    Path empty = file("empty.jsonl", "");
+    Path array = file("array.json", "[\n  {\n    \"id\": \"a\"\n  }\n]\n");
+    String notLines =
+        " is empty, or is not JSON lines: each line must be one object with the columns as keys.";
+    refused(run(empty), "Input " + empty + notLines);
+    refused(run(array), "Input " + array + notLines);
+    Path csv = file("empty.csv", "");
+    refused(run(csv), "Input " + csv + " is empty: its first line must name columns.");
+    Path texts = Files.createDirectory(folder.resolve("texts"));
+    refused(run(texts), "A folder of files has no columns, or ask every document with --question.");
+  }
+
+  @Test
+  void noDocumentsAreAnEmptyTable() throws IOException {
+    Path texts = Files.createDirectory(folder.resolve("texts"));
+    Ended ended = run(texts, "--question", "Who?");
+    assertThat(ended.code()).isZero();
+    assertThat(query("select count(*) from " + table(folder.resolve("out"), "answers")))
+        .containsExactly("0");
+    assertThat(ended.out()).doesNotContain("steps  ");
+  }
+
+  @Test
+  void aByteOrderMarkIsNoPartOfAName() throws IOException {
+    String mark = "\uFEFF";
+    Path csv = file("sheet.csv", mark + "id,text,question\na,The code is 7.,What is the code?\n");
+    Path json =
+        file("lines.jsonl", mark + "{\"id\": \"a\", \"text\": \"T.\", \"question\": \"Who?\"}\n");
+    for (Path input : List.of(csv, json)) {
+      Path output = folder.resolve("out-" + input.getFileName());
+      Ended ended = JobHarness.run(input, output, "--selectors=all");
+      assertThat(ended.err()).isEmpty();
+      assertThat(query("select doc_id, status from " + table(output, "answers")))
+          .containsExactly("a|ok");
+    }
+  }
+
+  @Test
+  void aLineMayHaveAQuestionAndTheNextAListOfThem() throws IOException {
+    Path input =
+        file(
+            "mixed.jsonl",
+            """
+            {"id": "a", "text": "T.", "question": "Who?"}
+            {"id": "b", "text": "T.", "question": ["What?", "Where?"]}
+            {"id": "c", "text": "T.", "question": "[sic] who?"}
+            """);
+    Path output = folder.resolve("out");
+    assertThat(run(input, "--selectors=all").err()).isEmpty();
+    assertThat(query("select doc_id, question from " + table(output, "answers") + " order by all"))
+        .containsExactly("a|Who?", "b|What?", "b|Where?", "c|[sic] who?");
+  }
+
+  @Test
+  void aDamagedParquetFileIsNamed() throws IOException, SQLException {
+    Path good = folder.resolve("corpus");
+    Files.createDirectory(good);
+    parquet(good.resolve("a.parquet"));
+    byte[] bytes = Files.readAllBytes(good.resolve("a.parquet"));
+    Path alone = folder.resolve("alone.parquet");
+    Files.write(alone, "not Parquet at all, though it says so".getBytes(StandardCharsets.UTF_8));
+    Files.write(good.resolve("b.parquet"), Arrays.copyOf(bytes, bytes.length / 2));
+    for (Path input : List.of(alone, good)) {
+      Ended ended = run(input);
+      assertThat(ended.err())
+          .startsWith("Error: Input file file:" + folder)
+          .contains(input == alone ? "alone.parquet cannot" : "b.parquet cannot")
+          .contains("it is not a Parquet file", "; repair or remove it.")
+          .hasLineCount(1);
+      assertThat(ended.code()).isEqualTo(LongDocJob.FAILED);
+    }
+  }
+
+  private static void parquet(Path file) throws SQLException {
+    try (Connection duck = DriverManager.getConnection("jdbc:duckdb:");
+        Statement copy = duck.createStatement()) {
+      copy.execute("copy (select 'a' as id, 'T.' as text, 'Who?' as question) to '" + file + "'");
+    }
+  }
+
+  @Test
+  void aRunThatFailsSaysOfWhatItFailedMost() throws IOException {
+    Path input = JobHarness.corpus(folder, 3);
+    Ended ended = run(input, "--question", " ", "--selectors=all");
+    assertThat(ended.code()).isEqualTo(LongDocJob.TOO_MANY_ERRORS);
+    assertThat(ended.out())
+        .contains("3 of 3 rows are error rows", "EMPTY_QUESTION (3 rows)", "doc-");
+  }
+}
