@@ -224,12 +224,12 @@ class MapReduceJobTest {
     assertThat(run(input, output, options).code()).isZero();
     String rows =
         "select doc_id, status, error_code, num_chunks > 0, reduce_levels, len(sources) ="
-            + " num_chunks, regexp_extract(error_message, 'are as long|must be more') from "
+            + " num_chunks, regexp_extract(error_message, 'are as long|leave no room') from "
             + table(output, "answers")
             + " order by all";
     assertThat(query(rows))
         .containsExactly(
-            "asked|error|TOO_LONG|false|0|null|must be more",
+            "asked|error|TOO_LONG|false|0|null|leave no room",
             "book|error|TOO_LONG|true|1|true|are as long",
             "other|error|TOO_LONG|true|1|true|are as long",
             "whole|ok|null|true|0|null|null");

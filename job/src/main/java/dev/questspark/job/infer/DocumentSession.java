@@ -209,7 +209,7 @@ final class DocumentSession {
             + engine.maxModelLen()
             + (room
                 ? "; --on-too-long truncate_middle or map_reduce would answer it"
-                : "; no document has room beside this question: lower --max-tokens"));
+                : "; no document has room beside them: lower --max-tokens or shorten the question"));
   }
 
   private List<CompletableFuture<Answer>> refuse(

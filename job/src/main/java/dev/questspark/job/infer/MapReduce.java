@@ -154,7 +154,7 @@ final class MapReduce {
           document.id()
               + ": template, question and max_tokens leave no room for a document in max_model_len "
               + engine.maxModelLen()
-              + "; lower --max-tokens");
+              + "; lower --max-tokens or shorten the question");
     }
     int wanted = settings.options().get(JobKeys.CHUNK_TOKENS);
     int chunkTokens = wanted > 0 ? Math.min(wanted, room) : room;
