@@ -1,6 +1,7 @@
 package dev.questspark.job;
 
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.model.ModelConfigReader;
 import dev.questspark.engine.select.SelectorSpec;
 import dev.questspark.engine.tokens.HfTokenizer;
 import dev.questspark.engine.tokens.Tokenizer;
@@ -16,6 +17,7 @@ import dev.questspark.job.infer.ExecutorEngine;
 import dev.questspark.job.infer.InferSettings;
 import dev.questspark.job.infer.PromptTexts;
 import dev.questspark.job.model.ModelFolder;
+import dev.questspark.job.options.Choices.OnTooLong;
 import dev.questspark.job.options.JobKeys;
 import dev.questspark.job.options.JobOptions;
 import dev.questspark.job.partition.CorpusSurvey;
@@ -48,6 +50,7 @@ final class MeasureRun {
   private ModelFolder model;
   private final List<SelectorSpec> policies;
   private final PromptTexts templates;
+  private final OnTooLong onTooLong;
 
   private MeasureRun(JobOptions options, PrintStream out, String suite, int repetitions) {
     options.require(JobKeys.OUTPUT);
@@ -58,6 +61,7 @@ final class MeasureRun {
     options.require(JobKeys.MODEL);
     this.policies = SweepPolicies.of(options);
     this.templates = PromptTexts.of(options);
+    this.onTooLong = Suites.onTooLong(suite, options);
   }
 
   /** The corpus, every policy's speed and answers. */
@@ -108,14 +112,22 @@ final class MeasureRun {
         + " "
         + options.get(JobKeys.SPEED_TOKENS)
         + " "
-        + options.get(JobKeys.QUESTION_TAIL_CHARACTERS);
+        + options.get(JobKeys.QUESTION_TAIL_CHARACTERS)
+        + " "
+        + onTooLong;
   }
 
   private List<EvalDocument> documents(SparkSession spark) {
     try (Tokenizer tokenizer = HfTokenizer.open(model.path())) {
       return Suites.documents(
-          suite, new SuiteInput(options, tokenizer, templates.ask(), () -> corpus(spark)));
+          suite,
+          new SuiteInput(options, tokenizer, templates.ask(), maxModelLen(), () -> corpus(spark)));
     }
+  }
+
+  private int maxModelLen() {
+    int given = options.get(JobKeys.MAX_MODEL_LEN);
+    return given > 0 ? given : ModelConfigReader.read(model.path()).contextTokens();
   }
 
   /** The input's documents, sound ones only; suites are small enough for the driver. */
@@ -142,6 +154,18 @@ final class MeasureRun {
     return documents;
   }
 
+  private boolean tooManyErrors(Evaluation.Outcome outcome) {
+    double allowed = options.get(JobKeys.MAX_ERROR_RATE);
+    boolean tooMany = outcome.errorRows() > allowed * outcome.qualityRows();
+    if (tooMany) {
+      out.printf(
+          "%d of %d rows are error rows, more than --max-error-rate %s allows; see error_code in"
+              + " quality/.%n",
+          outcome.errorRows(), outcome.qualityRows(), allowed);
+    }
+    return tooMany;
+  }
+
   private int measure(
       SparkSession spark, OutputFolder output, InferSettings settings, List<EvalDocument> documents)
       throws IOException {
@@ -149,6 +173,12 @@ final class MeasureRun {
     spark.sparkContext().register(reports, "engines");
     Instant startedAt = Instant.now();
     long started = System.nanoTime();
+    if (Suites.cutsByProtocol(suite, options)) {
+      out.printf(
+          "Suite %s cuts the middle out of documents over max_model_len, as its protocol has it;"
+              + " --on-too-long error makes error rows of them.%n",
+          suite);
+    }
     int partitions =
         options.get(JobKeys.PARTITIONS) > 0
             ? options.get(JobKeys.PARTITIONS)
@@ -159,6 +189,7 @@ final class MeasureRun {
                 output.toString(),
                 new EvalSettings(
                     settings,
+                    onTooLong,
                     repetitions,
                     EvalSettings.spread(documents, options.get(JobKeys.SELECTION_STUDY)),
                     output.cells()),
@@ -180,8 +211,7 @@ final class MeasureRun {
     Report report = Report.read(spark, output.toString(), options.get(JobKeys.MAX_QUALITY_LOSS));
     report.write();
     out.println();
-    out.print(report.table());
-    out.printf("%nreport   %s%n", report.page());
-    return 0;
+    report.print(out);
+    return tooManyErrors(outcome) ? LongDocJob.TOO_MANY_ERRORS : 0;
   }
 }

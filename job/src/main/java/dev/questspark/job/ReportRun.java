@@ -23,8 +23,7 @@ final class ReportRun {
     Report report =
         Report.read(spark, options.require(JobKeys.OUTPUT), options.get(JobKeys.MAX_QUALITY_LOSS));
     report.write();
-    out.print(report.table());
-    out.printf("%nreport   %s%n", report.page());
+    report.print(out);
     return 0;
   }
 }

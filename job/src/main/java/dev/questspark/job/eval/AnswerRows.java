@@ -2,6 +2,7 @@ package dev.questspark.job.eval;
 
 import dev.questspark.engine.Completion;
 import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.job.corpus.Defect;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -52,6 +53,7 @@ final class AnswerRows {
         policy.skipLayers(),
         "ok",
         null,
+        null,
         document.perplexity() ? null : found.text(),
         document.questions().get(question).references(),
         document.perplexity()
@@ -72,7 +74,7 @@ final class AnswerRows {
   }
 
   /** The same question as error rows. */
-  List<QualityRow> refused(int question, String message) {
+  List<QualityRow> refused(int question, Defect defect) {
     return policies.stream()
         .map(
             policy ->
@@ -89,7 +91,8 @@ final class AnswerRows {
                     policy.pageScore().toString(),
                     policy.skipLayers(),
                     "error",
-                    message,
+                    defect.code().name(),
+                    defect.message(),
                     null,
                     document.questions().get(question).references(),
                     null,

@@ -6,7 +6,9 @@ import dev.questspark.engine.select.SelectionStudy;
 import dev.questspark.engine.select.SelectorSpec;
 import java.util.List;
 
-/** Watches the dense attention of a document's first question, from its last tokens on. */
+/**
+ * Watches the dense attention of the first question asked of a document, from its last tokens on.
+ */
 final class AttentionWatch {
   /** Tokens at the question's end that are watched, the answer's first coming from the last. */
   private static final int QUESTION_ROWS = 8;
@@ -14,6 +16,7 @@ final class AttentionWatch {
   private static final int MAX_ROWS = 24;
 
   private final EvalDocument document;
+  private final int question;
   private final int promptTokens;
   private final SelectionStudy study;
   private final QuestionRequest request;
@@ -23,15 +26,16 @@ final class AttentionWatch {
       EvalPrompt prompt,
       List<SelectorSpec> policies,
       SamplingParams sampling) {
-    int[] question = prompt.questions().get(0);
+    int[] tokens = prompt.questions().get(0);
     this.document = document;
-    this.promptTokens = prompt.document().length + question.length;
+    this.question = prompt.asked().get(0);
+    this.promptTokens = prompt.document().length + tokens.length;
     this.study =
         new SelectionStudy(
             policies.stream().filter(policy -> !policy.dense()).toList(),
             Math.max(prompt.document().length, promptTokens - QUESTION_ROWS),
             MAX_ROWS);
-    this.request = QuestionRequest.studied(question, sampling, study);
+    this.request = QuestionRequest.studied(tokens, sampling, study);
   }
 
   QuestionRequest request() {
@@ -47,7 +51,7 @@ final class AttentionWatch {
                     document.suite(),
                     document.task(),
                     document.docId(),
-                    0,
+                    question,
                     document.lengthTokens(),
                     document.depthPercent(),
                     promptTokens,

@@ -9,6 +9,7 @@ import dev.questspark.engine.failure.DocumentException;
 import dev.questspark.engine.model.SamplingParams;
 import dev.questspark.engine.select.SelectorSpec;
 import dev.questspark.engine.tokens.GenerationDefaults;
+import dev.questspark.job.corpus.Defect;
 import dev.questspark.job.options.Choices.QuestionAttention;
 import dev.questspark.job.options.JobKeys;
 import dev.questspark.job.options.JobOptions;
@@ -49,7 +50,10 @@ final class DocumentMeasurement {
     }
     int speedTokens = settings.repetitions() > 0 ? options.get(JobKeys.SPEED_TOKENS) : 0;
     EvalPrompt prompt =
-        EvalPrompt.of(document, options, engine, Math.max(speedTokens, document.maxTokens()));
+        EvalPrompt.of(document, settings, engine, Math.max(speedTokens, document.maxTokens()));
+    if (prompt.asked().isEmpty()) {
+      return new Cell(document.docId(), refused(prompt, rows), List.of(), List.of());
+    }
     int tail = options.get(JobKeys.QUESTION_TAIL_CHARACTERS);
     if (tail > 0) {
       return new Cell(
@@ -72,21 +76,43 @@ final class DocumentMeasurement {
         engine.submit(new DocumentRequest(document.docId(), prompt.document(), requests));
     List<SpeedRow> speed = List.of();
     if (speedRows > 0) {
-      List<Completion> timed = join(futures.subList(0, speedRows));
+      Optional<List<Completion>> timed = timed(futures.subList(0, speedRows));
       long prefill = engine.report().prefillNanos() - prefillBefore;
-      speed = blocks.rows(document.docId(), prompt, timed, prefill);
+      speed = timed.map(it -> blocks.rows(document.docId(), prompt, it, prefill)).orElse(List.of());
     }
-    List<QualityRow> quality = new ArrayList<>();
-    for (int q = 0; q < document.questions().size(); q++) {
-      int from = speedRows + q * policies.size();
+    List<QualityRow> quality = refused(prompt, rows);
+    for (int i = 0; i < prompt.asked().size(); i++) {
+      int from = speedRows + i * policies.size();
       quality.addAll(
-          rowsOf(rows, q, futures.subList(from, from + policies.size()), prompt.droppedTokens()));
+          rowsOf(
+              rows,
+              prompt.asked().get(i),
+              futures.subList(from, from + policies.size()),
+              prompt.droppedTokens()));
     }
     return new Cell(
         document.docId(),
         quality,
         speed,
         watch.map(it -> seen(it, futures.get(futures.size() - 1))).orElse(List.of()));
+  }
+
+  private static List<QualityRow> refused(EvalPrompt prompt, AnswerRows rows) {
+    List<QualityRow> refused = new ArrayList<>();
+    prompt.refused().forEach((question, defect) -> refused.addAll(rows.refused(question, defect)));
+    return refused;
+  }
+
+  /** Nothing of a document that the engine refused: its error is in the quality rows. */
+  private static Optional<List<Completion>> timed(List<CompletableFuture<Completion>> futures) {
+    try {
+      return Optional.of(join(futures));
+    } catch (CompletionException failure) {
+      if (failure.getCause() instanceof DocumentException) {
+        return Optional.empty();
+      }
+      throw failure;
+    }
   }
 
   private Optional<AttentionWatch> watch(EvalDocument document, EvalPrompt prompt) {
@@ -112,34 +138,33 @@ final class DocumentMeasurement {
 
   private List<QualityRow> withTails(
       EvalDocument document, EvalPrompt prompt, AnswerRows rows, int tailCharacters) {
-    List<QualityRow> quality = new ArrayList<>();
-    for (int q = 0; q < document.questions().size(); q++) {
-      EvalPrompt cut = prompt.withTail(q, tailCharacters, engine.tokenizer());
+    List<QualityRow> quality = refused(prompt, rows);
+    for (int i = 0; i < prompt.asked().size(); i++) {
+      EvalPrompt cut = prompt.withTail(i, tailCharacters, engine.tokenizer());
       List<CompletableFuture<Completion>> futures =
           engine.submit(
               new DocumentRequest(
                   document.docId(),
                   cut.document(),
                   answers(cut.questions().get(0), false, document.maxTokens())));
-      quality.addAll(rowsOf(rows, q, futures, cut.droppedTokens()));
+      quality.addAll(rowsOf(rows, cut.asked().get(0), futures, cut.droppedTokens()));
     }
     return quality;
   }
 
-  /** The text is fed token by token through each policy, nothing of it is prefilled densely. */
+  /**
+   * The text is fed token by token through each policy, nothing of it is prefilled densely. A text
+   * longer than the length asked for ends there, which drops nothing that was to be scored.
+   */
   private List<QualityRow> perplexity(EvalDocument document, AnswerRows rows) {
-    int[] tokens = EvalPrompt.of(document, options, engine, 1).document();
-    int wanted = document.lengthTokens() == null ? tokens.length : document.lengthTokens();
-    int[] text = Arrays.copyOf(tokens, Math.min(tokens.length, wanted));
+    int[] tokens = EvalPrompt.text(document, options, engine);
+    int[] text = Arrays.copyOf(tokens, Math.min(tokens.length, document.lengthTokens()));
     int[] first = {text[0]};
     int[] rest = Arrays.copyOfRange(text, 1, text.length);
     List<QuestionRequest> requests =
         policies.stream().map(policy -> QuestionRequest.scoring(first, policy, rest)).toList();
     return rowsOf(
-        rows,
-        0,
-        engine.submit(new DocumentRequest(document.docId(), new int[0], requests)),
-        tokens.length - text.length);
+        rows, 0, engine.submit(new DocumentRequest(document.docId(), new int[0], requests)), 0);
   }
 
   private List<QuestionRequest> answers(int[] question, boolean denseQuestion, int maxTokens) {
@@ -160,7 +185,7 @@ final class DocumentMeasurement {
       return rows.answered(question, join(futures), dropped);
     } catch (CompletionException failure) {
       if (failure.getCause() instanceof DocumentException refused) {
-        return rows.refused(question, refused.getMessage());
+        return rows.refused(question, new Defect(refused.code(), refused.getMessage()));
       }
       throw failure;
     }

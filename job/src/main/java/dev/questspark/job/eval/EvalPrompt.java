@@ -2,58 +2,102 @@ package dev.questspark.job.eval;
 
 import dev.questspark.engine.Engine;
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.failure.ErrorCode;
 import dev.questspark.engine.tokens.ChatTemplate;
 import dev.questspark.engine.tokens.PromptTemplate;
 import dev.questspark.engine.tokens.Tokenizer;
+import dev.questspark.job.corpus.Defect;
+import dev.questspark.job.options.Choices.OnTooLong;
 import dev.questspark.job.options.JobKeys;
 import dev.questspark.job.options.JobOptions;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 
 /**
- * A document of a suite in tokens, its middle cut out where it does not fit, as LongBench does.
+ * A document of a suite in tokens, and what of it is asked.
  *
  * @param document tokens that all questions share
- * @param questions tokens of each question and what the template puts around it
- * @param droppedTokens document tokens left out
+ * @param asked numbers of the questions that are asked
+ * @param questions tokens of each of them and what the template puts around it
+ * @param refused the other questions' numbers, and why they are not asked
+ * @param droppedTokens document tokens left out of its middle
  */
-record EvalPrompt(int[] document, List<int[]> questions, int droppedTokens) {
+record EvalPrompt(
+    int[] document,
+    List<Integer> asked,
+    List<int[]> questions,
+    Map<Integer, Defect> refused,
+    int droppedTokens) {
+
+  /** A document cut to less has no beginning or no end. */
+  private static final int LEAST_KEPT = 2;
 
   /**
+   * What does not fit into the context is cut in its middle, or refused, as {@code on_too_long}
+   * says.
+   *
    * @param newTokens most tokens that a row generates
    */
-  static EvalPrompt of(EvalDocument document, JobOptions options, Engine engine, int newTokens) {
-    PromptTemplate template = template(document, options, engine);
+  static EvalPrompt of(EvalDocument document, EvalSettings settings, Engine engine, int newTokens) {
+    PromptTemplate template = template(document, settings.infer().options(), engine);
     int[] prefix = template.prefix(document.text());
+    int room = engine.maxModelLen() - newTokens;
+    int least = settings.onTooLong() == OnTooLong.TRUNCATE_MIDDLE ? LEAST_KEPT : prefix.length;
+    List<Integer> asked = new ArrayList<>();
     List<int[]> questions = new ArrayList<>();
+    Map<Integer, Defect> refused = new TreeMap<>();
     int longest = 0;
-    for (EvalDocument.EvalQuestion question : document.questions()) {
-      int[] suffix = template.suffix(question.text());
-      questions.add(suffix);
-      longest = Math.max(longest, suffix.length);
+    for (int q = 0; q < document.questions().size(); q++) {
+      int[] suffix = template.suffix(document.questions().get(q).text());
+      if (Math.min(least, prefix.length) + suffix.length > room) {
+        refused.put(q, tooLong(prefix.length, suffix.length, document, newTokens, engine));
+      } else {
+        asked.add(q);
+        questions.add(suffix);
+        longest = Math.max(longest, suffix.length);
+      }
     }
-    int room = engine.maxModelLen() - longest - newTokens;
-    if (prefix.length <= room) {
-      return new EvalPrompt(prefix, questions, 0);
-    }
-    if (room < 2) {
-      throw new ConfigException(
-          "document "
-              + document.docId()
-              + ": question of "
-              + longest
-              + " and answer of "
-              + newTokens
-              + " tokens leave no room in max_model_len "
-              + engine.maxModelLen());
-    }
-    int[] kept = Arrays.copyOf(prefix, room);
-    int last = room / 2;
-    System.arraycopy(prefix, prefix.length - last, kept, room - last, last);
-    return new EvalPrompt(kept, questions, prefix.length - room);
+    int kept = Math.min(prefix.length, room - longest);
+    return new EvalPrompt(
+        kept < prefix.length && !asked.isEmpty() ? withoutMiddle(prefix, kept) : prefix,
+        asked,
+        questions,
+        refused,
+        asked.isEmpty() ? 0 : prefix.length - kept);
+  }
+
+  private static int[] withoutMiddle(int[] tokens, int keptTokens) {
+    int[] kept = Arrays.copyOf(tokens, keptTokens);
+    int last = keptTokens / 2;
+    System.arraycopy(tokens, tokens.length - last, kept, keptTokens - last, last);
+    return kept;
+  }
+
+  private static Defect tooLong(
+      int prefix, int suffix, EvalDocument document, int newTokens, Engine engine) {
+    return new Defect(
+        ErrorCode.TOO_LONG,
+        "document "
+            + prefix
+            + " + question "
+            + suffix
+            + (newTokens > document.maxTokens() ? " + speed_tokens " : " + answer ")
+            + newTokens
+            + " tokens exceed max_model_len "
+            + engine.maxModelLen()
+            + (LEAST_KEPT + suffix + newTokens > engine.maxModelLen()
+                ? "; a shorter question or answer would leave room for the document"
+                : "; --on-too-long truncate_middle would cut the document's middle"));
+  }
+
+  /** The tokens of a text that is scored itself: as the template begins it, and nothing behind. */
+  static int[] text(EvalDocument document, JobOptions options, Engine engine) {
+    return template(document, options, engine).prefix(document.text());
   }
 
   private static PromptTemplate template(EvalDocument document, JobOptions options, Engine engine) {
@@ -81,6 +125,7 @@ record EvalPrompt(int[] document, List<int[]> questions, int droppedTokens) {
    * Quest's own protocol: only the last characters of the prompt go through the selector, what is
    * before them is part of the dense prefill.
    *
+   * @param question its place among those asked
    * @param tailCharacters of document and question together
    * @return the same tokens as a prompt of one question
    */
@@ -96,7 +141,9 @@ record EvalPrompt(int[] document, List<int[]> questions, int droppedTokens) {
     }
     return new EvalPrompt(
         Arrays.copyOf(all, all.length - tail),
+        List.of(asked.get(question)),
         List.of(Arrays.copyOfRange(all, all.length - tail, all.length)),
+        Map.of(),
         droppedTokens);
   }
 }

@@ -1,6 +1,7 @@
 package dev.questspark.job.eval;
 
 import dev.questspark.job.infer.InferSettings;
+import dev.questspark.job.options.Choices.OnTooLong;
 import java.io.Serializable;
 import java.util.HashSet;
 import java.util.List;
@@ -10,12 +11,18 @@ import java.util.Set;
  * What every task of a measurement needs to know.
  *
  * @param infer options, policies, model, output
+ * @param onTooLong what happens to a document that does not fit, see {@link
+ *     dev.questspark.job.eval.suite.Suites#onTooLong}
  * @param repetitions speed measurements per policy and document; 0 measures answers alone
  * @param studied ids of the documents whose attention is watched
  * @param cellsFolder where finished documents go
  */
 public record EvalSettings(
-    InferSettings infer, int repetitions, Set<String> studied, String cellsFolder)
+    InferSettings infer,
+    OnTooLong onTooLong,
+    int repetitions,
+    Set<String> studied,
+    String cellsFolder)
     implements Serializable {
 
   /** Ids of {@code count} documents, evenly spread, so that lengths and depths are all met. */

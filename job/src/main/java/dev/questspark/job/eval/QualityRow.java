@@ -7,6 +7,7 @@ import java.util.List;
  *
  * @param kvBudget -1 is full
  * @param status ok or error
+ * @param errorCode as in {@code answers/}; null when there is an answer
  * @param score by {@code metric}, 0 to 1; null on error, without references and for perplexity
  * @param agreesWithDense the text equals dense attention's; null for dense itself or without it
  * @param tokenAgreement share of dense's tokens that stand at the same place; null likewise
@@ -28,6 +29,7 @@ public record QualityRow(
     String pageScore,
     int sparseSkipLayers,
     String status,
+    String errorCode,
     String errorMessage,
     String prediction,
     List<String> references,

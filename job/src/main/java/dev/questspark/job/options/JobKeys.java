@@ -377,7 +377,7 @@ public final class JobKeys {
           .byDefault("error")
           .says(
               LONG,
-              "A document over max_model_len: error row, cut its middle, or map-reduce over its sections.");
+              "A document over max_model_len: error row, cut its middle, or map-reduce over its sections (not for sweep and eval). Where it is not given, suite longbench cuts the middle, as the benchmark does.");
   public static final OptionKey<Integer> CHUNK_TOKENS =
       integer("chunk_tokens", 0, "at least 1, or 0 for the most that fits")
           .unit("tokens")

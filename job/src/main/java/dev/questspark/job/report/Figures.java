@@ -88,11 +88,13 @@ final class Figures {
               "Mean per document: dense prefill (the same work for every policy), questions, then the answers' decode steps.",
               timeParts()));
     }
-    figures.add(
-        new Figure(
-            "Share of the KV cache read",
-            "Bytes of keys, values and digests read in decode steps, over what dense attention reads.",
-            readShare()));
+    if (measurements.summaries.stream().anyMatch(summary -> summary.kvReadShare() != null)) {
+      figures.add(
+          new Figure(
+              "Share of the KV cache read",
+              "Bytes of keys, values and digests read in decode steps, over what dense attention reads.",
+              readShare()));
+    }
     if (!measurements.selection.isEmpty()) {
       figures.add(
           new Figure(

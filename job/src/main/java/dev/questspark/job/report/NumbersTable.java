@@ -214,14 +214,17 @@ final class NumbersTable {
   static String text(List<PolicySummary> summaries) {
     List<Column> columns = known(summaries).stream().filter(Column::inConsole).toList();
     List<List<String>> lines = new ArrayList<>();
-    List<String> header = new ArrayList<>(List.of("policy", "kv_budget", "questions"));
+    List<String> header = new ArrayList<>(List.of("policy", "kv_budget", "questions", "errors"));
     columns.forEach(column -> header.add(column.title()));
     lines.add(header);
     for (PolicySummary row : summaries) {
       List<String> line =
           new ArrayList<>(
               List.of(
-                  row.policy().family(), row.policy().budget(), String.valueOf(row.questions())));
+                  row.policy().family(),
+                  row.policy().budget(),
+                  String.valueOf(row.questions()),
+                  String.valueOf(row.errors())));
       for (Column column : columns) {
         Double value = column.value().apply(row);
         line.add(value == null ? "-" : column.text().apply(value));

@@ -33,7 +33,8 @@ final class Page {
         .append(style())
         .append("</style></head><body><main>");
     header(html);
-    recommendation(html);
+    advice(html, "What was left out", Omissions.sentences(measurements.quality));
+    advice(html, "Which budget", Recommendation.sentences(measurements, maxLoss));
     legend(html);
     html.append("<section class=\"figures\">");
     for (Figures.Figure figure : figures.all()) {
@@ -120,10 +121,9 @@ final class Page {
     html.append("<div><dd>").append(value).append("</dd><dt>").append(label).append("</dt></div>");
   }
 
-  private void recommendation(StringBuilder html) {
-    List<String> sentences = Recommendation.sentences(measurements, maxLoss);
+  private static void advice(StringBuilder html, String title, List<String> sentences) {
     if (!sentences.isEmpty()) {
-      html.append("<section class=\"advice\"><h2>Which budget</h2><ul>");
+      html.append("<section class=\"advice\"><h2>").append(Format.html(title)).append("</h2><ul>");
       sentences.forEach(
           sentence -> html.append("<li>").append(Format.html(sentence)).append("</li>"));
       html.append("</ul></section>");

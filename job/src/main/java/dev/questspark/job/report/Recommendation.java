@@ -18,11 +18,20 @@ final class Recommendation {
   private Recommendation() {}
 
   /**
-   * One sentence per family; none where nothing was scored.
+   * One sentence per family, or why there can be none. Nothing for perplexity, which has no score,
+   * and where nothing was compared with dense attention.
    *
    * @param maxLoss of the score, 0 to 1, measured question by question against dense attention
    */
   static List<String> sentences(Measurements measurements, double maxLoss) {
+    boolean compares = measurements.summaries.stream().anyMatch(it -> !it.policy().dense());
+    if (!compares || measurements.perplexity()) {
+      return List.of();
+    }
+    Optional<String> none = withoutReference(measurements);
+    if (none.isPresent()) {
+      return List.of(none.get());
+    }
     Map<String, List<PolicySummary>> families =
         measurements.summaries.stream()
             .filter(summary -> summary.scoreMinusDense() != null)
@@ -45,6 +54,28 @@ final class Recommendation {
           enough.flatMap(summary -> layers(measurements, summary)).ifPresent(sentences::add);
         });
     return sentences;
+  }
+
+  /** Why no budget can be measured against dense attention. */
+  private static Optional<String> withoutReference(Measurements measurements) {
+    String none = "No budget is recommended: ";
+    if (measurements.summaries.stream().noneMatch(it -> it.scoreMinusDense() != null)) {
+      boolean answered =
+          measurements.summaries.stream().anyMatch(it -> it.errors() < it.questions());
+      return Optional.of(
+          none
+              + (answered
+                  ? "no answer has a score; reference answers (--answer-col) would give one."
+                  : "no question was answered."));
+    }
+    return measurements.summaries.stream()
+        .filter(it -> it.policy().dense() && it.score() != null && it.score() == 0)
+        .findFirst()
+        .map(
+            dense ->
+                none
+                    + "dense attention itself scores 0 on every question, so that no budget could"
+                    + " score less.");
   }
 
   /** Which layers lose most at a budget, and whether leaving the first ones dense would help. */

@@ -8,6 +8,7 @@ import dev.questspark.job.eval.RecordTable;
 import dev.questspark.job.eval.SelectionRow;
 import dev.questspark.job.eval.SpeedRow;
 import java.io.IOException;
+import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Optional;
@@ -76,13 +77,15 @@ public final class Report {
     }
   }
 
-  /** The main numbers as text. */
-  public String table() {
-    return NumbersTable.text(measurements.summaries);
+  /** Prints the main numbers, what was left out, and where the page is. */
+  public void print(PrintStream out) {
+    out.print(NumbersTable.text(measurements.summaries));
+    out.println();
+    Omissions.sentences(measurements.quality).forEach(out::println);
+    out.printf("report   %s%n", page());
   }
 
-  /** Where the page is. */
-  public String page() {
+  private String page() {
     return part("report.html");
   }
 }

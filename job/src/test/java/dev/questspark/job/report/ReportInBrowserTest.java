@@ -119,91 +119,18 @@ class ReportInBrowserTest {
       String selector = policy.split(" ")[0];
       int budget = Integer.parseInt(policy.split(" ")[1]);
       for (int i = 0; i < 12; i++) {
-        quality.add(quality(selector, budget, i));
-        speed.add(speed(selector, budget, i));
+        quality.add(MeasuredRows.quality(selector, budget, i));
+        speed.add(MeasuredRows.speed(selector, budget, i));
       }
     }
     List<SelectionRow> selection = new ArrayList<>();
     for (String selector : List.of("quest", "sink_recent")) {
       for (int layer = 0; layer < 28; layer++) {
         for (int head = 0; head < 32; head++) {
-          selection.add(selection(selector, layer, head));
+          selection.add(MeasuredRows.selection(selector, layer, head));
         }
       }
     }
     return new Page(new Measurements(quality, speed, selection), Optional.empty(), 0.01).html();
-  }
-
-  private static SelectionRow selection(String selector, int layer, int head) {
-    double mass = (selector.equals("quest") ? 0.7 : 0.2) + 0.01 * layer - 0.002 * (head % 9);
-    return new SelectionRow(
-        "passkey_facts",
-        "passkey_facts",
-        "d0",
-        0,
-        2048,
-        0.0,
-        2000,
-        selector,
-        256,
-        "minmax",
-        layer,
-        head,
-        12,
-        mass,
-        mass);
-  }
-
-  private static QualityRow quality(String selector, int budget, int i) {
-    double score = selector.equals("sink_recent") && i % 4 != 0 ? 0 : 1;
-    return new QualityRow(
-        "passkey_facts",
-        "passkey_facts",
-        "exact",
-        "d" + i,
-        0,
-        i % 2 == 0 ? 2048 : 8192,
-        50.0 * (i % 3),
-        selector,
-        budget,
-        "minmax",
-        0,
-        "ok",
-        null,
-        "1",
-        List.of("1"),
-        score,
-        score == 1,
-        score,
-        2000,
-        6,
-        0,
-        100L,
-        900L,
-        5,
-        0,
-        null);
-  }
-
-  private static SpeedRow speed(String selector, int budget, int i) {
-    double ms = selector.equals("all") ? 80 : 20;
-    return new SpeedRow(
-        "d" + i,
-        i % 3,
-        selector,
-        budget,
-        "minmax",
-        0,
-        2000 + 500 * i,
-        2010 + 500.0 * i,
-        8,
-        64,
-        1,
-        900,
-        80,
-        30,
-        ms * 63 + i,
-        100,
-        900);
   }
 }

@@ -27,7 +27,7 @@ final class FactSuite {
   private static List<EvalDocument> grid(SuiteInput input, String suite, int distractors) {
     Haystack haystack = input.haystack();
     List<EvalDocument> documents = new ArrayList<>();
-    for (int length : input.lengths()) {
+    for (int length : input.lengths(input.maxTokens() - DIGITS_AND_END)) {
       for (int depth : input.depths()) {
         for (int sample = 0; sample < input.samples(); sample++) {
           String id = suite + "-" + length + "-" + depth + "-" + sample;

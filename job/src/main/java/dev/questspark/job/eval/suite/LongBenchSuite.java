@@ -22,9 +22,11 @@ import java.util.regex.Matcher;
  * A LongBench folder as published (arXiv 2308.14508): {@code <task>.jsonl} with input, context,
  * answers and all_classes, and the benchmark's {@code dataset2prompt.json} beside them. Metric,
  * answer length and chat wrap per task are in {@code conf/longbench/tasks.conf}; a context over
- * max_model_len loses its middle.
+ * max_model_len loses its middle, as the benchmark has it, unless {@code on_too_long} is given.
  */
 final class LongBenchSuite {
+  static final String NAME = "longbench";
+
   private static final String TASKS = "/dev/questspark/job/longbench/tasks.conf";
   private static final String PROMPTS = "dataset2prompt.json";
 
@@ -58,7 +60,7 @@ final class LongBenchSuite {
       String task, int number, Config settings, String template, JsonObject line, Path file) {
     return new EvalDocument(
         task + "-" + number,
-        "longbench",
+        NAME,
         task,
         Metric.of(settings.getString("metric")).word(),
         null,

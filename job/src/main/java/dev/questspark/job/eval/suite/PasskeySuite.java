@@ -71,7 +71,7 @@ final class PasskeySuite {
   /** The paper puts key i of n at depth i / n; here each sample shifts the depths a little. */
   private static List<Place> places(SuiteInput input, String suite) {
     List<Place> places = new ArrayList<>();
-    for (int length : input.lengths()) {
+    for (int length : input.lengths(0)) {
       for (int depth : input.depths()) {
         for (int sample = 0; sample < input.samples(); sample++) {
           places.add(new Place(suite + "-" + length + "-" + depth + "-" + sample, length, depth));

@@ -16,7 +16,7 @@ final class PerplexitySuite {
   static List<EvalDocument> documents(SuiteInput input) {
     List<EvalDocument> documents = new ArrayList<>();
     for (Document document : input.corpus().get()) {
-      for (int length : input.lengths()) {
+      for (int length : input.lengths(0)) {
         if (document.defect().isEmpty() && input.tokens(document.text()) + 1 >= length) {
           documents.add(text(document, length, input.template()));
         }

@@ -27,7 +27,7 @@ final class RulerSuite {
   static List<EvalDocument> multikey(SuiteInput input) {
     Haystack haystack = input.haystack();
     List<EvalDocument> documents = new ArrayList<>();
-    for (int length : input.lengths()) {
+    for (int length : input.lengths(0)) {
       for (int depth : input.depths()) {
         for (int sample = 0; sample < input.samples(); sample++) {
           String id = "multikey-" + length + "-" + depth + "-" + sample;
@@ -73,7 +73,7 @@ final class RulerSuite {
   static List<EvalDocument> variableTracking(SuiteInput input) {
     Haystack haystack = input.haystack();
     List<EvalDocument> documents = new ArrayList<>();
-    for (int length : input.lengths()) {
+    for (int length : input.lengths(0)) {
       for (int sample = 0; sample < input.samples() * input.depths().size(); sample++) {
         String id = "variable_tracking-" + length + "-" + sample;
         Random random = input.random(id);

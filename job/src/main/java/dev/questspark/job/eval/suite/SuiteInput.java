@@ -1,5 +1,6 @@
 package dev.questspark.job.eval.suite;
 
+import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.tokens.Tokenizer;
 import dev.questspark.job.corpus.Document;
 import dev.questspark.job.options.JobKeys;
@@ -13,13 +14,40 @@ import java.util.function.Supplier;
  *
  * @param tokenizer the model's, to hit the lengths asked for
  * @param template the task's prompt template
+ * @param maxModelLen most tokens of document, question and answer together
  * @param corpus documents of {@code --input}; read only by suites that need text or questions
  */
 public record SuiteInput(
-    JobOptions options, Tokenizer tokenizer, String template, Supplier<List<Document>> corpus) {
+    JobOptions options,
+    Tokenizer tokenizer,
+    String template,
+    int maxModelLen,
+    Supplier<List<Document>> corpus) {
 
-  List<Integer> lengths() {
-    return options.get(JobKeys.LENGTHS);
+  /**
+   * The lengths to make.
+   *
+   * @param beyond tokens of an answer that a length does not count
+   * @throws ConfigException when one has no room in the context: a document that was made to a
+   *     length must not lose a part of it
+   */
+  List<Integer> lengths(int beyond) {
+    List<Integer> lengths = options.get(JobKeys.LENGTHS);
+    int longest = lengths.stream().max(Integer::compare).orElse(0);
+    int room = maxModelLen - Math.max(0, beyond);
+    if (longest > room) {
+      throw new ConfigException(
+          "--lengths has "
+              + longest
+              + ", but max_model_len "
+              + maxModelLen
+              + " has room for prompts of "
+              + room
+              + " tokens; give lengths of at most "
+              + room
+              + ", or raise --max-model-len if the model's own is larger.");
+    }
+    return lengths;
   }
 
   List<Integer> depths() {

@@ -2,6 +2,9 @@ package dev.questspark.job.eval.suite;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.job.eval.EvalDocument;
+import dev.questspark.job.options.Choices.OnTooLong;
+import dev.questspark.job.options.JobKeys;
+import dev.questspark.job.options.JobOptions;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -22,10 +25,31 @@ public final class Suites {
     suites.put("multikey", RulerSuite::multikey);
     suites.put("multikey_facts", FactSuite::multikey);
     suites.put("variable_tracking", RulerSuite::variableTracking);
-    suites.put("longbench", LongBenchSuite::documents);
+    suites.put(LongBenchSuite.NAME, LongBenchSuite::documents);
     suites.put("kvpress", KvpressSuite::documents);
     suites.put("perplexity", PerplexitySuite::documents);
     return suites;
+  }
+
+  /**
+   * What a suite does with a document that does not fit into the context: as {@code on_too_long}
+   * says. LongBench's own protocol cuts the middle, and holds where nobody said anything.
+   *
+   * @throws ConfigException for map_reduce
+   */
+  public static OnTooLong onTooLong(String name, JobOptions options) {
+    OnTooLong wanted = options.get(JobKeys.ON_TOO_LONG);
+    if (wanted == OnTooLong.MAP_REDUCE) {
+      throw new ConfigException(
+          "--on-too-long map_reduce cannot be measured by sweep and eval, which compare answers from"
+              + " one prompt each; give error or truncate_middle.");
+    }
+    return cutsByProtocol(name, options) ? OnTooLong.TRUNCATE_MIDDLE : wanted;
+  }
+
+  /** Whether a suite cuts documents because its protocol does, and not because someone asked. */
+  public static boolean cutsByProtocol(String name, JobOptions options) {
+    return name.equals(LongBenchSuite.NAME) && !options.given(JobKeys.ON_TOO_LONG);
   }
 
   /**

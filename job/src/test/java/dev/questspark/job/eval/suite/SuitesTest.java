@@ -37,6 +37,8 @@ class SuitesTest {
   /** Tokens of the answer, of the joints, and of a sentence that would not fit any more. */
   private static final int SLACK = 120;
 
+  private static final int CONTEXT = 1024;
+
   private static Tokenizer tokenizer;
 
   @TempDir Path folder;
@@ -64,6 +66,7 @@ class SuitesTest {
         OptionResolver.resolve(CommandLineFlags.parse(flags), List.of()),
         tokenizer,
         TEMPLATE,
+        CONTEXT,
         () -> List.of(prose));
   }
 
@@ -112,6 +115,20 @@ class SuitesTest {
       assertThat(document).isEqualTo(byId.get(document.docId()));
     }
     assertThat(grid(suite, "--seed=8").get(0).text()).isNotEqualTo(grid(suite).get(0).text());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"passkey", "needle", "multikey", "variable_tracking", "perplexity"})
+  void aLengthThatTheContextHasNoRoomForIsRefused(String suite) {
+    assertThatThrownBy(() -> grid(suite, "--lengths=900,1025", "--max-tokens=8"))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContainingAll("--lengths has 1025", "max_model_len 1024", "at most 1024");
+  }
+
+  @Test
+  void aLengthLeavesRoomForTheAnswerThatItDoesNotCount() {
+    assertThatThrownBy(() -> grid("needle", "--lengths=1000", "--max-tokens=40"))
+        .hasMessageContainingAll("--lengths has 1000", "at most 992");
   }
 
   @Test
