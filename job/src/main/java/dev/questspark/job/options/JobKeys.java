@@ -402,12 +402,18 @@ public final class JobKeys {
               EVAL,
               "What eval asks: corpus (the input's own questions), passkey, passkey_facts, needle, multikey, multikey_facts, variable_tracking, longbench, kvpress, perplexity.");
   public static final OptionKey<List<Integer>> LENGTHS =
-      integers("lengths", "numbers of tokens, separated by commas")
+      integers(
+              "lengths",
+              "numbers of tokens, at least 2, separated by commas",
+              tokens -> tokens >= 2)
           .unit("tokens")
           .byDefault("1024", "2048", "4096")
           .says(EVAL, "Prompt lengths that a generated suite makes.");
   public static final OptionKey<List<Integer>> DEPTHS =
-      integers("depths", "percents, separated by commas")
+      integers(
+              "depths",
+              "percents from 0 to 100, separated by commas",
+              percent -> percent >= 0 && percent <= 100)
           .unit("%")
           .byDefault("0", "25", "50", "75", "100")
           .says(EVAL, "Where a generated suite hides what it asks for; 0 is the beginning.");
@@ -431,7 +437,7 @@ public final class JobKeys {
               name -> PageScore.valueOf(name.toUpperCase(Locale.ROOT)))
           .says(EVAL, "Page scores that sweep and eval compare; without it page_score alone.");
   public static final OptionKey<List<Integer>> SKIP_LAYERS =
-      integers("skip_layers", "numbers of layers, separated by commas")
+      integers("skip_layers", "numbers of layers, 0 or more, separated by commas", n -> n >= 0)
           .unit("layers")
           .says(
               EVAL,

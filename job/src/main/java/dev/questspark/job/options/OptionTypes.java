@@ -9,6 +9,7 @@ import dev.questspark.job.options.OptionKey.Shape;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.DoublePredicate;
+import java.util.function.IntPredicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -67,7 +68,16 @@ final class OptionTypes {
   }
 
   static Declaration<List<Integer>> integers(String name, String allowed) {
-    return list(name, "list of integers", Shape.COMMA_LIST, allowed, Integer::valueOf);
+    return integers(name, allowed, value -> true);
+  }
+
+  static Declaration<List<Integer>> integers(String name, String allowed, IntPredicate holds) {
+    return list(
+        name,
+        "list of integers",
+        Shape.COMMA_LIST,
+        allowed,
+        text -> checked(Integer.valueOf(text), holds::test));
   }
 
   /** {@code 536870912}, {@code 512m}, {@code 2g}, {@code 2GiB}; powers of 1024. */

@@ -150,12 +150,22 @@ class OptionResolverTest {
         "--kv-budgets=0",
         "--mode=maybe",
         "--kv-cache-memory-bytes=lots",
-        "--batch-invariant=perhaps"
+        "--batch-invariant=perhaps",
+        "--depths=50,150",
+        "--depths=-1",
+        "--lengths=0",
+        "--skip-layers=-1"
       })
   void valuesOutOfRangeAreRefusedWithWhatIsAllowed(String arg) {
     assertThatThrownBy(() -> resolve(Map.of(), arg))
         .isInstanceOf(ConfigException.class)
         .hasMessageContaining("it must be");
+  }
+
+  @Test
+  void aRefusedListIsNamedWithItsValueAndTheRemedy() {
+    assertThatThrownBy(() -> resolve(Map.of(), "--depths=50,150"))
+        .hasMessageContainingAll("depths is '50,150' (flag)", "percents from 0 to 100");
   }
 
   @Test
