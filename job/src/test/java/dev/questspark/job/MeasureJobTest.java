@@ -75,7 +75,7 @@ class MeasureJobTest {
     check(
         page,
         "decode_throughput",
-        "select avg(rate) from (select sum(batch * (new_tokens - 1)) / (sum(decode_ms) / 1e3) rate from "
+        "select exp(avg(ln(rate))) from (select sum(batch * (new_tokens - 1)) / (sum(decode_ms) / 1e3) rate from "
             + speed
             + " where %s group by repetition)",
         null);
@@ -117,6 +117,10 @@ class MeasureJobTest {
         null);
     String html = Files.readString(output.resolve("report.html"));
     assertThat(html.split("<svg role=\"img\"")).hasSize(11);
+    assertThat(html)
+        .as("two repetitions")
+        .contains("No interval: --repetitions 2")
+        .doesNotContain("data-column=\"decode_throughput_low\"");
     assertThat(html).doesNotContain("<script", "http://", "https://", "NaN", "Infinity");
   }
 

@@ -7,7 +7,11 @@ import java.util.function.DoubleFunction;
 /** Horizontal bars, one per policy, each of one or more parts end to end. */
 final class BarPlot {
   private static final double WIDTH = 520;
-  private static final double LEFT = 178;
+  private static final double LEAST_LEFT = 178;
+
+  /** Of the page's font at 12 pixels. */
+  private static final double CHARACTER = 6.4;
+
   private static final double RIGHT = 64;
   private static final double ROW = 26;
   private static final double BAR = 16;
@@ -45,7 +49,8 @@ final class BarPlot {
 
   /** The picture. */
   String svg(String description) {
-    double inner = WIDTH - LEFT - RIGHT;
+    double left = left();
+    double inner = WIDTH - left - RIGHT;
     double largest = bars.stream().mapToDouble(Bar::total).max().orElse(1);
     Scale scale = Scale.fromZero(largest, inner);
     double height = bars.size() * ROW + BELOW;
@@ -58,7 +63,7 @@ final class BarPlot {
         .append(Format.html(description))
         .append("\">");
     for (double tick : scale.ticks()) {
-      double at = LEFT + scale.at(tick);
+      double at = left + scale.at(tick);
       svg.append("<path class=\"grid\" d=\"M")
           .append(Format.coordinate(at))
           .append(" 0V")
@@ -67,20 +72,26 @@ final class BarPlot {
           .append(label(at, bars.size() * ROW + 16, "middle", "tick", text.apply(tick)));
     }
     for (int i = 0; i < bars.size(); i++) {
-      row(svg, bars.get(i), i * ROW, scale);
+      row(svg, bars.get(i), left, i * ROW, scale);
     }
-    svg.append(label(LEFT + inner / 2, height - 6, "middle", "axis", label));
+    svg.append(label(left + inner / 2, height - 6, "middle", "axis", label));
     return svg.append("</svg>").toString();
   }
 
-  private void row(StringBuilder svg, Bar bar, double top, Scale scale) {
-    svg.append(label(LEFT - 8, top + ROW / 2 + 4, "end", "name", bar.name()));
+  /** Room for the longest name. */
+  private double left() {
+    int longest = bars.stream().mapToInt(bar -> bar.name().length()).max().orElse(0);
+    return Math.max(LEAST_LEFT, CHARACTER * longest + 12);
+  }
+
+  private void row(StringBuilder svg, Bar bar, double left, double top, Scale scale) {
+    svg.append(label(left - 8, top + ROW / 2 + 4, "end", "name", bar.name()));
     double from = 0;
     for (Part part : bar.parts()) {
       svg.append("<rect class=\"")
           .append(part.style())
           .append("\" x=\"")
-          .append(Format.coordinate(LEFT + scale.at(from)))
+          .append(Format.coordinate(left + scale.at(from)))
           .append("\" y=\"")
           .append(Format.coordinate(top + (ROW - BAR) / 2))
           .append("\" width=\"")
@@ -93,7 +104,7 @@ final class BarPlot {
       from += part.value();
     }
     svg.append(
-        label(LEFT + scale.at(from) + 6, top + ROW / 2 + 4, "start", "tick", text.apply(from)));
+        label(left + scale.at(from) + 6, top + ROW / 2 + 4, "start", "tick", text.apply(from)));
   }
 
   private static String label(double left, double top, String anchor, String kind, String text) {

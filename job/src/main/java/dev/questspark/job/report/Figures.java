@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.BiFunction;
 import java.util.function.DoubleFunction;
@@ -34,7 +35,8 @@ final class Figures {
       figures.add(
           new Figure(
               "Decode throughput by KV budget",
-              "Generated tokens per second, one policy at a time at a full batch. Bars: 95 % interval over repetitions.",
+              "Generated tokens per second, one policy at a time at a full batch; geometric mean over repetitions. "
+                  + throughputInterval(),
               byBudget(
                   PolicySummary::decodeThroughput,
                   PolicySummary::decodeThroughputLow,
@@ -174,6 +176,25 @@ final class Figures {
     return Scale.shares(XyPlot.INNER_HEIGHT);
   }
 
+  private String throughputInterval() {
+    int repetitions =
+        measurements.summaries.stream().mapToInt(PolicySummary::repetitions).max().orElse(0);
+    return repetitions < Interval.LEAST_VALUES
+        ? "No interval: --repetitions "
+            + repetitions
+            + " says too little of the spread, "
+            + Interval.LEAST_VALUES
+            + " are the least."
+        : "Bars and band: 95 % interval over repetitions (Student's t of the logarithms).";
+  }
+
+  private static double or(
+      Function<PolicySummary, Double> bound,
+      Function<PolicySummary, Double> value,
+      PolicySummary summary) {
+    return Optional.ofNullable(bound.apply(summary)).orElseGet(() -> value.apply(summary));
+  }
+
   private String byBudget(
       Function<PolicySummary, Double> value,
       Function<PolicySummary, Double> low,
@@ -187,8 +208,8 @@ final class Figures {
         known.stream().filter(summary -> !summary.policy().dense()).toList();
     double least = sparse.stream().mapToInt(PolicySummary::kvBudget).min().orElse(1);
     double most = sparse.stream().mapToInt(PolicySummary::kvBudget).max().orElse(1);
-    double lowest = known.stream().mapToDouble(low::apply).min().orElse(0);
-    double largest = known.stream().mapToDouble(high::apply).max().orElse(1);
+    double lowest = known.stream().mapToDouble(it -> or(low, value, it)).min().orElse(0);
+    double largest = known.stream().mapToDouble(it -> or(high, value, it)).max().orElse(1);
     XyPlot plot =
         new XyPlot(
             Scale.octaves(least, most, XyPlot.INNER_WIDTH),

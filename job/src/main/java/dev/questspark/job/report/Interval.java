@@ -6,9 +6,12 @@ import java.util.List;
 /**
  * A mean with its 95 % interval.
  *
- * @param low equals mean when there is one value and so no spread
+ * @param low null, as {@code high}, where there are too few values to say anything of their spread
  */
-record Interval(double mean, double low, double high) {
+record Interval(double mean, Double low, Double high) {
+  /** Student's t of two values is 12.7 standard errors wide to each side: it says nothing. */
+  static final int LEAST_VALUES = 3;
+
   private static final double Z = 1.959964;
 
   /** 97.5 % quantiles of Student's t for 1 to 30 degrees of freedom. */
@@ -29,12 +32,12 @@ record Interval(double mean, double low, double high) {
     return new Interval(share, Math.max(0, centre - half), Math.min(1, centre + half));
   }
 
-  /** Of a mean of independent values, by Student's t. */
+  /** Of a mean of independent values, by Student's t; none under {@link #LEAST_VALUES}. */
   static Interval mean(List<Double> values) {
     int n = values.size();
     double mean = average(values);
-    if (n < 2) {
-      return new Interval(mean, mean, mean);
+    if (n < LEAST_VALUES) {
+      return new Interval(mean, null, null);
     }
     double squares = values.stream().mapToDouble(value -> (value - mean) * (value - mean)).sum();
     double t = n - 2 < T.length ? T[n - 2] : Z;
@@ -43,14 +46,33 @@ record Interval(double mean, double low, double high) {
   }
 
   /**
-   * Of a mean of paired differences. For right-or-wrong scores by Agresti and Min (2005), which
-   * adds one pair of each kind: without it, two policies that agree on every question would have an
-   * interval of no width.
+   * Of a geometric mean of positive values such as rates, by Student's t of their logarithms: a
+   * factor up and down, never below zero.
+   */
+  static Interval geometricMean(List<Double> values) {
+    return mean(values.stream().map(Math::log).toList()).exp();
+  }
+
+  /** Of the exponential. */
+  Interval exp() {
+    return new Interval(
+        Math.exp(mean), low == null ? null : Math.exp(low), high == null ? null : Math.exp(high));
+  }
+
+  /** The part of it that the mean can lie in at all. */
+  Interval within(double least, double most) {
+    return low == null ? this : new Interval(mean, Math.max(least, low), Math.min(most, high));
+  }
+
+  /**
+   * Of a mean of paired differences of shares. For right-or-wrong scores by Agresti and Min (2005),
+   * which adds one pair of each kind: without it, two policies that agree on every question would
+   * have an interval of no width.
    */
   static Interval paired(List<Double> differences) {
     boolean binary = differences.stream().allMatch(value -> value == 0 || Math.abs(value) == 1);
     if (!binary) {
-      return mean(differences);
+      return mean(differences).within(-1, 1);
     }
     double wins = differences.stream().filter(value -> value > 0).count() + 0.5;
     double losses = differences.stream().filter(value -> value < 0).count() + 0.5;
@@ -66,7 +88,7 @@ record Interval(double mean, double low, double high) {
     boolean binary = scores.stream().allMatch(score -> score == 0 || score == 1);
     return binary
         ? wilson(scores.stream().mapToDouble(Double::doubleValue).sum(), scores.size())
-        : mean(scores);
+        : mean(scores).within(0, 1);
   }
 
   static double average(Collection<Double> values) {

@@ -65,7 +65,7 @@ final class Measurements {
             .values()
             .stream()
             .toList();
-    return means.isEmpty() ? null : Interval.mean(means);
+    return means.isEmpty() ? null : Interval.mean(means).within(0, 1);
   }
 
   List<Policy> policies() {

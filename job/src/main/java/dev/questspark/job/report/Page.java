@@ -51,8 +51,10 @@ final class Page {
         "What the tightest budget keeps, layer by layer",
         "Attention mass in percent that stands on kept pages. Layers that keep little are those to leave dense.",
         figures.layerMaps());
-    html.append(
-            "<section><h2>Every number</h2><p class=\"note\">Intervals are 95 %. \"Against dense\" is paired by")
+    html.append("<section><h2>Every number</h2><p class=\"note\">Intervals are 95 %: Wilson's for")
+        .append(
+            " right-or-wrong scores, Student's t otherwise (of the logarithms for tokens per second and")
+        .append(" perplexity), none under three values. \"Against dense\" is paired by")
         .append(
             " question, in points. \"Docs/hour\" is one device doing prefill, one batch of questions and their")
         .append(

@@ -2,7 +2,7 @@ package dev.questspark.job.report;
 
 /**
  * One policy of a sweep or an evaluation: a row of {@code stats/} and of the page's table.
- * Intervals are 95 %. Null where the run has no such measurement.
+ * Intervals are 95 %, null under three values. Null where the run has no such measurement.
  *
  * @param kvBudget tokens; -1 is full
  * @param score mean over the questions with references, 0 to 1
@@ -21,7 +21,7 @@ package dev.questspark.job.report;
  * @param topTokenRecall share of the ten heaviest tokens on kept pages, likewise
  * @param repetitions speed measurements per document
  * @param decodeThroughput generated tokens per second of decode time: per repetition over all
- *     documents, then the mean
+ *     documents, then the geometric mean; the interval is over repetitions, on the logarithm
  * @param decodeSpeedup over dense attention's
  * @param tpotMs decode time over decode steps, mean over documents and repetitions
  * @param prefillThroughput document tokens per second of prefill; the same for all policies of a

@@ -92,10 +92,12 @@ final class QualitySummary {
     long tokens = texts.stream().mapToLong(QualityRow::completionTokens).sum();
     Interval perText = Interval.mean(texts.stream().map(QualitySummary::loss).toList());
     double mean = sum / tokens;
+    if (perText.low() == null) {
+      return new Interval(mean, null, null).exp();
+    }
     return new Interval(
-        Math.exp(mean),
-        Math.exp(mean - (perText.mean() - perText.low())),
-        Math.exp(mean + (perText.high() - perText.mean())));
+            mean, mean - perText.mean() + perText.low(), mean - perText.mean() + perText.high())
+        .exp();
   }
 
   /** Geometric mean of the texts' ratios, paired by text. Null without pairs. */
@@ -110,9 +112,7 @@ final class QualitySummary {
     if (differences.isEmpty()) {
       return null;
     }
-    Interval difference = Interval.mean(differences);
-    return new Interval(
-        Math.exp(difference.mean()), Math.exp(difference.low()), Math.exp(difference.high()));
+    return Interval.mean(differences).exp();
   }
 
   Double kvReadShare() {

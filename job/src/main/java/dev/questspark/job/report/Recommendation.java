@@ -114,10 +114,16 @@ final class Recommendation {
   }
 
   private static String found(String family, PolicySummary summary, double maxLoss) {
-    String sure =
-        summary.scoreMinusDenseLow() >= -maxLoss
-            ? ""
-            : "; the interval reaches lower, so more questions would make it surer";
+    String interval =
+        summary.scoreMinusDenseLow() == null
+            ? "; too few questions for an interval"
+            : ", 95 % interval "
+                + Format.points(summary.scoreMinusDenseLow())
+                + " to "
+                + Format.points(summary.scoreMinusDenseHigh())
+                + (summary.scoreMinusDenseLow() >= -maxLoss
+                    ? ""
+                    : "; the interval reaches lower, so more questions would make it surer");
     String speed =
         summary.decodeSpeedup() == null
             ? ""
@@ -133,11 +139,7 @@ final class Recommendation {
         + Format.number(100 * maxLoss)
         + " points of dense attention ("
         + Format.points(summary.scoreMinusDense())
-        + ", 95 % interval "
-        + Format.points(summary.scoreMinusDenseLow())
-        + " to "
-        + Format.points(summary.scoreMinusDenseHigh())
-        + sure
+        + interval
         + "), reading "
         + Format.percent(summary.kvReadShare())
         + " of the KV"

@@ -28,13 +28,13 @@ final class SpeedSummary {
     return (int) rows.stream().map(SpeedRow::repetition).distinct().count();
   }
 
-  /** Per repetition all tokens over all time; the interval is over repetitions. */
+  /** Per repetition all tokens over all time; geometric mean and interval over repetitions. */
   Interval decodeThroughput() {
     var byRepetition =
         rows.stream()
             .collect(
                 Collectors.groupingBy(SpeedRow::repetition, TreeMap::new, Collectors.toList()));
-    return Interval.mean(
+    return Interval.geometricMean(
         byRepetition.values().stream()
             .map(
                 repetition ->

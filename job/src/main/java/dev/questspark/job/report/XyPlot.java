@@ -24,10 +24,8 @@ final class XyPlot {
   private final String yLabel;
   private final DoubleFunction<String> xText;
   private final DoubleFunction<String> yText;
-  private static final double LABEL_WIDTH = 34;
-  private static final double LABEL_HEIGHT = 13;
   private final List<String> marks = new ArrayList<>();
-  private final List<double[]> labels = new ArrayList<>();
+  private final PointLabels labels = new PointLabels(LEFT, TOP, WIDTH, TOP + INNER_HEIGHT);
 
   /**
    * @param x over {@link #INNER_WIDTH}
@@ -52,7 +50,7 @@ final class XyPlot {
    * One point.
    *
    * @param low of y's interval; null without one
-   * @param label written beside the point; empty for none
+   * @param label written beside the point, where others leave room; empty for none
    * @param tip shown on hover
    */
   record Point(double x, double y, Double low, Double high, String label, String tip) {}
@@ -62,7 +60,7 @@ final class XyPlot {
   }
 
   private double py(double value) {
-    return TOP + INNER_HEIGHT - Math.max(0, y.at(value));
+    return TOP + INNER_HEIGHT - Math.max(0, Math.min(INNER_HEIGHT, y.at(value)));
   }
 
   /** Points of one series, joined in their order. */
@@ -101,27 +99,9 @@ final class XyPlot {
               + "\" r=\"4\"><title>"
               + Format.html(point.tip())
               + "</title></circle>");
-      if (!point.label().isEmpty()) {
-        marks.add(text(px(point.x()) + 7, py(point.y()) - 6, "start", "label", point.label()));
-      }
+      labels.add(px(point.x()), py(point.y()), point.label());
     }
     return this;
-  }
-
-  /** Beside its point, unless another label stands there already; the tip still tells it. */
-  private void label(Point point) {
-    double left = px(point.x()) + 7;
-    double top = py(point.y()) - 6;
-    boolean free =
-        labels.stream()
-            .noneMatch(
-                other ->
-                    Math.abs(other[0] - left) < LABEL_WIDTH
-                        && Math.abs(other[1] - top) < LABEL_HEIGHT);
-    if (!point.label().isEmpty() && free) {
-      labels.add(new double[] {left, top});
-      marks.add(text(left, top, "start", "label", point.label()));
-    }
   }
 
   /** A value that holds for all x, with its interval as a band. */
@@ -204,6 +184,9 @@ final class XyPlot {
         .append(Format.html(yLabel))
         .append("</text>");
     marks.forEach(svg::append);
+    labels
+        .placed()
+        .forEach(it -> svg.append(text(it.left(), it.baseline(), "start", "label", it.text())));
     return svg.append("</svg>").toString();
   }
 }

@@ -25,7 +25,31 @@ class IntervalTest {
   void studentEqualsTheFormula() {
     // mean 3, standard deviation sqrt(2.5), t(4) = 2.776
     close(Interval.mean(List.of(1.0, 2.0, 3.0, 4.0, 5.0)), 1.0371, 4.9629);
-    assertThat(Interval.mean(List.of(7.0))).isEqualTo(new Interval(7, 7, 7));
+  }
+
+  @Test
+  void twoValuesHaveNoInterval() {
+    assertThat(Interval.mean(List.of(7.0))).isEqualTo(new Interval(7, null, null));
+    assertThat(Interval.mean(List.of(6.0, 8.0))).isEqualTo(new Interval(7, null, null));
+    assertThat(Interval.geometricMean(List.of(4.0, 9.0)).low()).isNull();
+  }
+
+  @Test
+  void ratesHaveAnIntervalAboveZero() {
+    // logarithms 0, 1, 2: mean 1, standard deviation 1, t(2) = 4.303
+    Interval rates = Interval.geometricMean(List.of(1.0, Math.E, Math.E * Math.E));
+    assertThat(rates.mean()).isCloseTo(Math.E, within(1e-12));
+    assertThat(rates.low()).isCloseTo(Math.exp(1 - 4.303 / Math.sqrt(3)), within(1e-12));
+    assertThat(rates.high()).isCloseTo(Math.exp(1 + 4.303 / Math.sqrt(3)), within(1e-12));
+    assertThat(Interval.geometricMean(List.of(1.0, 900.0, 1100.0)).low()).isPositive();
+  }
+
+  @Test
+  void sharesKeepTheirIntervalBetweenNothingAndAll() {
+    Interval scores = Interval.scores(List.of(0.1, 0.5, 0.9));
+    assertThat(scores).isEqualTo(new Interval(0.5, 0.0, 1.0));
+    Interval differences = Interval.paired(List.of(-0.9, 0.0, 0.9));
+    assertThat(differences).isEqualTo(new Interval(0, -1.0, 1.0));
   }
 
   private static void close(Interval interval, double low, double high) {

@@ -67,22 +67,32 @@ final class MeasuredRows {
 
   static SpeedRow speed(String selector, int budget, int i) {
     double ms = selector.equals("all") ? 80 : 20;
+    return row(selector, budget, i, i % 3, ms * 63 + i);
+  }
+
+  /** A repetition on the first document. */
+  static SpeedRow timed(String selector, int budget, int repetition, double stepMs) {
+    return row(selector, budget, 0, repetition, stepMs * 63);
+  }
+
+  private static SpeedRow row(
+      String selector, int budget, int document, int repetition, double decodeMs) {
     return new SpeedRow(
-        "d" + i,
-        i % 3,
+        "d" + document,
+        repetition,
         selector,
         budget,
         "minmax",
         0,
-        2000 + 500 * i,
-        2010 + 500.0 * i,
+        2000 + 500 * document,
+        2010 + 500.0 * document,
         8,
         64,
         1,
         900,
         80,
         30,
-        ms * 63 + i,
+        decodeMs,
         100,
         900);
   }
