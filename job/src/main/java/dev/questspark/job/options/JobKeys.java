@@ -408,7 +408,9 @@ public final class JobKeys {
               tokens -> tokens >= 2)
           .unit("tokens")
           .byDefault("1024", "2048", "4096")
-          .says(EVAL, "Prompt lengths that a generated suite makes.");
+          .says(
+              EVAL,
+              "Prompt lengths that a generated suite makes, to within a sentence; one that has no room for what is asked and hidden, or no room in max_model_len, is refused.");
   public static final OptionKey<List<Integer>> DEPTHS =
       integers(
               "depths",

@@ -59,6 +59,9 @@ final class FactSuite {
     int around = input.tokens(input.template()) + input.tokens(asked.question()) + DIGITS_AND_END;
     int facts0 = hidden.stream().mapToInt(fact -> input.tokens(fact + " ")).sum();
     List<String> filler = haystack.take(random, length - around - facts0);
+    if (filler.isEmpty()) {
+      throw input.tooShort(length, around + facts0 + haystack.shortest());
+    }
     return new EvalDocument(
         id,
         suite,

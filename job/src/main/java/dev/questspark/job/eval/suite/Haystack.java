@@ -4,6 +4,7 @@ import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.tokens.Tokenizer;
 import java.text.BreakIterator;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Random;
@@ -54,17 +55,28 @@ final class Haystack {
     return sentences.stream().anyMatch(sentence -> sentence.contains(words));
   }
 
+  /** Tokens of the shortest sentence that has any. */
+  int shortest() {
+    return Arrays.stream(tokens).filter(count -> count > 0).min().orElse(0);
+  }
+
   /**
    * Consecutive sentences of at most so many tokens, from a random one on, from the beginning again
-   * after the last.
+   * after the last. Passes over those that are longer than all of it (a table, a list of names):
+   * one would end the text, or leave it empty, far below its length. Empty when none fits.
    */
   List<String> take(Random random, int maxTokens) {
     List<String> taken = new ArrayList<>();
     int at = random.nextInt(sentences.size());
+    if (Arrays.stream(tokens).noneMatch(count -> count > 0 && count <= maxTokens)) {
+      return taken;
+    }
     int left = maxTokens;
-    while (left >= tokens[at] && tokens[at] > 0 || taken.isEmpty() && tokens[at] == 0) {
-      taken.add(sentences.get(at));
-      left -= tokens[at];
+    while (left >= tokens[at] || tokens[at] > maxTokens) {
+      if (tokens[at] <= maxTokens) {
+        taken.add(sentences.get(at));
+        left -= tokens[at];
+      }
       at = (at + 1) % sentences.size();
     }
     return taken;

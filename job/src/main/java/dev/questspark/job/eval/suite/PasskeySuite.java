@@ -82,10 +82,12 @@ final class PasskeySuite {
   }
 
   private static String loop(SuiteInput input, Place place, String needle, String around) {
-    int room =
-        place.length - input.tokens(around) - input.tokens(needle) - NEW_TOKENS - BEGIN_AND_JOINTS;
-    int times = Math.max(1, room / input.tokens(LOOP));
-    List<String> filler = Collections.nCopies(times, LOOP);
+    int used = input.tokens(around) + input.tokens(needle) + NEW_TOKENS + BEGIN_AND_JOINTS;
+    int once = input.tokens(LOOP);
+    if (place.length < used + once) {
+      throw input.tooShort(place.length, used + once);
+    }
+    List<String> filler = Collections.nCopies((place.length - used) / once, LOOP);
     return Haystack.hide(filler, List.of(needle), List.of(place.depth));
   }
 

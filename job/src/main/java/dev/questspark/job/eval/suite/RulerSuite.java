@@ -131,6 +131,9 @@ final class RulerSuite {
     int used = input.tokens(question) + newTokens + TEMPLATE.length() / 2;
     int facts = hidden.stream().mapToInt(fact -> input.tokens(fact + " ")).sum();
     List<String> filler = haystack.take(random, length - used - facts);
+    if (filler.isEmpty()) {
+      throw input.tooShort(length, used + facts + haystack.shortest());
+    }
     return new EvalDocument(
         id,
         suite,

@@ -24,6 +24,9 @@ public record SuiteInput(
     int maxModelLen,
     Supplier<List<Document>> corpus) {
 
+  /** A remedy is a round number that also suits names of a few tokens more. */
+  private static final int STEP = 32;
+
   /**
    * The lengths to make.
    *
@@ -48,6 +51,25 @@ public record SuiteInput(
               + ", or raise --max-model-len if the model's own is larger.");
     }
     return lengths;
+  }
+
+  /**
+   * The refusal of a length that what is asked and hidden fills up already: the prompt would be
+   * longer than its label.
+   *
+   * @param least tokens of a prompt with the least filler
+   */
+  ConfigException tooShort(int length, int least) {
+    return new ConfigException(
+        "--lengths has "
+            + length
+            + ", but suite "
+            + options.get(JobKeys.SUITE)
+            + " needs "
+            + least
+            + " tokens for what it asks and hides; give a longer one, such as "
+            + (least / STEP + 2) * STEP
+            + ".");
   }
 
   List<Integer> depths() {

@@ -2,6 +2,7 @@ package dev.questspark.job.eval.suite;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.tokens.HfTokenizer;
@@ -20,6 +21,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Random;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -129,6 +131,43 @@ class SuitesTest {
   void aLengthLeavesRoomForTheAnswerThatItDoesNotCount() {
     assertThatThrownBy(() -> grid("needle", "--lengths=1000", "--max-tokens=40"))
         .hasMessageContainingAll("--lengths has 1000", "at most 992");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "passkey",
+        "passkey_facts",
+        "needle",
+        "multikey",
+        "multikey_facts",
+        "variable_tracking"
+      })
+  void aLengthThatCannotBeMadeIsRefusedWithOneThatCan(String suite) {
+    Matcher refused =
+        Pattern.compile("--lengths has 10, but suite .* such as ([0-9]+)\\.")
+            .matcher(catchThrowable(() -> grid(suite, "--lengths=10,400")).getMessage());
+    assertThat(refused.matches()).isTrue();
+    assertThat(grid(suite, "--lengths=" + refused.group(1)))
+        .allSatisfy(
+            document ->
+                assertThat(
+                        tokenizer.encode(
+                                document.text() + document.questions().get(0).text(), false)
+                            .length)
+                    .isLessThanOrEqualTo(document.lengthTokens()));
+  }
+
+  @Test
+  void aSentenceLongerThanThePromptDoesNotEndIt() {
+    String table = "one two three four five ".repeat(200) + ". ";
+    Haystack haystack =
+        Haystack.of(List.of(table + "It was grey. Nobody spoke. ".repeat(9)), tokenizer);
+    for (int seed = 0; seed < 20; seed++) {
+      List<String> taken = haystack.take(new Random(seed), 100);
+      assertThat(tokenizer.encode(String.join("", taken), false)).hasSizeBetween(85, 100);
+    }
+    assertThat(haystack.take(new Random(0), 2)).isEmpty();
   }
 
   @Test
