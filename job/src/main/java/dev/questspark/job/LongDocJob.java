@@ -85,6 +85,7 @@ public final class LongDocJob {
 
   /** What {@code --command} asks for, everything checked that needs no Spark. */
   private static Command command(JobOptions options, PrintStream out) {
+    UnheededOptions.refuse(options);
     return switch (options.get(JobKeys.COMMAND)) {
       case RUN -> new JobRun(options, out)::run;
       case SWEEP -> MeasureRun.sweep(options, out)::run;

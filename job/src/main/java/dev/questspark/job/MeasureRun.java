@@ -71,7 +71,7 @@ final class MeasureRun {
       throw new ConfigException(
           "--question-tail-characters belongs to eval: a sweep times whole questions.");
     }
-    return new MeasureRun(options, out, "corpus", options.get(JobKeys.REPETITIONS));
+    return new MeasureRun(options, out, Suites.CORPUS, options.get(JobKeys.REPETITIONS));
   }
 
   /** A suite, every policy's answers. */
@@ -125,6 +125,15 @@ final class MeasureRun {
     }
   }
 
+  /** As a summary reads them: an input without questions has no column of them. */
+  private JobOptions textsAlone() {
+    return options
+        .with(JobKeys.TASK, "summarize")
+        .with(JobKeys.QUESTION)
+        .with(JobKeys.QUESTION_COL)
+        .with(JobKeys.ANSWER_COL);
+  }
+
   private int maxModelLen() {
     int given = options.get(JobKeys.MAX_MODEL_LEN);
     return given > 0 ? given : ModelConfigReader.read(model.path()).contextTokens();
@@ -132,7 +141,8 @@ final class MeasureRun {
 
   /** The input's documents, sound ones only; suites are small enough for the driver. */
   private List<Document> corpus(SparkSession spark) {
-    Dataset<Row> records = new CorpusReader(spark, options).read();
+    Dataset<Row> records =
+        new CorpusReader(spark, Suites.asksInput(suite) ? options : textsAlone()).read();
     List<Document> documents = new ArrayList<>();
     int defects = 0;
     for (Document document :

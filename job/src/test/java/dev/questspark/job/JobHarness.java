@@ -20,7 +20,7 @@ import scala.Tuple2;
 /** Runs whole jobs on the demo model and reads what they leave with DuckDB, a second reader. */
 public final class JobHarness {
   static final Path MODEL = Path.of("..", "demo", "model").toAbsolutePath().normalize();
-  private static final Path TEMPLATE =
+  static final Path TEMPLATE =
       Path.of("..", "conf", "prompts", "demo.txt").toAbsolutePath().normalize();
 
   private JobHarness() {}
@@ -59,6 +59,20 @@ public final class JobHarness {
     }
     return TestProcess.start(
         LongDocJob.class.getName(), options, Map.of(), log, arguments(input, output, args));
+  }
+
+  /** An evaluation on the demo model with nothing that its suite might not heed. */
+  static Ended eval(Path output, String... args) {
+    List<String> all =
+        new ArrayList<>(
+            List.of(
+                "--command=eval",
+                "--model=" + MODEL,
+                "--kv-cache-memory-bytes=64m",
+                "--max-model-len=1024",
+                "--output=" + output));
+    all.addAll(List.of(args));
+    return runWith(all.toArray(String[]::new));
   }
 
   /** The command line of {@link #run}. */

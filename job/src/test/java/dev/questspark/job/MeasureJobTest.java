@@ -210,16 +210,16 @@ class MeasureJobTest {
     Path input = folder.resolve("prose.jsonl");
     Files.writeString(
         input,
-        "{\"id\": \"a\", \"text\": \"%s\", \"question\": \"q\"}\n"
+        "{\"id\": \"a\", \"text\": \"%s\"}\n"
             .formatted(
                 "Call me Ishmael, said the captain of the amber falcon to the old sailor. "
                     .repeat(30)));
     Ended ended =
-        JobHarness.run(
-            input,
+        JobHarness.eval(
             output,
-            "--command=eval",
             "--suite=perplexity",
+            "--input=" + input,
+            "--prompt-template=" + JobHarness.TEMPLATE,
             "--lengths=300",
             "--selectors=quest,sink_recent",
             "--page-scores=minmax,meanstd",
@@ -259,11 +259,10 @@ class MeasureJobTest {
   void thePasskeyIsFoundWhereQuestLooksAndNotWhereOnlyTheEndsAreKept() throws IOException {
     Path output = folder.resolve("out");
     Ended ended =
-        JobHarness.run(
-            JobHarness.corpus(folder, 1),
+        JobHarness.eval(
             output,
-            "--command=eval",
             "--suite=passkey_facts",
+            "--prompt-template=" + JobHarness.TEMPLATE,
             "--lengths=900",
             "--depths=20,50,80",
             "--samples=4",

@@ -27,7 +27,6 @@ class TooLongForMeasurementTest {
                 "--kv-budgets=48",
                 "--sparse-skip-layers=0",
                 "--max-num-seqs=2",
-                "--speed-tokens=6",
                 "--max-model-len=240"));
     args.addAll(List.of(more));
     return JobHarness.run(JobHarness.corpus(folder, 4), output, args.toArray(String[]::new));
@@ -36,7 +35,7 @@ class TooLongForMeasurementTest {
   @Test
   void aSweepMakesErrorRowsOfThemAndSaysSo() throws IOException {
     Path output = folder.resolve("out");
-    Ended ended = measure("sweep", output);
+    Ended ended = measure("sweep", output, "--speed-tokens=6");
     assertThat(ended.code()).as(ended.err() + ended.out()).isZero();
     String quality = table(output, "quality");
     assertThat(
@@ -56,7 +55,7 @@ class TooLongForMeasurementTest {
     assertThat(ended.out()).contains(said, "exceed max_model_len 240", "truncate_middle", "errors");
     assertThat(Files.readString(output.resolve("report.html"))).contains(said);
 
-    Ended strict = measure("sweep", output, "--max-error-rate=0.4");
+    Ended strict = measure("sweep", output, "--speed-tokens=6", "--max-error-rate=0.4");
     assertThat(strict.code()).isEqualTo(LongDocJob.TOO_MANY_ERRORS);
     assertThat(strict.out())
         .contains("8 of 16 rows are error rows, more than --max-error-rate 0.4");
@@ -98,10 +97,14 @@ class TooLongForMeasurementTest {
           .contains("--on-too-long map_reduce", "give error or truncate_middle");
     }
     for (String suite : List.of("passkey_facts", "needle", "variable_tracking", "perplexity")) {
-      Ended ended = measure("eval", output, "--suite=" + suite, "--lengths=100,100000");
+      List<String> args = new ArrayList<>(List.of("--suite=" + suite, "--lengths=100,100000"));
+      if (!suite.equals("passkey_facts")) {
+        args.add("--input=" + JobHarness.corpus(folder, 1));
+      }
+      Ended ended = JobHarness.eval(output, args.toArray(String[]::new));
       assertThat(ended.code()).as(suite).isEqualTo(LongDocJob.REFUSED);
       assertThat(ended.err())
-          .contains("--lengths has 100000", "max_model_len 240", "give lengths of at most 240");
+          .contains("--lengths has 100000", "max_model_len 1024", "give lengths of at most ");
     }
     assertThat(output.resolve("suite.jsonl")).doesNotExist();
   }
@@ -117,10 +120,10 @@ class TooLongForMeasurementTest {
     Files.writeString(
         data.resolve("dataset2prompt.json"), "{\"qasper\": \"{context} Answer {input}\"}");
     String[] args = {
-      "--command=eval", "--suite=longbench", "--kv-budgets=48", "--max-model-len=400"
+      "--suite=longbench", "--input=" + data, "--kv-budgets=48", "--max-model-len=400"
     };
     Path output = folder.resolve("out");
-    Ended cut = JobHarness.run(data, output, args);
+    Ended cut = JobHarness.eval(output, args);
     assertThat(cut.code()).as(cut.err()).isZero();
     assertThat(cut.out())
         .contains("Suite longbench cuts the middle", "1 of 1 documents did not fit", "LongBench's");
@@ -129,7 +132,7 @@ class TooLongForMeasurementTest {
 
     String[] told = java.util.Arrays.copyOf(args, args.length + 1);
     told[args.length] = "--on-too-long=error";
-    Ended refused = JobHarness.run(data, output, told);
+    Ended refused = JobHarness.eval(output, told);
     assertThat(refused.code()).isEqualTo(LongDocJob.TOO_MANY_ERRORS);
     assertThat(query("select distinct error_code from " + table(output, "quality")))
         .containsExactly("TOO_LONG");

@@ -8,6 +8,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * The resolved options of one run: for each key its texts and where they came from. Immutable;
@@ -69,9 +70,29 @@ public final class JobOptions implements Serializable {
     return OptionResolver.OF_THE_RUN.contains(settings.get(key.name()).origin());
   }
 
+  /** Options for which the run's own command gave another value than the default. */
+  public List<OptionKey<?>> askedFor() {
+    return OptionRegistry.all().stream()
+        .filter(this::askedFor)
+        .filter(
+            key -> !Objects.equals(get(key), key.parse(key.defaultTexts(), OptionResolver.DEFAULT)))
+        .toList();
+  }
+
   /** Where the value came from, for a message: {@code (flag)}, {@code (demo.conf)}. */
   public String origin(OptionKey<?> key) {
     return "(" + settings.get(key.name()).origin() + ")";
+  }
+
+  /** The same with one option as {@code texts} say, or as by default without any. */
+  public JobOptions with(OptionKey<?> key, String... texts) {
+    JobOptions changed = new JobOptions(settings);
+    changed.settings.put(
+        key.name(),
+        texts.length == 0
+            ? new Setting(key.defaultTexts(), OptionResolver.DEFAULT)
+            : new Setting(List.of(texts), settings.get(key.name()).origin()));
+    return changed;
   }
 
   /** Whether nobody gave a value. */

@@ -13,7 +13,9 @@ final class OptionDocs {
       Each option has one name in three spellings: the flag `--max-tokens 64`, the preset key
       `max_tokens = 64`, the Spark conf `spark.questspark.max_tokens=64`. The first that speaks wins:
       flag, Spark conf, preset, the model folder's `generation_config.json`, default. An unknown
-      option is an error. The resolved values are printed at the start and stored in `run.json`.
+      option is an error, and so is a flag or Spark conf that the command (run, sweep, eval with its
+      suite, report) cannot heed; a preset may serve several commands. The resolved values are printed at the start
+      and stored in `run.json`.
 
       Presets are HOCON files; `base.conf` holds what they share. `prompts/` holds the prompt
       templates of the tasks.

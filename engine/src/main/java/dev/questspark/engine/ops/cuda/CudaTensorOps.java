@@ -170,7 +170,9 @@ final class CudaTensorOps implements TensorOps {
     return Math.max(4, Math.min(32, 8704 / pairBytes / 4 * 4));
   }
 
-  /** Of a head's folded query in {@code score_pages}: 16 bits a channel on tensor cores, else 32. */
+  /**
+   * Of a head's folded query in {@code score_pages}: 16 bits a channel on tensor cores, else 32.
+   */
   private static int foldedBytes(DType activations, DType digests, int headDim) {
     boolean tensorCores =
         activations == DType.BF16 && (digests == DType.BF16 || digests == DType.I8);

@@ -25,9 +25,10 @@ final class FactSuite {
   }
 
   private static List<EvalDocument> grid(SuiteInput input, String suite, int distractors) {
+    List<Integer> lengths = input.lengths(input.maxTokens() - DIGITS_AND_END);
     Haystack haystack = input.haystack();
     List<EvalDocument> documents = new ArrayList<>();
-    for (int length : input.lengths(input.maxTokens() - DIGITS_AND_END)) {
+    for (int length : lengths) {
       for (int depth : input.depths()) {
         for (int sample = 0; sample < input.samples(); sample++) {
           String id = suite + "-" + length + "-" + depth + "-" + sample;

@@ -14,9 +14,10 @@ final class PerplexitySuite {
   private PerplexitySuite() {}
 
   static List<EvalDocument> documents(SuiteInput input) {
+    List<Integer> lengths = input.lengths(0);
     List<EvalDocument> documents = new ArrayList<>();
     for (Document document : input.corpus().get()) {
-      for (int length : input.lengths(0)) {
+      for (int length : lengths) {
         if (document.defect().isEmpty() && input.tokens(document.text()) + 1 >= length) {
           documents.add(text(document, length, input.template()));
         }

@@ -25,9 +25,10 @@ final class RulerSuite {
 
   /** One of four keys is asked for (section 3, multi-keys needle). */
   static List<EvalDocument> multikey(SuiteInput input) {
+    List<Integer> lengths = input.lengths(0);
     Haystack haystack = input.haystack();
     List<EvalDocument> documents = new ArrayList<>();
-    for (int length : input.lengths(0)) {
+    for (int length : lengths) {
       for (int depth : input.depths()) {
         for (int sample = 0; sample < input.samples(); sample++) {
           String id = "multikey-" + length + "-" + depth + "-" + sample;
@@ -71,9 +72,10 @@ final class RulerSuite {
 
   /** All variables that hold a value, through a chain of assignments (section 3). */
   static List<EvalDocument> variableTracking(SuiteInput input) {
+    List<Integer> lengths = input.lengths(0);
     Haystack haystack = input.haystack();
     List<EvalDocument> documents = new ArrayList<>();
-    for (int length : input.lengths(0)) {
+    for (int length : lengths) {
       for (int sample = 0; sample < input.samples() * input.depths().size(); sample++) {
         String id = "variable_tracking-" + length + "-" + sample;
         Random random = input.random(id);

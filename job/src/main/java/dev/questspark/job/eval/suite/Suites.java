@@ -1,34 +1,95 @@
 package dev.questspark.job.eval.suite;
 
+import static dev.questspark.job.eval.suite.SuiteOptions.ASKED;
+import static dev.questspark.job.eval.suite.SuiteOptions.FOLDER;
+import static dev.questspark.job.eval.suite.SuiteOptions.HIDDEN;
+import static dev.questspark.job.eval.suite.SuiteOptions.LENGTHS;
+import static dev.questspark.job.eval.suite.SuiteOptions.MAX_TOKENS;
+import static dev.questspark.job.eval.suite.SuiteOptions.QUESTIONS;
+import static dev.questspark.job.eval.suite.SuiteOptions.TEMPLATE;
+import static dev.questspark.job.eval.suite.SuiteOptions.TEXTS;
+
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.job.eval.EvalDocument;
 import dev.questspark.job.options.Choices.OnTooLong;
 import dev.questspark.job.options.JobKeys;
 import dev.questspark.job.options.JobOptions;
+import dev.questspark.job.options.OptionKey;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 
 /** Every suite by name; one line each. */
 public final class Suites {
-  private static final Map<String, Function<SuiteInput, List<EvalDocument>>> BY_NAME = byName();
+  /** The input's own documents and questions. */
+  public static final String CORPUS = "corpus";
+
+  private static final Map<String, Suite> BY_NAME = byName();
 
   private Suites() {}
 
-  private static Map<String, Function<SuiteInput, List<EvalDocument>>> byName() {
-    Map<String, Function<SuiteInput, List<EvalDocument>>> suites = new LinkedHashMap<>();
-    suites.put("corpus", CorpusSuite::documents);
-    suites.put("passkey", PasskeySuite::paper);
-    suites.put("passkey_facts", PasskeySuite::facts);
-    suites.put("needle", FactSuite::needle);
-    suites.put("multikey", RulerSuite::multikey);
-    suites.put("multikey_facts", FactSuite::multikey);
-    suites.put("variable_tracking", RulerSuite::variableTracking);
-    suites.put(LongBenchSuite.NAME, LongBenchSuite::documents);
-    suites.put("kvpress", KvpressSuite::documents);
-    suites.put("perplexity", PerplexitySuite::documents);
+  /**
+   * A suite.
+   *
+   * @param heeds what it reads of the options that are not every suite's
+   */
+  private record Suite(
+      Function<SuiteInput, List<EvalDocument>> documents, Set<OptionKey<?>> heeds) {}
+
+  private static Map<String, Suite> byName() {
+    Map<String, Suite> suites = new LinkedHashMap<>();
+    suites.put(
+        CORPUS,
+        suite(CorpusSuite::documents, List.of(TEXTS, QUESTIONS, TEMPLATE, MAX_TOKENS, ASKED)));
+    suites.put("passkey", suite(PasskeySuite::paper, List.of(HIDDEN, ASKED)));
+    suites.put("passkey_facts", suite(PasskeySuite::facts, List.of(HIDDEN, TEMPLATE, ASKED)));
+    suites.put(
+        "needle", suite(FactSuite::needle, List.of(TEXTS, HIDDEN, TEMPLATE, MAX_TOKENS, ASKED)));
+    suites.put("multikey", suite(RulerSuite::multikey, List.of(TEXTS, HIDDEN, ASKED)));
+    suites.put(
+        "multikey_facts",
+        suite(FactSuite::multikey, List.of(TEXTS, HIDDEN, TEMPLATE, MAX_TOKENS, ASKED)));
+    suites.put(
+        "variable_tracking", suite(RulerSuite::variableTracking, List.of(TEXTS, HIDDEN, ASKED)));
+    suites.put(LongBenchSuite.NAME, suite(LongBenchSuite::documents, List.of(FOLDER, ASKED)));
+    suites.put("kvpress", suite(KvpressSuite::documents, List.of(FOLDER, ASKED)));
+    suites.put("perplexity", suite(PerplexitySuite::documents, List.of(TEXTS, LENGTHS, TEMPLATE)));
     return suites;
+  }
+
+  private static Suite suite(
+      Function<SuiteInput, List<EvalDocument>> documents, List<Set<OptionKey<?>>> heeds) {
+    return new Suite(documents, heeds.stream().flatMap(Set::stream).collect(Collectors.toSet()));
+  }
+
+  private static Suite find(String name) {
+    Suite suite = BY_NAME.get(name);
+    if (suite == null) {
+      throw new ConfigException(
+          "suite '" + name + "' is unknown; known: " + String.join(", ", BY_NAME.keySet()));
+    }
+    return suite;
+  }
+
+  /**
+   * Options that other suites heed and this one does not.
+   *
+   * @throws ConfigException when there is no such suite
+   */
+  public static Set<OptionKey<?>> unheeded(String name) {
+    Set<OptionKey<?>> heeded = find(name).heeds();
+    return BY_NAME.values().stream()
+        .flatMap(suite -> suite.heeds().stream())
+        .filter(key -> !heeded.contains(key))
+        .collect(Collectors.toSet());
+  }
+
+  /** Whether a suite asks the input's own questions, and not only reads its texts. */
+  public static boolean asksInput(String name) {
+    return find(name).heeds().containsAll(QUESTIONS);
   }
 
   /**
@@ -58,12 +119,7 @@ public final class Suites {
    * @throws ConfigException when there is no such suite, or its input is not as it must be
    */
   public static List<EvalDocument> documents(String name, SuiteInput input) {
-    Function<SuiteInput, List<EvalDocument>> suite = BY_NAME.get(name);
-    if (suite == null) {
-      throw new ConfigException(
-          "suite '" + name + "' is unknown; known: " + String.join(", ", BY_NAME.keySet()));
-    }
-    List<EvalDocument> documents = suite.apply(input);
+    List<EvalDocument> documents = find(name).documents().apply(input);
     if (documents.isEmpty()) {
       throw new ConfigException("suite " + name + " has no documents; check --input");
     }
