@@ -101,7 +101,7 @@ final class Figures {
       figures.add(
           new Figure(
               "Attention mass kept",
-              "Dense attention's softmax weight that stands on the kept pages, all layers sparse. Bars: 95 % interval over "
+              "Dense attention's softmax weight that stands on the kept pages, all layers sparse. "
                   + watched()
                   + ".",
               byBudget(
@@ -153,7 +153,10 @@ final class Figures {
 
   private String watched() {
     long documents = measurements.selection.stream().map(SelectionRow::docId).distinct().count();
-    return documents + (documents == 1 ? " document" : " documents");
+    String told = documents + (documents == 1 ? " document" : " documents");
+    return documents < Interval.LEAST_VALUES
+        ? "Of " + told + ", too few for an interval"
+        : "Bars: 95 % interval over " + told;
   }
 
   static String name(Policy policy) {
