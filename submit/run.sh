@@ -18,6 +18,7 @@ Usage: submit/run.sh [sweep|eval|report] [preset] [options]
                                             quality, speed and memory of every budget; ends in DIR/report.html
   submit/run.sh eval demo --output DIR --suite passkey_facts --lengths 1024,4096
   submit/run.sh report DIR                  writes DIR/report.html again
+  submit/run.sh sweep --help                and so for eval and report
   submit/run.sh cpu-quest --model DIR --input FILE --output DIR --question "..."
 
 Presets: $(presets | tr '\n' ' ')
@@ -34,6 +35,81 @@ Spark: \$SPARK_HOME/bin/spark-submit if SPARK_HOME is set; otherwise Spark's own
 with the jars that the build took from Maven Central. Only a JDK 17 or newer is needed.
   --spark 4.1|3.5   which Spark; also QUESTSPARK_SPARK. Default: SPARK_HOME's own version, else 4.1.
 TEXT
+}
+
+usage_sweep() {
+  cat <<TEXT
+Usage: submit/run.sh sweep [preset] --output DIR [options]
+
+Compares page selection policies on the documents and questions of --input: each document is prefilled once, every policy
+is timed alone at a full batch, in turns, and answers every question. Dense attention is always one of them. Ends in
+DIR/report.html; interrupted, the same command goes on where it stopped.
+
+  submit/run.sh sweep demo --output DIR --kv-budgets 256,512,1024,2048 --selectors quest,sink_recent
+
+  --kv-budgets, --selectors, --page-scores, --skip-layers
+                       lists of what is compared, every one with every other
+  --answer-col         reference answers; without them speed and agreement with dense, but no score
+  --repetitions        speed measurements of each policy; intervals need 3
+  --speed-tokens       tokens that each row of them generates
+  --max-num-seqs       rows of a batch
+  --on-too-long        error (an error row), or truncate_middle
+  --selection-study    documents whose true attention is held against each policy's pages
+  --max-quality-loss   what the recommended budget may lose against dense attention
+
+TEXT
+  more_options
+}
+
+usage_eval() {
+  cat <<TEXT
+Usage: submit/run.sh eval [preset] --output DIR --suite NAME [options]
+
+Compares the answers of page selection policies, dense attention always among them, on a suite of questions. Ends in
+DIR/report.html; interrupted, the same command goes on where it stopped. Speed is what sweep measures.
+
+  submit/run.sh eval demo --output DIR --suite passkey_facts --lengths 1024,4096 --kv-budgets 128,512
+
+Suites:
+  passkey, passkey_facts                   made of nothing but --lengths, --depths, --samples and --seed
+  needle, multikey, multikey_facts, variable_tracking
+                                           likewise, hidden in the texts of --input
+  corpus                                   the questions of --input, scored with --answer-col
+  longbench, kvpress                       --input is a folder as published
+  perplexity                               the texts of --input, cut at each of --lengths
+
+  --kv-budgets, --selectors, --page-scores, --skip-layers
+                       lists of what is compared, every one with every other
+  --on-too-long        error (an error row), or truncate_middle; longbench truncates unless told
+  --question-tail-characters
+                       how much of the prompt's end goes through the selector
+  --max-quality-loss   what the recommended budget may lose against dense attention
+
+TEXT
+  more_options
+}
+
+usage_report() {
+  cat <<TEXT
+Usage: submit/run.sh report DIR [options]
+
+Writes DIR/stats/ and DIR/report.html again, from what a sweep or an eval left in DIR. Measures nothing.
+
+  --max-quality-loss   what the recommended budget may lose against dense attention
+  --verbose            stack traces of failures
+TEXT
+}
+
+more_options() {
+  echo "All options: submit/run.sh --job-help, or conf/README.md. Presets, spark-submit: submit/run.sh --help."
+}
+
+asks_help() {
+  local word
+  for word in "$@"; do
+    [[ $word == --help || $word == -h ]] && return 0
+  done
+  return 1
 }
 
 # The command line as one could type it.
@@ -120,12 +196,15 @@ build() {
 
 job_args=()
 case ${1:-} in
+  sweep | eval | report) asks_help "${@:2}" && { "usage_$1"; exit 0; } ;;
+esac
+case ${1:-} in
   sweep | eval)
     job_args+=(--command "$1")
     shift
     ;;
   report)
-    [[ $# -ge 2 && $2 != -* ]] || fail "report needs the folder of a sweep or an evaluation"
+    [[ $# -ge 2 && $2 != -* ]] || fail "report needs the folder of a sweep or an eval right behind it: submit/run.sh report DIR"
     job_args+=(--command report --output "$2")
     shift 2
     ;;

@@ -6,6 +6,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -84,6 +86,25 @@ class RunScriptTest {
     assertThat(builds).hasContent("build\nbuild");
     RunScript.start(folder, Map.of(), List.of(script.toString(), "demo"));
     assertThat(builds).as("a jar that is whole is used").hasContent("build\nbuild");
+  }
+
+  @Test
+  void everyCommandHasAHelpOfItsOwnWhoseOptionsExist() throws Exception {
+    String options = RunScript.run(folder, "--job-help").out();
+    String suites = options.replaceAll("\\s+", " ").replaceFirst(".*What eval asks: ", "");
+    for (String command : List.of("sweep", "eval", "report")) {
+      RunScript help = RunScript.run(folder, command, "--help");
+      assertThat(help.code()).as(help.err()).isZero();
+      assertThat(help.out()).startsWith("Usage: submit/run.sh " + command);
+      assertThat(help.out().lines().count()).as("lines of a short text").isLessThan(40);
+      Matcher flag = Pattern.compile("--[a-z][a-z-]+[a-z]").matcher(help.out());
+      while (flag.find()) {
+        assertThat(options + "--job-help --help").contains(flag.group());
+      }
+    }
+    String eval = RunScript.run(folder, "eval", "demo", "-h").out();
+    assertThat(eval)
+        .contains(suites.replaceFirst("\\. .*", "").replaceAll("\\([^)]*\\)", "").split("[, ]+"));
   }
 
   @Test
