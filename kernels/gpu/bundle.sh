@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Makes kernels/target/gpu/quest-gpu.tar.gz: all that a bare Linux host with an NVIDIA driver needs to test and time the
 # kernels, a Java runtime included. At most 60 MiB. On that host: kernels/gpu/run.sh (this folder travels beside it).
+#
+#   kernels/gpu/bundle.sh [BEFORE]     with a commit: its kernels too, to time the verbs of both in turns
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 work=$PWD/kernels/target/gpu
@@ -32,6 +34,18 @@ done
 
 jlink --add-modules java.base,java.logging,java.management,java.naming,java.xml,jdk.unsupported \
   --strip-debug --no-header-files --no-man-pages --compress=0 --output "$bundle/java"
+
+before=${1:-}
+if [[ -n $before ]]; then
+  git worktree add -q --detach "$work/before" "$before"
+  trap 'git worktree remove --force "$work/before"' EXIT
+  (cd "$work/before" && ./mvnw -B -ntp -q -pl kernels,engine test-compile)
+  mkdir "$bundle/before"
+  cp -r "$work/before/kernels/target/classes" "$bundle/before/kernels"
+  cp -r "$work/before/engine/target/classes" "$bundle/before/engine"
+  cp -r "$work/before/engine/target/test-classes" "$bundle/before/tests"
+  git -C "$work/before" log -1 --format='%h %s' >"$bundle/before/commit"
+fi
 
 tar -C "$work" -czf "$work/quest-gpu.tar.gz" quest-gpu
 rm -rf "$bundle"

@@ -68,8 +68,19 @@ for part in $parts; do
       ;;
     verbs)
       command -v python3 >/dev/null && python3 "$here/ceilings.py" "$out/ceilings.jsonl" $sizes
-      "${java[@]}" -cp "$classpath" dev.questspark.engine.ops.cuda.VerbBenchmark "$out/verbs.jsonl" $sizes \
-        || { failed=1; echo "FAILED: verbs"; }
+      # "in turns" where bundle.sh was given a commit: before, now, before, now
+      benchmark=dev.questspark.engine.ops.cuda.VerbBenchmark
+      old=$quest/before
+      rounds=1
+      [[ -d $old ]] && rounds=2 && cp "$old/commit" "$out/before.txt"
+      for ((round = 1; round <= rounds; round++)); do
+        if [[ -d $old ]]; then
+          "${java[@]}" -cp "$old/tests:$old/engine:$old/kernels:$quest/natives:$quest/lib/*" $benchmark \
+            "$out/before-$round.jsonl" $sizes || { failed=1; echo "FAILED: verbs before"; }
+        fi
+        "${java[@]}" -cp "$classpath" $benchmark "$out/verbs-$round.jsonl" $sizes || { failed=1; echo "FAILED: verbs"; }
+      done
+      cp "$out/verbs-$rounds.jsonl" "$out/verbs.jsonl"
       ;;
     model)
       if ! command -v python3 >/dev/null; then

@@ -15,6 +15,24 @@ def rate(value, unit, scale):
     return f"{value / scale:,.2f} {unit}"
 
 
+def beside(folder):
+    """Every verb's time beside that of the commit before, of each round; both ran in turns on the same device."""
+    shapes = ("kv_budget", "context", "rows", "tokens")
+    rounds = []
+    for number in (1, 2):
+        for name in ("before", "verbs"):
+            rounds.append({(line["what"], *(line.get(key) for key in shapes)): line["us"]
+                           for line in lines(folder / f"{name}-{number}.jsonl") if "us" in line})
+    print(f"\nBefore: {(folder / 'before.txt').read_text().strip()}\n")
+    print("| verb | budget | context | rows or tokens | before, us | now, us | now over before |\n|---|---|---|---|---|---|---|")
+    for key in rounds[1]:
+        if all(key in times for times in rounds):
+            old, new = ([rounds[i][key], rounds[i + 2][key]] for i in (0, 1))
+            what, *shape, rows, tokens = (cell if cell is not None else "" for cell in key)
+            print(f"| {what} | {shape[0]} | {shape[1]} | {rows or tokens} | {old[0]:,.1f}, {old[1]:,.1f} |"
+                  f" {new[0]:,.1f}, {new[1]:,.1f} | {sum(new) / sum(old):.2f} |")
+
+
 def main():
     folder = pathlib.Path(sys.argv[1])
     verbs, ceilings, models = (lines(folder / f"{name}.jsonl") for name in ("verbs", "ceilings", "model"))
@@ -59,6 +77,8 @@ def main():
                   f" {share} |")
         if len(models) == 2:
             print(f"\nDecode, Quest over dense: {models[1]['decode_tokens_per_s'] / models[0]['decode_tokens_per_s']:.2f}x.")
+    if (folder / "before.txt").exists():
+        beside(folder)
     prefill = next((c for c in ceilings if c["what"] == "torch 8B-shaped prefill"), None)
     if prefill:
         print(f"\nPyTorch's 8B-shaped prefill of {prefill['tokens']:,} tokens: {prefill['tokens_per_s']:,.0f} tok/s.")
