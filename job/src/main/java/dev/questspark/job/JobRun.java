@@ -63,6 +63,7 @@ final class JobRun {
     this.policies = Policies.of(options);
     this.templates = PromptTexts.of(options);
     Contradictions.refuse(options);
+    templates.refuseUnaskedQuestions(options);
   }
 
   /** Runs; returns the process's exit code. */

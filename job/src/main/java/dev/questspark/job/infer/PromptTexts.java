@@ -37,9 +37,6 @@ public record PromptTexts(String ask, String combine) implements Serializable {
     String task = summarize ? "summarize" : "qa";
     String own = file(options, JobKeys.PROMPT_TEMPLATE);
     String ownCombine = file(options, JobKeys.COMBINE_TEMPLATE);
-    if (summarize && own != null && PLACE_OF_QUESTION.matcher(own).find()) {
-      refuseQuestions(options);
-    }
     if (options.given(JobKeys.SYSTEM_PROMPT) && !options.get(JobKeys.APPLY_CHAT_TEMPLATE)) {
       throw new ConfigException(
           "system_prompt "
@@ -52,8 +49,15 @@ public record PromptTexts(String ask, String combine) implements Serializable {
         ask, ownCombine != null ? ownCombine : own != null ? own : resource(task + "-combine"));
   }
 
-  /** A template that asks a question is no summary's, unless the run gives both on purpose. */
-  private static void refuseQuestions(JobOptions options) {
+  /**
+   * Refuses a summary with a template that asks a question, unless a run gives both on purpose.
+   *
+   * @throws ConfigException naming both and what to do
+   */
+  public void refuseUnaskedQuestions(JobOptions options) {
+    if (options.get(JobKeys.TASK) != Task.SUMMARIZE || !PLACE_OF_QUESTION.matcher(ask).find()) {
+      return;
+    }
     boolean asked = !options.get(JobKeys.QUESTION).isEmpty() || options.given(JobKeys.QUESTION_COL);
     boolean onPurpose =
         options.askedFor(JobKeys.PROMPT_TEMPLATE) || !options.askedFor(JobKeys.TASK);
