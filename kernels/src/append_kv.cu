@@ -166,10 +166,12 @@ __device__ __forceinline__ void appendKv(Act* q, Kv* keys, Kv* values, Digest* m
 
 }  // namespace quest
 
+// q, k and v are not __restrict__: one instruction loads whichever it is, and for k and v the compiler would make that a
+// load of memory that nobody writes (ld.global.nc), which q is not.
 #define APPEND_KV(act, Act, dtype, Kv, suffix, Digest)                                                        \
   extern "C" __global__ void __launch_bounds__(128, 6) append_kv_##act##_##dtype##suffix(                     \
-      Act* __restrict__ q, Kv* __restrict__ keys, Kv* __restrict__ values, Digest* __restrict__ minMax,       \
-      Digest* __restrict__ meanStd, const Act* __restrict__ k, const Act* __restrict__ v,                     \
+      Act* q, Kv* __restrict__ keys, Kv* __restrict__ values, Digest* __restrict__ minMax,                    \
+      Digest* __restrict__ meanStd, const Act* k, const Act* v,                                               \
       const float* __restrict__ rope, const int* __restrict__ positions, const int* __restrict__ rowSpan,     \
       const int* __restrict__ spanRows, const int* __restrict__ spanPages, const int* __restrict__ pageTable, \
       int kvHeads, int headDim, int pageSize, int group, int qStride, int kStride, int vStride,               \
