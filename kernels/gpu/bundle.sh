@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes kernels/target/gpu/quest-gpu.tar.gz: all that a bare Linux host with an NVIDIA driver needs to test and time the
+# Makes kernels/target/gpu/quest-gpu.tar.xz: all that a bare Linux host with an NVIDIA driver needs to test and time the
 # kernels, a Java runtime included. At most 60 MiB. On that host: kernels/gpu/run.sh (this folder travels beside it).
 #
 #   kernels/gpu/bundle.sh [BEFORE]     with a commit: its kernels too, to time the verbs of both in turns
@@ -44,11 +44,12 @@ if [[ -n $before ]]; then
   cp -r "$work/before/kernels/target/classes" "$bundle/before/kernels"
   cp -r "$work/before/engine/target/classes" "$bundle/before/engine"
   cp -r "$work/before/engine/target/test-classes" "$bundle/before/tests"
+  rm -rf "$bundle/before/tests/hf-models" # its benchmark alone runs
   git -C "$work/before" log -1 --format='%h %s' >"$bundle/before/commit"
 fi
 
-tar -C "$work" -czf "$work/quest-gpu.tar.gz" quest-gpu
+tar -C "$work" -c quest-gpu | xz -T0 >"$work/quest-gpu.tar.xz" # a third smaller than gzip makes it
 rm -rf "$bundle"
-size=$(du -m "$work/quest-gpu.tar.gz" | cut -f 1)
-echo "$work/quest-gpu.tar.gz: $size MiB"
+size=$(du -m "$work/quest-gpu.tar.xz" | cut -f 1)
+echo "$work/quest-gpu.tar.xz: $size MiB"
 ((size <= limit_mib)) || { echo "the bundle is larger than $limit_mib MiB" >&2; exit 1; }

@@ -9,11 +9,13 @@ here=$(cd "$(dirname "$0")" && pwd)
 out=${1:?usage: run.sh OUT_DIR [tests|sanitizer|verbs|model ...]}
 shift
 parts=${*:-tests sanitizer verbs model}
-archive=$here/../target/gpu/quest-gpu.tar.gz
+archive=$here/../target/gpu/quest-gpu.tar.xz
 work=${QUEST_GPU_WORK:-/tmp/quest-gpu-work}
 sizes=${QUEST_GPU_SIZES:-} # "tiny" tries the scripts on the test driver
 mkdir -p "$out" "$work"
-tar -C "$work" -xzf "$archive"
+# A bare host may have no xz; Python reads it by itself.
+tar -C "$work" -xf "$archive" 2>/dev/null || python3 -m tarfile -e "$archive" "$work" \
+  || { echo "run.sh needs xz or python3 to unpack $archive" >&2; exit 2; }
 quest=$work/quest-gpu
 classpath="$quest/tests:$quest/engine:$quest/kernels:$quest/natives:$quest/lib/*"
 java=("$quest/java/bin/java" -Xmx24g -Dquestspark.gpu=true -Dorg.slf4j.simpleLogger.defaultLogLevel=warn)
