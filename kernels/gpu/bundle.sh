@@ -37,6 +37,7 @@ jlink --add-modules java.base,java.logging,java.management,java.naming,java.xml,
 
 before=${1:-}
 if [[ -n $before ]]; then
+  git worktree prune # of a run that was killed
   git worktree add -q --detach "$work/before" "$before"
   trap 'git worktree remove --force "$work/before"' EXIT
   (cd "$work/before" && ./mvnw -B -ntp -q -pl kernels,engine test-compile)

@@ -174,7 +174,9 @@ class MistakesTest {
     Path csv = file("empty.csv", "");
     refused(run(csv), "Input " + csv + " is empty: its first line must name columns.");
     Path texts = Files.createDirectory(folder.resolve("texts"));
-    refused(run(texts), "A folder of files has no columns, or ask every document with --question.");
+    refused(
+        run(texts),
+        "A folder of files has no columns; ask every document with --question, without --answer-col.");
   }
 
   @Test
@@ -230,7 +232,7 @@ class MistakesTest {
     for (Path input : List.of(alone, good)) {
       Ended ended = run(input);
       assertThat(ended.err())
-          .startsWith("Error: Input file file:" + folder)
+          .startsWith("Error: File file:" + folder)
           .contains(input == alone ? "alone.parquet cannot" : "b.parquet cannot")
           .contains("it is not a Parquet file", "; repair or remove it.")
           .hasLineCount(1);
@@ -252,5 +254,11 @@ class MistakesTest {
     assertThat(ended.code()).isEqualTo(LongDocJob.TOO_MANY_ERRORS);
     assertThat(ended.out())
         .contains("3 of 3 rows are error rows", "EMPTY_QUESTION (3 rows)", "doc-");
+    Path nameless =
+        file("nameless.jsonl", "{\"id\": null, \"text\": \"T.\", \"question\": \"Who?\"}\n");
+    Ended missing = JobHarness.run(nameless, folder.resolve("missing"), "--selectors=all");
+    assertThat(missing.out())
+        .contains("(1 row); a document without an id: ")
+        .doesNotContain(": null");
   }
 }

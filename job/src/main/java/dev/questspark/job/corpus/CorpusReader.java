@@ -48,7 +48,8 @@ public final class CorpusReader {
   private static final String CORRUPT = "_malformed_record";
   private static final String LATIN1 = "ISO-8859-1";
 
-  private static final String FILES_HAVE_NONE = "A folder of files has no columns";
+  private static final String FILES_HAVE_NONE =
+      "A folder of files has no columns; ask every document with --question, without --answer-col";
   private static final String BYTE_ORDER_MARK = "\uFEFF";
 
   /** long: hash of a file's content. */

@@ -125,7 +125,7 @@ final class RecordColumns {
 
   private ConfigException missing(OptionKey<String> key, String orElse) {
     if (schema.isEmpty()) {
-      return new ConfigException(nothingIn + (orElse.isEmpty() ? "." : orElse + "."));
+      return new ConfigException(nothingIn + ".");
     }
     return new ConfigException(
         "The input has no column '"

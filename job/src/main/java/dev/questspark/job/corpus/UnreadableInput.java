@@ -5,7 +5,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.hadoop.fs.Path;
 
-/** The input file behind a failed Spark job, which Spark names in the middle of its causes. */
+/** The file behind a failed Spark job, which Spark names in the middle of its causes. */
 public final class UnreadableInput {
   private static final Pattern FILE =
       Pattern.compile("(?:reading file|[Ff]ooter for file):? (\\S+?)[.,:;]*(?:\\s|$)");
@@ -30,7 +30,7 @@ public final class UnreadableInput {
       return Optional.empty();
     }
     return Optional.of(
-        "Input file "
+        "File "
             + file
             + " cannot be read ("
             + reason.replace(file, "it")

@@ -7,6 +7,7 @@ import dev.questspark.engine.tokens.ChatTemplate;
 import dev.questspark.engine.tokens.PromptTemplate;
 import dev.questspark.engine.tokens.Tokenizer;
 import dev.questspark.job.corpus.Defect;
+import dev.questspark.job.infer.LongDocument;
 import dev.questspark.job.options.Choices.OnTooLong;
 import dev.questspark.job.options.JobKeys;
 import dev.questspark.job.options.JobOptions;
@@ -64,18 +65,13 @@ record EvalPrompt(
     }
     int kept = Math.min(prefix.length, room - longest);
     return new EvalPrompt(
-        kept < prefix.length && !asked.isEmpty() ? withoutMiddle(prefix, kept) : prefix,
+        kept < prefix.length && !asked.isEmpty()
+            ? LongDocument.withoutMiddle(prefix, kept)
+            : prefix,
         asked,
         questions,
         refused,
         asked.isEmpty() ? 0 : prefix.length - kept);
-  }
-
-  private static int[] withoutMiddle(int[] tokens, int keptTokens) {
-    int[] kept = Arrays.copyOf(tokens, keptTokens);
-    int last = keptTokens / 2;
-    System.arraycopy(tokens, tokens.length - last, kept, keptTokens - last, last);
-    return kept;
   }
 
   private static Defect tooLong(

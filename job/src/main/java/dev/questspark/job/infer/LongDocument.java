@@ -3,11 +3,11 @@ package dev.questspark.job.infer;
 import java.util.Arrays;
 
 /** What is kept of a document that does not fit. */
-final class LongDocument {
+public final class LongDocument {
   private LongDocument() {}
 
   /** Beginning and end, the middle dropped, as LongBench does; the beginning gets an odd token. */
-  static int[] withoutMiddle(int[] tokens, int keptTokens) {
+  public static int[] withoutMiddle(int[] tokens, int keptTokens) {
     int first = (keptTokens + 1) / 2;
     int last = keptTokens / 2;
     return Prompt.join(

@@ -1,11 +1,14 @@
 package dev.questspark.job.sink;
 
+import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.count;
+import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.min_by;
 
 import java.util.List;
 import java.util.Optional;
+import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 
@@ -21,6 +24,7 @@ public record CommonestError(String code, long rows, String docId, String messag
 
   /** Reads the committed answers; empty where no row is an error row. */
   public static Optional<CommonestError> read(SparkSession spark, OutputFolder output) {
+    Column place = coalesce(col("doc_id"), lit("")); // min_by passes over null
     List<Row> first =
         spark
             .read()
@@ -30,8 +34,8 @@ public record CommonestError(String code, long rows, String docId, String messag
             .groupBy("error_code")
             .agg(
                 count("*").as("rows"),
-                min_by(col("doc_id"), col("doc_id")).as("doc_id"),
-                min_by(col("error_message"), col("doc_id")).as("error_message"))
+                min_by(col("doc_id"), place).as("doc_id"),
+                min_by(col("error_message"), place).as("error_message"))
             .orderBy(col("rows").desc(), col("error_code"))
             .limit(1)
             .collectAsList();
@@ -46,7 +50,11 @@ public record CommonestError(String code, long rows, String docId, String messag
   /** As a line for the console. */
   @Override
   public String toString() {
-    return "most often %s (%s); document %s: %s"
-        .formatted(code, rows == 1 ? "1 row" : rows + " rows", docId, message);
+    return "most often %s (%s); %s: %s"
+        .formatted(
+            code,
+            rows == 1 ? "1 row" : rows + " rows",
+            docId == null ? "a document without an id" : "document " + docId,
+            message);
   }
 }
