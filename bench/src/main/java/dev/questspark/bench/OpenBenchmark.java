@@ -3,11 +3,12 @@ package dev.questspark.bench;
 import dev.questspark.engine.Engine;
 import dev.questspark.engine.EngineConfig;
 import dev.questspark.engine.model.ModelConfigReader;
-import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.ComputeDType;
+import dev.questspark.engine.ops.DigestDType;
+import dev.questspark.engine.ops.WeightDType;
 import dev.questspark.engine.stats.EngineReport;
 import dev.questspark.engine.stats.StepStats;
 import java.nio.file.Path;
-import java.util.Set;
 import java.util.function.Consumer;
 
 /** Seconds from nothing to an engine that takes requests, and the memory it then holds. */
@@ -42,22 +43,17 @@ final class OpenBenchmark {
     Path model = arguments.model();
     int vocabSize = ModelConfigReader.read(model).vocabSize();
     EngineConfig config =
-        new EngineConfig(
-            model,
-            "cpu",
-            arguments.text("dtype", "bfloat16"),
-            arguments.text("weight-dtype", "auto"),
-            context,
-            16,
-            sequences,
-            arguments.number("rows-per-step", rowsPerStep),
-            0,
-            0.9,
-            Set.of(PageScore.MINMAX),
-            arguments.text("digest-dtype", "auto"),
-            arguments.threads(),
-            arguments.flag("batch-invariant", true),
-            false);
+        EngineConfig.builder(model)
+            .dtype(ComputeDType.parse(arguments.text("dtype", "bfloat16")))
+            .weightDType(WeightDType.parse(arguments.text("weight-dtype", "auto")))
+            .maxModelLen(context)
+            .maxNumSeqs(sequences)
+            .maxNumBatchedTokens(arguments.number("rows-per-step", rowsPerStep))
+            .memoryUtilization(0.9)
+            .digestDType(DigestDType.parse(arguments.text("digest-dtype", "auto")))
+            .threads(arguments.threads())
+            .batchInvariant(arguments.flag("batch-invariant", true))
+            .build();
     return Engine.open(config, new TokenIds(vocabSize), steps);
   }
 }

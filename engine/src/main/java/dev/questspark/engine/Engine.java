@@ -160,7 +160,7 @@ public final class Engine implements AutoCloseable {
       fixed =
           new EngineTotals.Fixed(
               backend.describe(),
-              Backends.optionName(backend.cacheDType()),
+              backend.cacheDType().optionName(),
               loaded - start,
               System.nanoTime() - loaded,
               weights.bytes(),

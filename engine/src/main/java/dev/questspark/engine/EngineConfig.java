@@ -1,21 +1,24 @@
 package dev.questspark.engine;
 
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.ops.ComputeDType;
+import dev.questspark.engine.ops.DeviceName;
+import dev.questspark.engine.ops.DigestDType;
 import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.WeightDType;
 import java.nio.file.Path;
 import java.util.Set;
 
 /**
- * Everything an engine needs at open. Ranges and units are checked here and nowhere else.
+ * Everything an engine needs at open. Ranges and units are checked here and nowhere else. Made by a
+ * {@link Builder}, whose setters have these names.
  *
  * @param model Hugging Face folder
- * @param backend {@code cpu}, {@code cuda} or {@code cuda:N} (the GPU of ordinal N)
- * @param dtype {@code auto}, {@code float32} or {@code bfloat16}: arithmetic of {@code linear} and
- *     element type of the KV cache; on a GPU also of activations. {@code auto} is bfloat16 on a
- *     GPU, and on a CPU that multiplies bfloat16 if the checkpoint is in bfloat16 or float16; else
- *     float32
- * @param weightDType {@code auto} ({@code dtype}'s, or the checkpoint's bfloat16 under float32) or
- *     {@code int8}: how a CPU keeps the weights of {@code linear}
+ * @param device {@code cpu}, {@code cuda} or {@code cuda:N} (the GPU of ordinal N)
+ * @param dtype arithmetic of {@code linear} and element type of the KV cache; on a GPU also of
+ *     activations. Automatic is bfloat16 on a GPU, and on a CPU that multiplies bfloat16 if the
+ *     checkpoint is in bfloat16 or float16; else float32
+ * @param weightDType how a CPU keeps the weights of {@code linear}
  * @param maxModelLen tokens of document, question and answer together; 0 takes the model's
  * @param pageSize tokens per KV page
  * @param maxNumSeqs sequences in flight
@@ -25,8 +28,7 @@ import java.util.Set;
  * @param memoryUtilization share of free memory that an automatic KV cache takes
  * @param pageScores digest pairs to keep, one for each score that the run uses; empty for a dense
  *     run
- * @param digestDType {@code auto} (the cache's dtype) or {@code int8}: how page digests are kept
- *     ({@link dev.questspark.engine.ops.KvGeometry})
+ * @param digestDType how page digests are kept
  * @param threads CPU worker threads
  * @param batchInvariant outputs do not depend on the batch (see {@code TensorOps})
  * @param overcommit admit on the prompt alone and preempt when pages run out, instead of reserving
@@ -34,9 +36,9 @@ import java.util.Set;
  */
 public record EngineConfig(
     Path model,
-    String backend,
-    String dtype,
-    String weightDType,
+    DeviceName device,
+    ComputeDType dtype,
+    WeightDType weightDType,
     int maxModelLen,
     int pageSize,
     int maxNumSeqs,
@@ -44,7 +46,7 @@ public record EngineConfig(
     long kvCacheBytes,
     double memoryUtilization,
     Set<PageScore> pageScores,
-    String digestDType,
+    DigestDType digestDType,
     int threads,
     boolean batchInvariant,
     boolean overcommit) {
@@ -71,27 +73,153 @@ public record EngineConfig(
 
   /** The defaults for a model folder, on all processors of this machine. */
   public static EngineConfig of(Path model) {
-    return new EngineConfig(
-        model,
-        "cpu",
-        "auto",
-        "auto",
-        0,
-        16,
-        8,
-        2048,
-        0,
-        0.5,
-        Set.of(PageScore.MINMAX),
-        "auto",
-        Runtime.getRuntime().availableProcessors(),
-        true,
-        false);
+    return builder(model).build();
+  }
+
+  /** Starts from the defaults, which are those of {@link #of}. */
+  public static Builder builder(Path model) {
+    return new Builder(model);
+  }
+
+  /** Starts from this. */
+  public Builder toBuilder() {
+    return new Builder(model)
+        .device(device)
+        .dtype(dtype)
+        .weightDType(weightDType)
+        .maxModelLen(maxModelLen)
+        .pageSize(pageSize)
+        .maxNumSeqs(maxNumSeqs)
+        .maxNumBatchedTokens(maxNumBatchedTokens)
+        .kvCacheBytes(kvCacheBytes)
+        .memoryUtilization(memoryUtilization)
+        .pageScores(pageScores)
+        .digestDType(digestDType)
+        .threads(threads)
+        .batchInvariant(batchInvariant)
+        .overcommit(overcommit);
   }
 
   private static void require(boolean holds, String key, Number value, String allowed) {
     if (!holds) {
       throw new ConfigException(key + " is " + value + "; it must be " + allowed);
+    }
+  }
+
+  /** A configuration under construction: the defaults, but for what was set. */
+  public static final class Builder {
+    private final Path model;
+    private DeviceName device = DeviceName.CPU;
+    private ComputeDType dtype = ComputeDType.AUTO;
+    private WeightDType weightDType = WeightDType.AUTO;
+    private int maxModelLen;
+    private int pageSize = 16;
+    private int maxNumSeqs = 8;
+    private int maxNumBatchedTokens = 2048;
+    private long kvCacheBytes;
+    private double memoryUtilization = 0.5;
+    private Set<PageScore> pageScores = Set.of(PageScore.MINMAX);
+    private DigestDType digestDType = DigestDType.AUTO;
+    private int threads = Runtime.getRuntime().availableProcessors();
+    private boolean batchInvariant = true;
+    private boolean overcommit;
+
+    private Builder(Path model) {
+      this.model = model;
+    }
+
+    public Builder device(DeviceName device) {
+      this.device = device;
+      return this;
+    }
+
+    public Builder dtype(ComputeDType dtype) {
+      this.dtype = dtype;
+      return this;
+    }
+
+    public Builder weightDType(WeightDType weightDType) {
+      this.weightDType = weightDType;
+      return this;
+    }
+
+    public Builder maxModelLen(int maxModelLen) {
+      this.maxModelLen = maxModelLen;
+      return this;
+    }
+
+    public Builder pageSize(int pageSize) {
+      this.pageSize = pageSize;
+      return this;
+    }
+
+    public Builder maxNumSeqs(int maxNumSeqs) {
+      this.maxNumSeqs = maxNumSeqs;
+      return this;
+    }
+
+    public Builder maxNumBatchedTokens(int maxNumBatchedTokens) {
+      this.maxNumBatchedTokens = maxNumBatchedTokens;
+      return this;
+    }
+
+    public Builder kvCacheBytes(long kvCacheBytes) {
+      this.kvCacheBytes = kvCacheBytes;
+      return this;
+    }
+
+    public Builder memoryUtilization(double memoryUtilization) {
+      this.memoryUtilization = memoryUtilization;
+      return this;
+    }
+
+    public Builder pageScores(Set<PageScore> pageScores) {
+      this.pageScores = pageScores;
+      return this;
+    }
+
+    public Builder digestDType(DigestDType digestDType) {
+      this.digestDType = digestDType;
+      return this;
+    }
+
+    public Builder threads(int threads) {
+      this.threads = threads;
+      return this;
+    }
+
+    public Builder batchInvariant(boolean batchInvariant) {
+      this.batchInvariant = batchInvariant;
+      return this;
+    }
+
+    public Builder overcommit(boolean overcommit) {
+      this.overcommit = overcommit;
+      return this;
+    }
+
+    /**
+     * The configuration.
+     *
+     * @throws ConfigException if a value is out of its range
+     */
+    public EngineConfig build() {
+      return new EngineConfig(
+          model,
+          device,
+          dtype,
+          weightDType,
+          maxModelLen,
+          pageSize,
+          maxNumSeqs,
+          maxNumBatchedTokens,
+          kvCacheBytes,
+          memoryUtilization,
+          pageScores,
+          digestDType,
+          threads,
+          batchInvariant,
+          overcommit);
     }
   }
 }

@@ -3,6 +3,7 @@ package dev.questspark.engine;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.model.ModelConfig;
 import dev.questspark.engine.ops.DType;
+import dev.questspark.engine.ops.DigestDType;
 import dev.questspark.engine.ops.KvGeometry;
 
 /** How long a sequence may be and how many KV pages there are, decided once at open. */
@@ -35,25 +36,20 @@ final class MemoryPlan {
    * @param cache of keys and values
    */
   static DType digestDType(EngineConfig config, int headDim, DType cache) {
-    switch (config.digestDType()) {
-      case "auto":
-        return cache;
-      case "int8":
-        if (headDim % KvGeometry.SCALE_CHANNELS != 0) {
-          throw new ConfigException(
-              "digest_dtype int8 scales "
-                  + KvGeometry.SCALE_CHANNELS
-                  + " channels together, but "
-                  + config.model()
-                  + " has a head_dim of "
-                  + headDim
-                  + "; use digest_dtype auto");
-        }
-        return DType.I8;
-      default:
-        throw new ConfigException(
-            "digest_dtype '" + config.digestDType() + "' is unknown; known: auto, int8");
+    if (config.digestDType() == DigestDType.AUTO) {
+      return cache;
     }
+    if (headDim % KvGeometry.SCALE_CHANNELS != 0) {
+      throw new ConfigException(
+          "digest_dtype int8 scales "
+              + KvGeometry.SCALE_CHANNELS
+              + " channels together, but "
+              + config.model()
+              + " has a head_dim of "
+              + headDim
+              + "; use digest_dtype auto");
+    }
+    return DType.I8;
   }
 
   /**

@@ -1,8 +1,11 @@
 package dev.questspark.engine;
 
 import static com.tngtech.archunit.base.DescribedPredicate.not;
+import static com.tngtech.archunit.core.domain.JavaAccess.Predicates.target;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.equivalentTo;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAnyPackage;
+import static com.tngtech.archunit.core.domain.properties.HasOwner.Predicates.With.owner;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
@@ -99,6 +102,23 @@ class ArchitectureTest {
           .should()
           .dependOnClassesThat()
           .resideInAPackage("org.bytedeco..");
+
+  @ArchTest
+  static final ArchRule backendsAreFoundByTheirProviders =
+      noClasses()
+          .that()
+          .resideOutsideOfPackages(ENGINE + ".ops.cpu..", ENGINE + ".ops.cuda..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAnyPackage(ENGINE + ".ops.cpu..", ENGINE + ".ops.cuda..");
+
+  @ArchTest
+  static final ArchRule engineConfigsAreBuiltByName =
+      noClasses()
+          .that()
+          .areNotAssignableTo(EngineConfig.Builder.class)
+          .should()
+          .callConstructorWhere(target(owner(equivalentTo(EngineConfig.class))));
 
   @ArchTest
   static final ArchRule arrowsPointDownOnly =

@@ -7,6 +7,7 @@ import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.failure.DocumentException;
 import dev.questspark.engine.failure.ErrorCode;
 import dev.questspark.engine.model.SamplingParams;
+import dev.questspark.engine.ops.ComputeDType;
 import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.select.SelectionStudy;
@@ -43,23 +44,18 @@ class EngineTest {
   private static EngineConfig config(
       int maxModelLen, int maxNumSeqs, int maxRows, long kvBytes, boolean overcommit) {
     try {
-      return new EngineConfig(
-          Path.of(EngineTest.class.getResource("/hf-models/llama3-gqa/config.json").toURI())
-              .getParent(),
-          "cpu",
-          "float32",
-          "auto",
-          maxModelLen,
-          16,
-          maxNumSeqs,
-          maxRows,
-          kvBytes,
-          0.5,
-          Set.of(PageScore.MINMAX, PageScore.MEANSTD),
-          "auto",
-          2,
-          true,
-          overcommit);
+      return EngineConfig.builder(
+              Path.of(EngineTest.class.getResource("/hf-models/llama3-gqa/config.json").toURI())
+                  .getParent())
+          .dtype(ComputeDType.FLOAT32)
+          .maxModelLen(maxModelLen)
+          .maxNumSeqs(maxNumSeqs)
+          .maxNumBatchedTokens(maxRows)
+          .kvCacheBytes(kvBytes)
+          .pageScores(Set.of(PageScore.MINMAX, PageScore.MEANSTD))
+          .threads(2)
+          .overcommit(overcommit)
+          .build();
     } catch (URISyntaxException e) {
       throw new AssertionError(e);
     }

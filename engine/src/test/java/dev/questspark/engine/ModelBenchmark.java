@@ -2,6 +2,8 @@ package dev.questspark.engine;
 
 import com.google.gson.Gson;
 import dev.questspark.engine.model.SamplingParams;
+import dev.questspark.engine.ops.ComputeDType;
+import dev.questspark.engine.ops.DeviceName;
 import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.select.SelectorSpec;
@@ -16,7 +18,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -35,22 +36,14 @@ public final class ModelBenchmark {
     int context = Integer.parseInt(arguments[4]);
     int budget = Integer.parseInt(arguments[5]);
     EngineConfig config =
-        new EngineConfig(
-            Path.of(arguments[1]),
-            arguments[2],
-            "bfloat16",
-            "auto",
-            context + NEW_TOKENS + 32,
-            16,
-            batch,
-            8192,
-            0,
-            0.9,
-            Set.of(PageScore.MINMAX),
-            "auto",
-            Runtime.getRuntime().availableProcessors(),
-            true,
-            false);
+        EngineConfig.builder(Path.of(arguments[1]))
+            .device(DeviceName.parse(arguments[2]))
+            .dtype(ComputeDType.BFLOAT16)
+            .maxModelLen(context + NEW_TOKENS + 32)
+            .maxNumSeqs(batch)
+            .maxNumBatchedTokens(8192)
+            .memoryUtilization(0.9)
+            .build();
     List<StepStats> steps = Collections.synchronizedList(new ArrayList<>());
     try (Engine engine = Engine.open(config, new ByteTokenizer(), steps::add)) {
       SelectorSpec quest =

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.questspark.engine.model.SamplingParams;
+import dev.questspark.engine.ops.ComputeDType;
 import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.select.SelectorSpec;
@@ -26,22 +27,13 @@ class ScoringTest {
         Path.of(ScoringTest.class.getResource("/hf-models/llama3-gqa/config.json").toURI())
             .getParent();
     EngineConfig config =
-        new EngineConfig(
-            model,
-            "cpu",
-            "float32",
-            "auto",
-            1024,
-            16,
-            8,
-            512,
-            0,
-            0.5,
-            Set.of(PageScore.values()),
-            "auto",
-            2,
-            true,
-            false);
+        EngineConfig.builder(model)
+            .dtype(ComputeDType.FLOAT32)
+            .maxModelLen(1024)
+            .maxNumBatchedTokens(512)
+            .pageScores(Set.of(PageScore.values()))
+            .threads(2)
+            .build();
     return Engine.open(config, new ByteTokenizer(), step -> {});
   }
 

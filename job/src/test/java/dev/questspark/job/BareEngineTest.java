@@ -14,6 +14,7 @@ import dev.questspark.engine.Engine;
 import dev.questspark.engine.EngineConfig;
 import dev.questspark.engine.QuestionRequest;
 import dev.questspark.engine.model.SamplingParams;
+import dev.questspark.engine.ops.ComputeDType;
 import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.select.SelectorSpec;
@@ -26,7 +27,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -146,22 +146,12 @@ class BareEngineTest {
 
   private List<String> bare(List<Asked> corpus) {
     EngineConfig config =
-        new EngineConfig(
-            JobHarness.MODEL,
-            "cpu",
-            "float32",
-            "auto",
-            16384,
-            16,
-            8,
-            2048,
-            512L << 20,
-            0.9,
-            Set.of(PageScore.MINMAX),
-            "auto",
-            2,
-            true,
-            false);
+        EngineConfig.builder(JobHarness.MODEL)
+            .dtype(ComputeDType.FLOAT32)
+            .maxModelLen(16384)
+            .kvCacheBytes(512L << 20)
+            .threads(2)
+            .build();
     Tokenizer tokenizer = HfTokenizer.open(JobHarness.MODEL);
     List<String> answers = new ArrayList<>();
     try (Engine engine = Engine.open(config, tokenizer, step -> {})) {

@@ -21,6 +21,16 @@ public enum DType {
     return bytes;
   }
 
+  /** As options and reports spell it. */
+  public String optionName() {
+    return switch (this) {
+      case F32 -> "float32";
+      case BF16 -> "bfloat16";
+      case F16 -> "float16";
+      case I8 -> "int8";
+    };
+  }
+
   /** Widens a bfloat16 bit pattern; exact. */
   public static float bf16ToFloat(short bits) {
     return Float.intBitsToFloat((bits & 0xffff) << 16);

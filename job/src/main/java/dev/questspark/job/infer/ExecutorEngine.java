@@ -151,7 +151,7 @@ public final class ExecutorEngine {
       Map.Entry<Key, ExecutorEngine> candidate = all.next();
       boolean beside =
           candidate.getKey().runId.equals(wanted.runId)
-              && !candidate.getKey().config.backend().equals(wanted.config.backend());
+              && !candidate.getKey().config.device().equals(wanted.config.device());
       if (candidate.getValue().leases == 0 && !beside) {
         candidate.getValue().engine.close();
         all.remove();

@@ -98,13 +98,13 @@ public final class InferResources {
 
   /** Whether executors have GPUs, and nothing says which task gets which. */
   private boolean unassigned() {
-    return options.get(JobKeys.BACKEND).equals(DeviceClaim.CUDA)
+    return options.get(JobKeys.BACKEND).toString().equals(DeviceClaim.CUDA)
         && executorGpus() > 0
         && conf.getDouble(TASK_GPUS, 0) == 0;
   }
 
   private void checkGpus() {
-    String backend = options.get(JobKeys.BACKEND);
+    String backend = options.get(JobKeys.BACKEND).toString();
     List<OptionKey<?>> gpuKeys =
         given(List.of(StageKeys.INFER_TASK_GPUS, StageKeys.INFER_EXECUTOR_GPUS));
     if (!gpuKeys.isEmpty() && !backend.equals(DeviceClaim.CUDA)) {

@@ -2,6 +2,7 @@ package dev.questspark.job.infer;
 
 import dev.questspark.engine.EngineConfig;
 import dev.questspark.engine.model.SamplingParams;
+import dev.questspark.engine.ops.DeviceName;
 import dev.questspark.engine.select.SelectorSpec;
 import dev.questspark.job.corpus.Question;
 import dev.questspark.job.options.Choices.QuestionAttention;
@@ -37,22 +38,22 @@ public record InferSettings(
    * @param backend {@link #device}, or the one of its GPUs that Spark assigned
    */
   EngineConfig engineConfig(String backend) {
-    return new EngineConfig(
-        options.model().folder(hadoop.value()),
-        backend,
-        options.get(JobKeys.DTYPE),
-        options.get(JobKeys.WEIGHT_DTYPE),
-        options.get(JobKeys.MAX_MODEL_LEN),
-        options.get(JobKeys.PAGE_SIZE),
-        options.get(JobKeys.MAX_NUM_SEQS),
-        options.get(JobKeys.MAX_NUM_BATCHED_TOKENS),
-        options.get(JobKeys.KV_CACHE_MEMORY_BYTES),
-        options.get(JobKeys.GPU_MEMORY_UTILIZATION),
-        Policies.pageScores(policies),
-        options.get(JobKeys.DIGEST_DTYPE),
-        threads > 0 ? threads : Runtime.getRuntime().availableProcessors(),
-        options.get(JobKeys.BATCH_INVARIANT),
-        options.get(JobKeys.OVERCOMMIT));
+    return EngineConfig.builder(options.model().folder(hadoop.value()))
+        .device(DeviceName.parse(backend))
+        .dtype(options.get(JobKeys.DTYPE))
+        .weightDType(options.get(JobKeys.WEIGHT_DTYPE))
+        .maxModelLen(options.get(JobKeys.MAX_MODEL_LEN))
+        .pageSize(options.get(JobKeys.PAGE_SIZE))
+        .maxNumSeqs(options.get(JobKeys.MAX_NUM_SEQS))
+        .maxNumBatchedTokens(options.get(JobKeys.MAX_NUM_BATCHED_TOKENS))
+        .kvCacheBytes(options.get(JobKeys.KV_CACHE_MEMORY_BYTES))
+        .memoryUtilization(options.get(JobKeys.GPU_MEMORY_UTILIZATION))
+        .pageScores(Policies.pageScores(policies))
+        .digestDType(options.get(JobKeys.DIGEST_DTYPE))
+        .threads(threads > 0 ? threads : Runtime.getRuntime().availableProcessors())
+        .batchInvariant(options.get(JobKeys.BATCH_INVARIANT))
+        .overcommit(options.get(JobKeys.OVERCOMMIT))
+        .build();
   }
 
   /** The same for some of the policies; the engine stays the same one. */
@@ -63,7 +64,7 @@ public record InferSettings(
 
   /** Where the engine runs, as the {@code gpu_address} column shows it. */
   public String device() {
-    return options.get(JobKeys.BACKEND);
+    return options.get(JobKeys.BACKEND).toString();
   }
 
   boolean denseQuestion() {

@@ -10,8 +10,12 @@ import static dev.questspark.job.options.OptionTypes.number;
 import static dev.questspark.job.options.OptionTypes.text;
 import static dev.questspark.job.options.OptionTypes.texts;
 
+import dev.questspark.engine.ops.ComputeDType;
+import dev.questspark.engine.ops.DeviceName;
+import dev.questspark.engine.ops.DigestDType;
 import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.WeightDType;
 import dev.questspark.job.model.ModelLocation;
 import dev.questspark.job.options.Choices.Command;
 import dev.questspark.job.options.Choices.InputFormat;
@@ -41,8 +45,6 @@ public final class JobKeys {
   /** In the order in which {@code conf/README.md} and {@code --help} show them. */
   static final List<OptionSection> SECTIONS =
       List.of(CORPUS, SINK, ENGINE, SELECTION, SAMPLING, LONG, EVAL, StageKeys.STAGES, RUN);
-
-  private static final int MOST_THREADS = 1024;
 
   private JobKeys() {}
 
@@ -172,20 +174,20 @@ public final class JobKeys {
           .says(
               ENGINE,
               "auto takes sampling defaults from the model folder's generation_config.json; none, or another file's path.");
-  public static final OptionKey<String> BACKEND =
-      text("backend", "cpu, cuda or cuda:N")
+  public static final OptionKey<DeviceName> BACKEND =
+      OptionTypes.device("backend")
           .byDefault("cpu")
           .says(
               ENGINE,
               "Device kind, never a fallback: cuda takes the GPU that Spark assigned to the task, else the first one; cuda:N names one.");
-  public static final OptionKey<String> DTYPE =
-      text("dtype", "auto, float32 or bfloat16")
+  public static final OptionKey<ComputeDType> DTYPE =
+      choice("dtype", ComputeDType.class)
           .byDefault("auto")
           .says(
               ENGINE,
               "Arithmetic of matrix products and type of the KV cache; auto is bfloat16 on a GPU, and on a CPU that multiplies it (AVX512_BF16, AMX) for a checkpoint in bfloat16 or float16; else float32.");
-  public static final OptionKey<String> WEIGHT_DTYPE =
-      text("weight_dtype", "auto or int8")
+  public static final OptionKey<WeightDType> WEIGHT_DTYPE =
+      choice("weight_dtype", WeightDType.class)
           .byDefault("auto")
           .says(
               ENGINE,
@@ -234,7 +236,7 @@ public final class JobKeys {
               ENGINE,
               "Share of the device's free memory that an automatic KV cache takes (CPU too).");
   public static final OptionKey<Integer> THREADS =
-      integer("threads", 0, MOST_THREADS, "1 to 1024, or 0 for the executor's cores")
+      integer("threads", 0, 1024, "1 to 1024, or 0 for the executor's cores")
           .byDefault("0")
           .says(ENGINE, "CPU worker threads of an engine; 0 takes the executor's cores.");
   public static final OptionKey<Boolean> BATCH_INVARIANT =
@@ -289,8 +291,8 @@ public final class JobKeys {
           .says(
               SELECTION,
               "Score of a page from its digest: Quest's bound, or mean + standard deviation.");
-  public static final OptionKey<String> DIGEST_DTYPE =
-      text("digest_dtype", "auto or int8")
+  public static final OptionKey<DigestDType> DIGEST_DTYPE =
+      choice("digest_dtype", DigestDType.class)
           .byDefault("auto")
           .says(
               SELECTION,

@@ -4,6 +4,7 @@ import static dev.questspark.job.options.OptionKey.checked;
 import static dev.questspark.job.options.OptionKey.list;
 import static dev.questspark.job.options.OptionKey.single;
 
+import dev.questspark.engine.ops.DeviceName;
 import dev.questspark.job.options.OptionKey.Declaration;
 import dev.questspark.job.options.OptionKey.Shape;
 import java.util.List;
@@ -61,6 +62,15 @@ final class OptionTypes {
   /** One constant of an enum, written in lower case. */
   static <E extends Enum<E>> Declaration<E> choice(String name, Class<E> type) {
     return single(name, "choice", "one of " + words(type), text -> constant(type, text));
+  }
+
+  /** A device of a backend that is on the class path. */
+  static Declaration<DeviceName> device(String name) {
+    return single(
+        name,
+        "choice",
+        "one of " + DeviceName.allowed(),
+        text -> DeviceName.find(text).orElseThrow(IllegalArgumentException::new));
   }
 
   static Declaration<List<String>> texts(String name) {

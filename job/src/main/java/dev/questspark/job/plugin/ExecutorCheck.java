@@ -2,6 +2,7 @@ package dev.questspark.job.plugin;
 
 import dev.questspark.engine.Backends;
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.ops.DeviceName;
 import dev.questspark.job.infer.DeviceClaim;
 import dev.questspark.job.model.ModelFolder;
 import dev.questspark.job.model.ModelLocation;
@@ -60,7 +61,7 @@ public final class ExecutorCheck {
     String backend = conf.get(OptionResolver.SPARK_PREFIX + JobKeys.BACKEND.name(), "cpu");
     List<String> found = new ArrayList<>();
     for (String device : DeviceClaim.backends(backend, resources)) {
-      found.add(Backends.check(device));
+      found.add(Backends.check(DeviceName.parse(device)));
     }
     String model = conf.get(OptionResolver.SPARK_PREFIX + JobKeys.MODEL.name(), "");
     if (!model.isEmpty()) {

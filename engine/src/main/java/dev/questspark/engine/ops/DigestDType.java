@@ -1,0 +1,25 @@
+package dev.questspark.engine.ops;
+
+import dev.questspark.engine.failure.ConfigException;
+
+/** Option {@code digest_dtype}: how page digests are kept ({@link KvGeometry}). */
+public enum DigestDType {
+  /** The cache's element type. */
+  AUTO,
+  /** 8 bits, rounded outward. */
+  INT8;
+
+  /**
+   * Reads the option's text.
+   *
+   * @throws ConfigException if it is not one of these
+   */
+  public static DigestDType parse(String text) {
+    return EnumOption.parse(DigestDType.class, "digest_dtype", text);
+  }
+
+  @Override
+  public String toString() {
+    return EnumOption.text(this);
+  }
+}

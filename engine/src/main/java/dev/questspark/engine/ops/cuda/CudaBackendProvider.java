@@ -1,0 +1,47 @@
+package dev.questspark.engine.ops.cuda;
+
+import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.ops.Backend;
+import dev.questspark.engine.ops.BackendProvider;
+import dev.questspark.engine.ops.BackendRequest;
+import dev.questspark.engine.ops.DType;
+import dev.questspark.engine.ops.DeviceName;
+import dev.questspark.engine.ops.WeightDType;
+
+/** {@code cuda}, {@code cuda:N}: an NVIDIA GPU among those that the process sees. */
+public final class CudaBackendProvider implements BackendProvider {
+  @Override
+  public String name() {
+    return "cuda";
+  }
+
+  @Override
+  public boolean numbered() {
+    return true;
+  }
+
+  /** An automatic dtype is bfloat16. */
+  @Override
+  public Backend open(BackendRequest request) {
+    if (request.weights() == WeightDType.INT8) {
+      throw new ConfigException(
+          "weight_dtype int8 is for backend cpu, and the backend is "
+              + request.device()
+              + "; use auto");
+    }
+    DType dtype = request.dtype().or(DType.BF16);
+    return CudaBackend.open(
+        new CudaOptions(
+            request.device().ordinal().orElse(0),
+            dtype,
+            dtype,
+            request.batchInvariant(),
+            request.maxRows(),
+            request.maxPageEntries()));
+  }
+
+  @Override
+  public String check(DeviceName device) {
+    return CudaBackend.check(device.ordinal().orElse(0));
+  }
+}
