@@ -1,7 +1,7 @@
 package dev.questspark.bench;
 
-import dev.questspark.engine.ops.BackendOptions;
 import dev.questspark.engine.ops.DType;
+import dev.questspark.engine.ops.backend.BackendOptions;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;

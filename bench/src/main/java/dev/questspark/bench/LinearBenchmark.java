@@ -1,10 +1,10 @@
 package dev.questspark.bench;
 
-import dev.questspark.engine.ops.Backend;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.LinearWeight;
 import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.ops.cpu.CpuBackend;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

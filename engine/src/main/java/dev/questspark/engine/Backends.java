@@ -2,9 +2,9 @@ package dev.questspark.engine;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.model.ModelConfig;
-import dev.questspark.engine.ops.Backend;
-import dev.questspark.engine.ops.BackendRequest;
-import dev.questspark.engine.ops.DeviceName;
+import dev.questspark.engine.ops.backend.Backend;
+import dev.questspark.engine.ops.backend.BackendRequest;
+import dev.questspark.engine.ops.backend.DeviceName;
 
 /** The hardware that an engine runs on. */
 public final class Backends {

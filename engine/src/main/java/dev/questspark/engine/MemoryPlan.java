@@ -3,8 +3,8 @@ package dev.questspark.engine;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.model.ModelConfig;
 import dev.questspark.engine.ops.DType;
-import dev.questspark.engine.ops.DigestDType;
 import dev.questspark.engine.ops.KvGeometry;
+import dev.questspark.engine.ops.backend.DigestDType;
 
 /** How long a sequence may be and how many KV pages there are, decided once at open. */
 final class MemoryPlan {

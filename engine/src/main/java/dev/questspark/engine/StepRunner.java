@@ -5,11 +5,11 @@ import dev.questspark.engine.model.Decoder;
 import dev.questspark.engine.model.ModelConfig;
 import dev.questspark.engine.model.Sampler;
 import dev.questspark.engine.model.SamplingParams;
-import dev.questspark.engine.ops.Backend;
 import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.LoadedBatch;
 import dev.questspark.engine.ops.ReadCounters;
 import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.schedule.PageCopy;
 import java.util.List;
 

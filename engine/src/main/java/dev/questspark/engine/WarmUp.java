@@ -2,9 +2,9 @@ package dev.questspark.engine;
 
 import dev.questspark.engine.model.AttentionGroup;
 import dev.questspark.engine.model.Decoder;
-import dev.questspark.engine.ops.Backend;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.RowRange;
+import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.select.PageSelector;
 import dev.questspark.engine.select.PageSelectors;
 import dev.questspark.engine.select.SelectorSpec;

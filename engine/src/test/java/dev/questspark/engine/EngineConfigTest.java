@@ -4,11 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.ops.ComputeDType;
-import dev.questspark.engine.ops.DeviceName;
-import dev.questspark.engine.ops.DigestDType;
 import dev.questspark.engine.ops.PageScore;
-import dev.questspark.engine.ops.WeightDType;
+import dev.questspark.engine.ops.backend.ComputeDType;
+import dev.questspark.engine.ops.backend.DeviceName;
+import dev.questspark.engine.ops.backend.DigestDType;
+import dev.questspark.engine.ops.backend.WeightDType;
 import java.nio.file.Path;
 import java.util.Set;
 import org.junit.jupiter.api.Test;

@@ -5,11 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.model.SamplingParams;
-import dev.questspark.engine.ops.ComputeDType;
 import dev.questspark.engine.ops.DType;
-import dev.questspark.engine.ops.DigestDType;
 import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.backend.ComputeDType;
+import dev.questspark.engine.ops.backend.DigestDType;
 import dev.questspark.engine.select.SelectionStudy;
 import dev.questspark.engine.select.SelectorSpec;
 import dev.questspark.engine.tokens.ByteTokenizer;

@@ -2,10 +2,10 @@ package dev.questspark.engine;
 
 import com.google.gson.Gson;
 import dev.questspark.engine.model.SamplingParams;
-import dev.questspark.engine.ops.ComputeDType;
-import dev.questspark.engine.ops.DeviceName;
 import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.backend.ComputeDType;
+import dev.questspark.engine.ops.backend.DeviceName;
 import dev.questspark.engine.select.SelectorSpec;
 import dev.questspark.engine.stats.StepStats;
 import dev.questspark.engine.tokens.ByteTokenizer;

@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.questspark.engine.model.SamplingParams;
-import dev.questspark.engine.ops.ComputeDType;
 import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.backend.ComputeDType;
 import dev.questspark.engine.select.SelectorSpec;
 import dev.questspark.engine.tokens.ByteTokenizer;
 import java.net.URISyntaxException;

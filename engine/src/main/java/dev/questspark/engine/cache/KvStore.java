@@ -1,13 +1,13 @@
 package dev.questspark.engine.cache;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.ops.Backend;
 import dev.questspark.engine.ops.Buffer;
 import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorShape;
+import dev.questspark.engine.ops.backend.Backend;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.Iterator;

@@ -1,12 +1,12 @@
 package dev.questspark.engine.model;
 
 import dev.questspark.engine.cache.KvStore;
-import dev.questspark.engine.ops.Backend;
 import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.LoadedBatch;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
+import dev.questspark.engine.ops.backend.Backend;
 import java.util.List;
 
 /**

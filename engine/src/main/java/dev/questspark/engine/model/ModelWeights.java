@@ -1,8 +1,8 @@
 package dev.questspark.engine.model;
 
-import dev.questspark.engine.ops.Backend;
 import dev.questspark.engine.ops.LinearWeight;
 import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.backend.Backend;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;

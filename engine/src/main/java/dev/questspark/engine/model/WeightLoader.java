@@ -1,10 +1,10 @@
 package dev.questspark.engine.model;
 
 import dev.questspark.engine.model.LayerWeights.QkNorm;
-import dev.questspark.engine.ops.Backend;
 import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.LinearWeight;
 import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.backend.Backend;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

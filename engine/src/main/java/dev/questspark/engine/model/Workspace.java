@@ -1,11 +1,11 @@
 package dev.questspark.engine.model;
 
-import dev.questspark.engine.ops.Backend;
 import dev.questspark.engine.ops.Buffer;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.PageList;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorShape;
+import dev.questspark.engine.ops.backend.Backend;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;

@@ -1,8 +1,8 @@
 package dev.questspark.engine.select;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.ops.Backend;
 import dev.questspark.engine.ops.PageBudget;
+import dev.questspark.engine.ops.backend.Backend;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.BiFunction;

@@ -1,12 +1,12 @@
 package dev.questspark.engine.select;
 
-import dev.questspark.engine.ops.Backend;
 import dev.questspark.engine.ops.KeyOrder;
 import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.PageList;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.backend.Backend;
 import java.util.Arrays;
 import java.util.List;
 import java.util.PriorityQueue;

@@ -4,11 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.gson.Gson;
 import dev.questspark.engine.model.DecoderHarness.Rows;
-import dev.questspark.engine.ops.Backend;
-import dev.questspark.engine.ops.BackendOptions;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.backend.Backend;
+import dev.questspark.engine.ops.backend.BackendOptions;
 import dev.questspark.engine.ops.cpu.CpuBackend;
 import dev.questspark.engine.ops.cuda.CudaBackend;
 import dev.questspark.engine.ops.cuda.CudaOptions;

@@ -1,7 +1,6 @@
 package dev.questspark.engine.model;
 
 import dev.questspark.engine.cache.KvStore;
-import dev.questspark.engine.ops.Backend;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.KvGeometry;
@@ -10,6 +9,7 @@ import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.select.PageSelectors;
 import dev.questspark.engine.select.SelectorSpec;
 import java.nio.ByteBuffer;

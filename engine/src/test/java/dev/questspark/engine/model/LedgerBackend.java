@@ -1,6 +1,5 @@
 package dev.questspark.engine.model;
 
-import dev.questspark.engine.ops.Backend;
 import dev.questspark.engine.ops.Buffer;
 import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.LinearWeight;
@@ -9,6 +8,7 @@ import dev.questspark.engine.ops.PageList;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
+import dev.questspark.engine.ops.backend.Backend;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntPredicate;

@@ -5,13 +5,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.ops.BackendOptions;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.LinearWeight;
 import dev.questspark.engine.ops.LoadedBatch;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.backend.BackendOptions;
 import dev.questspark.engine.ops.cpu.CpuBackend;
 import java.io.IOException;
 import java.nio.file.Path;

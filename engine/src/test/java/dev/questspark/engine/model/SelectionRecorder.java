@@ -1,9 +1,9 @@
 package dev.questspark.engine.model;
 
-import dev.questspark.engine.ops.Backend;
 import dev.questspark.engine.ops.PageList;
 import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.ops.TensorOps;
+import dev.questspark.engine.ops.backend.Backend;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.util.ArrayList;

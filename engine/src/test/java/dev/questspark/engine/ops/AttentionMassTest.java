@@ -3,6 +3,8 @@ package dev.questspark.engine.ops;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.questspark.engine.ops.backend.Backend;
+import dev.questspark.engine.ops.backend.BackendOptions;
 import dev.questspark.engine.ops.cpu.CpuBackend;
 import dev.questspark.engine.select.PageSelector;
 import dev.questspark.engine.select.PageSelectors;

@@ -2,6 +2,10 @@ package dev.questspark.engine.ops;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.questspark.engine.ops.backend.BackendRequest;
+import dev.questspark.engine.ops.backend.ComputeDType;
+import dev.questspark.engine.ops.backend.DeviceName;
+import dev.questspark.engine.ops.backend.WeightDType;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;

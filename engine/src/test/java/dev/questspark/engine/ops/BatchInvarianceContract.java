@@ -3,6 +3,8 @@ package dev.questspark.engine.ops;
 import static dev.questspark.engine.ops.Tolerance.assertClose;
 
 import dev.questspark.engine.ops.CacheScenario.Span;
+import dev.questspark.engine.ops.backend.Backend;
+import dev.questspark.engine.ops.backend.BackendOptions;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -3,6 +3,7 @@ package dev.questspark.engine.ops;
 import static dev.questspark.engine.ops.Tolerance.assertClose;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.questspark.engine.ops.backend.BackendOptions;
 import dev.questspark.engine.ops.cpu.CpuBackend;
 import java.util.Arrays;
 import java.util.List;

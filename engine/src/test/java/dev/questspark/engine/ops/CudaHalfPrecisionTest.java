@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.data.Offset.offset;
 
 import dev.questspark.engine.ops.CacheScenario.Span;
+import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.ops.cuda.CudaBackend;
 import dev.questspark.engine.ops.cuda.CudaOptions;
 import dev.questspark.engine.ops.cuda.RequiresCuda;

@@ -1,5 +1,6 @@
 package dev.questspark.engine.ops;
 
+import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.ops.cuda.CudaBackend;
 import dev.questspark.engine.ops.cuda.CudaOptions;
 import dev.questspark.engine.ops.cuda.RequiresCuda;

@@ -2,6 +2,7 @@ package dev.questspark.engine.ops;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.questspark.engine.ops.backend.Backend;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Random;

@@ -4,6 +4,7 @@ import static dev.questspark.engine.ops.HalfFloats.unitRoundoff;
 import static dev.questspark.engine.ops.Tolerance.assertClose;
 
 import dev.questspark.engine.ops.CacheScenario.Span;
+import dev.questspark.engine.ops.backend.Backend;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;

@@ -1,5 +1,6 @@
 package dev.questspark.engine.ops;
 
+import dev.questspark.engine.ops.backend.Backend;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.Map;

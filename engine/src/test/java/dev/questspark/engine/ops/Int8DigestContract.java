@@ -2,6 +2,7 @@ package dev.questspark.engine.ops;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.questspark.engine.ops.backend.Backend;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;

@@ -4,6 +4,7 @@ import static dev.questspark.engine.ops.Tolerance.assertClose;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.questspark.engine.ops.backend.BackendOptions;
 import dev.questspark.engine.ops.cpu.CpuBackend;
 import java.util.Arrays;
 import java.util.List;

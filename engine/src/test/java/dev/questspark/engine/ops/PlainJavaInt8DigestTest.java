@@ -1,5 +1,7 @@
 package dev.questspark.engine.ops;
 
+import dev.questspark.engine.ops.backend.Backend;
+import dev.questspark.engine.ops.backend.BackendOptions;
 import dev.questspark.engine.ops.cpu.CpuMemory;
 import java.util.List;
 import java.util.stream.Stream;

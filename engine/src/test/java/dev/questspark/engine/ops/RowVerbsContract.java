@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.questspark.engine.ops.CacheScenario.Span;
+import dev.questspark.engine.ops.backend.Backend;
+import dev.questspark.engine.ops.backend.BackendOptions;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -2,7 +2,7 @@ package dev.questspark.job.infer;
 
 import dev.questspark.engine.EngineConfig;
 import dev.questspark.engine.model.SamplingParams;
-import dev.questspark.engine.ops.DeviceName;
+import dev.questspark.engine.ops.backend.DeviceName;
 import dev.questspark.engine.select.SelectorSpec;
 import dev.questspark.job.corpus.Question;
 import dev.questspark.job.options.Choices.QuestionAttention;

@@ -10,12 +10,12 @@ import static dev.questspark.job.options.OptionTypes.number;
 import static dev.questspark.job.options.OptionTypes.text;
 import static dev.questspark.job.options.OptionTypes.texts;
 
-import dev.questspark.engine.ops.ComputeDType;
-import dev.questspark.engine.ops.DeviceName;
-import dev.questspark.engine.ops.DigestDType;
 import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.PageScore;
-import dev.questspark.engine.ops.WeightDType;
+import dev.questspark.engine.ops.backend.ComputeDType;
+import dev.questspark.engine.ops.backend.DeviceName;
+import dev.questspark.engine.ops.backend.DigestDType;
+import dev.questspark.engine.ops.backend.WeightDType;
 import dev.questspark.job.model.ModelLocation;
 import dev.questspark.job.options.Choices.Command;
 import dev.questspark.job.options.Choices.InputFormat;

@@ -4,7 +4,7 @@ import static dev.questspark.job.options.OptionKey.checked;
 import static dev.questspark.job.options.OptionKey.list;
 import static dev.questspark.job.options.OptionKey.single;
 
-import dev.questspark.engine.ops.DeviceName;
+import dev.questspark.engine.ops.backend.DeviceName;
 import dev.questspark.job.options.OptionKey.Declaration;
 import dev.questspark.job.options.OptionKey.Shape;
 import java.util.List;

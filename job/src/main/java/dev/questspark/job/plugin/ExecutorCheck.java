@@ -2,7 +2,7 @@ package dev.questspark.job.plugin;
 
 import dev.questspark.engine.Backends;
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.ops.DeviceName;
+import dev.questspark.engine.ops.backend.DeviceName;
 import dev.questspark.job.infer.DeviceClaim;
 import dev.questspark.job.model.ModelFolder;
 import dev.questspark.job.model.ModelLocation;

@@ -1,8 +1,6 @@
 package dev.questspark.engine.ops.cpu;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.ops.Backend;
-import dev.questspark.engine.ops.BackendOptions;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.KeyOrder;
@@ -13,6 +11,8 @@ import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
 import dev.questspark.engine.ops.TensorShape;
+import dev.questspark.engine.ops.backend.Backend;
+import dev.questspark.engine.ops.backend.BackendOptions;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;

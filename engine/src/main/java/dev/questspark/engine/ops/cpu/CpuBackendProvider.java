@@ -1,13 +1,13 @@
 package dev.questspark.engine.ops.cpu;
 
-import dev.questspark.engine.ops.Backend;
-import dev.questspark.engine.ops.BackendOptions;
-import dev.questspark.engine.ops.BackendProvider;
-import dev.questspark.engine.ops.BackendRequest;
-import dev.questspark.engine.ops.ComputeDType;
 import dev.questspark.engine.ops.DType;
-import dev.questspark.engine.ops.DeviceName;
-import dev.questspark.engine.ops.WeightDType;
+import dev.questspark.engine.ops.backend.Backend;
+import dev.questspark.engine.ops.backend.BackendOptions;
+import dev.questspark.engine.ops.backend.BackendProvider;
+import dev.questspark.engine.ops.backend.BackendRequest;
+import dev.questspark.engine.ops.backend.ComputeDType;
+import dev.questspark.engine.ops.backend.DeviceName;
+import dev.questspark.engine.ops.backend.WeightDType;
 import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;

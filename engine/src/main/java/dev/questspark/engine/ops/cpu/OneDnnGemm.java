@@ -1,11 +1,11 @@
 package dev.questspark.engine.ops.cpu;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.ops.BackendOptions;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.LinearWeight;
 import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.backend.BackendOptions;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
 import java.nio.IntBuffer;

@@ -1,7 +1,6 @@
 package dev.questspark.engine.ops.cuda;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.ops.Backend;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.LinearWeight;
@@ -10,6 +9,7 @@ import dev.questspark.engine.ops.PageList;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
+import dev.questspark.engine.ops.backend.Backend;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;

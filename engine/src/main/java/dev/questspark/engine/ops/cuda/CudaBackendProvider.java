@@ -1,12 +1,12 @@
 package dev.questspark.engine.ops.cuda;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.ops.Backend;
-import dev.questspark.engine.ops.BackendProvider;
-import dev.questspark.engine.ops.BackendRequest;
 import dev.questspark.engine.ops.DType;
-import dev.questspark.engine.ops.DeviceName;
-import dev.questspark.engine.ops.WeightDType;
+import dev.questspark.engine.ops.backend.Backend;
+import dev.questspark.engine.ops.backend.BackendProvider;
+import dev.questspark.engine.ops.backend.BackendRequest;
+import dev.questspark.engine.ops.backend.DeviceName;
+import dev.questspark.engine.ops.backend.WeightDType;
 
 /** {@code cuda}, {@code cuda:N}: an NVIDIA GPU among those that the process sees. */
 public final class CudaBackendProvider implements BackendProvider {

@@ -1,8 +1,8 @@
 package dev.questspark.engine.ops.cpu;
 
-import dev.questspark.engine.ops.Backend;
-import dev.questspark.engine.ops.BackendOptions;
 import dev.questspark.engine.ops.BatchInvarianceContract;
+import dev.questspark.engine.ops.backend.Backend;
+import dev.questspark.engine.ops.backend.BackendOptions;
 
 /** Batch invariance on the CPU backend. */
 class BatchInvarianceTest extends BatchInvarianceContract {

@@ -3,8 +3,8 @@ package dev.questspark.engine.ops.cpu;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.questspark.engine.ops.BackendOptions;
 import dev.questspark.engine.ops.DType;
+import dev.questspark.engine.ops.backend.BackendOptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 

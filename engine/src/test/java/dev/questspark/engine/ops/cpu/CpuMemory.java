@@ -1,10 +1,10 @@
 package dev.questspark.engine.ops.cpu;
 
-import dev.questspark.engine.ops.Backend;
-import dev.questspark.engine.ops.BackendOptions;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.backend.Backend;
+import dev.questspark.engine.ops.backend.BackendOptions;
 
 /** What tests of other packages need from inside the CPU backend. */
 public final class CpuMemory {

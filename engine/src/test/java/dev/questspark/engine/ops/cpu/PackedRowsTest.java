@@ -2,12 +2,12 @@ package dev.questspark.engine.ops.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.questspark.engine.ops.BackendOptions;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.LinearWeight;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.backend.BackendOptions;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;

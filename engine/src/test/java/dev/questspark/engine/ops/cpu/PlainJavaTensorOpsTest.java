@@ -1,8 +1,8 @@
 package dev.questspark.engine.ops.cpu;
 
-import dev.questspark.engine.ops.Backend;
-import dev.questspark.engine.ops.BackendOptions;
 import dev.questspark.engine.ops.TensorOpsContract;
+import dev.questspark.engine.ops.backend.Backend;
+import dev.questspark.engine.ops.backend.BackendOptions;
 
 /** The contract on the CPU backend of platforms that oneDNN has no library for. */
 class PlainJavaTensorOpsTest extends TensorOpsContract {

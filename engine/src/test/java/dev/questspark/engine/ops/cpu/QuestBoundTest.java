@@ -2,7 +2,6 @@ package dev.questspark.engine.ops.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.questspark.engine.ops.BackendOptions;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.KvGeometry;
@@ -14,6 +13,7 @@ import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.backend.BackendOptions;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Map;

@@ -1,5 +1,15 @@
-package dev.questspark.engine.ops;
+package dev.questspark.engine.ops.backend;
 
+import dev.questspark.engine.ops.DType;
+import dev.questspark.engine.ops.HostTensor;
+import dev.questspark.engine.ops.KeyOrder;
+import dev.questspark.engine.ops.LinearWeight;
+import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.PageList;
+import dev.questspark.engine.ops.RaggedBatch;
+import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.TensorOps;
+import dev.questspark.engine.ops.TensorShape;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;

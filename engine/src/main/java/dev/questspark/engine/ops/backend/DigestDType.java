@@ -1,6 +1,7 @@
-package dev.questspark.engine.ops;
+package dev.questspark.engine.ops.backend;
 
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.ops.KvGeometry;
 
 /** Option {@code digest_dtype}: how page digests are kept ({@link KvGeometry}). */
 public enum DigestDType {

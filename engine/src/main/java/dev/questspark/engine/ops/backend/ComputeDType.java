@@ -1,6 +1,7 @@
-package dev.questspark.engine.ops;
+package dev.questspark.engine.ops.backend;
 
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.ops.DType;
 
 /**
  * Option {@code dtype}: arithmetic of {@code linear} and element type of the KV cache; on a GPU

@@ -1,4 +1,7 @@
-package dev.questspark.engine.ops;
+package dev.questspark.engine.ops.backend;
+
+import dev.questspark.engine.ops.DType;
+import dev.questspark.engine.ops.TensorOps;
 
 /**
  * What a backend needs to know before it allocates anything.

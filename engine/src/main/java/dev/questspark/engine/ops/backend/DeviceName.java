@@ -1,4 +1,4 @@
-package dev.questspark.engine.ops;
+package dev.questspark.engine.ops.backend;
 
 import dev.questspark.engine.failure.ConfigException;
 import java.util.Optional;

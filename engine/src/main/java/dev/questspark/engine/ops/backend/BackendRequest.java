@@ -1,5 +1,7 @@
-package dev.questspark.engine.ops;
+package dev.questspark.engine.ops.backend;
 
+import dev.questspark.engine.ops.DType;
+import dev.questspark.engine.ops.TensorOps;
 import java.util.Optional;
 
 /**

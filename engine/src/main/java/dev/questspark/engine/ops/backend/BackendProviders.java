@@ -1,4 +1,4 @@
-package dev.questspark.engine.ops;
+package dev.questspark.engine.ops.backend;
 
 import java.util.Comparator;
 import java.util.List;
