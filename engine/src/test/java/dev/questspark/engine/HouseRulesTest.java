@@ -35,6 +35,12 @@ class HouseRulesTest {
   private static final Pattern TYPE =
       Pattern.compile("\\b(?:class|interface|enum|record|struct)\\s+([A-Z]\\w*)");
 
+  /**
+   * A doc comment with another one, the end of a block or a statement behind it, not a declaration.
+   */
+  private static final Pattern TORN_COMMENT =
+      Pattern.compile("\\*/\\s*(?=/\\*\\*|\\}|(?:return|if|for|while|try|throw)\\b)");
+
   private static final Pattern WORD = Pattern.compile("V\\d+|[A-Z]?[a-z]+|[A-Z]+(?![a-z])|v\\d+");
 
   private static Path root;
@@ -106,6 +112,22 @@ class HouseRulesTest {
       }
     }
     assertThat(vague).isEmpty();
+  }
+
+  /** JDK 23 and later warn of it (dangling-doc-comments), JDK 17 does not. */
+  @Test
+  void everyDocCommentStandsBeforeItsDeclaration() {
+    List<String> torn = new ArrayList<>();
+    for (Path file : sources) {
+      String text = read(file);
+      Matcher end = TORN_COMMENT.matcher(text);
+      while (file.toString().endsWith(".java") && end.find()) {
+        if (text.startsWith("/**", text.lastIndexOf("/*", end.start()))) {
+          torn.add(root.relativize(file) + ":" + text.substring(0, end.start()).lines().count());
+        }
+      }
+    }
+    assertThat(torn).isEmpty();
   }
 
   @Test

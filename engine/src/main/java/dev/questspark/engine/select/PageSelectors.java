@@ -44,11 +44,6 @@ public final class PageSelectors {
   }
 
   /**
-   * Tokens to pages. The recent tokens can touch one page more than their count fills, and the
-   * current page is always read, so the smallest budget is sink pages + ceil(recent / pageSize) +
-   * 1.
-   */
-  /**
    * Dense attention that fills a study.
    *
    * @param pageSize tokens per page
@@ -60,6 +55,11 @@ public final class PageSelectors {
     return new StudiedPages(study, pageSize, backend, scale);
   }
 
+  /**
+   * Tokens to pages. The recent tokens can touch one page more than their count fills, and the
+   * current page is always read, so the smallest budget is sink pages + ceil(recent / pageSize) +
+   * 1.
+   */
   private static PageBudget budget(SelectorSpec spec, int pageSize) {
     if (spec.kvBudget() == SelectorSpec.FULL) {
       return new PageBudget(
