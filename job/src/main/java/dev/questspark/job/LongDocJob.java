@@ -2,8 +2,7 @@ package dev.questspark.job;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.job.corpus.UnreadableInput;
-import dev.questspark.job.infer.FailurePolicy;
-import dev.questspark.job.infer.InferResources;
+import dev.questspark.job.executor.FailurePolicy;
 import dev.questspark.job.options.Choices;
 import dev.questspark.job.options.CommandLineFlags;
 import dev.questspark.job.options.JobKeys;
@@ -11,6 +10,12 @@ import dev.questspark.job.options.JobOptions;
 import dev.questspark.job.options.OptionResolver;
 import dev.questspark.job.plugin.ExecutorCheck;
 import dev.questspark.job.plugin.QuestDriverPlugin;
+import dev.questspark.job.plugin.SparkVersion;
+import dev.questspark.job.resources.InferResources;
+import dev.questspark.job.run.ExitCode;
+import dev.questspark.job.run.JobRun;
+import dev.questspark.job.sweep.MeasureRun;
+import dev.questspark.job.sweep.ReportRun;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.util.ArrayList;
@@ -23,18 +28,6 @@ import org.apache.spark.sql.SparkSession;
 
 /** The Spark application: long documents in, answers and statistics out. */
 public final class LongDocJob {
-  /** Something went wrong that is nobody's configuration. */
-  static final int FAILED = 1;
-
-  /** The options, the model or the input are not as they must be; no work was done. */
-  static final int REFUSED = 2;
-
-  /** The run ended, with more error rows than allowed. */
-  static final int TOO_MANY_ERRORS = 3;
-
-  /** The run ended and its answers are good, but a budget never read less than dense would have. */
-  static final int BUDGET_NEVER_USED = 4;
-
   private static final int WIDTH = 100;
 
   private LongDocJob() {}
@@ -79,7 +72,7 @@ public final class LongDocJob {
       if (verbose) {
         failure.printStackTrace(err);
       }
-      return refused.isPresent() ? REFUSED : FAILED;
+      return refused.isPresent() ? ExitCode.REFUSED : ExitCode.FAILED;
     }
   }
 
@@ -98,12 +91,6 @@ public final class LongDocJob {
   @FunctionalInterface
   private interface Command {
     int run(SparkSession spark) throws IOException;
-  }
-
-  /** The version of the jar. */
-  static String version() {
-    String version = LongDocJob.class.getPackage().getImplementationVersion();
-    return version == null ? "development" : version;
   }
 
   private static Iterable<Map.Entry<String, String>> conf(SparkConf submitted) {

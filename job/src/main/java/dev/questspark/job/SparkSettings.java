@@ -2,11 +2,9 @@ package dev.questspark.job;
 
 import dev.questspark.job.plugin.QuestSparkPlugin;
 import org.apache.spark.SparkConf;
-import org.apache.spark.SparkContext;
 
 /** What the job asks of Spark, whatever the cluster's defaults say. */
 public final class SparkSettings {
-  private static final int PARTITIONS_PER_CORE = 2;
   private static final String PROMETHEUS = "spark.metrics.conf.*.sink.prometheusServlet.";
 
   private SparkSettings() {}
@@ -40,20 +38,5 @@ public final class SparkSettings {
         .setIfMissing("spark.speculation", "false")
         // the survey's shuffles are small
         .setIfMissing("spark.sql.shuffle.partitions", "8");
-  }
-
-  /** CPU threads of an engine: the executor's cores; 0 when only the executor can tell. */
-  public static int engineThreads(SparkContext spark, int wanted) {
-    if (wanted > 0) {
-      return wanted;
-    }
-    return spark.isLocal()
-        ? spark.defaultParallelism()
-        : spark.conf().getInt("spark.executor.cores", 0);
-  }
-
-  /** Enough partitions for every core, and for a second round where the estimate was wrong. */
-  static int automaticPartitions(SparkContext spark) {
-    return PARTITIONS_PER_CORE * spark.defaultParallelism();
   }
 }

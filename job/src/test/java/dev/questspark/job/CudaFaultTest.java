@@ -10,6 +10,7 @@ import com.sun.jna.Function;
 import com.sun.jna.NativeLibrary;
 import dev.questspark.job.JobHarness.Ended;
 import dev.questspark.job.cluster.StandaloneCluster;
+import dev.questspark.job.run.ExitCode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -151,7 +152,7 @@ class CudaFaultTest {
   void aModelThatDoesNotFitIsOneSentence() {
     Path output = folder.resolve("out");
     Ended ended = JobHarness.runOn(failing("MEMORY_BYTES", 20_000_000), input, output, OPTIONS);
-    assertThat(ended.code()).as(() -> ended.err() + cluster.logs()).isEqualTo(LongDocJob.REFUSED);
+    assertThat(ended.code()).as(() -> ended.err() + cluster.logs()).isEqualTo(ExitCode.REFUSED);
     assertThat(ended.err())
         .startsWith("Error: the GPU has no room for ")
         .contains("of 20000000 bytes are free", "lower gpu_memory_utilization");

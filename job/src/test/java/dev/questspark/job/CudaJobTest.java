@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.questspark.job.JobHarness.Ended;
+import dev.questspark.job.run.ExitCode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -65,7 +66,7 @@ class CudaJobTest {
   @Test
   void aDeviceThatIsNotThereIsOneSentenceBeforeAnyWork() throws IOException {
     Ended ended = run(folder.resolve("out"), "--backend", "cuda:7");
-    assertThat(ended.code()).isEqualTo(LongDocJob.REFUSED);
+    assertThat(ended.code()).isEqualTo(ExitCode.REFUSED);
     assertThat(ended.err())
         .isEqualToIgnoringNewLines(
             "Error: device is 7, but this process sees 1 GPU (counted from 0; CUDA_VISIBLE_DEVICES"

@@ -5,11 +5,12 @@ import static dev.questspark.job.JobHarness.table;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.questspark.job.infer.ExecutorEngine;
+import dev.questspark.job.executor.ExecutorEngine;
 import dev.questspark.job.options.CommandLineFlags;
 import dev.questspark.job.options.JobOptions;
 import dev.questspark.job.options.OptionResolver;
 import dev.questspark.job.plugin.QuestSparkPlugin;
+import dev.questspark.job.run.JobRun;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;

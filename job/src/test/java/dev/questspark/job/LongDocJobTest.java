@@ -5,7 +5,8 @@ import static dev.questspark.job.JobHarness.table;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.questspark.job.JobHarness.Ended;
-import dev.questspark.job.sink.AnswerSchema;
+import dev.questspark.job.output.AnswerSchema;
+import dev.questspark.job.run.ExitCode;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -201,7 +202,7 @@ class LongDocJobTest {
 
     Ended strict =
         JobHarness.run(input, folder.resolve("out2"), "--selectors=all", "--max-error-rate=0.5");
-    assertThat(strict.code()).isEqualTo(LongDocJob.TOO_MANY_ERRORS);
+    assertThat(strict.code()).isEqualTo(ExitCode.TOO_MANY_ERRORS);
     assertThat(strict.out()).contains("--max-error-rate 0.5");
   }
 
@@ -250,7 +251,7 @@ class LongDocJobTest {
             folder.resolve("out"),
             "--selectors=all,quest",
             "--kv-budgets=1024");
-    assertThat(ended.code()).isEqualTo(LongDocJob.BUDGET_NEVER_USED);
+    assertThat(ended.code()).isEqualTo(ExitCode.BUDGET_NEVER_USED);
     assertThat(ended.out()).contains("quest with kv_budget 1024 never read less");
   }
 
@@ -262,7 +263,7 @@ class LongDocJobTest {
     assertThat(JobHarness.run(input, output, "--selectors=all").code()).isZero();
 
     Ended again = JobHarness.run(input, output, "--selectors=all");
-    assertThat(again.code()).isEqualTo(LongDocJob.REFUSED);
+    assertThat(again.code()).isEqualTo(ExitCode.REFUSED);
     assertThat(again.err()).contains("already has answers", "--mode");
 
     assertThat(JobHarness.run(input, output, "--selectors=all", "--mode=ignore").code()).isZero();
@@ -306,7 +307,7 @@ class LongDocJobTest {
   private void refused(String fragment, String... args) {
     Path output = folder.resolve("never");
     Ended ended = JobHarness.run(folder.resolve("corpus.jsonl"), output, args);
-    assertThat(ended.code()).as(String.join(" ", args)).isEqualTo(LongDocJob.REFUSED);
+    assertThat(ended.code()).as(String.join(" ", args)).isEqualTo(ExitCode.REFUSED);
     assertThat(ended.err()).startsWith("Error: ").contains(fragment);
     assertThat(ended.err().strip().lines()).hasSize(1);
     assertThat(output.resolve("answers")).doesNotExist();

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.gson.JsonObject;
 import dev.questspark.job.JobHarness.Ended;
+import dev.questspark.job.run.ExitCode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -260,7 +261,7 @@ class MapReduceJobTest {
     }
     for (String way : List.of("--resume", "--mode=append")) {
       Ended refused = JobHarness.run(input, output, "--selectors=all", way);
-      assertThat(refused.code()).as(way).isEqualTo(LongDocJob.REFUSED);
+      assertThat(refused.code()).as(way).isEqualTo(ExitCode.REFUSED);
       assertThat(refused.err())
           .contains("without the columns reduce_levels, sources", "--mode overwrite");
     }

@@ -5,6 +5,7 @@ import static dev.questspark.job.JobHarness.table;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.questspark.job.JobHarness.Ended;
+import dev.questspark.job.run.ExitCode;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -36,7 +37,7 @@ class MistakesTest {
 
   private static void refused(Ended ended, String sentence) {
     assertThat(ended.err()).isEqualTo("Error: " + sentence + System.lineSeparator());
-    assertThat(ended.code()).isEqualTo(LongDocJob.REFUSED);
+    assertThat(ended.code()).isEqualTo(ExitCode.REFUSED);
   }
 
   // ---- options that contradict each other, or could have no effect
@@ -236,7 +237,7 @@ class MistakesTest {
           .contains(input == alone ? "alone.parquet cannot" : "b.parquet cannot")
           .contains("it is not a Parquet file", "; repair or remove it.")
           .hasLineCount(1);
-      assertThat(ended.code()).isEqualTo(LongDocJob.FAILED);
+      assertThat(ended.code()).isEqualTo(ExitCode.FAILED);
     }
   }
 
@@ -251,7 +252,7 @@ class MistakesTest {
   void aRunThatFailsSaysOfWhatItFailedMost() throws IOException {
     Path input = JobHarness.corpus(folder, 3);
     Ended ended = run(input, "--question", " ", "--selectors=all");
-    assertThat(ended.code()).isEqualTo(LongDocJob.TOO_MANY_ERRORS);
+    assertThat(ended.code()).isEqualTo(ExitCode.TOO_MANY_ERRORS);
     assertThat(ended.out())
         .contains("3 of 3 rows are error rows", "EMPTY_QUESTION (3 rows)", "doc-");
     Path nameless =

@@ -7,8 +7,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.questspark.job.JobHarness.Ended;
 import dev.questspark.job.cluster.TestProcess;
-import dev.questspark.job.sink.OutputFolder;
-import dev.questspark.job.sink.RunLock;
+import dev.questspark.job.output.OutputFolder;
+import dev.questspark.job.output.RunLock;
+import dev.questspark.job.run.ExitCode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -64,7 +65,7 @@ class ResumeTest {
     assertThat(Files.readString(output.resolve("run.json"))).contains("\"state\": \"running\"");
 
     Ended refused = JobHarness.run(input, output, with("--resume", "--max-tokens=9"));
-    assertThat(refused.code()).isEqualTo(LongDocJob.REFUSED);
+    assertThat(refused.code()).isEqualTo(ExitCode.REFUSED);
     assertThat(refused.err()).contains("max_tokens was '8' and is '9'", "--resume", "--output");
 
     Ended resumed = JobHarness.run(input, output, with("--resume"));
@@ -136,7 +137,7 @@ class ResumeTest {
 
     Files.writeString(input, Files.readString(input).replace("41234", "45678"));
     Ended changed = JobHarness.run(input, output, "--selectors=all", "--resume");
-    assertThat(changed.code()).isEqualTo(LongDocJob.REFUSED);
+    assertThat(changed.code()).isEqualTo(ExitCode.REFUSED);
     assertThat(changed.err()).contains("document 'a' with another text", "--mode overwrite");
   }
 
@@ -147,7 +148,7 @@ class ResumeTest {
     OutputFolder held = new OutputFolder(output.toString(), new Configuration());
     try (RunLock lock = held.lock("first-run", () -> {})) {
       Ended second = JobHarness.run(input, output, "--selectors=all", "--mode=overwrite");
-      assertThat(second.code()).isEqualTo(LongDocJob.REFUSED);
+      assertThat(second.code()).isEqualTo(ExitCode.REFUSED);
       assertThat(second.err()).contains("is in use by run first-run", "choose another --output");
       assertThat(lock.lost()).isFalse();
     }

@@ -5,6 +5,7 @@ import static dev.questspark.job.JobHarness.table;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.questspark.job.JobHarness.Ended;
+import dev.questspark.job.run.ExitCode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -56,7 +57,7 @@ class TooLongForMeasurementTest {
     assertThat(Files.readString(output.resolve("report.html"))).contains(said);
 
     Ended strict = measure("sweep", output, "--speed-tokens=6", "--max-error-rate=0.4");
-    assertThat(strict.code()).isEqualTo(LongDocJob.TOO_MANY_ERRORS);
+    assertThat(strict.code()).isEqualTo(ExitCode.TOO_MANY_ERRORS);
     assertThat(strict.out())
         .contains("8 of 16 rows are error rows, more than --max-error-rate 0.4");
   }
@@ -92,7 +93,7 @@ class TooLongForMeasurementTest {
     Path output = folder.resolve("out");
     for (String command : List.of("sweep", "eval")) {
       Ended reduced = measure(command, output, "--on-too-long=map_reduce");
-      assertThat(reduced.code()).isEqualTo(LongDocJob.REFUSED);
+      assertThat(reduced.code()).isEqualTo(ExitCode.REFUSED);
       assertThat(reduced.err())
           .contains("--on-too-long map_reduce", "give error or truncate_middle");
     }
@@ -102,7 +103,7 @@ class TooLongForMeasurementTest {
         args.add("--input=" + JobHarness.corpus(folder, 1));
       }
       Ended ended = JobHarness.eval(output, args.toArray(String[]::new));
-      assertThat(ended.code()).as(suite).isEqualTo(LongDocJob.REFUSED);
+      assertThat(ended.code()).as(suite).isEqualTo(ExitCode.REFUSED);
       assertThat(ended.err())
           .contains("--lengths has 100000", "max_model_len 1024", "give lengths of at most ");
     }
@@ -133,7 +134,7 @@ class TooLongForMeasurementTest {
     String[] told = java.util.Arrays.copyOf(args, args.length + 1);
     told[args.length] = "--on-too-long=error";
     Ended refused = JobHarness.eval(output, told);
-    assertThat(refused.code()).isEqualTo(LongDocJob.TOO_MANY_ERRORS);
+    assertThat(refused.code()).isEqualTo(ExitCode.TOO_MANY_ERRORS);
     assertThat(query("select distinct error_code from " + table(output, "quality")))
         .containsExactly("TOO_LONG");
     assertThat(Files.readString(output.resolve("report.html")))

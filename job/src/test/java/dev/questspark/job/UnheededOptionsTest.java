@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.job.options.CommandLineFlags;
 import dev.questspark.job.options.OptionResolver;
+import dev.questspark.job.run.ExitCode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -72,7 +73,7 @@ class UnheededOptionsTest {
     var ended =
         JobHarness.eval(
             folder.resolve("out"), "--suite=passkey_facts", "--task=summarize", "--question=who?");
-    assertThat(ended.code()).isEqualTo(LongDocJob.REFUSED);
+    assertThat(ended.code()).isEqualTo(ExitCode.REFUSED);
     assertThat(ended.err())
         .isEqualTo(
             "Error: --question, --task have no effect on eval --suite passkey_facts; leave them out.%n"

@@ -1,6 +1,6 @@
 package dev.questspark.job.eval;
 
-import dev.questspark.job.infer.InferSettings;
+import dev.questspark.job.executor.InferSettings;
 import dev.questspark.job.options.Choices.OnTooLong;
 import java.io.Serializable;
 import java.util.HashSet;

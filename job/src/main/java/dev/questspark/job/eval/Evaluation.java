@@ -1,8 +1,8 @@
 package dev.questspark.job.eval;
 
-import dev.questspark.job.infer.EngineReports;
-import dev.questspark.job.infer.InferResources;
-import dev.questspark.job.infer.Policies;
+import dev.questspark.job.executor.EngineReports;
+import dev.questspark.job.executor.Policies;
+import dev.questspark.job.resources.InferResources;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;

@@ -1,8 +1,8 @@
 package dev.questspark.job.eval;
 
 import dev.questspark.engine.Engine;
-import dev.questspark.job.infer.EngineReports;
-import dev.questspark.job.infer.TaskEngine;
+import dev.questspark.job.executor.EngineReports;
+import dev.questspark.job.executor.TaskEngine;
 import java.io.Serial;
 import java.util.Iterator;
 import org.apache.spark.TaskContext;

@@ -1,9 +1,11 @@
 package dev.questspark.job.infer;
 
 import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.job.answer.Answer;
+import dev.questspark.job.answer.Answer.Outcome;
+import dev.questspark.job.answer.Reading;
 import dev.questspark.job.corpus.Defect;
 import dev.questspark.job.corpus.Question;
-import dev.questspark.job.infer.Answer.Outcome;
 import java.time.Instant;
 import java.util.Optional;
 

@@ -1,5 +1,6 @@
 package dev.questspark.job.infer;
 
+import dev.questspark.job.answer.Answer;
 import dev.questspark.job.infer.InferPartition.Answered;
 import dev.questspark.job.infer.InferPartition.Asked;
 import java.util.ArrayDeque;

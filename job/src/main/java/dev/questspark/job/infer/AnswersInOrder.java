@@ -1,6 +1,13 @@
 package dev.questspark.job.infer;
 
+import dev.questspark.job.answer.Answer;
 import dev.questspark.job.corpus.Document;
+import dev.questspark.job.executor.EngineReports;
+import dev.questspark.job.executor.ExecutorEngine;
+import dev.questspark.job.executor.InferSettings;
+import dev.questspark.job.executor.TaskEngine;
+import dev.questspark.job.prompt.Prompts;
+import dev.questspark.job.sql.EmbeddedEngine;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;

@@ -4,7 +4,7 @@ import dev.questspark.engine.Completion;
 import dev.questspark.engine.Completion.KvReads;
 import dev.questspark.engine.Completion.Timings;
 import dev.questspark.engine.Completion.Usage;
-import dev.questspark.job.infer.Answer.Outcome;
+import dev.questspark.job.answer.Answer.Outcome;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;

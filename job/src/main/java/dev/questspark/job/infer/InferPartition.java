@@ -1,5 +1,9 @@
 package dev.questspark.job.infer;
 
+import dev.questspark.job.answer.Answer;
+import dev.questspark.job.executor.ExecutorEngine;
+import dev.questspark.job.executor.InferSettings;
+import dev.questspark.job.executor.TaskEngine;
 import dev.questspark.job.partition.PlannedDocument;
 import java.util.Iterator;
 import java.util.List;

@@ -1,6 +1,8 @@
 package dev.questspark.job.infer;
 
 import dev.questspark.engine.Completion;
+import dev.questspark.job.answer.Answer;
+import dev.questspark.job.executor.EngineReports;
 import java.io.Serial;
 import java.io.Serializable;
 import java.util.List;

@@ -2,7 +2,7 @@ package dev.questspark.job.plugin;
 
 import com.codahale.metrics.Gauge;
 import com.codahale.metrics.MetricRegistry;
-import dev.questspark.job.infer.EngineActivity;
+import dev.questspark.job.executor.EngineActivity;
 import java.util.function.Supplier;
 import java.util.function.ToDoubleFunction;
 import java.util.function.ToLongFunction;

@@ -1,6 +1,6 @@
 package dev.questspark.job.plugin;
 
-import dev.questspark.job.infer.EngineActivity;
+import dev.questspark.job.executor.EngineActivity;
 import java.io.Serializable;
 
 /** What an executor's plugin tells the driver's. */

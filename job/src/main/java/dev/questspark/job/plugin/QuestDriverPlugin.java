@@ -1,8 +1,8 @@
 package dev.questspark.job.plugin;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.job.infer.EngineActivity;
-import dev.questspark.job.infer.ExecutorEngine;
+import dev.questspark.job.executor.EngineActivity;
+import dev.questspark.job.executor.ExecutorEngine;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;

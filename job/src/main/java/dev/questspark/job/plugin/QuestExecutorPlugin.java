@@ -2,7 +2,7 @@ package dev.questspark.job.plugin;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.failure.DeviceException;
-import dev.questspark.job.infer.ExecutorEngine;
+import dev.questspark.job.executor.ExecutorEngine;
 import java.io.IOException;
 import java.util.Map;
 import java.util.concurrent.Executors;

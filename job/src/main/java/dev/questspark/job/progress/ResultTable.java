@@ -1,6 +1,6 @@
 package dev.questspark.job.progress;
 
-import dev.questspark.job.sink.PolicyStats;
+import dev.questspark.job.output.PolicyStats;
 import java.util.ArrayList;
 import java.util.List;
 

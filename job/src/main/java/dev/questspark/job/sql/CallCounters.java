@@ -1,7 +1,7 @@
 package dev.questspark.job.sql;
 
 import dev.questspark.engine.Completion;
-import dev.questspark.job.infer.Answer;
+import dev.questspark.job.answer.Answer;
 import java.io.Serializable;
 import java.util.LinkedHashMap;
 import java.util.Map;

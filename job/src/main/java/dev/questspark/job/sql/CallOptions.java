@@ -1,7 +1,6 @@
 package dev.questspark.job.sql;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.job.infer.EmbeddedEngine;
 import dev.questspark.job.options.JobOptions;
 import dev.questspark.job.options.QueryOptions;
 import java.io.Serial;

@@ -1,7 +1,6 @@
 package dev.questspark.job.sql;
 
-import dev.questspark.job.infer.EmbeddedEngine;
-import dev.questspark.job.infer.InferSettings;
+import dev.questspark.job.executor.InferSettings;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;

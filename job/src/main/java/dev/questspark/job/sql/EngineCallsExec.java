@@ -1,6 +1,6 @@
 package dev.questspark.job.sql;
 
-import dev.questspark.job.infer.EngineReports;
+import dev.questspark.job.executor.EngineReports;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.catalyst.InternalRow;

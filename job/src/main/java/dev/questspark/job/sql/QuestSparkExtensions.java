@@ -1,6 +1,6 @@
 package dev.questspark.job.sql;
 
-import dev.questspark.job.SparkVersion;
+import dev.questspark.job.plugin.SparkVersion;
 import org.apache.spark.sql.SparkSessionExtensions;
 import org.apache.spark.sql.catalyst.FunctionIdentifier;
 import scala.Tuple3;

@@ -2,7 +2,7 @@ package dev.questspark.job.sweep;
 
 import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.select.SelectorSpec;
-import dev.questspark.job.infer.Policies;
+import dev.questspark.job.executor.Policies;
 import dev.questspark.job.options.JobKeys;
 import dev.questspark.job.options.JobOptions;
 import java.util.ArrayList;

@@ -1,0 +1,54 @@
+package dev.questspark.job.answer;
+
+import dev.questspark.engine.Completion;
+import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.job.corpus.Defect;
+import dev.questspark.job.corpus.Question;
+import java.time.Instant;
+import java.util.Optional;
+
+/**
+ * One answer row: a question of a document under one page selection policy.
+ *
+ * @param documentId null when the record had none
+ * @param outcome what the engine gave; empty exactly when there is a defect
+ * @param reading what of the document it was answered from
+ */
+public record Answer(
+    String documentId,
+    Question question,
+    SelectorSpec policy,
+    Optional<Outcome> outcome,
+    Optional<Defect> defect,
+    Reading reading,
+    Instant startedAt,
+    Instant finishedAt) {
+
+  /**
+   * A finished generation, several completions summed when map_reduce made them.
+   *
+   * @param pagesAttendedMean pages attended per decode step, layer and KV head
+   */
+  public record Outcome(
+      String text,
+      String finishReason,
+      Completion.Usage usage,
+      Completion.Timings timings,
+      Completion.KvReads reads,
+      double pagesAttendedMean) {}
+
+  public Answer {
+    if (outcome.isPresent() == defect.isPresent()) {
+      throw new IllegalArgumentException("an answer row is either an outcome or a defect");
+    }
+  }
+
+  /** Whether the answer is the reference, white space at the ends aside; empty without one. */
+  public Optional<Boolean> correct() {
+    String expected = question.expected();
+    return expected == null
+        ? Optional.empty()
+        : Optional.of(
+            outcome.map(found -> found.text().strip().equals(expected.strip())).orElse(false));
+  }
+}

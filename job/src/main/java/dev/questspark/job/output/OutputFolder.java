@@ -1,0 +1,249 @@
+package dev.questspark.job.output;
+
+import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.job.options.Choices.Mode;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import java.util.stream.Stream;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.hadoop.fs.FileSystem;
+import org.apache.hadoop.fs.LocalFileSystem;
+import org.apache.hadoop.fs.Path;
+
+/** The output folder: its parts, and what happens to an earlier run's. */
+public final class OutputFolder {
+  private static final DateTimeFormatter ENDED =
+      DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss-SSS").withZone(ZoneOffset.UTC);
+
+  private static final String SUCCESS = "_SUCCESS";
+
+  private final Path root;
+  private final FileSystem files;
+  private final Configuration hadoop;
+
+  /**
+   * @throws ConfigException when the path is of an unknown kind
+   */
+  public OutputFolder(String output, Configuration hadoop) {
+    try {
+      Path path = new Path(output);
+      this.hadoop = hadoop;
+      this.files = path.getFileSystem(hadoop);
+      this.root = files.makeQualified(path);
+    } catch (IOException | IllegalArgumentException unusable) {
+      throw new ConfigException(
+          "Output " + output + " cannot be used: " + unusable.getMessage(), unusable);
+    }
+  }
+
+  public String answers() {
+    return new Path(root, "answers").toString();
+  }
+
+  public String stats() {
+    return new Path(root, "stats").toString();
+  }
+
+  public String steps() {
+    return new Path(root, "steps").toString();
+  }
+
+  public String runJson() {
+    return new Path(root, "run.json").toString();
+  }
+
+  /** One file per finished document of a sweep or an evaluation. */
+  public String cells() {
+    return new Path(root, "cells").toString();
+  }
+
+  /**
+   * Makes sure that a sweep or an evaluation can write here. What an earlier one finished stays:
+   * its cells are named after everything that decides them.
+   *
+   * @throws ConfigException when the folder cannot be written
+   */
+  public void prepareMeasurement() {
+    try {
+      probe();
+      files.mkdirs(new Path(cells()));
+    } catch (IOException refused) {
+      throw unwritable(refused);
+    }
+  }
+
+  /** Writes and deletes a file; the file system's time when it did, in milliseconds. */
+  private long probe() throws IOException {
+    Path probe = new Path(root, "_writable-" + UUID.randomUUID());
+    files.mkdirs(root);
+    files.create(probe, true).close();
+    long written = files.getFileStatus(probe).getModificationTime();
+    files.delete(probe, false);
+    return written;
+  }
+
+  /** Without Hadoop's own checksum files on a local disk: they would not be renamed as one. */
+  static FileSystem files(Path path, Configuration hadoop) throws IOException {
+    FileSystem files = path.getFileSystem(hadoop);
+    return files instanceof LocalFileSystem local ? local.getRawFileSystem() : files;
+  }
+
+  /**
+   * Takes the folder for a run, as its only one.
+   *
+   * @param lost called if another run takes it over nevertheless, this one having given no sign of
+   *     life for long
+   * @throws ConfigException when another run has it, or it cannot be written
+   */
+  public RunLock lock(String runId, Runnable lost) {
+    try {
+      probe();
+      return RunLock.take(
+          files(root, hadoop), new Path(root, "_lock"), runId, this::now, this::fence, lost);
+    } catch (IOException refused) {
+      throw unwritable(refused);
+    }
+  }
+
+  private long now() {
+    try {
+      return probe();
+    } catch (IOException refused) {
+      throw unwritable(refused);
+    }
+  }
+
+  private void fence(String deadRunId) throws IOException {
+    files.delete(uncommitted(deadRunId), true);
+  }
+
+  private Path uncommitted(String runId) {
+    return new Path(new Path(root, "_uncommitted"), runId);
+  }
+
+  /** Makes the folders that a run commits its answers through. */
+  public AnswerFiles.Folders beginAnswers(String runId) throws IOException {
+    files.delete(new Path(answers(), SUCCESS), false);
+    files.mkdirs(new Path(answers()));
+    files.mkdirs(uncommitted(runId));
+    return new AnswerFiles.Folders(answers(), uncommitted(runId).toString(), runId);
+  }
+
+  /** Marks the answers as complete, the way Spark does. */
+  public void endAnswers(String runId) throws IOException {
+    files.delete(uncommitted(runId).getParent(), true);
+    files.create(new Path(answers(), SUCCESS), true).close();
+  }
+
+  /** Whether an engine left a trace of its steps here. */
+  public boolean hasSteps() {
+    try {
+      return files.exists(new Path(steps()));
+    } catch (IOException unreadable) {
+      throw unwritable(unreadable);
+    }
+  }
+
+  /** Whether an earlier run left answers here. */
+  public boolean hasAnswers() {
+    try {
+      FileStatus[] found =
+          files.globStatus(
+              new Path(answers(), "*.parquet"), path -> !path.getName().startsWith("_"));
+      return found != null && found.length > 0;
+    } catch (IOException unreadable) {
+      throw unwritable(unreadable);
+    }
+  }
+
+  /**
+   * Makes room by the save mode, before any work; a run that goes on with others' work needs none.
+   *
+   * @return false when there is nothing to do: mode ignore, and the output exists
+   * @throws ConfigException when the output exists under errorifexists, or cannot be written
+   */
+  public boolean prepare(Mode mode, boolean resume) {
+    if (resume) {
+      return true;
+    }
+    boolean exists = hasAnswers();
+    if (exists && mode == Mode.ERRORIFEXISTS) {
+      throw new ConfigException(
+          "Output "
+              + root
+              + " already has answers; finish them with --resume, choose another --output, or"
+              + " --mode overwrite, append or ignore.");
+    }
+    if (exists && mode == Mode.IGNORE) {
+      return false;
+    }
+    try {
+      if (mode == Mode.OVERWRITE) {
+        for (String part : new String[] {answers(), stats(), steps()}) {
+          files.delete(new Path(part), true);
+        }
+        for (Path run : runFiles()) {
+          files.delete(run, false);
+        }
+      }
+      return true;
+    } catch (IOException refused) {
+      throw unwritable(refused);
+    }
+  }
+
+  /** Writes run.json; an earlier run's keeps its time in its name. */
+  public void writeRunJson(String json) throws IOException {
+    Path file = new Path(runJson());
+    if (files.exists(file)) {
+      Instant written = Instant.ofEpochMilli(files.getFileStatus(file).getModificationTime());
+      files.rename(file, new Path(root, "run-" + ENDED.format(written) + ".json"));
+    }
+    rewriteRunJson(json);
+  }
+
+  /** Writes this run's run.json again. */
+  public void rewriteRunJson(String json) throws IOException {
+    try (var out = files.create(new Path(runJson()), true)) {
+      out.write(json.getBytes(StandardCharsets.UTF_8));
+    }
+  }
+
+  /** The texts of all runs' run.json. */
+  List<String> runJsons() throws IOException {
+    List<String> texts = new ArrayList<>();
+    for (Path run : runFiles()) {
+      try (var in = files.open(run)) {
+        texts.add(new String(in.readAllBytes(), StandardCharsets.UTF_8));
+      }
+    }
+    return texts;
+  }
+
+  private List<Path> runFiles() throws IOException {
+    FileStatus[] found = files.globStatus(new Path(root, "run{,-*}.json"));
+    return found == null ? List.of() : Stream.of(found).map(FileStatus::getPath).toList();
+  }
+
+  @Override
+  public String toString() {
+    return shown(root);
+  }
+
+  /** A path as a user would write it. */
+  static String shown(Path path) {
+    return path.toUri().getScheme().equals("file") ? path.toUri().getPath() : path.toString();
+  }
+
+  private ConfigException unwritable(IOException cause) {
+    return new ConfigException(
+        "Output " + root + " cannot be written: " + cause.getMessage(), cause);
+  }
+}

@@ -1,0 +1,79 @@
+package dev.questspark.job.output;
+
+import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.stats.EngineReport;
+import dev.questspark.engine.stats.SelectorReport;
+import dev.questspark.job.executor.InferSettings;
+
+/** One policy of a run: what the console shows, and the source of a {@code stats/} row. */
+public final class PolicyStats {
+  final InferSettings settings;
+  final RunFacts facts;
+  final SelectorSpec policy;
+  final AnswerTotals answers;
+  final EngineSums engines;
+
+  PolicyStats(
+      InferSettings settings,
+      RunFacts facts,
+      SelectorSpec policy,
+      AnswerTotals answers,
+      EngineSums engines) {
+    this.settings = settings;
+    this.facts = facts;
+    this.policy = policy;
+    this.answers = answers;
+    this.engines = engines;
+  }
+
+  public SelectorSpec policy() {
+    return policy;
+  }
+
+  public long documents() {
+    return answers.total("documents");
+  }
+
+  public long rows() {
+    return answers.total("rows");
+  }
+
+  public long failed() {
+    return answers.total("rows") - answers.total("completed");
+  }
+
+  /** Null without reference answers. */
+  public Double accuracy() {
+    return answers.accuracy();
+  }
+
+  /** Document tokens per second of prefill time; all policies share the prefill. */
+  public Double prefillThroughput() {
+    return EngineSums.ratio(
+        engines.sum(EngineReport::prefillTokens), engines.seconds(EngineReport::prefillNanos));
+  }
+
+  /** Generated tokens per second of decode time. */
+  public Double decodeThroughput() {
+    return EngineSums.ratio(
+        engines.sum(policy, SelectorReport::decodeTokens),
+        engines.seconds(policy, SelectorReport::decodeNanos));
+  }
+
+  /** Null without a decode step. */
+  public Double kvReadShare() {
+    return engines.readShare(policy);
+  }
+
+  /** A budget that never read less than dense would have. */
+  public boolean neverSparse() {
+    return !policy.dense()
+        && engines.sum(policy, SelectorReport::sparseSteps) == 0
+        && answers.total("completed") > 0;
+  }
+
+  public double startUpSeconds() {
+    return engines.slowestSeconds(EngineReport::modelLoadNanos)
+        + engines.slowestSeconds(EngineReport::warmupNanos);
+  }
+}

@@ -1,0 +1,107 @@
+package dev.questspark.job.output;
+
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonObject;
+import dev.questspark.engine.stats.EngineReport;
+import dev.questspark.job.executor.InferSettings;
+import dev.questspark.job.options.OptionFingerprint;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/** {@code run.json}: the resolved options and where each came from, versions, the model, times. */
+public final class RunJson {
+  private static final double NANOS_PER_S = 1e9;
+
+  private RunJson() {}
+
+  /** The text when the run begins; it tells a later run what its answers were made with. */
+  public static String begun(InferSettings settings, RunFacts facts) {
+    return text(head(settings, facts, "running"));
+  }
+
+  /** The text when the run has ended. */
+  public static String of(
+      InferSettings settings, RunFacts facts, Map<String, EngineReport> engines) {
+    return of(settings, facts, engines, 0, 0);
+  }
+
+  /**
+   * The same with what did not have to be computed.
+   *
+   * @param rowsFound rows that earlier runs had finished
+   * @param rowsKept rows that lost attempts at a task had committed
+   */
+  public static String of(
+      InferSettings settings,
+      RunFacts facts,
+      Map<String, EngineReport> engines,
+      long rowsFound,
+      long rowsKept) {
+    JsonObject run = head(settings, facts, "finished");
+    run.addProperty("duration_s", facts.durationNanos() / NANOS_PER_S);
+    run.addProperty("records", facts.records());
+    run.addProperty("partitions", facts.partitions());
+    run.addProperty("rows_found_finished", rowsFound);
+    run.addProperty("rows_kept_of_lost_tasks", rowsKept);
+    JsonObject reports = new JsonObject();
+    engines.forEach((id, report) -> reports.add(id, engine(report)));
+    run.add("engines", reports);
+    return text(run);
+  }
+
+  /** Everything that goes into the parameters' hash, by name. */
+  static Map<String, String> decides(InferSettings settings, String modelFingerprint) {
+    Map<String, String> deciding = new LinkedHashMap<>(OptionFingerprint.of(settings.options()));
+    deciding.put("the model", modelFingerprint);
+    deciding.put("the prompt template", settings.templates().ask());
+    deciding.put("the combine template", settings.templates().combine());
+    return deciding;
+  }
+
+  private static JsonObject head(InferSettings settings, RunFacts facts, String state) {
+    JsonObject run = new JsonObject();
+    run.addProperty("run_id", facts.runId());
+    run.addProperty("state", state);
+    run.addProperty("started_at", facts.startedAt().toString());
+    run.addProperty("app_version", facts.appVersion());
+    run.addProperty("spark_version", facts.sparkVersion());
+    run.addProperty("java_version", System.getProperty("java.version"));
+    run.addProperty("model_fingerprint", facts.modelFingerprint());
+    run.addProperty("params_hash", settings.paramsHash());
+    JsonObject decides = new JsonObject();
+    decides(settings, facts.modelFingerprint()).forEach(decides::addProperty);
+    run.add("decides", decides);
+    JsonObject options = new JsonObject();
+    settings
+        .options()
+        .settings()
+        .forEach(
+            (name, setting) -> {
+              JsonObject option = new JsonObject();
+              option.addProperty("value", setting.texts().isEmpty() ? null : setting.shown());
+              option.addProperty("from", setting.origin());
+              options.add(name, option);
+            });
+    run.add("options", options);
+    return run;
+  }
+
+  private static String text(JsonObject run) {
+    return new GsonBuilder().setPrettyPrinting().serializeNulls().create().toJson(run) + "\n";
+  }
+
+  private static JsonObject engine(EngineReport report) {
+    JsonObject engine = new JsonObject();
+    engine.addProperty("backend", report.backend());
+    engine.addProperty("dtype", report.dtype());
+    engine.addProperty("model_load_s", report.modelLoadNanos() / NANOS_PER_S);
+    engine.addProperty("warmup_s", report.warmupNanos() / NANOS_PER_S);
+    engine.addProperty("busy_s", report.busyNanos() / NANOS_PER_S);
+    engine.addProperty("max_model_len", report.maxModelLen());
+    engine.addProperty("kv_pages", report.kvPages());
+    engine.addProperty("kv_cache_bytes", report.kvCacheBytes());
+    engine.addProperty("weight_bytes", report.weightBytes());
+    engine.addProperty("workspace_bytes", report.workspaceBytes());
+    return engine;
+  }
+}

@@ -1,0 +1,236 @@
+package dev.questspark.job.output;
+
+import dev.questspark.engine.stats.EngineReport;
+import dev.questspark.engine.stats.SelectorReport;
+import dev.questspark.job.options.JobKeys;
+import dev.questspark.job.options.OptionKey;
+import java.sql.Timestamp;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Function;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
+
+/**
+ * The columns of {@code stats/}: one row per run and page selection policy. Names as in vLLM's
+ * benchmarks. Prefill is shared by all policies of a run, so its columns repeat in its rows.
+ */
+final class StatsSchema {
+  private static final double NANOS_PER_S = 1e9;
+  private static final List<Column> COLUMNS = columns();
+
+  private record Column(
+      String name, DataType type, String meaning, Function<PolicyStats, Object> value) {}
+
+  private StatsSchema() {}
+
+  static StructType schema() {
+    StructType schema = new StructType();
+    for (Column column : COLUMNS) {
+      schema = schema.add(column.name, column.type, true, column.meaning);
+    }
+    return schema;
+  }
+
+  static Row row(PolicyStats stats) {
+    return RowFactory.create(COLUMNS.stream().map(column -> column.value.apply(stats)).toArray());
+  }
+
+  private static List<Column> columns() {
+    List<Column> columns = new ArrayList<>();
+    columns.addAll(policy());
+    columns.addAll(counts());
+    columns.addAll(clocks());
+    columns.addAll(cache());
+    for (String latency : AnswerTotals.LATENCIES) {
+      columns.addAll(distribution(latency));
+    }
+    columns.addAll(setting());
+    return columns;
+  }
+
+  private static List<Column> policy() {
+    return List.of(
+        text("run_id", "the run", s -> s.facts.runId()),
+        text("sparse_policy", "page selector", s -> s.policy.selector()),
+        integer("kv_budget", "tokens; -1 is full", s -> s.policy.kvBudget()),
+        text("page_score", "score of quest", s -> s.policy.pageScore().toString()),
+        text("group_reduction", "over query heads", s -> s.policy.groupReduction().toString()),
+        integer("kv_sink_tokens", "always read", s -> s.policy.sinkTokens()),
+        integer("kv_recent_tokens", "always read", s -> s.policy.recentTokens()),
+        integer("sparse_skip_layers", "dense layers", s -> s.policy.skipLayers()),
+        integer("sparse_min_context", "tokens", s -> s.policy.minContext()),
+        text("question_attention", "sparse or dense", option(JobKeys.QUESTION_ATTENTION)));
+  }
+
+  private static List<Column> counts() {
+    return List.of(
+        count("documents", "distinct ids", PolicyStats::documents),
+        count("questions", "answer rows", PolicyStats::rows),
+        count("completed", "rows with an answer", s -> s.answers.total("completed")),
+        count("failed", "error rows", PolicyStats::failed),
+        number("accuracy", "exact match with the references", PolicyStats::accuracy),
+        count("total_input_tokens", "prompts", s -> s.answers.total("prompt_tokens")),
+        count("total_output_tokens", "generated", s -> s.answers.total("completion_tokens")),
+        count("cached_tokens", "shared prompt tokens", s -> s.answers.total("cached_tokens")),
+        count("dropped_tokens", "left out by truncation", s -> s.answers.total("dropped_tokens")));
+  }
+
+  private static List<Column> clocks() {
+    return List.of(
+        number("duration_s", "the run's inference", StatsSchema::durationSeconds),
+        number(
+            "model_load_s",
+            "slowest engine",
+            s -> s.engines.slowestSeconds(EngineReport::modelLoadNanos)),
+        number(
+            "warmup_s", "slowest engine", s -> s.engines.slowestSeconds(EngineReport::warmupNanos)),
+        count(
+            "prefill_tokens",
+            "document tokens computed, all policies",
+            s -> s.engines.sum(EngineReport::prefillTokens)),
+        number("prefill_s", "engine time", s -> s.engines.seconds(EngineReport::prefillNanos)),
+        number("prefill_throughput", "tokens/s of prefill_s", PolicyStats::prefillThroughput),
+        count(
+            "question_tokens",
+            "question tokens computed",
+            s -> s.engines.sum(s.policy, SelectorReport::questionTokens)),
+        number(
+            "question_s",
+            "engine time",
+            s -> s.engines.seconds(s.policy, SelectorReport::questionNanos)),
+        count(
+            "decode_tokens",
+            "decode steps x rows",
+            s -> s.engines.sum(s.policy, SelectorReport::decodeTokens)),
+        number(
+            "decode_s",
+            "engine time",
+            s -> s.engines.seconds(s.policy, SelectorReport::decodeNanos)),
+        number("decode_throughput", "tokens/s of decode_s", PolicyStats::decodeThroughput),
+        number(
+            "request_throughput",
+            "rows/s of duration_s",
+            s -> EngineSums.ratio(s.answers.total("completed"), durationSeconds(s))),
+        number(
+            "output_throughput",
+            "generated tokens/s of duration_s",
+            s -> EngineSums.ratio(s.answers.total("completion_tokens"), durationSeconds(s))),
+        number(
+            "total_token_throughput",
+            "input and output tokens/s of duration_s",
+            s ->
+                EngineSums.ratio(
+                    s.answers.total("prompt_tokens") + s.answers.total("completion_tokens"),
+                    durationSeconds(s))),
+        number(
+            "engine_busy_share",
+            "time in steps, of duration_s x engines",
+            s ->
+                EngineSums.ratio(
+                    s.engines.seconds(EngineReport::busyNanos),
+                    durationSeconds(s) * s.engines.engines())));
+  }
+
+  private static List<Column> cache() {
+    return List.of(
+        number("kv_pages_total", "mean per row", s -> s.answers.mean("kv_pages_total")),
+        number(
+            "kv_pages_attended_mean",
+            "per decode step, layer and KV head",
+            s -> s.answers.mean("kv_pages_attended")),
+        count(
+            "kv_bytes_read",
+            "decode steps",
+            s -> s.engines.sum(s.policy, SelectorReport::bytesRead)),
+        count(
+            "kv_bytes_dense",
+            "dense attention in the same steps",
+            s -> s.engines.sum(s.policy, SelectorReport::bytesDense)),
+        number("kv_read_share", "of kv_bytes_dense", PolicyStats::kvReadShare),
+        count(
+            "sparse_steps",
+            "rows x steps",
+            s -> s.engines.sum(s.policy, SelectorReport::sparseSteps)),
+        count(
+            "dense_steps",
+            "rows x steps",
+            s -> s.engines.sum(s.policy, SelectorReport::denseSteps)),
+        count("kv_cache_bytes", "all engines", s -> s.engines.sum(EngineReport::kvCacheBytes)),
+        count("weight_bytes", "all engines", s -> s.engines.sum(EngineReport::weightBytes)),
+        count("kv_pages", "all engines", s -> s.engines.sum(EngineReport::kvPages)),
+        count("peak_kv_pages", "all engines", s -> s.engines.sum(EngineReport::peakPagesUsed)),
+        count("preemptions", "all engines", s -> s.engines.sum(EngineReport::preemptions)),
+        count("engine_steps", "all engines", s -> s.engines.sum(EngineReport::steps)));
+  }
+
+  private static List<Column> distribution(String latency) {
+    String suffix = "_" + (latency.equals("e2e") ? "e2el" : latency) + "_ms";
+    List<Column> columns = new ArrayList<>();
+    columns.add(number("mean" + suffix, "", s -> s.answers.mean("mean_" + latency)));
+    columns.add(number("std" + suffix, "", s -> s.answers.mean("std_" + latency)));
+    for (String percentile : AnswerTotals.PERCENTILES) {
+      columns.add(number(percentile + suffix, "", s -> s.answers.percentile(latency, percentile)));
+    }
+    return columns;
+  }
+
+  private static List<Column> setting() {
+    return List.of(
+        integer("engines", "engines that ran", s -> s.engines.engines()),
+        text("backend", "as it describes itself", s -> s.engines.backend()),
+        text("model", "folder", option(JobKeys.MODEL)),
+        text("model_fingerprint", "hash of config and weights", s -> s.facts.modelFingerprint()),
+        text("dtype", "of matrix products and KV cache", s -> s.engines.dtype()),
+        text("weight_dtype", "of matrix products", option(JobKeys.WEIGHT_DTYPE)),
+        text("digest_dtype", "of page digests", option(JobKeys.DIGEST_DTYPE)),
+        integer("page_size", "tokens", s -> s.settings.options().get(JobKeys.PAGE_SIZE)),
+        integer("max_num_seqs", "per engine", s -> s.settings.options().get(JobKeys.MAX_NUM_SEQS)),
+        integer(
+            "max_num_batched_tokens",
+            "per step",
+            s -> s.settings.options().get(JobKeys.MAX_NUM_BATCHED_TOKENS)),
+        new Column(
+            "batch_invariant",
+            DataTypes.BooleanType,
+            "reduction order fixed",
+            s -> s.settings.options().get(JobKeys.BATCH_INVARIANT)),
+        count("seed", "", s -> s.settings.options().get(JobKeys.SEED)),
+        text("spark_version", "", s -> s.facts.sparkVersion()),
+        text("java_version", "", s -> System.getProperty("java.version")),
+        text("app_version", "", s -> s.facts.appVersion()),
+        text("params_hash", "", s -> s.settings.paramsHash()),
+        new Column(
+            "started_at",
+            DataTypes.TimestampType,
+            "UTC",
+            s -> Timestamp.from(s.facts.startedAt())));
+  }
+
+  private static double durationSeconds(PolicyStats stats) {
+    return stats.facts.durationNanos() / NANOS_PER_S;
+  }
+
+  private static Function<PolicyStats, Object> option(OptionKey<?> key) {
+    return stats -> stats.settings.options().settings().get(key.name()).shown();
+  }
+
+  private static Column text(String name, String meaning, Function<PolicyStats, ?> value) {
+    return new Column(name, DataTypes.StringType, meaning, value::apply);
+  }
+
+  private static Column integer(String name, String meaning, Function<PolicyStats, ?> value) {
+    return new Column(name, DataTypes.IntegerType, meaning, value::apply);
+  }
+
+  private static Column count(String name, String meaning, Function<PolicyStats, Long> value) {
+    return new Column(name, DataTypes.LongType, meaning, value::apply);
+  }
+
+  private static Column number(String name, String meaning, Function<PolicyStats, Double> value) {
+    return new Column(name, DataTypes.DoubleType, meaning, value::apply);
+  }
+}

@@ -1,0 +1,31 @@
+package dev.questspark.job.prompt;
+
+/**
+ * A prompt in pieces, so that documents can be cut and questions shared.
+ *
+ * @param head token ids before the document, begin-of-sequence included
+ * @param document token ids of the document alone
+ */
+public record Prompt(int[] head, int[] document) {
+
+  /** Everything before the question. */
+  public int[] prefix() {
+    return join(head, document);
+  }
+
+  public int prefixTokens() {
+    return head.length + document.length;
+  }
+
+  /** The same prompt over part of the document. */
+  public Prompt over(int[] part) {
+    return new Prompt(head, part);
+  }
+
+  static int[] join(int[] first, int[] second) {
+    int[] joined = new int[first.length + second.length];
+    System.arraycopy(first, 0, joined, 0, first.length);
+    System.arraycopy(second, 0, joined, first.length, second.length);
+    return joined;
+  }
+}

@@ -1,0 +1,59 @@
+package dev.questspark.job.sql;
+
+import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.job.executor.InferSettings;
+import dev.questspark.job.executor.Policies;
+import dev.questspark.job.options.JobKeys;
+import dev.questspark.job.options.JobOptions;
+import dev.questspark.job.prompt.PromptTexts;
+import dev.questspark.job.resources.InferResources;
+import java.util.List;
+import org.apache.spark.SparkContext;
+import org.apache.spark.util.SerializableConfiguration;
+
+/**
+ * The engine inside somebody else's query: no output folder, no step trace, one answer per
+ * question. It stays open between queries with the same engine options.
+ */
+public final class EmbeddedEngine {
+  private static final String RUN = "query";
+
+  private EmbeddedEngine() {}
+
+  /**
+   * Checks everything that needs no Spark.
+   *
+   * @throws ConfigException when the model is missing, or the options name several policies
+   */
+  public static void check(JobOptions options) {
+    options.require(JobKeys.MODEL);
+    PromptTexts.of(options);
+    policies(options);
+  }
+
+  /** What tasks need to know. */
+  public static InferSettings settings(JobOptions options, SparkContext spark) {
+    return new InferSettings(
+        options,
+        policies(options),
+        PromptTexts.of(options),
+        RUN,
+        "",
+        InferResources.threads(options.get(JobKeys.THREADS), spark),
+        "",
+        new SerializableConfiguration(spark.hadoopConfiguration()));
+  }
+
+  private static List<SelectorSpec> policies(JobOptions options) {
+    List<SelectorSpec> policies = Policies.of(options);
+    if (policies.size() != 1) {
+      throw new ConfigException(
+          "selectors and kv_budgets name "
+              + policies.size()
+              + " page selections, and a query gives one answer; name one, for example kv_budget"
+              + " 2048.");
+    }
+    return policies;
+  }
+}

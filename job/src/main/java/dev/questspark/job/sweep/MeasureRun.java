@@ -1,0 +1,229 @@
+package dev.questspark.job.sweep;
+
+import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.model.ModelConfigReader;
+import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.tokens.HfTokenizer;
+import dev.questspark.engine.tokens.Tokenizer;
+import dev.questspark.job.corpus.CorpusReader;
+import dev.questspark.job.corpus.Document;
+import dev.questspark.job.eval.EvalDocument;
+import dev.questspark.job.eval.EvalSettings;
+import dev.questspark.job.eval.Evaluation;
+import dev.questspark.job.eval.suite.SuiteInput;
+import dev.questspark.job.eval.suite.Suites;
+import dev.questspark.job.executor.EngineReports;
+import dev.questspark.job.executor.ExecutorEngine;
+import dev.questspark.job.executor.InferSettings;
+import dev.questspark.job.model.ModelFolder;
+import dev.questspark.job.options.Choices.OnTooLong;
+import dev.questspark.job.options.JobKeys;
+import dev.questspark.job.options.JobOptions;
+import dev.questspark.job.output.OutputFolder;
+import dev.questspark.job.output.RunFacts;
+import dev.questspark.job.output.RunJson;
+import dev.questspark.job.partition.CorpusSurvey;
+import dev.questspark.job.partition.PartitionedCorpus;
+import dev.questspark.job.prompt.PromptTexts;
+import dev.questspark.job.report.Report;
+import dev.questspark.job.resources.InferResources;
+import dev.questspark.job.run.ExitCode;
+import dev.questspark.job.run.RunSettings;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+
+/**
+ * {@code sweep} and {@code eval}: many page selection policies on the same documents, speed and
+ * quality (sweep) or quality alone (eval). Ends with the report. A run that was interrupted goes on
+ * where it stopped: what is finished lies in {@code cells/}.
+ */
+public final class MeasureRun {
+  private final JobOptions options;
+  private final PrintStream out;
+  private final String suite;
+  private final int repetitions;
+  private ModelFolder model;
+  private final List<SelectorSpec> policies;
+  private final PromptTexts templates;
+  private final OnTooLong onTooLong;
+
+  private MeasureRun(JobOptions options, PrintStream out, String suite, int repetitions) {
+    options.require(JobKeys.OUTPUT);
+    this.options = options;
+    this.out = out;
+    this.suite = suite;
+    this.repetitions = repetitions;
+    options.require(JobKeys.MODEL);
+    this.policies = SweepPolicies.of(options);
+    this.templates = PromptTexts.of(options);
+    this.onTooLong = Suites.onTooLong(suite, options);
+  }
+
+  /** The corpus, every policy's speed and answers. */
+  public static MeasureRun sweep(JobOptions options, PrintStream out) {
+    options.require(JobKeys.INPUT);
+    if (options.get(JobKeys.QUESTION_TAIL_CHARACTERS) > 0) {
+      throw new ConfigException(
+          "--question-tail-characters belongs to eval: a sweep times whole questions.");
+    }
+    return new MeasureRun(options, out, Suites.CORPUS, options.get(JobKeys.REPETITIONS));
+  }
+
+  /** A suite, every policy's answers. */
+  public static MeasureRun eval(JobOptions options, PrintStream out) {
+    return new MeasureRun(options, out, options.get(JobKeys.SUITE), 0);
+  }
+
+  /** Runs; returns the process's exit code. */
+  public int run(SparkSession spark) throws IOException {
+    boolean local = spark.sparkContext().isLocal();
+    model = ModelFolder.of(options.model(), local, spark.sparkContext().hadoopConfiguration());
+    if (local || model.visible()) {
+      model.check();
+    }
+    OutputFolder output =
+        new OutputFolder(
+            options.require(JobKeys.OUTPUT), spark.sparkContext().hadoopConfiguration());
+    output.prepareMeasurement();
+    List<EvalDocument> documents = documents(spark);
+    InferSettings settings =
+        RunSettings.of(spark, options, policies, templates, model, output, deciding());
+    if (!local) {
+      return measure(spark, output, settings, documents);
+    }
+    ExecutorEngine.Lease open = ExecutorEngine.lease(settings, "driver");
+    try {
+      return measure(spark, output, settings, documents);
+    } finally {
+      open.close();
+    }
+  }
+
+  /** What a finished document's cell must have been measured with to count. */
+  private String deciding() {
+    return policies
+        + " "
+        + options.get(JobKeys.MAX_NUM_SEQS)
+        + " "
+        + options.get(JobKeys.SPEED_TOKENS)
+        + " "
+        + options.get(JobKeys.QUESTION_TAIL_CHARACTERS)
+        + " "
+        + onTooLong;
+  }
+
+  private List<EvalDocument> documents(SparkSession spark) {
+    try (Tokenizer tokenizer = HfTokenizer.open(model.path())) {
+      return Suites.documents(
+          suite,
+          new SuiteInput(options, tokenizer, templates.ask(), maxModelLen(), () -> corpus(spark)));
+    }
+  }
+
+  /** As a summary reads them: an input without questions has no column of them. */
+  private JobOptions textsAlone() {
+    return options
+        .with(JobKeys.TASK, "summarize")
+        .with(JobKeys.QUESTION)
+        .with(JobKeys.QUESTION_COL)
+        .with(JobKeys.ANSWER_COL);
+  }
+
+  private int maxModelLen() {
+    int given = options.get(JobKeys.MAX_MODEL_LEN);
+    return given > 0 ? given : ModelConfigReader.read(model.path()).contextTokens();
+  }
+
+  /** The input's documents, sound ones only; suites are small enough for the driver. */
+  private List<Document> corpus(SparkSession spark) {
+    Dataset<Row> records =
+        new CorpusReader(spark, Suites.asksInput(suite) ? options : textsAlone()).read();
+    List<Document> documents = new ArrayList<>();
+    int defects = 0;
+    for (Document document :
+        PartitionedCorpus.of(
+                records, CorpusSurvey.plan(records, 1, 1, 1, 1, Collections.emptyIterator()))
+            .collect()) {
+      if (document.defect().isEmpty()) {
+        documents.add(document);
+      } else {
+        defects++;
+        out.printf("left out: %s (%s)%n", document.id(), document.defect().orElseThrow().message());
+      }
+    }
+    documents.sort((a, b) -> a.id().compareTo(b.id()));
+    if (documents.isEmpty()) {
+      throw new ConfigException(
+          "No document of --input can be used; " + defects + " are defective.");
+    }
+    return documents;
+  }
+
+  private boolean tooManyErrors(Evaluation.Outcome outcome) {
+    double allowed = options.get(JobKeys.MAX_ERROR_RATE);
+    boolean tooMany = outcome.errorRows() > allowed * outcome.qualityRows();
+    if (tooMany) {
+      out.printf(
+          "%d of %d rows are error rows, more than --max-error-rate %s allows; see error_code in"
+              + " quality/.%n",
+          outcome.errorRows(), outcome.qualityRows(), allowed);
+    }
+    return tooMany;
+  }
+
+  private int measure(
+      SparkSession spark, OutputFolder output, InferSettings settings, List<EvalDocument> documents)
+      throws IOException {
+    EngineReports reports = new EngineReports();
+    spark.sparkContext().register(reports, "engines");
+    Instant startedAt = Instant.now();
+    long started = System.nanoTime();
+    if (Suites.cutsByProtocol(suite, options)) {
+      out.printf(
+          "Suite %s cuts the middle out of documents over max_model_len, as its protocol has it;"
+              + " --on-too-long error makes error rows of them.%n",
+          suite);
+    }
+    int partitions =
+        options.get(JobKeys.PARTITIONS) > 0
+            ? options.get(JobKeys.PARTITIONS)
+            : InferResources.automaticPartitions(spark.sparkContext());
+    Evaluation.Outcome outcome =
+        new Evaluation(
+                spark,
+                output.toString(),
+                new EvalSettings(
+                    settings,
+                    onTooLong,
+                    repetitions,
+                    EvalSettings.spread(documents, options.get(JobKeys.SELECTION_STUDY)),
+                    output.cells()),
+                out)
+            .run(documents, partitions, reports);
+    RunFacts facts =
+        new RunFacts(
+            settings.runId(),
+            startedAt,
+            System.nanoTime() - started,
+            RunSettings.version(),
+            spark.version(),
+            model.fingerprint(),
+            outcome.documents(),
+            partitions);
+    if (outcome.documents() > outcome.found()) { // otherwise nothing ran, and run.json still holds
+      output.writeRunJson(RunJson.of(settings, facts, reports.value()));
+    }
+    Report report = Report.read(spark, output.toString(), options.get(JobKeys.MAX_QUALITY_LOSS));
+    report.write();
+    out.println();
+    report.print(out);
+    return tooManyErrors(outcome) ? ExitCode.TOO_MANY_ERRORS : 0;
+  }
+}

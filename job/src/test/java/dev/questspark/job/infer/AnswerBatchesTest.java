@@ -1,0 +1,67 @@
+package dev.questspark.job.infer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.questspark.job.corpus.Document;
+import dev.questspark.job.corpus.Question;
+import dev.questspark.job.partition.PlannedDocument;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+/** Where a partition is cut into batches: from the documents alone, whatever is committed. */
+class AnswerBatchesTest {
+  @Test
+  void everyAttemptMakesTheSameBatchesOfWholeDocuments() {
+    Random random = new Random(7);
+    List<PlannedDocument> documents = new ArrayList<>();
+    long key = 0;
+    for (int i = 0; i < 200; i++) {
+      key += random.nextInt(3); // now and then equal to the one before
+      List<Question> questions =
+          IntStream.rangeClosed(0, random.nextInt(4))
+              .mapToObj(q -> new Question(q, "q", null))
+              .toList();
+      documents.add(
+          new PlannedDocument(
+              key, new Document("d" + i, "t", questions, "f", Optional.empty()), 2, new BitSet()));
+    }
+    List<String> whole = places(documents, batch -> false);
+    List<String> rest = places(documents, batch -> batch % 3 == 0);
+    assertThat(whole).hasSize(200);
+    assertThat(rest).isNotEmpty().hasSizeLessThan(200);
+    assertThat(whole).containsAll(rest);
+    assertThat(whole.stream().filter(line -> Integer.parseInt(line.split(" ")[0]) % 3 > 0))
+        .containsExactlyElementsOf(rest);
+    // documents of one key are in one batch
+    assertThat(
+            whole.stream()
+                .map(line -> line.split(" "))
+                .collect(
+                    Collectors.groupingBy(
+                        at -> at[1], Collectors.mapping(at -> at[0], Collectors.toSet())))
+                .values())
+        .allSatisfy(batches -> assertThat(batches).hasSize(1));
+  }
+
+  /** Batch, key and id of each document that is asked. */
+  private static List<String> places(
+      List<PlannedDocument> documents, AnswerBatches.Committed committed) {
+    List<String> places = new ArrayList<>();
+    new AnswerBatches(documents.iterator(), 16, committed, (held, rows) -> {})
+        .forEachRemaining(
+            asked ->
+                places.add(
+                    asked.ticket().batch().number()
+                        + " "
+                        + asked.document().key()
+                        + " "
+                        + asked.document().document().id()));
+    return places;
+  }
+}
