@@ -197,9 +197,10 @@ public final class Engine implements AutoCloseable {
    * @throws ConfigException if a selector is unknown or its budget has no room
    */
   public List<CompletableFuture<Completion>> submit(DocumentRequest request) {
-    Row.Document document = new Row.Document(nextId.getAndIncrement(), request, System.nanoTime());
+    Sequence.Document document =
+        new Sequence.Document(nextId.getAndIncrement(), request, System.nanoTime());
     List<CompletableFuture<Completion>> futures = new ArrayList<>();
-    List<Row> rows = new ArrayList<>();
+    List<Sequence> rows = new ArrayList<>();
     for (QuestionRequest question : request.questions()) {
       List<SelectorSpec> policies =
           question
@@ -207,8 +208,8 @@ public final class Engine implements AutoCloseable {
               .map(SelectionStudy::policies)
               .orElseGet(() -> List.of(question.selector()));
       policies.forEach(this::check);
-      Row row =
-          new Row(
+      Sequence row =
+          new Sequence(
               nextId.getAndIncrement(),
               document,
               question,
@@ -244,7 +245,7 @@ public final class Engine implements AutoCloseable {
     }
   }
 
-  private DocumentException tooLong(Row row, int total) {
+  private DocumentException tooLong(Sequence row, int total) {
     return new DocumentException(
         ErrorCode.TOO_LONG,
         "document "

@@ -33,8 +33,8 @@ final class EngineLoop implements Runnable {
   private final EngineTotals totals;
   private final Consumer<StepStats> listener;
   private final LinkedBlockingQueue<Arrival> inbox = new LinkedBlockingQueue<>();
-  private final Map<Long, Row> rows = new HashMap<>();
-  private final Map<Long, Row.Document> documents = new HashMap<>();
+  private final Map<Long, Sequence> rows = new HashMap<>();
+  private final Map<Long, Sequence.Document> documents = new HashMap<>();
   private final long openedNanos = System.nanoTime();
   private long nextStep;
   private volatile boolean closed;
@@ -57,7 +57,7 @@ final class EngineLoop implements Runnable {
    * A document and its rows, on the way from a caller's thread. Without rows it asks to drop the
    * document if all its rows have been cancelled; without a document it only wakes the loop.
    */
-  record Arrival(Row.Document document, List<Row> rows) {}
+  record Arrival(Sequence.Document document, List<Sequence> rows) {}
 
   void submit(Arrival arrival) {
     inbox.add(arrival);
@@ -125,12 +125,12 @@ final class EngineLoop implements Runnable {
       dropIfAbandoned(arrival.document());
       return;
     }
-    List<Row> candidates = new ArrayList<>(arrival.rows());
+    List<Sequence> candidates = new ArrayList<>(arrival.rows());
     while (!candidates.isEmpty()) {
       Submission result = scheduler.submit(work(arrival.document(), candidates));
       if (result instanceof Submission.Refused refused) {
         // The largest question decides whether the document fits; the others may still be answered.
-        Row largest =
+        Sequence largest =
             candidates.stream()
                 .max(Comparator.comparingInt(EngineLoop::privateTokens))
                 .orElseThrow();
@@ -145,8 +145,8 @@ final class EngineLoop implements Runnable {
   }
 
   /** A caller that gave up (a killed task) must not keep pages busy. */
-  private void dropIfAbandoned(Row.Document document) {
-    List<Row> left = rows.values().stream().filter(row -> row.document == document).toList();
+  private void dropIfAbandoned(Sequence.Document document) {
+    List<Sequence> left = rows.values().stream().filter(row -> row.document == document).toList();
     if (!left.isEmpty() && left.stream().allMatch(row -> row.future.isDone())) {
       scheduler.cancel(document.id);
       left.forEach(row -> rows.remove(row.id));
@@ -154,7 +154,7 @@ final class EngineLoop implements Runnable {
     }
   }
 
-  private static DocumentWork work(Row.Document document, List<Row> rows) {
+  private static DocumentWork work(Sequence.Document document, List<Sequence> rows) {
     return new DocumentWork(
         document.id,
         document.request.tokens().length,
@@ -166,11 +166,11 @@ final class EngineLoop implements Runnable {
             .toList());
   }
 
-  private static int privateTokens(Row row) {
+  private static int privateTokens(Sequence row) {
     return row.request.tokens().length + row.request.sampling().maxTokens();
   }
 
-  private static DocumentException tooLarge(Row row, Submission.Refused refused) {
+  private static DocumentException tooLarge(Sequence row, Submission.Refused refused) {
     return new DocumentException(
         ErrorCode.EXCEEDS_KV_CACHE,
         "document of "
@@ -196,7 +196,7 @@ final class EngineLoop implements Runnable {
     long sampledNanos = System.nanoTime(); // one clock reading for all tokens of a step
     List<Long> finished = new ArrayList<>();
     for (int i = 0; i < outcome.tokens().length; i++) {
-      Row row = plan.samples().get(i);
+      Sequence row = plan.samples().get(i);
       if (row.accept(outcome.tokens()[i], sampledNanos)) {
         finished.add(row.id);
       }
@@ -209,7 +209,7 @@ final class EngineLoop implements Runnable {
   }
 
   private void noteStart(Span span, long now) {
-    Row.Document document =
+    Sequence.Document document =
         span.kind() == SpanKind.PREFILL
             ? documents.get(span.sequenceId())
             : rows.get(span.sequenceId()).document;
@@ -221,7 +221,7 @@ final class EngineLoop implements Runnable {
       totals.documentPrefilled();
     }
     if (span.kind() == SpanKind.QUESTION) {
-      Row row = rows.get(span.sequenceId());
+      Sequence row = rows.get(span.sequenceId());
       row.cachedTokens = Math.max(row.cachedTokens, span.cachedTokens());
       if (span.preemptions() > row.preemptions) {
         row.preemptions = span.preemptions();
@@ -231,7 +231,7 @@ final class EngineLoop implements Runnable {
   }
 
   private void finish(long id) {
-    Row row = rows.remove(id);
+    Sequence row = rows.remove(id);
     row.future.complete(row.completion(planner.pagesFor(row.contextTokens())));
     if (rows.values().stream().noneMatch(other -> other.document == row.document)) {
       documents.remove(row.document.id);

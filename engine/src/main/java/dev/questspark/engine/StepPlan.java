@@ -18,8 +18,8 @@ import java.util.List;
 record StepPlan(
     RaggedBatch batch,
     List<Group> groups,
-    List<Row> samples,
-    List<Row> decodes,
+    List<Sequence> samples,
+    List<Sequence> decodes,
     int firstDecodeRow) {
 
   /** Rows of one phase and one selector; {@code attention} is dense for prefill. */

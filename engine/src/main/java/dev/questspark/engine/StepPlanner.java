@@ -46,8 +46,8 @@ final class StepPlanner {
    */
   private record Piece(
       Phase phase,
-      Row row,
-      Row.Document document,
+      Sequence row,
+      Sequence.Document document,
       SelectorSpec selector,
       int from,
       int to,
@@ -62,7 +62,7 @@ final class StepPlanner {
     }
   }
 
-  StepPlan plan(Step step, LongFunction<Row> rows, LongFunction<Row.Document> documents) {
+  StepPlan plan(Step step, LongFunction<Sequence> rows, LongFunction<Sequence.Document> documents) {
     List<Piece> pieces = new ArrayList<>();
     for (Span span : step.spans()) {
       cut(span, rows, documents, pieces);
@@ -81,7 +81,10 @@ final class StepPlanner {
    * so they are again.
    */
   private void cut(
-      Span span, LongFunction<Row> rows, LongFunction<Row.Document> documents, List<Piece> pieces) {
+      Span span,
+      LongFunction<Sequence> rows,
+      LongFunction<Sequence.Document> documents,
+      List<Piece> pieces) {
     int from = span.firstPosition();
     int to = from + span.tokens();
     if (span.kind() == SpanKind.PREFILL) {
@@ -89,7 +92,7 @@ final class StepPlanner {
           new Piece(Phase.PREFILL, null, documents.apply(span.sequenceId()), null, from, to, span));
       return;
     }
-    Row row = rows.apply(span.sequenceId());
+    Sequence row = rows.apply(span.sequenceId());
     SelectorSpec selector = row.request.selector();
     if (span.kind() == SpanKind.DECODE) {
       pieces.add(new Piece(Phase.DECODE, row, row.document, selector, from, to, span));
@@ -113,9 +116,9 @@ final class StepPlanner {
     int[] spanPages = new int[pieces.size() + 1];
     int[] pageTable = new int[pieces.stream().mapToInt(piece -> pagesFor(piece.to())).sum()];
     List<StepPlan.Group> groups = new ArrayList<>();
-    List<Row> samples = new ArrayList<>();
+    List<Sequence> samples = new ArrayList<>();
     List<Integer> logitRows = new ArrayList<>();
-    List<Row> decodes = new ArrayList<>();
+    List<Sequence> decodes = new ArrayList<>();
     int row = 0;
     int groupStart = 0;
     for (int p = 0; p < pieces.size(); p++) {

@@ -58,7 +58,7 @@ final class StepRunner {
   }
 
   /** A step of greedy rows alone leaves the logits where they are. */
-  private int[] sample(List<Row> rows, Tensor stepLogits) {
+  private int[] sample(List<Sequence> rows, Tensor stepLogits) {
     int[] tokens = new int[rows.size()];
     if (rows.stream().allMatch(StepRunner::greedy)) {
       backend.argmax(tokens, stepLogits);
@@ -70,19 +70,19 @@ final class StepRunner {
       return tokens;
     }
     for (int i = 0; i < tokens.length; i++) {
-      Row row = rows.get(i);
+      Sequence row = rows.get(i);
       backend.read(stepLogits, i, logits);
       tokens[i] = row.forced() ? row.force(logits) : sample(row);
     }
     return tokens;
   }
 
-  private static boolean greedy(Row row) {
+  private static boolean greedy(Sequence row) {
     SamplingParams sampling = row.request.sampling();
     return !row.forced() && sampling.temperature() == 0 && sampling.repetitionPenalty() == 1;
   }
 
-  private int sample(Row row) {
+  private int sample(Sequence row) {
     return sampler.sample(logits, row.request.sampling(), row.seen(), row.generatedTokens());
   }
 
@@ -91,7 +91,7 @@ final class StepRunner {
     KvGeometry geometry = kvStore.geometry();
     for (int i = 0; i < plan.decodes().size(); i++) {
       int r = plan.firstDecodeRow() + i;
-      Row row = plan.decodes().get(i);
+      Sequence row = plan.decodes().get(i);
       long denseTokens = denseTokens(plan.batch().positions()[r]);
       long tokens = counters.tokensAttended()[r];
       long read = geometry.attendBytes(tokens) + geometry.scoreBytes(counters.pagesScored()[r]);

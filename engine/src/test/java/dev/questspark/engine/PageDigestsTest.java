@@ -48,8 +48,8 @@ class PageDigestsTest {
   private static final int PAGE_SIZE = 16;
   private static final int PAGES = 40;
 
-  private final Map<Long, Row> rows = new HashMap<>();
-  private final Map<Long, Row.Document> documents = new HashMap<>();
+  private final Map<Long, Sequence> rows = new HashMap<>();
+  private final Map<Long, Sequence.Document> documents = new HashMap<>();
   private long nextId;
 
   @Test
@@ -117,12 +117,12 @@ class PageDigestsTest {
                 SamplingParams.greedy(1 + random.nextInt(60), List.of())));
       }
       DocumentRequest request = new DocumentRequest("d" + d, text, questions);
-      Row.Document document = new Row.Document(nextId++, request, 0);
+      Sequence.Document document = new Sequence.Document(nextId++, request, 0);
       documents.put(document.id, document);
       List<QuestionWork> work = new ArrayList<>();
       for (QuestionRequest question : questions) {
-        Row row =
-            new Row(
+        Sequence row =
+            new Sequence(
                 nextId++,
                 document,
                 question,

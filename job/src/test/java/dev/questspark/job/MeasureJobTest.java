@@ -50,7 +50,7 @@ class MeasureJobTest {
     Path output = folder.resolve("out");
     Ended ended = sweep(JobHarness.corpus(folder, 4), output);
     assertThat(ended.code()).as(ended.err() + ended.out()).isZero();
-    assertThat(ended.out()).contains("4 cells to measure, 0 found", output + "/report.html");
+    assertThat(ended.out()).contains("4 to measure, 0 found", output + "/report.html");
 
     String quality = table(output, "quality");
     String speed = table(output, "speed");
@@ -193,7 +193,7 @@ class MeasureJobTest {
     assertThat(answers(output)).isEqualTo(answers);
 
     Ended other = sweep(input, output, "--speed-tokens=7");
-    assertThat(other.out()).contains("4 cells to measure, 0 found finished");
+    assertThat(other.out()).contains("4 to measure, 0 found finished");
   }
 
   private static List<String> answers(Path output) {

@@ -37,21 +37,21 @@ class RunScriptTest {
     assertThat(folder.resolve("gc.log")).as("what passes through to the driver").exists();
     assertThat(ended.out()).contains("accuracy", output + "/answers", output + "/run.json");
     String answers = "read_parquet('" + output.resolve("answers") + "/*.parquet')";
-    assertThat(Duck.cell("select count(*) from " + answers)).isEqualTo(3 * 52);
-    assertThat(Duck.cell("select count(distinct (doc_id, question_id)) from " + answers))
+    assertThat(DuckDb.cell("select count(*) from " + answers)).isEqualTo(3 * 52);
+    assertThat(DuckDb.cell("select count(distinct (doc_id, question_id)) from " + answers))
         .isEqualTo(52);
-    assertThat(Duck.cell("select count(*) from " + answers + " where status <> 'ok'")).isZero();
+    assertThat(DuckDb.cell("select count(*) from " + answers + " where status <> 'ok'")).isZero();
     double dense = accuracy(answers, "all");
     assertThat(dense).isGreaterThanOrEqualTo(0.95);
     assertThat(accuracy(answers, "quest")).isGreaterThanOrEqualTo(dense - 0.02);
     assertThat(accuracy(answers, "sink_recent")).as("the negative control").isLessThan(0.3);
     // ten documents, each prefilled once for three policies and all questions
-    assertThat(Duck.cell("select count(*) from " + answers + " where cached_tokens = 0"))
+    assertThat(DuckDb.cell("select count(*) from " + answers + " where cached_tokens = 0"))
         .isEqualTo(10);
   }
 
   private static double accuracy(String answers, String selector) {
-    return Duck.cell(
+    return DuckDb.cell(
         "select avg(answer_correct::int) from "
             + answers
             + " where sparse_policy = '"

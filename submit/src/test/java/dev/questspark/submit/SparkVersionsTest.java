@@ -57,11 +57,11 @@ class SparkVersionsTest {
   void bothSparksGiveTheSameAnswers() {
     String here = answers(on41);
     String there = answers(on35);
-    assertThat(Duck.cell("select count(*) from " + here + " where status = 'ok'"))
-        .isEqualTo(Duck.cell("select count(*) from " + there))
+    assertThat(DuckDb.cell("select count(*) from " + here + " where status = 'ok'"))
+        .isEqualTo(DuckDb.cell("select count(*) from " + there))
         .isGreaterThan(2 * DOCUMENTS);
-    assertThat(Duck.cell(differences(here, there))).isZero();
-    assertThat(Duck.cell(differences(there, here))).isZero();
+    assertThat(DuckDb.cell(differences(here, there))).isZero();
+    assertThat(DuckDb.cell(differences(there, here))).isZero();
   }
 
   /** What reads them comes in other versions with each Spark, so the jar must bring its own. */
@@ -78,7 +78,7 @@ class SparkVersionsTest {
     };
     for (String spark : List.of("4.1", "3.5")) {
       Path output = answer("cpu-dense", files, spark, more);
-      assertThat(Duck.cell("select count(*) from " + answers(output) + " where status = 'ok'"))
+      assertThat(DuckDb.cell("select count(*) from " + answers(output) + " where status = 'ok'"))
           .as(spark)
           .isOne();
     }

@@ -26,11 +26,11 @@ final class DocumentProgress {
   /** The private pages that its most demanding question needs: what an admission promises. */
   int largestNeed;
 
-  /** Pages promised to whichever question starts next; 0 while {@link #lead} runs on them. */
-  int setAside;
+  /** Pages promised to whichever question starts next; 0 while {@link #leader} runs on them. */
+  int leaderReserve;
 
-  /** The running question that took the set-aside pages, or null. */
-  QuestionProgress lead;
+  /** The running question that took the reserve, or null. */
+  QuestionProgress leader;
 
   /** Whether any question has ever started: the first one paid for the prefill. */
   boolean paidFor;

@@ -21,31 +21,30 @@ import java.util.Set;
  * admitted while a question of an admitted one waits.
  *
  * <p><b>Nothing runs out (without overcommit).</b> An admission promises the document's pages and
- * sets aside the private pages of its most demanding question, to that question's last token. Any
- * question of the document may start on what is set aside (it becomes the lead) and gives it back
- * when it ends; others start only if their whole need is available. Promises never exceed the pool,
- * a running question draws only on its own promise, so none waits for a page; and an admitted
- * document without a running question has its set-aside pages, so one can start as soon as a
- * sequence ends. So every running question ends, every admitted document ends, and the first
- * waiting document, which alone fits (else it was refused), is admitted at the latest when all
- * before it have ended.
+ * reserves the private pages of its most demanding question, to that question's last token. Any
+ * question of the document may start on that reserve (it becomes the leader) and gives it back when
+ * it ends; others start only if their whole need is available. Promises never exceed the pool, a
+ * running question draws only on its own promise, so none waits for a page; and an admitted
+ * document without a running question has its reserve, so one can start as soon as a sequence ends.
+ * So every running question ends, every admitted document ends, and the first waiting document,
+ * which alone fits (else it was refused), is admitted at the latest when all before it have ended.
  *
  * <p><b>Overcommit.</b> Promises cover prompts only. When an answer needs a page and none is
- * available, pages set aside are taken, then the youngest running question is preempted (it may be
- * the one that asked), and for the oldest running question, when it is the only one, documents
- * without running questions are evicted, youngest first. When nothing runs and the questions that
- * wait find no room, the youngest document is evicted until one can start. So some question always
- * runs or comes to run, and the oldest running one always ends: it is never preempted, it and its
- * document fit alone, and it has a row in every step once it decodes. Before that it stands first
- * behind the decoding questions, whose number can only fall while it gets no row. Questions are
- * finite, so all end.
+ * available, reserves are taken, then the youngest running question is preempted (it may be the one
+ * that asked), and for the oldest running question, when it is the only one, documents without
+ * running questions are evicted, youngest first. When nothing runs and the questions that wait find
+ * no room, the youngest document is evicted until one can start. So some question always runs or
+ * comes to run, and the oldest running one always ends: it is never preempted, it and its document
+ * fit alone, and it has a row in every step once it decodes. Before that it stands first behind the
+ * decoding questions, whose number can only fall while it gets no row. Questions are finite, so all
+ * end.
  *
  * <p>{@link #next} and {@link #complete} alternate. Not thread-safe.
  */
 public final class Scheduler {
   private final SchedulerLimits limits;
-  private final PageLedger ledger;
-  private final Roster roster;
+  private final PageReservations reservations;
+  private final RunQueue runQueue;
   private final Map<Long, DocumentProgress> documents = new HashMap<>();
   private final Set<Long> ids = new HashSet<>();
   private List<QuestionProgress> sampling = List.of();
@@ -54,8 +53,8 @@ public final class Scheduler {
   /** A scheduler over all pages of {@code pool}, which nobody else may use. */
   public Scheduler(SchedulerLimits limits, PagePool pool) {
     this.limits = limits;
-    this.ledger = new PageLedger(pool);
-    this.roster = new Roster(limits, ledger);
+    this.reservations = new PageReservations(pool);
+    this.runQueue = new RunQueue(limits, reservations);
   }
 
   /**
@@ -69,12 +68,12 @@ public final class Scheduler {
     for (QuestionProgress question : document.waiting) {
       need = Math.max(need, question.largestPrivatePages());
     }
-    if (document.ownPages() + need > ledger.total()) {
-      return new Submission.Refused(document.ownPages() + need, ledger.total());
+    if (document.ownPages() + need > reservations.total()) {
+      return new Submission.Refused(document.ownPages() + need, reservations.total());
     }
     claimIds(work);
     documents.put(document.id, document);
-    roster.enqueue(document);
+    runQueue.enqueue(document);
     return new Submission.Accepted();
   }
 
@@ -95,7 +94,7 @@ public final class Scheduler {
     questionRows(step);
     documentRows(step);
     while (step.isEmpty()) {
-      evictYoungestBut(roster.admitted.get(0));
+      evictYoungestBut(runQueue.admitted.get(0));
       documentRows(step);
     }
     sampling = step.sampling;
@@ -124,7 +123,7 @@ public final class Scheduler {
       question.generated++;
       boolean full = question.generated == question.maxTokens;
       if (!question.ended && (question.finishedByCaller || full)) {
-        roster.end(question);
+        runQueue.end(question);
         if (question.document.ended()) {
           forget(question.document);
         }
@@ -133,8 +132,8 @@ public final class Scheduler {
         }
       }
     }
-    roster.running.removeIf(question -> question.ended);
-    roster.recountSeats();
+    runQueue.running.removeIf(question -> question.ended);
+    runQueue.recountSlots();
     sampling = List.of();
     stepInFlight = false;
     return Arrays.copyOf(byLength, byLengthCount);
@@ -151,8 +150,8 @@ public final class Scheduler {
     if (document == null) {
       return false;
     }
-    roster.drop(document);
-    roster.recountSeats();
+    runQueue.drop(document);
+    runQueue.recountSlots();
     forget(document);
     return true;
   }
@@ -164,51 +163,54 @@ public final class Scheduler {
 
   /** Sequences in flight: documents being prefilled and running questions. */
   public int running() {
-    return roster.seatsTaken();
+    return runQueue.slotsTaken();
   }
 
   /** Questions that have not started, or were preempted. */
   public int waiting() {
-    return roster.waitingQuestions();
+    return runQueue.waitingQuestions();
   }
 
   /** Pages held by documents and questions; promised pages do not count. */
   public int pagesUsed() {
-    return ledger.used();
+    return reservations.used();
   }
 
   /** The live tables and promises, for the recount of the invariants. */
-  Roster roster() {
-    return roster;
+  RunQueue runQueue() {
+    return runQueue;
   }
 
   private void decodeRows(StepBuilder step) {
     // By index: a question at the end of the list may be preempted on the way, before its turn.
-    for (int i = 0; i < roster.running.size() && step.rowsLeft > 0; i++) {
-      QuestionProgress question = roster.running.get(i);
+    for (int i = 0; i < runQueue.running.size() && step.rowsLeft > 0; i++) {
+      QuestionProgress question = runQueue.running.get(i);
       if (question.decoding() && hasPageForNextRow(question)) {
-        step.decode(question, ledger);
+        step.decode(question, reservations);
       }
     }
   }
 
   private void questionRows(StepBuilder step) {
-    for (int i = 0; i < roster.running.size() && step.rowsLeft > 0; i++) {
-      QuestionProgress question = roster.running.get(i);
+    for (int i = 0; i < runQueue.running.size() && step.rowsLeft > 0; i++) {
+      QuestionProgress question = runQueue.running.get(i);
       if (!question.decoding()) {
-        step.question(question, ledger);
+        step.question(question, reservations);
       }
     }
   }
 
   private void documentRows(StepBuilder step) {
     boolean nobodyWaits = true;
-    for (int i = 0; i < roster.admitted.size() && step.rowsLeft > 0; i++) {
-      nobodyWaits &= serve(roster.admitted.get(i), step);
+    for (int i = 0; i < runQueue.admitted.size() && step.rowsLeft > 0; i++) {
+      nobodyWaits &= serve(runQueue.admitted.get(i), step);
     }
-    while (nobodyWaits && !roster.queue.isEmpty() && roster.hasSeat() && step.rowsLeft > 0) {
-      DocumentProgress next = roster.queue.peekFirst();
-      nobodyWaits = roster.admitFirst() && serve(next, step);
+    while (nobodyWaits
+        && !runQueue.queue.isEmpty()
+        && runQueue.hasFreeSlot()
+        && step.rowsLeft > 0) {
+      DocumentProgress next = runQueue.queue.peekFirst();
+      nobodyWaits = runQueue.admitFirst() && serve(next, step);
     }
   }
 
@@ -220,17 +222,17 @@ public final class Scheduler {
    */
   private boolean serve(DocumentProgress document, StepBuilder step) {
     if (!document.ready()) {
-      step.prefill(document, ledger);
+      step.prefill(document, reservations);
       return true;
     }
-    while (!document.waiting.isEmpty() && roster.hasSeat() && step.rowsLeft > 0) {
+    while (!document.waiting.isEmpty() && runQueue.hasFreeSlot() && step.rowsLeft > 0) {
       QuestionProgress question = document.waiting.peekFirst();
-      if (!roster.startFirst(document)) {
+      if (!runQueue.startFirst(document)) {
         return false;
       }
-      step.fork(question, ledger);
-      step.question(question, ledger);
-      roster.dismissLead(document);
+      step.fork(question, reservations);
+      step.question(question, reservations);
+      runQueue.dismissLeader(document);
     }
     return true;
   }
@@ -243,16 +245,16 @@ public final class Scheduler {
     if (question.reserved > 0 || question.pages.holds(question.nextPosition())) {
       return true;
     }
-    while (!ledger.reserve(1)) {
-      if (roster.takeBackSetAside()) {
+    while (!reservations.reserve(1)) {
+      if (runQueue.takeBackLeaderReserve()) {
         continue;
       }
-      if (roster.running.size() == 1) {
+      if (runQueue.running.size() == 1) {
         evictYoungestBut(question.document);
         continue;
       }
-      boolean itself = roster.running.get(roster.running.size() - 1) == question;
-      roster.preemptYoungest();
+      boolean itself = runQueue.running.get(runQueue.running.size() - 1) == question;
+      runQueue.preemptYoungest();
       if (itself) {
         return false;
       }
@@ -262,18 +264,18 @@ public final class Scheduler {
   }
 
   private void evictYoungestBut(DocumentProgress spared) {
-    DocumentProgress youngest = roster.youngestEvictable(spared);
+    DocumentProgress youngest = runQueue.youngestEvictable(spared);
     if (youngest == null) {
       throw new IllegalStateException(
           "document "
               + spared.id
               + " is alone and finds no page: "
-              + ledger.used()
+              + reservations.used()
               + " of "
-              + ledger.total()
+              + reservations.total()
               + " pages are held");
     }
-    roster.evict(youngest);
+    runQueue.evict(youngest);
   }
 
   private void claimIds(DocumentWork work) {

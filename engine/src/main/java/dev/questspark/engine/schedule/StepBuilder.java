@@ -18,11 +18,11 @@ final class StepBuilder {
   }
 
   /** The next rows of a document, as many as are left. */
-  void prefill(DocumentProgress document, PageLedger ledger) {
+  void prefill(DocumentProgress document, PageReservations reservations) {
     int first = document.computed;
     int rows = Math.min(rowsLeft, document.tokens - first);
     while (!document.pages.holds(first + rows - 1)) {
-      ledger.take(document.pages);
+      reservations.take(document.pages);
       document.reserved--;
     }
     document.computed += rows;
@@ -33,31 +33,32 @@ final class StepBuilder {
   }
 
   /** The page table of a question that starts: shared full pages, a copy of the partial one. */
-  void fork(QuestionProgress question, PageLedger ledger) {
+  void fork(QuestionProgress question, PageReservations reservations) {
     DocumentProgress document = question.document;
-    ledger.share(document.pages, document.fullPages(), question.pages);
+    reservations.share(document.pages, document.fullPages(), question.pages);
     if (document.hasPartialPage()) {
-      int copy = ledger.take(question.pages);
+      int copy = reservations.take(question.pages);
       question.reserved--;
       copies.add(new PageCopy(document.pages.pageAt(document.fullPages()), copy));
     }
   }
 
   /** The next rows of a question (on a replay, of its answer too), as many as are left. */
-  void question(QuestionProgress question, PageLedger ledger) {
+  void question(QuestionProgress question, PageReservations reservations) {
     int rows = Math.min(rowsLeft, question.promptRows - question.computed);
-    add(question, SpanKind.QUESTION, rows, ledger);
+    add(question, SpanKind.QUESTION, rows, reservations);
   }
 
   /** One more token of an answer. */
-  void decode(QuestionProgress question, PageLedger ledger) {
-    add(question, SpanKind.DECODE, 1, ledger);
+  void decode(QuestionProgress question, PageReservations reservations) {
+    add(question, SpanKind.DECODE, 1, reservations);
   }
 
-  private void add(QuestionProgress question, SpanKind kind, int rows, PageLedger ledger) {
+  private void add(
+      QuestionProgress question, SpanKind kind, int rows, PageReservations reservations) {
     int first = question.nextPosition();
     while (!question.pages.holds(first + rows - 1)) {
-      ledger.take(question.pages);
+      reservations.take(question.pages);
       question.reserved--;
     }
     question.computed += rows;

@@ -101,7 +101,7 @@ public final class PromptTemplate {
 
   /** Tokens up to and including the document. */
   public int[] prefix(String document) {
-    int[] tokens = new PromptText().template(beforeDocument).literal(document).encode(tokenizer);
+    int[] tokens = new PromptEncoder().template(beforeDocument).literal(document).encode(tokenizer);
     boolean begun =
         begin.length > 0
             && tokens.length >= begin.length
@@ -111,12 +111,12 @@ public final class PromptTemplate {
 
   /** Tokens of a document alone, or of a part of one. */
   public int[] document(String document) {
-    return new PromptText().literal(document).encode(tokenizer);
+    return new PromptEncoder().literal(document).encode(tokenizer);
   }
 
   /** Tokens after the document. */
   public int[] suffix(String question) {
-    PromptText text = new PromptText().template(afterDocument.get(0));
+    PromptEncoder text = new PromptEncoder().template(afterDocument.get(0));
     for (String part : afterDocument.subList(1, afterDocument.size())) {
       text.literal(question).template(part);
     }

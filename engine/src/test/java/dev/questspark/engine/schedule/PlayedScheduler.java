@@ -159,7 +159,7 @@ final class PlayedScheduler {
     assertThat(step.spans().stream().map(span -> span.kind() == SpanKind.DECODE ? 0 : 1))
         .isSorted();
     long decoding = step.spans().stream().filter(span -> span.kind() == SpanKind.DECODE).count();
-    long due = scheduler.roster().running.stream().filter(this::isDecoding).count();
+    long due = scheduler.runQueue().running.stream().filter(this::isDecoding).count();
     assertThat(decoding).isEqualTo(Math.min(due, limits.maxNumBatchedTokens()));
     step.spans().forEach(this::checkFirstInFirstOut);
   }
@@ -250,20 +250,20 @@ final class PlayedScheduler {
   private void recount() {
     int[] holders = new int[pool.total() + 1];
     int promised = 0;
-    for (DocumentProgress document : scheduler.roster().admitted) {
+    for (DocumentProgress document : scheduler.runQueue().admitted) {
       for (int page : document.pages.snapshot()) {
         holders[page]++;
       }
-      promised += document.reserved + document.setAside;
+      promised += document.reserved + document.leaderReserve;
       assertThat(document.reserved + document.pages.pages()).isEqualTo(document.ownPages());
-      if (!limits.overcommit() && document.lead == null) {
+      if (!limits.overcommit() && document.leader == null) {
         for (QuestionProgress question : document.waiting) {
-          assertThat((long) document.setAside)
+          assertThat((long) document.leaderReserve)
               .isGreaterThanOrEqualTo(question.largestPrivatePages());
         }
       }
     }
-    for (QuestionProgress question : scheduler.roster().running) {
+    for (QuestionProgress question : scheduler.runQueue().running) {
       for (int page : question.pages.snapshot()) {
         holders[page]++;
       }
@@ -283,7 +283,7 @@ final class PlayedScheduler {
       }
     }
     assertThat(scheduler.pagesUsed()).isEqualTo(used);
-    assertThat(scheduler.roster().promisedPages()).isEqualTo(promised);
+    assertThat(scheduler.runQueue().promisedPages()).isEqualTo(promised);
     assertThat(used + promised).isLessThanOrEqualTo(pool.total());
   }
 }

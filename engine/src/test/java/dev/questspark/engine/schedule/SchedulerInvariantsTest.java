@@ -92,7 +92,7 @@ class SchedulerInvariantsTest {
   }
 
   private static int unfinished(PlayedScheduler played) {
-    return played.scheduler.waiting() + played.scheduler.roster().running.size();
+    return played.scheduler.waiting() + played.scheduler.runQueue().running.size();
   }
 
   private void playStep(PlayedScheduler played, Random random, double cancelRate, double stopRate) {

@@ -12,7 +12,7 @@ import java.util.Optional;
  *
  * @param documentId null when the record had none
  * @param outcome what the engine gave; empty exactly when there is a defect
- * @param reading what of the document it was answered from
+ * @param coverage what of the document it was answered from
  */
 public record Answer(
     String documentId,
@@ -20,7 +20,7 @@ public record Answer(
     SelectorSpec policy,
     Optional<Outcome> outcome,
     Optional<Defect> defect,
-    Reading reading,
+    DocumentCoverage coverage,
     Instant startedAt,
     Instant finishedAt) {
 

@@ -23,7 +23,7 @@ final class AttentionWatch {
 
   AttentionWatch(
       EvalDocument document,
-      EvalPrompt prompt,
+      TokenizedEvalDocument prompt,
       List<SelectorSpec> policies,
       SamplingParams sampling) {
     int[] tokens = prompt.questions().get(0);

@@ -43,20 +43,21 @@ final class DocumentMeasurement {
   /**
    * @throws ConfigException when the options do not suit the document
    */
-  Cell measure(EvalDocument document) {
+  DocumentResult measure(EvalDocument document) {
     AnswerRows rows = new AnswerRows(document, policies);
     if (document.perplexity()) {
-      return new Cell(document.docId(), perplexity(document, rows), List.of(), List.of());
+      return new DocumentResult(document.docId(), perplexity(document, rows), List.of(), List.of());
     }
     int speedTokens = settings.repetitions() > 0 ? options.get(JobKeys.SPEED_TOKENS) : 0;
-    EvalPrompt prompt =
-        EvalPrompt.of(document, settings, engine, Math.max(speedTokens, document.maxTokens()));
+    TokenizedEvalDocument prompt =
+        TokenizedEvalDocument.of(
+            document, settings, engine, Math.max(speedTokens, document.maxTokens()));
     if (prompt.asked().isEmpty()) {
-      return new Cell(document.docId(), refused(prompt, rows), List.of(), List.of());
+      return new DocumentResult(document.docId(), refused(prompt, rows), List.of(), List.of());
     }
     int tail = options.get(JobKeys.QUESTION_TAIL_CHARACTERS);
     if (tail > 0) {
-      return new Cell(
+      return new DocumentResult(
           document.docId(), withTails(document, prompt, rows, tail), List.of(), List.of());
     }
     SpeedBlocks blocks =
@@ -90,14 +91,14 @@ final class DocumentMeasurement {
               futures.subList(from, from + policies.size()),
               prompt.droppedTokens()));
     }
-    return new Cell(
+    return new DocumentResult(
         document.docId(),
         quality,
         speed,
         watch.map(it -> seen(it, futures.get(futures.size() - 1))).orElse(List.of()));
   }
 
-  private static List<QualityRow> refused(EvalPrompt prompt, AnswerRows rows) {
+  private static List<QualityRow> refused(TokenizedEvalDocument prompt, AnswerRows rows) {
     List<QualityRow> refused = new ArrayList<>();
     prompt.refused().forEach((question, defect) -> refused.addAll(rows.refused(question, defect)));
     return refused;
@@ -115,7 +116,7 @@ final class DocumentMeasurement {
     }
   }
 
-  private Optional<AttentionWatch> watch(EvalDocument document, EvalPrompt prompt) {
+  private Optional<AttentionWatch> watch(EvalDocument document, TokenizedEvalDocument prompt) {
     boolean sparse = policies.stream().anyMatch(policy -> !policy.dense());
     return settings.studied().contains(document.docId()) && sparse
         ? Optional.of(new AttentionWatch(document, prompt, policies, greedy(document.maxTokens())))
@@ -137,10 +138,10 @@ final class DocumentMeasurement {
   }
 
   private List<QualityRow> withTails(
-      EvalDocument document, EvalPrompt prompt, AnswerRows rows, int tailCharacters) {
+      EvalDocument document, TokenizedEvalDocument prompt, AnswerRows rows, int tailCharacters) {
     List<QualityRow> quality = refused(prompt, rows);
     for (int i = 0; i < prompt.asked().size(); i++) {
-      EvalPrompt cut = prompt.withTail(i, tailCharacters, engine.tokenizer());
+      TokenizedEvalDocument cut = prompt.withTail(i, tailCharacters, engine.tokenizer());
       List<CompletableFuture<Completion>> futures =
           engine.submit(
               new DocumentRequest(
@@ -157,7 +158,7 @@ final class DocumentMeasurement {
    * longer than the length asked for ends there, which drops nothing that was to be scored.
    */
   private List<QualityRow> perplexity(EvalDocument document, AnswerRows rows) {
-    int[] tokens = EvalPrompt.text(document, options, engine);
+    int[] tokens = TokenizedEvalDocument.text(document, options, engine);
     int[] text = Arrays.copyOf(tokens, Math.min(tokens.length, document.lengthTokens()));
     int[] first = {text[0]};
     int[] rest = Arrays.copyOfRange(text, 1, text.length);

@@ -35,9 +35,9 @@ public record EvalSettings(
     return spread;
   }
 
-  /** The cell of a document, given as it stands in {@code suite.jsonl}. */
-  String cell(EvalDocument document, String line) {
+  /** The name of a document's result, the document given as it stands in {@code suite.jsonl}. */
+  String resultName(EvalDocument document, String line) {
     boolean watched = studied.contains(document.docId());
-    return CellFiles.name(line, infer.paramsHash() + " " + repetitions + " " + watched);
+    return DocumentResultFiles.name(line, infer.paramsHash() + " " + repetitions + " " + watched);
   }
 }

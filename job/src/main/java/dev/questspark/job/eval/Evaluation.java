@@ -17,7 +17,7 @@ import org.apache.spark.util.LongAccumulator;
 /**
  * Measures a suite as one Spark job: {@code suite.jsonl} (what is asked), {@code cells/} (one file
  * per finished document), then {@code quality/}, {@code speed/} and {@code selection/} from all
- * cells.
+ * results.
  */
 public final class Evaluation {
   private final SparkSession spark;
@@ -38,14 +38,15 @@ public final class Evaluation {
   /** How much was measured. */
   public record Outcome(int documents, int found, int qualityRows, int errorRows) {}
 
-  /** Measures what has no cell yet and writes the tables. */
+  /** Measures what has no result yet and writes the tables. */
   public Outcome run(List<EvalDocument> suite, int partitions, EngineReports reports)
       throws IOException {
     List<String> names = writeSuite(suite);
-    CellFiles cells = new CellFiles(settings.cellsFolder(), settings.infer().hadoop().value());
-    int missing = (int) names.stream().filter(name -> !cells.has(name)).count();
+    DocumentResultFiles results =
+        new DocumentResultFiles(settings.cellsFolder(), settings.infer().hadoop().value());
+    int missing = (int) names.stream().filter(name -> !results.has(name)).count();
     out.printf(
-        "%d documents, %d policies, %d cells to measure, %d found finished%n",
+        "%d documents, %d policies, %d to measure, %d found finished%n",
         names.size(), settings.infer().policies().size(), missing, names.size() - missing);
     if (missing > 0) {
       JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
@@ -61,18 +62,18 @@ public final class Evaluation {
               context.textFile(suiteFile().toString(), partitions), settings.infer().options())
           .foreachPartition(new MeasurePartition(settings, reports, finished));
     }
-    return writeTables(names, cells, names.size() - missing);
+    return writeTables(names, results, names.size() - missing);
   }
 
-  private Outcome writeTables(List<String> names, CellFiles cells, int found) {
+  private Outcome writeTables(List<String> names, DocumentResultFiles results, int found) {
     List<QualityRow> quality = new ArrayList<>();
     List<SpeedRow> speed = new ArrayList<>();
     List<SelectionRow> selection = new ArrayList<>();
     for (String name : names) {
-      Cell cell = cells.read(name);
-      quality.addAll(cell.quality());
-      speed.addAll(cell.speed());
-      selection.addAll(cell.selection());
+      DocumentResult result = results.read(name);
+      quality.addAll(result.quality());
+      speed.addAll(result.speed());
+      selection.addAll(result.selection());
     }
     new RecordTable<>(QualityRow.class).write(spark, quality, output + "/quality");
     new RecordTable<>(SpeedRow.class).write(spark, speed, output + "/speed");
@@ -85,7 +86,7 @@ public final class Evaluation {
     return new Path(output, "suite.jsonl");
   }
 
-  /** Writes a line per document; returns the names of their cells. */
+  /** Writes a line per document; returns the names of their results. */
   private List<String> writeSuite(List<EvalDocument> suite) throws IOException {
     Configuration hadoop = settings.infer().hadoop().value();
     List<String> names = new ArrayList<>();
@@ -93,7 +94,7 @@ public final class Evaluation {
       for (EvalDocument document : suite) {
         String line = Json.LINES.toJson(document);
         stream.write((line + "\n").getBytes(StandardCharsets.UTF_8));
-        names.add(settings.cell(document, line));
+        names.add(settings.resultName(document, line));
       }
     }
     return names;

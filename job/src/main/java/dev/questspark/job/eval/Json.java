@@ -4,7 +4,7 @@ import com.google.gson.FieldNamingPolicy;
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
 
-/** How suites and cells are written: one record a line, names in snake_case. */
+/** How suites and results are written: one record a line, names in snake_case. */
 final class Json {
   static final Gson LINES =
       new GsonBuilder()

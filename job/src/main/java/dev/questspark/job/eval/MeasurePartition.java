@@ -9,7 +9,7 @@ import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.VoidFunction;
 import org.apache.spark.util.LongAccumulator;
 
-/** One Spark task: measures the documents of its part that have no cell yet. */
+/** One Spark task: measures the documents of its part that have no result yet. */
 final class MeasurePartition implements VoidFunction<Iterator<String>> {
   @Serial private static final long serialVersionUID = 1L;
 
@@ -31,26 +31,27 @@ final class MeasurePartition implements VoidFunction<Iterator<String>> {
 
   @Override
   public void call(Iterator<String> lines) {
-    CellFiles cells = new CellFiles(settings.cellsFolder(), settings.infer().hadoop().value());
+    DocumentResultFiles results =
+        new DocumentResultFiles(settings.cellsFolder(), settings.infer().hadoop().value());
     TaskContext task = TaskContext.get();
     DocumentMeasurement measurement = null; // a part that is finished needs no engine
     while (lines.hasNext()) {
       task.killTaskIfInterrupted();
       String line = lines.next();
       EvalDocument document = Json.LINES.fromJson(line, EvalDocument.class);
-      String name = settings.cell(document, line);
-      if (!cells.has(name)) {
+      String name = settings.resultName(document, line);
+      if (!results.has(name)) {
         if (measurement == null) {
           Engine engine = TaskEngine.lease(settings.infer(), reports).engine();
           measurement = new DocumentMeasurement(engine, settings);
         }
-        cells.write(name, measure(measurement, document), String.valueOf(task.taskAttemptId()));
+        results.write(name, measure(measurement, document), String.valueOf(task.taskAttemptId()));
       }
       finished.add(1);
     }
   }
 
-  private Cell measure(DocumentMeasurement measurement, EvalDocument document) {
+  private DocumentResult measure(DocumentMeasurement measurement, EvalDocument document) {
     if (settings.repetitions() == 0) {
       return measurement.measure(document);
     }

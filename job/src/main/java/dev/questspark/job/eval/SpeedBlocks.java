@@ -75,7 +75,7 @@ final class SpeedBlocks {
    * @throws ConfigException when a batch did not run as one
    */
   List<SpeedRow> rows(
-      String docId, EvalPrompt prompt, List<Completion> completions, long prefillNanos) {
+      String docId, TokenizedEvalDocument prompt, List<Completion> completions, long prefillNanos) {
     List<SpeedRow> rows = new ArrayList<>();
     for (int first = batch; first < completions.size(); first += batch) {
       List<Completion> before = completions.subList(first - batch, first);
@@ -91,7 +91,7 @@ final class SpeedBlocks {
 
   private java.util.function.IntFunction<SpeedRow> row(
       String docId,
-      EvalPrompt prompt,
+      TokenizedEvalDocument prompt,
       List<Completion> before,
       List<Completion> block,
       long prefillNanos,

@@ -5,7 +5,7 @@ import dev.questspark.engine.EngineConfig;
 import dev.questspark.engine.stats.StepStats;
 import dev.questspark.engine.tokens.HfTokenizer;
 import dev.questspark.engine.tokens.Tokenizer;
-import dev.questspark.job.prompt.Prompts;
+import dev.questspark.job.prompt.PromptTokenizer;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.Map;
@@ -29,14 +29,14 @@ public final class ExecutorEngine {
 
   private final String id;
   private final Engine engine;
-  private final Prompts prompts;
+  private final PromptTokenizer prompts;
   private final StepTrace trace;
   private final long openedNanos = System.nanoTime();
   private final LatestStep latest;
   private int leases;
 
   private ExecutorEngine(
-      String id, Engine engine, Prompts prompts, StepTrace trace, LatestStep latest) {
+      String id, Engine engine, PromptTokenizer prompts, StepTrace trace, LatestStep latest) {
     this.id = id;
     this.engine = engine;
     this.prompts = prompts;
@@ -63,7 +63,7 @@ public final class ExecutorEngine {
       return engine;
     }
 
-    public Prompts prompts() {
+    public PromptTokenizer prompts() {
       return prompts;
     }
 
@@ -135,7 +135,7 @@ public final class ExecutorEngine {
     LatestStep latest = new LatestStep();
     Engine engine = Engine.open(key.config, tokenizer, trace.andThen(latest));
     try {
-      return new ExecutorEngine(id, engine, Prompts.of(settings, engine), trace, latest);
+      return new ExecutorEngine(id, engine, PromptTokenizer.of(settings, engine), trace, latest);
     } catch (RuntimeException unusable) {
       engine.close();
       throw unusable;

@@ -8,7 +8,7 @@ import dev.questspark.job.corpus.Question;
 import dev.questspark.job.options.Choices.QuestionAttention;
 import dev.questspark.job.options.JobKeys;
 import dev.questspark.job.options.JobOptions;
-import dev.questspark.job.prompt.PromptTexts;
+import dev.questspark.job.prompt.TaskTemplates;
 import java.io.Serializable;
 import java.util.List;
 import org.apache.spark.util.SerializableConfiguration;
@@ -25,7 +25,7 @@ import org.apache.spark.util.SerializableConfiguration;
 public record InferSettings(
     JobOptions options,
     List<SelectorSpec> policies,
-    PromptTexts templates,
+    TaskTemplates templates,
     String runId,
     String paramsHash,
     int threads,

@@ -21,7 +21,7 @@ final class AnswerStream<T> implements Iterator<Answered<T>> {
 
   private final Iterator<Asked<T>> documents;
   private final DocumentSession session;
-  private final Mailbox mailbox;
+  private final CallbackQueue callbacks;
   private final int maxInFlight;
   private final Runnable stillWanted;
   private final RunCounters counters;
@@ -36,13 +36,13 @@ final class AnswerStream<T> implements Iterator<Answered<T>> {
   AnswerStream(
       Iterator<Asked<T>> documents,
       DocumentSession session,
-      Mailbox mailbox,
+      CallbackQueue callbacks,
       int maxInFlight,
       Runnable stillWanted,
       RunCounters counters) {
     this.documents = documents;
     this.session = session;
-    this.mailbox = mailbox;
+    this.callbacks = callbacks;
     this.maxInFlight = maxInFlight;
     this.stillWanted = stillWanted;
     this.counters = counters;
@@ -94,16 +94,16 @@ final class AnswerStream<T> implements Iterator<Answered<T>> {
                 if (--unanswered[0] == 0) {
                   inFlight--;
                   counters.documents().add(1);
-                  finished.add(new Answered<>(asked.ticket(), List.of(answers)));
+                  finished.add(new Answered<>(asked.context(), List.of(answers)));
                 }
               },
-              mailbox);
+              callbacks);
     }
   }
 
   private void awaitSomething() {
     try {
-      mailbox.handleNext(LOOK_AROUND_MILLIS);
+      callbacks.runNext(LOOK_AROUND_MILLIS);
     } catch (InterruptedException killed) {
       Thread.currentThread().interrupt();
       throw new CompletionException(killed);

@@ -59,8 +59,8 @@ final class AnswerTask implements VoidFunction<Iterator<PlannedDocument>> {
     Iterator<Answered<Place>> answers = InferPartition.answers(settings, counters, batches);
     while (answers.hasNext()) {
       Answered<Place> answered = answers.next();
-      if (answered.ticket().complete(answered.answers())) {
-        Batch batch = answered.ticket().batch();
+      if (answered.context().complete(answered.answers())) {
+        Batch batch = answered.context().batch();
         files.commit(batch.number(), rows(batch, origin));
       }
     }

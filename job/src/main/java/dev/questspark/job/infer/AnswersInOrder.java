@@ -6,7 +6,7 @@ import dev.questspark.job.executor.EngineReports;
 import dev.questspark.job.executor.ExecutorEngine;
 import dev.questspark.job.executor.InferSettings;
 import dev.questspark.job.executor.TaskEngine;
-import dev.questspark.job.prompt.Prompts;
+import dev.questspark.job.prompt.PromptTokenizer;
 import dev.questspark.job.sql.EmbeddedEngine;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -36,14 +36,14 @@ public final class AnswersInOrder<T> implements Iterator<AnswersInOrder.Answered
   /**
    * @param documents one per {@link InferSettings} of the task, empty where there is nothing to ask
    */
-  public record Asked<T>(T ticket, List<Optional<Document>> documents) {}
+  public record Asked<T>(T context, List<Optional<Document>> documents) {}
 
   /**
    * @param answers of each document, in the order of its questions
    */
-  public record Answered<T>(T ticket, List<List<Answer>> answers) {}
+  public record Answered<T>(T context, List<List<Answer>> answers) {}
 
-  private record Pending<T>(T ticket, List<List<CompletableFuture<Answer>>> answers) {
+  private record Pending<T>(T context, List<List<CompletableFuture<Answer>>> answers) {
     boolean done() {
       return answers.stream().flatMap(List::stream).allMatch(CompletableFuture::isDone);
     }
@@ -53,7 +53,7 @@ public final class AnswersInOrder<T> implements Iterator<AnswersInOrder.Answered
   private final Iterator<Asked<T>> requests;
   private final List<InferSettings> settings;
   private final EngineReports reports;
-  private final Mailbox mailbox = new Mailbox();
+  private final CallbackQueue callbacks = new CallbackQueue();
   private final List<DocumentSession> sessions = new ArrayList<>();
   private final Deque<Pending<T>> pending = new ArrayDeque<>();
   private final int maxInFlight;
@@ -74,7 +74,7 @@ public final class AnswersInOrder<T> implements Iterator<AnswersInOrder.Answered
   @Override
   public boolean hasNext() {
     while (true) {
-      handleLetters(0);
+      runCallbacks(0);
       while (inFlight < maxInFlight
           && pending.size() < READ_AHEAD * maxInFlight
           && requests.hasNext()) {
@@ -83,7 +83,7 @@ public final class AnswersInOrder<T> implements Iterator<AnswersInOrder.Answered
       if (pending.isEmpty() || pending.peek().done()) {
         return !pending.isEmpty();
       }
-      handleLetters(LOOK_AROUND_MILLIS);
+      runCallbacks(LOOK_AROUND_MILLIS);
       task.killTaskIfInterrupted();
     }
   }
@@ -95,7 +95,7 @@ public final class AnswersInOrder<T> implements Iterator<AnswersInOrder.Answered
     }
     Pending<T> first = pending.remove();
     return new Answered<>(
-        first.ticket,
+        first.context,
         first.answers.stream()
             .map(answers -> answers.stream().map(CompletableFuture::join).toList())
             .toList());
@@ -107,12 +107,12 @@ public final class AnswersInOrder<T> implements Iterator<AnswersInOrder.Answered
       Optional<Document> document = asked.documents.get(i);
       answers.add(document.isEmpty() ? List.of() : session(i).ask(document.get()));
     }
-    pending.add(new Pending<>(asked.ticket, answers));
+    pending.add(new Pending<>(asked.context, answers));
     List<CompletableFuture<Answer>> all = answers.stream().flatMap(List::stream).toList();
     if (!all.isEmpty()) {
       inFlight++;
       CompletableFuture.allOf(all.toArray(CompletableFuture[]::new))
-          .whenCompleteAsync((done, failure) -> inFlight--, mailbox);
+          .whenCompleteAsync((done, failure) -> inFlight--, callbacks);
     }
   }
 
@@ -124,15 +124,17 @@ public final class AnswersInOrder<T> implements Iterator<AnswersInOrder.Answered
       Submissions submissions = new Submissions(lease.engine());
       TaskCompletionListener cancel = ended -> submissions.cancel();
       task.addTaskCompletionListener(cancel);
-      sessions.add(new DocumentSession(own, submissions, Prompts.of(own, lease.engine()), mailbox));
+      sessions.add(
+          new DocumentSession(
+              own, submissions, PromptTokenizer.of(own, lease.engine()), callbacks));
     }
     return sessions.get(number);
   }
 
   /** All that are there, the first of them after a while at most. */
-  private void handleLetters(long waitMillis) {
+  private void runCallbacks(long waitMillis) {
     try {
-      for (long wait = waitMillis; mailbox.handleNext(wait); wait = 0) {
+      for (long wait = waitMillis; callbacks.runNext(wait); wait = 0) {
         continue;
       }
     } catch (InterruptedException killed) {

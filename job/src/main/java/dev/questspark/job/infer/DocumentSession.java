@@ -7,7 +7,7 @@ import dev.questspark.engine.QuestionRequest;
 import dev.questspark.engine.failure.ErrorCode;
 import dev.questspark.engine.select.SelectorSpec;
 import dev.questspark.job.answer.Answer;
-import dev.questspark.job.answer.Reading;
+import dev.questspark.job.answer.DocumentCoverage;
 import dev.questspark.job.corpus.Defect;
 import dev.questspark.job.corpus.Document;
 import dev.questspark.job.corpus.Question;
@@ -16,8 +16,8 @@ import dev.questspark.job.executor.InferSettings;
 import dev.questspark.job.options.JobKeys;
 import dev.questspark.job.partition.PlannedDocument;
 import dev.questspark.job.prompt.LongDocument;
-import dev.questspark.job.prompt.Prompt;
-import dev.questspark.job.prompt.Prompts;
+import dev.questspark.job.prompt.PromptTokenizer;
+import dev.questspark.job.prompt.PromptTokens;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -34,18 +34,21 @@ final class DocumentSession {
   private final InferSettings settings;
   private final Submissions submissions;
   private final Engine engine;
-  private final Prompts prompts;
-  private final Mailbox mailbox;
+  private final PromptTokenizer prompts;
+  private final CallbackQueue callbacks;
   private final MapReduce mapReduce;
 
   DocumentSession(
-      InferSettings settings, Submissions submissions, Prompts prompts, Mailbox mailbox) {
+      InferSettings settings,
+      Submissions submissions,
+      PromptTokenizer prompts,
+      CallbackQueue callbacks) {
     this.settings = settings;
     this.submissions = submissions;
     this.engine = submissions.engine();
     this.prompts = prompts;
-    this.mailbox = mailbox;
-    this.mapReduce = new MapReduce(settings, submissions, prompts, mailbox);
+    this.callbacks = callbacks;
+    this.mapReduce = new MapReduce(settings, submissions, prompts, callbacks);
   }
 
   /**
@@ -71,7 +74,8 @@ final class DocumentSession {
     wanted.forEach(
         (policies, questions) ->
             answers.addAll(
-                new DocumentSession(settings.withPolicies(policies), submissions, prompts, mailbox)
+                new DocumentSession(
+                        settings.withPolicies(policies), submissions, prompts, callbacks)
                     .ask(planned.document().withQuestions(questions))));
     return answers;
   }
@@ -98,7 +102,7 @@ final class DocumentSession {
 
   private void askWithin(
       Document document, List<Question> asked, List<CompletableFuture<Answer>> answers) {
-    Prompt prompt = prompts.ask(document.text());
+    PromptTokens prompt = prompts.ask(document.text());
     List<Question> fitting = new ArrayList<>();
     List<Question> tooLong = new ArrayList<>();
     for (Question question : asked) {
@@ -122,18 +126,18 @@ final class DocumentSession {
   }
 
   private List<CompletableFuture<Answer>> truncated(
-      Document document, List<Question> asked, Prompt prompt) {
+      Document document, List<Question> asked, PromptTokens prompt) {
     int room = roomForDocument(engine, prompt, requests(document, asked));
     if (room < 1) {
       return refuse(document, asked, tooLong(prompt, asked.get(0)));
     }
     int dropped = prompt.document().length - room;
-    Prompt kept = prompt.over(LongDocument.withoutMiddle(prompt.document(), room));
+    PromptTokens kept = prompt.over(LongDocument.withoutMiddle(prompt.document(), room));
     return submit(document, asked, kept, dropped);
   }
 
   /** Document tokens that fit beside the longest question and its answer. */
-  static int roomForDocument(Engine engine, Prompt prompt, List<QuestionRequest> requests) {
+  static int roomForDocument(Engine engine, PromptTokens prompt, List<QuestionRequest> requests) {
     int longest =
         requests.stream()
             .mapToInt(request -> request.tokens().length + request.sampling().maxTokens())
@@ -143,7 +147,7 @@ final class DocumentSession {
   }
 
   private List<CompletableFuture<Answer>> submit(
-      Document document, List<Question> asked, Prompt prompt, int dropped) {
+      Document document, List<Question> asked, PromptTokens prompt, int dropped) {
     Instant started = Instant.now();
     long startedNanos = System.nanoTime();
     List<CompletableFuture<Completion>> completions =
@@ -152,21 +156,21 @@ final class DocumentSession {
     List<CompletableFuture<Answer>> answers = new ArrayList<>();
     for (Question question : asked) {
       for (SelectorSpec policy : settings.policies()) {
-        AnswerSlip slip = new AnswerSlip(document.id(), question, policy, started);
+        PendingAnswer pending = new PendingAnswer(document.id(), question, policy, started);
         answers.add(
             completions
                 .get(answers.size())
                 .handle(
                     (completion, failure) -> {
                       if (failure != null) {
-                        return slip.refused(
-                            FailurePolicy.defect(failure), Reading.without(dropped));
+                        return pending.refused(
+                            FailurePolicy.defect(failure), DocumentCoverage.without(dropped));
                       }
-                      CompletionSum sum = new CompletionSum();
+                      AggregatedCompletion sum = new AggregatedCompletion();
                       sum.add(completion);
-                      return slip.answered(
+                      return pending.answered(
                           sum.outcome(startedNanos, layersTimesHeads(engine)),
-                          Reading.without(dropped));
+                          DocumentCoverage.without(dropped));
                     }));
       }
     }
@@ -186,7 +190,7 @@ final class DocumentSession {
 
   static QuestionRequest request(
       InferSettings settings,
-      Prompts prompts,
+      PromptTokenizer prompts,
       Document document,
       Question question,
       SelectorSpec policy) {
@@ -201,7 +205,7 @@ final class DocumentSession {
     return engine.model().layers() * engine.model().kvHeads();
   }
 
-  private Defect tooLong(Prompt prompt, Question question) {
+  private Defect tooLong(PromptTokens prompt, Question question) {
     int suffix = prompts.suffix(question).length;
     boolean room = suffix + maxTokens() + prompt.head().length < engine.maxModelLen();
     return new Defect(
@@ -225,8 +229,10 @@ final class DocumentSession {
     List<CompletableFuture<Answer>> answers = new ArrayList<>();
     for (Question question : asked) {
       for (SelectorSpec policy : settings.policies()) {
-        AnswerSlip slip = new AnswerSlip(document.id(), question, policy, now);
-        answers.add(CompletableFuture.completedFuture(slip.refused(defect, Reading.without(0))));
+        PendingAnswer pending = new PendingAnswer(document.id(), question, policy, now);
+        answers.add(
+            CompletableFuture.completedFuture(
+                pending.refused(defect, DocumentCoverage.without(0))));
       }
     }
     return answers;

@@ -15,14 +15,14 @@ public final class InferPartition {
   private InferPartition() {}
 
   /**
-   * @param ticket what the caller wants back with the answers
+   * @param context what the caller wants back with the answers
    */
-  public record Asked<T>(T ticket, PlannedDocument document) {}
+  public record Asked<T>(T context, PlannedDocument document) {}
 
   /**
    * @param answers to all rows of the document that its plan wants
    */
-  public record Answered<T>(T ticket, List<Answer> answers) {}
+  public record Answered<T>(T context, List<Answer> answers) {}
 
   /**
    * The answers, document by document as they are finished, counted as they leave.
@@ -37,9 +37,15 @@ public final class InferPartition {
     Submissions submissions = new Submissions(lease.engine());
     TaskCompletionListener cancel = ended -> submissions.cancel();
     task.addTaskCompletionListener(cancel);
-    Mailbox mailbox = new Mailbox();
-    DocumentSession session = new DocumentSession(settings, submissions, lease.prompts(), mailbox);
+    CallbackQueue callbacks = new CallbackQueue();
+    DocumentSession session =
+        new DocumentSession(settings, submissions, lease.prompts(), callbacks);
     return new AnswerStream<>(
-        documents, session, mailbox, settings.maxInFlight(), task::killTaskIfInterrupted, counters);
+        documents,
+        session,
+        callbacks,
+        settings.maxInFlight(),
+        task::killTaskIfInterrupted,
+        counters);
   }
 }

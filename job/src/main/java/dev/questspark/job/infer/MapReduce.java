@@ -8,8 +8,8 @@ import dev.questspark.engine.failure.DocumentException;
 import dev.questspark.engine.failure.ErrorCode;
 import dev.questspark.engine.select.SelectorSpec;
 import dev.questspark.job.answer.Answer;
-import dev.questspark.job.answer.Reading;
-import dev.questspark.job.answer.Reading.Source;
+import dev.questspark.job.answer.DocumentCoverage;
+import dev.questspark.job.answer.DocumentCoverage.Source;
 import dev.questspark.job.chunk.Chunk;
 import dev.questspark.job.chunk.Chunker;
 import dev.questspark.job.chunk.Section;
@@ -19,8 +19,8 @@ import dev.questspark.job.corpus.Question;
 import dev.questspark.job.executor.FailurePolicy;
 import dev.questspark.job.executor.InferSettings;
 import dev.questspark.job.options.JobKeys;
-import dev.questspark.job.prompt.Prompt;
-import dev.questspark.job.prompt.Prompts;
+import dev.questspark.job.prompt.PromptTokenizer;
+import dev.questspark.job.prompt.PromptTokens;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -40,47 +40,52 @@ final class MapReduce {
   private final InferSettings settings;
   private final Submissions submissions;
   private final Engine engine;
-  private final Prompts prompts;
-  private final Mailbox mailbox;
+  private final PromptTokenizer prompts;
+  private final CallbackQueue callbacks;
 
-  MapReduce(InferSettings settings, Submissions submissions, Prompts prompts, Mailbox mailbox) {
+  MapReduce(
+      InferSettings settings,
+      Submissions submissions,
+      PromptTokenizer prompts,
+      CallbackQueue callbacks) {
     this.settings = settings;
     this.submissions = submissions;
     this.engine = submissions.engine();
     this.prompts = prompts;
-    this.mailbox = mailbox;
+    this.callbacks = callbacks;
   }
 
   /** One row on its way: what it has cost and what it has read. */
   private static final class Row {
-    final AnswerSlip slip;
+    final PendingAnswer pending;
     final long startedNanos = System.nanoTime();
-    final CompletionSum sum = new CompletionSum();
+    final AggregatedCompletion sum = new AggregatedCompletion();
 
     /** Chunks of the document; none before it is cut. */
     final List<Source> sources = new ArrayList<>();
 
     int reduceLevels;
 
-    Row(AnswerSlip slip) {
-      this.slip = slip;
+    Row(PendingAnswer pending) {
+      this.pending = pending;
     }
 
-    Reading reading() {
-      return new Reading(sources.size(), 0, reduceLevels, List.copyOf(sources));
+    DocumentCoverage coverage() {
+      return new DocumentCoverage(sources.size(), 0, reduceLevels, List.copyOf(sources));
     }
   }
 
   /** What is asked: the document, or partial answers in its place. */
-  private record Passage(String text, List<Section> sections, Prompt prompt) {}
+  private record Passage(String text, List<Section> sections, PromptTokens prompt) {}
 
-  List<CompletableFuture<Answer>> ask(Document document, List<Question> asked, Prompt prompt) {
+  List<CompletableFuture<Answer>> ask(
+      Document document, List<Question> asked, PromptTokens prompt) {
     List<Row> rows = new ArrayList<>();
     List<QuestionRequest> requests = new ArrayList<>();
     Instant now = Instant.now();
     for (Question question : asked) {
       for (SelectorSpec policy : settings.policies()) {
-        rows.add(new Row(new AnswerSlip(document.id(), question, policy, now)));
+        rows.add(new Row(new PendingAnswer(document.id(), question, policy, now)));
         requests.add(DocumentSession.request(settings, prompts, document, question, policy));
       }
     }
@@ -95,12 +100,12 @@ final class MapReduce {
               .handleAsync(
                   (text, failure) ->
                       failure != null
-                          ? row.slip.refused(FailurePolicy.defect(failure), row.reading())
-                          : row.slip.answered(
+                          ? row.pending.refused(FailurePolicy.defect(failure), row.coverage())
+                          : row.pending.answered(
                               row.sum.outcome(
                                   row.startedNanos, DocumentSession.layersTimesHeads(engine)),
-                              row.reading()),
-                  mailbox));
+                              row.coverage()),
+                  callbacks));
     }
     return answers;
   }
@@ -108,7 +113,7 @@ final class MapReduce {
   /** Final texts of the rows over one document, be it the real one or one of partial answers. */
   private List<CompletableFuture<String>> level(
       Document document, Passage passage, List<Row> rows, List<QuestionRequest> requests) {
-    Prompt prompt = passage.prompt;
+    PromptTokens prompt = passage.prompt;
     int room = DocumentSession.roomForDocument(engine, prompt, requests);
     if (prompt.document().length <= room) {
       return record(
@@ -149,7 +154,7 @@ final class MapReduce {
                           partialAnswers(chunks, own),
                           rows.get(at),
                           requests.get(at)),
-                  mailbox));
+                  callbacks));
     }
     return combined;
   }
@@ -222,7 +227,7 @@ final class MapReduce {
     }
     QuestionRequest again =
         new QuestionRequest(
-            prompts.combineSuffix(row.slip.question()),
+            prompts.combineSuffix(row.pending.question()),
             request.selector(),
             request.denseQuestion(),
             request.sampling());
@@ -242,7 +247,7 @@ final class MapReduce {
                     row.sum.add(completion);
                     return completion.text();
                   },
-                  mailbox));
+                  callbacks));
     }
     return texts;
   }

@@ -3,7 +3,7 @@ package dev.questspark.job.output;
 import dev.questspark.engine.Completion;
 import dev.questspark.job.answer.Answer;
 import dev.questspark.job.answer.Answer.Outcome;
-import dev.questspark.job.answer.Reading.Source;
+import dev.questspark.job.answer.DocumentCoverage.Source;
 import dev.questspark.job.corpus.Defect;
 import java.io.Serial;
 import java.io.Serializable;
@@ -75,7 +75,7 @@ public final class AnswerSchema implements Serializable {
     columns.addAll(identity());
     columns.addAll(result());
     columns.addAll(usage());
-    columns.addAll(reading());
+    columns.addAll(coverage());
     columns.addAll(selection());
     columns.addAll(clocks());
     columns.addAll(provenance(origin, recordKey));
@@ -123,24 +123,26 @@ public final class AnswerSchema implements Serializable {
             "prompt tokens whose KV another question of the document had computed",
             ok(o -> o.usage().cachedTokens())),
         integer(
-            "dropped_tokens", "tokens that truncation left out", a -> a.reading().droppedTokens()));
+            "dropped_tokens",
+            "tokens that truncation left out",
+            a -> a.coverage().droppedTokens()));
   }
 
-  private static List<Column> reading() {
+  private static List<Column> coverage() {
     return List.of(
         integer(
             "num_chunks",
             "chunks of map_reduce; 1 for a whole document",
-            a -> a.reading().numChunks()),
+            a -> a.coverage().numChunks()),
         integer(
             "reduce_levels",
             "times that map_reduce combined partial answers; 0 for a whole document",
-            a -> a.reading().reduceLevels()),
+            a -> a.coverage().reduceLevels()),
         new Column(
             "sources",
             DataTypes.createArrayType(SOURCE, false),
             "the chunks of map_reduce, in order; null for a whole document",
-            a -> sources(a.reading().sources())));
+            a -> sources(a.coverage().sources())));
   }
 
   private static List<Row> sources(List<Source> sources) {

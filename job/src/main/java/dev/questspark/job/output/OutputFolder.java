@@ -66,7 +66,7 @@ public final class OutputFolder {
 
   /**
    * Makes sure that a sweep or an evaluation can write here. What an earlier one finished stays:
-   * its cells are named after everything that decides them.
+   * its results are named after everything that decides them.
    *
    * @throws ConfigException when the folder cannot be written
    */

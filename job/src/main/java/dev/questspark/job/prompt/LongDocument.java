@@ -10,7 +10,7 @@ public final class LongDocument {
   public static int[] withoutMiddle(int[] tokens, int keptTokens) {
     int first = (keptTokens + 1) / 2;
     int last = keptTokens / 2;
-    return Prompt.join(
+    return PromptTokens.join(
         Arrays.copyOf(tokens, first),
         Arrays.copyOfRange(tokens, tokens.length - last, tokens.length));
   }

@@ -1,4 +1,5 @@
 /**
- * Prompts: the texts of a task, and what they become in tokens around a document and a question.
+ * PromptTokenizer: the texts of a task, and what they become in tokens around a document and a
+ * question.
  */
 package dev.questspark.job.prompt;

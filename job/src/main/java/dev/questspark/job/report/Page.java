@@ -33,7 +33,7 @@ final class Page {
         .append(style())
         .append("</style></head><body><main>");
     header(html);
-    advice(html, "What was left out", Omissions.sentences(measurements.quality));
+    advice(html, "What was left out", SkippedDocuments.sentences(measurements.quality));
     advice(html, "Which budget", Recommendation.sentences(measurements, maxLoss));
     legend(html);
     html.append("<section class=\"figures\">");

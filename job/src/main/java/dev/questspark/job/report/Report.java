@@ -81,7 +81,7 @@ public final class Report {
   public void print(PrintStream out) {
     out.print(NumbersTable.text(measurements.summaries));
     out.println();
-    Omissions.sentences(measurements.quality).forEach(out::println);
+    SkippedDocuments.sentences(measurements.quality).forEach(out::println);
     out.printf("report   %s%n", page());
   }
 

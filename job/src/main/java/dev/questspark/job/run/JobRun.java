@@ -12,8 +12,8 @@ import dev.questspark.job.model.ModelFolder;
 import dev.questspark.job.options.Contradictions;
 import dev.questspark.job.options.JobKeys;
 import dev.questspark.job.options.JobOptions;
-import dev.questspark.job.output.CommonestError;
 import dev.questspark.job.output.EarlierAnswers;
+import dev.questspark.job.output.MostFrequentError;
 import dev.questspark.job.output.OutputFolder;
 import dev.questspark.job.output.PolicyStats;
 import dev.questspark.job.output.RunFacts;
@@ -27,7 +27,7 @@ import dev.questspark.job.partition.PartitionedCorpus;
 import dev.questspark.job.progress.ProgressLine;
 import dev.questspark.job.progress.Quantities;
 import dev.questspark.job.progress.ResultTable;
-import dev.questspark.job.prompt.PromptTexts;
+import dev.questspark.job.prompt.TaskTemplates;
 import dev.questspark.job.resources.InferResources;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -46,7 +46,7 @@ public final class JobRun {
 
   private final JobOptions options;
   private final List<SelectorSpec> policies;
-  private final PromptTexts templates;
+  private final TaskTemplates templates;
   private ModelFolder model;
   private final PrintStream out;
 
@@ -62,7 +62,7 @@ public final class JobRun {
     options.require(JobKeys.OUTPUT);
     options.require(JobKeys.MODEL);
     this.policies = Policies.of(options);
-    this.templates = PromptTexts.of(options);
+    this.templates = TaskTemplates.of(options);
     Contradictions.refuse(options);
     templates.refuseUnaskedQuestions(options);
   }
@@ -233,7 +233,7 @@ public final class JobRun {
           "%d of %d rows are error rows, more than --max-error-rate %s allows; see error_code in"
               + " the answers.%n",
           failed, rows, allowed);
-      CommonestError.read(spark, output).ifPresent(out::println);
+      MostFrequentError.read(spark, output).ifPresent(out::println);
       return ExitCode.TOO_MANY_ERRORS;
     }
     return unusedBudget(stats) ? ExitCode.BUDGET_NEVER_USED : 0;

@@ -6,7 +6,7 @@ import dev.questspark.job.model.ModelFolder;
 import dev.questspark.job.options.JobOptions;
 import dev.questspark.job.options.OptionFingerprint;
 import dev.questspark.job.output.OutputFolder;
-import dev.questspark.job.prompt.PromptTexts;
+import dev.questspark.job.prompt.TaskTemplates;
 import dev.questspark.job.resources.InferResources;
 import java.time.Instant;
 import java.time.ZoneOffset;
@@ -29,7 +29,7 @@ public final class RunSettings {
       SparkSession spark,
       JobOptions options,
       List<SelectorSpec> policies,
-      PromptTexts templates,
+      TaskTemplates templates,
       ModelFolder model,
       OutputFolder output,
       String deciding) {

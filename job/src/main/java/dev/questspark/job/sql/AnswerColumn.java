@@ -82,7 +82,7 @@ public final class AnswerColumn {
       List<Rule<LogicalPlan>> rules = new ArrayList<>(Plans.list(planning.extraOptimizations()));
       rules.add(new ExtractCalls());
       rules.add(PushDownPredicates$.MODULE$);
-      rules.add(new CallsLast());
+      rules.add(new PushDownBelowEngineCalls());
       planning.extraOptimizations_$eq(Plans.seq(rules));
       planning.extraStrategies_$eq(Plans.seq(strategies));
     }

@@ -59,7 +59,7 @@ final class AnswerPartition implements FlatMapFunction<Iterator<InternalRow>, In
    * @param askedCalls per document the calls that its questions are, those without an argument left
    *     out
    */
-  private record Ticket(InternalRow row, List<List<CallPlan.Call>> askedCalls) {}
+  private record RowContext(InternalRow row, List<List<CallPlan.Call>> askedCalls) {}
 
   @Override
   public Iterator<InternalRow> call(Iterator<InternalRow> rows) {
@@ -69,14 +69,14 @@ final class AnswerPartition implements FlatMapFunction<Iterator<InternalRow>, In
     UnsafeProjection result =
         UnsafeProjection.create(Plans.<Expression>seq(Plans.list(output)), output);
     List<InferSettings> settings = plan.documents().stream().map(CallPlan.Asked::settings).toList();
-    Iterator<Answered<Ticket>> answers =
+    Iterator<Answered<RowContext>> answers =
         new AnswersInOrder<>(settings, reports, mapped(rows, row -> ask(row, arguments)));
     return mapped(
         answers,
-        answered -> result.apply(new JoinedRow(answered.ticket().row(), results(answered))));
+        answered -> result.apply(new JoinedRow(answered.context().row(), results(answered))));
   }
 
-  private Asked<Ticket> ask(InternalRow row, UnsafeProjection arguments) {
+  private Asked<RowContext> ask(InternalRow row, UnsafeProjection arguments) {
     InternalRow values = arguments.apply(row);
     List<List<CallPlan.Call>> askedCalls = new ArrayList<>();
     List<Optional<Document>> documents = new ArrayList<>();
@@ -99,7 +99,7 @@ final class AnswerPartition implements FlatMapFunction<Iterator<InternalRow>, In
               ? Optional.empty()
               : Optional.of(document(values.getUTF8String(asked.text()), questions)));
     }
-    return new Asked<>(new Ticket(row.copy(), askedCalls), documents);
+    return new Asked<>(new RowContext(row.copy(), askedCalls), documents);
   }
 
   /** The text is all that is known of a document; its hash decides what it draws. */
@@ -115,10 +115,10 @@ final class AnswerPartition implements FlatMapFunction<Iterator<InternalRow>, In
         : document;
   }
 
-  private InternalRow results(Answered<Ticket> answered) {
+  private InternalRow results(Answered<RowContext> answered) {
     Object[] values = new Object[plan.calls()];
     for (int i = 0; i < answered.answers().size(); i++) {
-      List<CallPlan.Call> calls = answered.ticket().askedCalls().get(i);
+      List<CallPlan.Call> calls = answered.context().askedCalls().get(i);
       for (int j = 0; j < calls.size(); j++) {
         Answer answer = answered.answers().get(i).get(j);
         counters.count(answer);

@@ -6,7 +6,7 @@ import dev.questspark.job.executor.InferSettings;
 import dev.questspark.job.executor.Policies;
 import dev.questspark.job.options.JobKeys;
 import dev.questspark.job.options.JobOptions;
-import dev.questspark.job.prompt.PromptTexts;
+import dev.questspark.job.prompt.TaskTemplates;
 import dev.questspark.job.resources.InferResources;
 import java.util.List;
 import org.apache.spark.SparkContext;
@@ -28,7 +28,7 @@ public final class EmbeddedEngine {
    */
   public static void check(JobOptions options) {
     options.require(JobKeys.MODEL);
-    PromptTexts.of(options);
+    TaskTemplates.of(options);
     policies(options);
   }
 
@@ -37,7 +37,7 @@ public final class EmbeddedEngine {
     return new InferSettings(
         options,
         policies(options),
-        PromptTexts.of(options),
+        TaskTemplates.of(options),
         RUN,
         "",
         InferResources.threads(options.get(JobKeys.THREADS), spark),

@@ -17,7 +17,7 @@ import scala.collection.immutable.Seq;
 import scala.reflect.ClassTag;
 import scala.reflect.ClassTag$;
 
-/** Runs {@link EngineCalls}: each partition streams through its executor's engine. */
+/** Runs {@link EngineCallNode}: each partition streams through its executor's engine. */
 public final class EngineCallsExec extends SparkPlan {
   private static final long serialVersionUID = 1L;
 

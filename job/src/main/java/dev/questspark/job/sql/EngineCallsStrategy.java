@@ -5,11 +5,11 @@ import org.apache.spark.sql.execution.SparkPlan;
 import org.apache.spark.sql.execution.SparkStrategy;
 import scala.collection.immutable.Seq;
 
-/** {@link EngineCalls} run as {@link EngineCallsExec}. */
+/** {@link EngineCallNode} run as {@link EngineCallsExec}. */
 final class EngineCallsStrategy extends SparkStrategy {
   @Override
   public Seq<SparkPlan> apply(LogicalPlan plan) {
-    return plan instanceof EngineCalls calls
+    return plan instanceof EngineCallNode calls
         ? Plans.seq(new EngineCallsExec(calls.calls(), calls.results(), planLater(calls.child())))
         : Plans.seq();
   }

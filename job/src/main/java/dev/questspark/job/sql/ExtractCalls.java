@@ -14,14 +14,14 @@ import org.apache.spark.sql.catalyst.rules.Rule;
 import org.apache.spark.sql.types.Metadata;
 
 /**
- * Takes the calls out of a plan node's expressions into an {@link EngineCalls} below it, inner
+ * Takes the calls out of a plan node's expressions into an {@link EngineCallNode} below it, inner
  * calls before those that use them. Equal calls of one node become one.
  */
 final class ExtractCalls extends Rule<LogicalPlan> {
   @Override
   public LogicalPlan apply(LogicalPlan plan) {
     LogicalPlan node = plan.mapChildren(this::apply);
-    if (node instanceof EngineCalls || node.children().size() != 1) {
+    if (node instanceof EngineCallNode || node.children().size() != 1) {
       return node;
     }
     LogicalPlan extracted = node;
@@ -30,7 +30,7 @@ final class ExtractCalls extends Rule<LogicalPlan> {
         calls = ready(extracted)) {
       Map<EngineCall, Attribute> found = calls;
       LogicalPlan below =
-          new EngineCalls(
+          new EngineCallNode(
               Plans.<Expression>seq(new ArrayList<>(calls.keySet())),
               Plans.<Attribute>seq(new ArrayList<>(calls.values())),
               extracted.children().head());

@@ -22,7 +22,7 @@ public final class QuestSparkExtensions
               new FunctionIdentifier(function.sqlName()), function.info(), function::call));
     }
     extensions.injectOptimizerRule(session -> new ExtractCalls());
-    extensions.injectOptimizerRule(session -> new CallsLast());
+    extensions.injectOptimizerRule(session -> new PushDownBelowEngineCalls());
     extensions.injectPlannerStrategy(session -> new EngineCallsStrategy());
     return BoxedUnit.UNIT;
   }

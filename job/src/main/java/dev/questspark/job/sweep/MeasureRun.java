@@ -24,7 +24,7 @@ import dev.questspark.job.output.RunFacts;
 import dev.questspark.job.output.RunJson;
 import dev.questspark.job.partition.CorpusSurvey;
 import dev.questspark.job.partition.PartitionedCorpus;
-import dev.questspark.job.prompt.PromptTexts;
+import dev.questspark.job.prompt.TaskTemplates;
 import dev.questspark.job.report.Report;
 import dev.questspark.job.resources.InferResources;
 import dev.questspark.job.run.ExitCode;
@@ -51,7 +51,7 @@ public final class MeasureRun {
   private final int repetitions;
   private ModelFolder model;
   private final List<SelectorSpec> policies;
-  private final PromptTexts templates;
+  private final TaskTemplates templates;
   private final OnTooLong onTooLong;
 
   private MeasureRun(JobOptions options, PrintStream out, String suite, int repetitions) {
@@ -62,7 +62,7 @@ public final class MeasureRun {
     this.repetitions = repetitions;
     options.require(JobKeys.MODEL);
     this.policies = SweepPolicies.of(options);
-    this.templates = PromptTexts.of(options);
+    this.templates = TaskTemplates.of(options);
     this.onTooLong = Suites.onTooLong(suite, options);
   }
 
@@ -106,7 +106,7 @@ public final class MeasureRun {
     }
   }
 
-  /** What a finished document's cell must have been measured with to count. */
+  /** What a finished document's result must have been measured with to count. */
   private String deciding() {
     return policies
         + " "

@@ -46,7 +46,7 @@ public final class TestProcess implements AutoCloseable {
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of(JavaModuleOptions.defaultModuleOptions().split(" ")));
     command.addAll(jvmOptions);
-    command.add(LivesWithParent.class.getName());
+    command.add(ExitsWithParent.class.getName());
     command.add(mainClass);
     command.addAll(List.of(args));
     ProcessBuilder builder =

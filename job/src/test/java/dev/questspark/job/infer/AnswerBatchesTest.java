@@ -57,7 +57,7 @@ class AnswerBatchesTest {
         .forEachRemaining(
             asked ->
                 places.add(
-                    asked.ticket().batch().number()
+                    asked.context().batch().number()
                         + " "
                         + asked.document().key()
                         + " "

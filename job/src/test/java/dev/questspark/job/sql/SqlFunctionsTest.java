@@ -160,7 +160,7 @@ class SqlFunctionsTest {
     assertThat(three.collectAsList().stream().map(row -> row.getString(1)))
         .containsExactly(" 40059", " 40057", " 40055");
 
-    spark.conf().set("spark.sql.optimizer.excludedRules", CallsLast.class.getName());
+    spark.conf().set("spark.sql.optimizer.excludedRules", PushDownBelowEngineCalls.class.getName());
     try {
       assertThat(sql(query).limit(2).collectAsList()).hasSize(2);
       // 3 in flight, and what is read behind a slow first one

@@ -28,7 +28,7 @@ import java.util.TreeMap;
  * @param refused the other questions' numbers, and why they are not asked
  * @param droppedTokens document tokens left out of its middle
  */
-record EvalPrompt(
+record TokenizedEvalDocument(
     int[] document,
     List<Integer> asked,
     List<int[]> questions,
@@ -44,7 +44,8 @@ record EvalPrompt(
    *
    * @param newTokens most tokens that a row generates
    */
-  static EvalPrompt of(EvalDocument document, EvalSettings settings, Engine engine, int newTokens) {
+  static TokenizedEvalDocument of(
+      EvalDocument document, EvalSettings settings, Engine engine, int newTokens) {
     PromptTemplate template = template(document, settings.infer().options(), engine);
     int[] prefix = template.prefix(document.text());
     int room = engine.maxModelLen() - newTokens;
@@ -64,7 +65,7 @@ record EvalPrompt(
       }
     }
     int kept = Math.min(prefix.length, room - longest);
-    return new EvalPrompt(
+    return new TokenizedEvalDocument(
         kept < prefix.length && !asked.isEmpty()
             ? LongDocument.withoutMiddle(prefix, kept)
             : prefix,
@@ -125,7 +126,7 @@ record EvalPrompt(
    * @param tailCharacters of document and question together
    * @return the same tokens as a prompt of one question
    */
-  EvalPrompt withTail(int question, int tailCharacters, Tokenizer tokenizer) {
+  TokenizedEvalDocument withTail(int question, int tailCharacters, Tokenizer tokenizer) {
     int[] suffix = questions.get(question);
     int[] all = Arrays.copyOf(document, document.length + suffix.length);
     System.arraycopy(suffix, 0, all, document.length, suffix.length);
@@ -135,7 +136,7 @@ record EvalPrompt(
             < tailCharacters) {
       tail++;
     }
-    return new EvalPrompt(
+    return new TokenizedEvalDocument(
         Arrays.copyOf(all, all.length - tail),
         List.of(asked.get(question)),
         List.of(Arrays.copyOfRange(all, all.length - tail, all.length)),

@@ -12,18 +12,18 @@ import java.util.stream.IntStream;
  * inside that spelling and the parts are tokenised apart, so that it stays text; everything else is
  * tokenised in one go.
  */
-final class PromptText {
+final class PromptEncoder {
   private final StringBuilder text = new StringBuilder();
 
   /** Begin and end of each literal stretch. */
   private final List<int[]> literals = new ArrayList<>();
 
-  PromptText template(String part) {
+  PromptEncoder template(String part) {
     text.append(part);
     return this;
   }
 
-  PromptText literal(String part) {
+  PromptEncoder literal(String part) {
     literals.add(new int[] {text.length(), text.length() + part.length()});
     text.append(part);
     return this;

@@ -20,7 +20,7 @@ import java.util.regex.Pattern;
  * @param ask over a document, or a chunk of it
  * @param combine over the partial answers of map_reduce, which stand where the document stood
  */
-public record PromptTexts(String ask, String combine) implements Serializable {
+public record TaskTemplates(String ask, String combine) implements Serializable {
 
   private static final String DOCUMENT = "{{document}}";
   private static final Pattern PLACE_OF_DOCUMENT = Pattern.compile("\\{\\{\\s*document\\s*}}");
@@ -32,7 +32,7 @@ public record PromptTexts(String ask, String combine) implements Serializable {
    * @throws ConfigException when a file cannot be read or has no {{document}}, or when the options
    *     about the prompt contradict each other
    */
-  public static PromptTexts of(JobOptions options) {
+  public static TaskTemplates of(JobOptions options) {
     boolean summarize = options.get(JobKeys.TASK) == Task.SUMMARIZE;
     String task = summarize ? "summarize" : "qa";
     String own = file(options, JobKeys.PROMPT_TEMPLATE);
@@ -45,7 +45,7 @@ public record PromptTexts(String ask, String combine) implements Serializable {
               + " the text into --prompt-template.");
     }
     String ask = own == null ? resource(task) : own;
-    return new PromptTexts(
+    return new TaskTemplates(
         ask, ownCombine != null ? ownCombine : own != null ? own : resource(task + "-combine"));
   }
 
@@ -95,7 +95,7 @@ public record PromptTexts(String ask, String combine) implements Serializable {
 
   private static String resource(String name) {
     String path = "/dev/questspark/job/prompts/" + name + ".txt";
-    try (InputStream in = PromptTexts.class.getResourceAsStream(path)) {
+    try (InputStream in = TaskTemplates.class.getResourceAsStream(path)) {
       return withoutLastBreak(new String(in.readAllBytes(), StandardCharsets.UTF_8));
     } catch (IOException broken) {
       throw new IllegalStateException("the jar has no readable " + path, broken);

@@ -7,11 +7,11 @@ import dev.questspark.engine.pages.PageTable;
  * The page pool with its promises: pages are first reserved as a number, then taken one by one. The
  * sum of what is held and what is promised never exceeds the pool, so taking cannot fail.
  */
-final class PageLedger {
+final class PageReservations {
   private final PagePool pool;
   private int reserved;
 
-  PageLedger(PagePool pool) {
+  PageReservations(PagePool pool) {
     this.pool = pool;
   }
 

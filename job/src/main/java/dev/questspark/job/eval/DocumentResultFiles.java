@@ -12,15 +12,15 @@ import org.apache.hadoop.fs.Path;
 
 /**
  * One file per finished document. Its name is a hash of the document and of everything that decides
- * the measurement, so a run with other options never takes another's cell for its own.
+ * the measurement, so a run with other options never takes another's result for its own.
  */
-final class CellFiles {
+final class DocumentResultFiles {
   private static final int NAME_CHARACTERS = 24;
 
   private final Path folder;
   private final FileSystem files;
 
-  CellFiles(String folder, Configuration hadoop) {
+  DocumentResultFiles(String folder, Configuration hadoop) {
     this.folder = new Path(folder);
     try {
       this.files = this.folder.getFileSystem(hadoop);
@@ -29,7 +29,7 @@ final class CellFiles {
     }
   }
 
-  /** The name of the cell of a line of the suite, measured in one way. */
+  /** The name of the result of a line of the suite, measured in one way. */
   static String name(String documentLine, String measurement) {
     try {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
@@ -49,12 +49,12 @@ final class CellFiles {
     }
   }
 
-  /** Writes under another name and renames, so that a cell is whole or absent. */
-  void write(String name, Cell cell, String attempt) {
+  /** Writes under another name and renames, so that a result is whole or absent. */
+  void write(String name, DocumentResult result, String attempt) {
     Path unfinished = new Path(folder, "." + name + "." + attempt);
     try {
       try (var out = files.create(unfinished, true)) {
-        out.write(Json.LINES.toJson(cell).getBytes(StandardCharsets.UTF_8));
+        out.write(Json.LINES.toJson(result).getBytes(StandardCharsets.UTF_8));
       }
       if (!files.rename(unfinished, new Path(folder, name)) && !has(name)) {
         throw new IOException("cannot rename " + unfinished + " to " + name);
@@ -64,9 +64,10 @@ final class CellFiles {
     }
   }
 
-  Cell read(String name) {
+  DocumentResult read(String name) {
     try (var in = files.open(new Path(folder, name))) {
-      return Json.LINES.fromJson(new String(in.readAllBytes(), StandardCharsets.UTF_8), Cell.class);
+      return Json.LINES.fromJson(
+          new String(in.readAllBytes(), StandardCharsets.UTF_8), DocumentResult.class);
     } catch (IOException unreadable) {
       throw new UncheckedIOException(unreadable);
     }

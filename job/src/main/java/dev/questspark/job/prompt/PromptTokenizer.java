@@ -15,12 +15,12 @@ import java.util.List;
 import java.util.Optional;
 
 /** The task's two templates, bound to the engine's tokenizer. */
-public final class Prompts {
+public final class PromptTokenizer {
   private final PromptTemplate ask;
   private final PromptTemplate combine;
   private final List<Integer> endTokenIds;
 
-  private Prompts(PromptTemplate ask, PromptTemplate combine, List<Integer> endTokenIds) {
+  private PromptTokenizer(PromptTemplate ask, PromptTemplate combine, List<Integer> endTokenIds) {
     this.ask = ask;
     this.combine = combine;
     this.endTokenIds = endTokenIds;
@@ -29,7 +29,7 @@ public final class Prompts {
   /**
    * @throws ConfigException when a chat template is asked for and the model folder has none
    */
-  public static Prompts of(InferSettings settings, Engine engine) {
+  public static PromptTokenizer of(InferSettings settings, Engine engine) {
     int maxTokens = settings.options().get(JobKeys.MAX_TOKENS);
     if (maxTokens >= engine.maxModelLen()) {
       throw new ConfigException(
@@ -42,7 +42,7 @@ public final class Prompts {
     Path model = engine.modelFolder();
     GenerationDefaults generation =
         GenerationDefaults.read(settings.options().get(JobKeys.GENERATION_CONFIG), model);
-    return new Prompts(
+    return new PromptTokenizer(
         template(settings, settings.templates().ask(), model, engine.tokenizer()),
         template(settings, settings.templates().combine(), model, engine.tokenizer()),
         generation.stopTokenIds(engine.model().eosTokenIds(), engine.tokenizer()));
@@ -75,12 +75,12 @@ public final class Prompts {
     return endTokenIds;
   }
 
-  public Prompt ask(String document) {
+  public PromptTokens ask(String document) {
     return prompt(ask, document);
   }
 
   /** The prompt over the partial answers of map_reduce. */
-  public Prompt combine(String partialAnswers) {
+  public PromptTokens combine(String partialAnswers) {
     return prompt(combine, partialAnswers);
   }
 
@@ -97,10 +97,11 @@ public final class Prompts {
     return combine.suffix(text(question));
   }
 
-  private static Prompt prompt(PromptTemplate template, String document) {
+  private static PromptTokens prompt(PromptTemplate template, String document) {
     int[] prefix = template.prefix(document);
     int head = Math.min(template.prefix("").length, prefix.length);
-    return new Prompt(Arrays.copyOf(prefix, head), Arrays.copyOfRange(prefix, head, prefix.length));
+    return new PromptTokens(
+        Arrays.copyOf(prefix, head), Arrays.copyOfRange(prefix, head, prefix.length));
   }
 
   private static String text(Question question) {

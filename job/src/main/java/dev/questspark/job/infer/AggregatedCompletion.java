@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Locale;
 
 /** The completions behind one answer: one, or with map_reduce those of the chunks and the last. */
-final class CompletionSum {
+final class AggregatedCompletion {
   private final List<Completion> completions = new ArrayList<>();
 
   void add(Completion completion) {

@@ -13,7 +13,8 @@ import java.util.List;
  *     document read whole
  * @param sources the chunks; none for a document read whole
  */
-public record Reading(int numChunks, int droppedTokens, int reduceLevels, List<Source> sources) {
+public record DocumentCoverage(
+    int numChunks, int droppedTokens, int reduceLevels, List<Source> sources) {
 
   /**
    * A chunk of the document and what was answered from it.
@@ -48,7 +49,7 @@ public record Reading(int numChunks, int droppedTokens, int reduceLevels, List<S
   }
 
   /** A document read from beginning to end, but for what was left out of its middle. */
-  public static Reading without(int droppedTokens) {
-    return new Reading(1, droppedTokens, 0, List.of());
+  public static DocumentCoverage without(int droppedTokens) {
+    return new DocumentCoverage(1, droppedTokens, 0, List.of());
   }
 }

@@ -9,8 +9,8 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /** What the numbers do not cover: answers that are errors, documents that were not read whole. */
-final class Omissions {
-  private Omissions() {}
+final class SkippedDocuments {
+  private SkippedDocuments() {}
 
   /**
    * One sentence about each kind; none when every question was answered over its whole document.
@@ -23,7 +23,7 @@ final class Omissions {
   }
 
   private static Optional<String> errors(List<QualityRow> quality) {
-    List<QualityRow> errors = quality.stream().filter(Omissions::failed).toList();
+    List<QualityRow> errors = quality.stream().filter(SkippedDocuments::failed).toList();
     if (errors.isEmpty()) {
       return Optional.empty();
     }

@@ -8,9 +8,9 @@ import java.util.List;
  * Who waits, who is admitted, who runs, and the pages promised to each. Every way in (admit, start)
  * promises pages, every way out (end, preempt, evict, drop) gives back what was promised and held.
  */
-final class Roster {
+final class RunQueue {
   private final SchedulerLimits limits;
-  private final PageLedger ledger;
+  private final PageReservations reservations;
 
   /** Documents without pages, the first to be admitted first. */
   final ArrayDeque<DocumentProgress> queue = new ArrayDeque<>();
@@ -21,12 +21,12 @@ final class Roster {
   /** Questions with pages, oldest start first. */
   final List<QuestionProgress> running = new ArrayList<>();
 
-  private int seatsTaken;
+  private int slotsTaken;
   private int waitingQuestions;
 
-  Roster(SchedulerLimits limits, PageLedger ledger) {
+  RunQueue(SchedulerLimits limits, PageReservations reservations) {
     this.limits = limits;
-    this.ledger = ledger;
+    this.reservations = reservations;
   }
 
   void enqueue(DocumentProgress document) {
@@ -41,66 +41,66 @@ final class Roster {
     for (QuestionProgress question : document.waiting) {
       largest = Math.max(largest, need(question));
     }
-    if (!ledger.reserve(document.ownPages() + largest)) {
+    if (!reservations.reserve(document.ownPages() + largest)) {
       return false;
     }
     queue.removeFirst();
     admitted.add(document);
     document.reserved = document.ownPages();
     document.largestNeed = largest;
-    document.setAside = largest;
-    seatsTaken += document.ready() ? 0 : 1;
+    document.leaderReserve = largest;
+    slotsTaken += document.ready() ? 0 : 1;
     return true;
   }
 
   /**
-   * Starts a document's first waiting question, on the pages set aside if they are there; changes
+   * Starts a document's first waiting question, on the leader's reserve if it is there; changes
    * nothing when the pages it needs beyond them are not available.
    */
   boolean startFirst(DocumentProgress document) {
     QuestionProgress question = document.waiting.peekFirst();
     int need = need(question);
-    int beyondSetAside = Math.max(0, need - document.setAside);
-    if (!ledger.reserve(beyondSetAside)) {
+    int beyondReserve = Math.max(0, need - document.leaderReserve);
+    if (!reservations.reserve(beyondReserve)) {
       return false;
     }
     document.waiting.removeFirst();
     waitingQuestions--;
     running.add(question);
     document.running++;
-    seatsTaken++;
-    question.start(need, document.setAside + beyondSetAside);
-    if (document.setAside > 0) {
-      document.lead = question;
-      document.setAside = 0;
+    slotsTaken++;
+    question.start(need, document.leaderReserve + beyondReserve);
+    if (document.leaderReserve > 0) {
+      document.leader = question;
+      document.leaderReserve = 0;
     }
     return true;
   }
 
   /**
-   * Once no question waits, there is nobody to lead for: the lead keeps only what it needs itself.
-   * To be called after a question has started and taken its first pages.
+   * Once no question waits, no reserve has to come back: the leader keeps only what it needs
+   * itself. To be called after a question has started and taken its first pages.
    */
-  void dismissLead(DocumentProgress document) {
-    QuestionProgress lead = document.lead;
-    if (lead != null && document.waiting.isEmpty()) {
-      int excess = Math.max(0, lead.reserved - Math.max(0, lead.need - lead.privatePages()));
-      ledger.unreserve(excess);
-      lead.reserved -= excess;
-      document.lead = null;
+  void dismissLeader(DocumentProgress document) {
+    QuestionProgress leader = document.leader;
+    if (leader != null && document.waiting.isEmpty()) {
+      int excess = Math.max(0, leader.reserved - Math.max(0, leader.need - leader.privatePages()));
+      reservations.unreserve(excess);
+      leader.reserved -= excess;
+      document.leader = null;
     }
   }
 
   /** A running question's end; the caller removes it from {@link #running}. */
   void end(QuestionProgress question) {
     DocumentProgress document = question.document;
-    boolean wasLead = document.lead == question;
+    boolean wasLeader = document.leader == question;
     release(question);
     question.ended = true;
     if (document.ended()) {
       drop(document);
-    } else if (wasLead) {
-      setAsideAgain(document);
+    } else if (wasLeader) {
+      reserveForLeaderAgain(document);
     }
   }
 
@@ -112,12 +112,12 @@ final class Roster {
     question.preemptions++;
     question.document.waiting.addFirst(question);
     waitingQuestions++;
-    seatsTaken--;
+    slotsTaken--;
   }
 
   /** A document without running questions loses its pages and is the next to be admitted. */
   void evict(DocumentProgress document) {
-    seatsTaken -= document.ready() ? 0 : 1;
+    slotsTaken -= document.ready() ? 0 : 1;
     releasePages(document);
     document.computed = 0;
     document.evictions++;
@@ -138,13 +138,13 @@ final class Roster {
     return null;
   }
 
-  /** Takes back the set-aside pages of the youngest document that has some. */
-  boolean takeBackSetAside() {
+  /** Takes back the leader's reserve of the youngest document that has one. */
+  boolean takeBackLeaderReserve() {
     for (int i = admitted.size() - 1; i >= 0; i--) {
       DocumentProgress document = admitted.get(i);
-      if (document.setAside > 0) {
-        ledger.unreserve(document.setAside);
-        document.setAside = 0;
+      if (document.leaderReserve > 0) {
+        reservations.unreserve(document.leaderReserve);
+        document.leaderReserve = 0;
         return true;
       }
     }
@@ -171,24 +171,24 @@ final class Roster {
   }
 
   /** Recounts sequences in flight: a document counts until its last row has been computed. */
-  void recountSeats() {
-    seatsTaken = running.size();
+  void recountSlots() {
+    slotsTaken = running.size();
     for (DocumentProgress document : admitted) {
-      seatsTaken += document.ready() ? 0 : 1;
+      slotsTaken += document.ready() ? 0 : 1;
     }
   }
 
-  boolean hasSeat() {
-    return seatsTaken < limits.maxNumSeqs();
+  boolean hasFreeSlot() {
+    return slotsTaken < limits.maxNumSeqs();
   }
 
-  int seatsTaken() {
-    return seatsTaken;
+  int slotsTaken() {
+    return slotsTaken;
   }
 
   /** Pages promised and not yet taken. */
   int promisedPages() {
-    return ledger.promised();
+    return reservations.promised();
   }
 
   int waitingQuestions() {
@@ -203,36 +203,36 @@ final class Roster {
             : question.largestPrivatePages());
   }
 
-  /** Succeeds since the lead held or was promised no less. */
-  private void setAsideAgain(DocumentProgress document) {
-    if (!ledger.reserve(document.largestNeed)) {
+  /** Succeeds since the leader held or was promised no less. */
+  private void reserveForLeaderAgain(DocumentProgress document) {
+    if (!reservations.reserve(document.largestNeed)) {
       throw new IllegalStateException(
           "document "
               + document.id
-              + " cannot set aside "
+              + " cannot reserve "
               + document.largestNeed
-              + " pages again: "
-              + ledger.available()
+              + " pages for its next leader: "
+              + reservations.available()
               + " are available");
     }
-    document.setAside = document.largestNeed;
+    document.leaderReserve = document.largestNeed;
   }
 
   private void release(QuestionProgress question) {
-    ledger.release(question.pages);
-    ledger.unreserve(question.reserved);
+    reservations.release(question.pages);
+    reservations.unreserve(question.reserved);
     question.reserved = 0;
     DocumentProgress document = question.document;
     document.running--;
-    if (document.lead == question) {
-      document.lead = null;
+    if (document.leader == question) {
+      document.leader = null;
     }
   }
 
   private void releasePages(DocumentProgress document) {
-    ledger.release(document.pages);
-    ledger.unreserve(document.reserved + document.setAside);
+    reservations.release(document.pages);
+    reservations.unreserve(document.reserved + document.leaderReserve);
     document.reserved = 0;
-    document.setAside = 0;
+    document.leaderReserve = 0;
   }
 }

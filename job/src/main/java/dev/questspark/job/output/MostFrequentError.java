@@ -20,10 +20,10 @@ import org.apache.spark.sql.SparkSession;
  * @param docId document of the first of them by id; null where such rows have none
  * @param message of that row
  */
-public record CommonestError(String code, long rows, String docId, String message) {
+public record MostFrequentError(String code, long rows, String docId, String message) {
 
   /** Reads the committed answers; empty where no row is an error row. */
-  public static Optional<CommonestError> read(SparkSession spark, OutputFolder output) {
+  public static Optional<MostFrequentError> read(SparkSession spark, OutputFolder output) {
     Column place = coalesce(col("doc_id"), lit("")); // min_by passes over null
     List<Row> first =
         spark
@@ -43,7 +43,7 @@ public record CommonestError(String code, long rows, String docId, String messag
         .findFirst()
         .map(
             row ->
-                new CommonestError(
+                new MostFrequentError(
                     row.getString(0), row.getLong(1), row.getString(2), row.getString(3)));
   }
 

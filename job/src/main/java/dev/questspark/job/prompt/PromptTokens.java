@@ -6,7 +6,7 @@ package dev.questspark.job.prompt;
  * @param head token ids before the document, begin-of-sequence included
  * @param document token ids of the document alone
  */
-public record Prompt(int[] head, int[] document) {
+public record PromptTokens(int[] head, int[] document) {
 
   /** Everything before the question. */
   public int[] prefix() {
@@ -18,8 +18,8 @@ public record Prompt(int[] head, int[] document) {
   }
 
   /** The same prompt over part of the document. */
-  public Prompt over(int[] part) {
-    return new Prompt(head, part);
+  public PromptTokens over(int[] part) {
+    return new PromptTokens(head, part);
   }
 
   static int[] join(int[] first, int[] second) {

@@ -9,7 +9,7 @@ import java.util.concurrent.CompletableFuture;
  * One question in flight: its prompt, what it has generated, its clocks and counters. Engine thread
  * only.
  */
-final class Row {
+final class Sequence {
   final long id;
   final Document document;
   final QuestionRequest request;
@@ -25,7 +25,7 @@ final class Row {
   private final double[] logProbs;
   private FinishReason reason;
 
-  Row(long id, Document document, QuestionRequest request, StopChecker stop) {
+  Sequence(long id, Document document, QuestionRequest request, StopChecker stop) {
     this.id = id;
     this.document = document;
     this.request = request;

@@ -6,8 +6,8 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 
 /** What another reader finds in an output folder. */
-final class Duck {
-  private Duck() {}
+final class DuckDb {
+  private DuckDb() {}
 
   /** The first cell of a query's result. */
   static double cell(String sql) {

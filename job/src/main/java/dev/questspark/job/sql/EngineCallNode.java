@@ -9,7 +9,7 @@ import scala.collection.immutable.IndexedSeq;
 import scala.collection.immutable.Seq;
 
 /** The child's rows, in their order, each with the results of the calls at its end. */
-public final class EngineCalls extends LogicalPlan {
+public final class EngineCallNode extends LogicalPlan {
   private final Seq<Expression> calls;
   private final Seq<Attribute> results;
   private final LogicalPlan child;
@@ -20,7 +20,7 @@ public final class EngineCalls extends LogicalPlan {
    * @param calls {@link EngineCall}s
    * @param results what the values of the calls are called
    */
-  public EngineCalls(Seq<Expression> calls, Seq<Attribute> results, LogicalPlan child) {
+  public EngineCallNode(Seq<Expression> calls, Seq<Attribute> results, LogicalPlan child) {
     this.calls = calls;
     this.results = results;
     this.child = child;
@@ -35,8 +35,8 @@ public final class EngineCalls extends LogicalPlan {
   }
 
   /** The same calls for other rows. */
-  EngineCalls over(LogicalPlan rows) {
-    return new EngineCalls(calls, results, rows);
+  EngineCallNode over(LogicalPlan rows) {
+    return new EngineCallNode(calls, results, rows);
   }
 
   LogicalPlan child() {
@@ -90,12 +90,12 @@ public final class EngineCalls extends LogicalPlan {
 
   @Override
   public boolean canEqual(Object other) {
-    return other instanceof EngineCalls;
+    return other instanceof EngineCallNode;
   }
 
   @Override
   public boolean equals(Object other) {
-    return other instanceof EngineCalls same && Plans.equal(this, same);
+    return other instanceof EngineCallNode same && Plans.equal(this, same);
   }
 
   @Override

@@ -8,8 +8,8 @@ import java.util.Arrays;
  * Runs another class's {@code main} and halts the JVM when the parent process ends, however it
  * ends: the parent holds the other end of standard input. No test leaves a process behind.
  */
-final class LivesWithParent {
-  private LivesWithParent() {}
+final class ExitsWithParent {
+  private ExitsWithParent() {}
 
   public static void main(String[] args) throws Throwable {
     Thread watch = new Thread(() -> awaitEnd(System.in), "parent-watch");

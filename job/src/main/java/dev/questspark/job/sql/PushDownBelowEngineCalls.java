@@ -29,9 +29,9 @@ import scala.Option;
  * document meet in one node, where it is prefilled once. Spark's own rules stop at a node they do
  * not know.
  */
-final class CallsLast extends Rule<LogicalPlan> {
-  /** {@link EngineCalls} below some projections, which {@code rebuild} puts back over it. */
-  private record Below(EngineCalls calls, List<Project> over) {
+final class PushDownBelowEngineCalls extends Rule<LogicalPlan> {
+  /** {@link EngineCallNode} below some projections, which {@code rebuild} puts back over it. */
+  private record Below(EngineCallNode calls, List<Project> over) {
     LogicalPlan rebuild(LogicalPlan calls) {
       LogicalPlan plan = calls;
       for (int i = over.size() - 1; i >= 0; i--) {
@@ -53,19 +53,19 @@ final class CallsLast extends Rule<LogicalPlan> {
   @Override
   public LogicalPlan apply(LogicalPlan plan) {
     LogicalPlan node = plan.mapChildren(this::apply);
-    if (node instanceof Filter filter && filter.child() instanceof EngineCalls calls) {
+    if (node instanceof Filter filter && filter.child() instanceof EngineCallNode calls) {
       return filterFirst(filter, calls);
     }
     if (node instanceof LocalLimit limit) {
       return limitFirst(limit);
     }
-    if (node instanceof Project project && project.child() instanceof EngineCalls calls) {
+    if (node instanceof Project project && project.child() instanceof EngineCallNode calls) {
       return withoutUnused(project, calls);
     }
-    return node instanceof EngineCalls calls ? merged(calls) : node;
+    return node instanceof EngineCallNode calls ? merged(calls) : node;
   }
 
-  private static LogicalPlan filterFirst(Filter filter, EngineCalls calls) {
+  private static LogicalPlan filterFirst(Filter filter, EngineCallNode calls) {
     List<Expression> first = new ArrayList<>();
     List<Expression> later = new ArrayList<>();
     AttributeSet rows = calls.child().outputSet();
@@ -125,7 +125,7 @@ final class CallsLast extends Rule<LogicalPlan> {
         && ((Number) most.get()).longValue() <= ((Number) limit.limitExpr().eval(null)).longValue();
   }
 
-  private static LogicalPlan withoutUnused(Project project, EngineCalls calls) {
+  private static LogicalPlan withoutUnused(Project project, EngineCallNode calls) {
     AttributeSet used = project.references();
     List<Expression> wanted = new ArrayList<>();
     List<Attribute> results = new ArrayList<>();
@@ -142,11 +142,11 @@ final class CallsLast extends Rule<LogicalPlan> {
         Plans.<LogicalPlan>seq(
             wanted.isEmpty()
                 ? calls.child()
-                : new EngineCalls(Plans.seq(wanted), Plans.seq(results), calls.child())));
+                : new EngineCallNode(Plans.seq(wanted), Plans.seq(results), calls.child())));
   }
 
   /** Calls over calls become one node, unless they need the others' answers. */
-  private static LogicalPlan merged(EngineCalls upper) {
+  private static LogicalPlan merged(EngineCallNode upper) {
     Optional<Below> below = below(upper.child());
     if (below.isEmpty() || below.get().over.size() > 1) {
       return upper;
@@ -158,7 +158,7 @@ final class CallsLast extends Rule<LogicalPlan> {
       return upper;
     }
     LogicalPlan both =
-        new EngineCalls(
+        new EngineCallNode(
             Plans.concat(lower.calls.calls(), Plans.seq(moved)),
             Plans.concat(lower.calls.results(), upper.results()),
             lower.calls.child());
@@ -178,7 +178,7 @@ final class CallsLast extends Rule<LogicalPlan> {
 
   private static Optional<Below> below(LogicalPlan plan) {
     List<Project> over = new ArrayList<>();
-    return descend(plan, over) instanceof EngineCalls calls
+    return descend(plan, over) instanceof EngineCallNode calls
         ? Optional.of(new Below(calls, over))
         : Optional.empty();
   }
