@@ -40,7 +40,7 @@ final class BuildKernels {
   private static final List<String> FLAGS =
       List.of("-std=c++17", "-O3", "-Werror", "all-warnings", "-Xptxas", "-v");
 
-  /** Verbs that a decode step or a prefill spends its time in. */
+  /** Ops that a decode step or a prefill spends its time in. */
   private static final Pattern HOT =
       Pattern.compile("(score_pages|top_pages|attend_pages|attend_prefill|linear|append_kv)(_.*)?");
 

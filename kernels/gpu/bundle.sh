@@ -2,7 +2,7 @@
 # Makes kernels/target/gpu/quest-gpu.tar.xz: all that a bare Linux host with an NVIDIA driver needs to test and time the
 # kernels, a Java runtime included. At most 60 MiB. On that host: kernels/gpu/run.sh (this folder travels beside it).
 #
-#   kernels/gpu/bundle.sh [BEFORE]     with a commit: its kernels too, to time the verbs of both in turns
+#   kernels/gpu/bundle.sh [BEFORE]     with a commit: its kernels too, to time the ops of both in turns
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 work=$PWD/kernels/target/gpu

@@ -3,12 +3,12 @@
 # is installed, benchmarks beside PyTorch's ceilings where that is. Writes everything to a folder, and the table to
 # BENCHMARKS.md there.
 #
-#   kernels/gpu/run.sh OUT_DIR [tests|sanitizer|verbs|model ...]     without parts: all, in this order
+#   kernels/gpu/run.sh OUT_DIR [tests|sanitizer|ops|model ...]     without parts: all, in this order
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-out=${1:?usage: run.sh OUT_DIR [tests|sanitizer|verbs|model ...]}
+out=${1:?usage: run.sh OUT_DIR [tests|sanitizer|ops|model ...]}
 shift
-parts=${*:-tests sanitizer verbs model}
+parts=${*:-tests sanitizer ops model}
 archive=$here/../target/gpu/quest-gpu.tar.xz
 work=${QUEST_GPU_WORK:-/tmp/quest-gpu-work}
 sizes=${QUEST_GPU_SIZES:-} # "tiny" tries the scripts on the test driver
@@ -68,21 +68,21 @@ for part in $parts; do
           "${java[@]}" -cp "$classpath" "${console[@]}" "${classes[@]}"
       done
       ;;
-    verbs)
+    ops)
       command -v python3 >/dev/null && python3 "$here/ceilings.py" "$out/ceilings.jsonl" $sizes
       # "in turns" where bundle.sh was given a commit: before, now, before, now
-      benchmark=dev.questspark.engine.ops.cuda.VerbBenchmark
+      benchmark=dev.questspark.engine.ops.cuda.OpBenchmark
       old=$quest/before
       rounds=1
       [[ -d $old ]] && rounds=2 && cp "$old/commit" "$out/before.txt"
       for ((round = 1; round <= rounds; round++)); do
         if [[ -d $old ]]; then
           "${java[@]}" -cp "$old/tests:$old/engine:$old/kernels:$quest/natives:$quest/lib/*" $benchmark \
-            "$out/before-$round.jsonl" $sizes || { failed=1; echo "FAILED: verbs before"; }
+            "$out/before-$round.jsonl" $sizes || { failed=1; echo "FAILED: ops before"; }
         fi
-        "${java[@]}" -cp "$classpath" $benchmark "$out/verbs-$round.jsonl" $sizes || { failed=1; echo "FAILED: verbs"; }
+        "${java[@]}" -cp "$classpath" $benchmark "$out/ops-$round.jsonl" $sizes || { failed=1; echo "FAILED: ops"; }
       done
-      cp "$out/verbs-$rounds.jsonl" "$out/verbs.jsonl"
+      cp "$out/ops-$rounds.jsonl" "$out/ops.jsonl"
       ;;
     model)
       if ! command -v python3 >/dev/null; then

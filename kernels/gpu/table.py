@@ -16,15 +16,15 @@ def rate(value, unit, scale):
 
 
 def beside(folder):
-    """Every verb's time beside that of the commit before, of each round; both ran in turns on the same device."""
+    """Every op's time beside that of the commit before, of each round; both ran in turns on the same device."""
     shapes = ("kv_budget", "context", "rows", "tokens")
     rounds = []
     for number in (1, 2):
-        for name in ("before", "verbs"):
+        for name in ("before", "ops"):
             rounds.append({(line["what"], *(line.get(key) for key in shapes)): line["us"]
                            for line in lines(folder / f"{name}-{number}.jsonl") if "us" in line})
     print(f"\nBefore: {(folder / 'before.txt').read_text().strip()}\n")
-    print("| verb | budget | context | rows or tokens | before, us | now, us | now over before |\n|---|---|---|---|---|---|---|")
+    print("| op | budget | context | rows or tokens | before, us | now, us | now over before |\n|---|---|---|---|---|---|---|")
     for key in rounds[1]:
         if all(key in times for times in rounds):
             old, new = ([rounds[i][key], rounds[i + 2][key]] for i in (0, 1))
@@ -35,9 +35,9 @@ def beside(folder):
 
 def main():
     folder = pathlib.Path(sys.argv[1])
-    verbs, ceilings, models = (lines(folder / f"{name}.jsonl") for name in ("verbs", "ceilings", "model"))
-    device = next((line["device"] for line in verbs if line["what"] == "device"), "no device")
-    copy = next((line["bytes_per_s"] for line in verbs if line["what"] == "copy"), None)
+    ops, ceilings, models = (lines(folder / f"{name}.jsonl") for name in ("ops", "ceilings", "model"))
+    device = next((line["device"] for line in ops if line["what"] == "device"), "no device")
+    copy = next((line["bytes_per_s"] for line in ops if line["what"] == "copy"), None)
     torch_copy = next((line["bytes_per_s"] for line in ceilings if line["what"] == "torch copy"), None)
     print(f"{device}\n")
     if copy:
@@ -45,12 +45,12 @@ def main():
               + (f", {rate(torch_copy, 'TB/s', 1e12)} by PyTorch" if torch_copy else "") + ".\n")
     print("| attention | context | batch | budget | us | floor us | of copy bandwidth | over dense |")
     print("|---|---|---|---|---|---|---|---|")
-    for line in verbs:
+    for line in ops:
         if "of_copy_bandwidth" in line:
             print(f"| {line['what']} | {line['context']:,} | {line['batch']} | {line['kv_budget']:,} | {line['us']:,.1f} |"
                   f" {line['floor_us']:,.1f} | {line['of_copy_bandwidth']:.1%} | {line['over_dense']:.2f}x |")
-    print("\n| verb | shape | us | rate | PyTorch | ratio |\n|---|---|---|---|---|---|")
-    for line in verbs:
+    print("\n| op | shape | us | rate | PyTorch | ratio |\n|---|---|---|---|---|---|")
+    for line in ops:
         if line["what"] == "top_pages":
             print(f"| top_pages | {line['context']:,} tokens | {line['us']:.1f} | | | |")
         if line["what"] in ("rms_norm", "add_rms_norm", "silu_mul", "append_kv"):

@@ -21,7 +21,7 @@
 
 namespace quest {
 
-/** What every block of this verb is about. */
+/** What every block of this op is about. */
 template <typename Act>
 struct AttendBlock {
   const Act* q;  // (heads, D) of this block

@@ -28,7 +28,7 @@ import java.util.Random;
 import java.util.Set;
 
 /**
- * A decoder whose cache holds random keys and values, put there by the verb that puts them there in
+ * A decoder whose cache holds random keys and values, put there by the op that puts them there in
  * production: decode at a long context without its prefill. Pages of a sequence are scattered, as
  * they are after hours of work.
  */

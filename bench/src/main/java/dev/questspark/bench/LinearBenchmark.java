@@ -13,7 +13,7 @@ import java.util.List;
 import java.util.Random;
 
 /**
- * The verb {@code linear} alone, for one shape: arithmetic per second at many rows, bytes of weight
+ * The op {@code linear} alone, for one shape: arithmetic per second at many rows, bytes of weight
  * per second at one. Calls rotate through several weights, more than the caches hold.
  */
 final class LinearBenchmark {

@@ -52,7 +52,7 @@ public record Completion(
       int preemptions) {}
 
   /**
-   * Facts counted by the verbs that read the cache, over this row's decode steps (one per generated
+   * Facts counted by the ops that read the cache, over this row's decode steps (one per generated
    * token after the first), summed over layers and KV heads.
    *
    * @param pagesTotal pages of the row's context when it ended, per layer and KV head

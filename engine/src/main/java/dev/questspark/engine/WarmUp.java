@@ -21,11 +21,11 @@ final class WarmUp {
   static void run(Backend backend, Decoder decoder, EngineConfig config, int maxModelLen) {
     int pageSize = config.pageSize();
     int rows = Math.min(Math.min(4 * pageSize, config.maxNumBatchedTokens()), maxModelLen);
-    decoder.rehearse(
+    decoder.warmUp(
         backend.load(batch(0, rows, pageSize, new int[0])),
         List.of(new AttentionGroup.Prefill(new RowRange(0, rows), 0, 1)));
     PageSelector dense = PageSelectors.of(SelectorSpec.all(), pageSize);
-    decoder.rehearse(
+    decoder.warmUp(
         backend.load(batch(rows - 1, 1, pageSize, new int[] {0})),
         List.of(new AttentionGroup.Selected(new RowRange(0, 1), dense)));
   }

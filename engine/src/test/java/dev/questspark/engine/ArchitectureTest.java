@@ -61,7 +61,7 @@ class ArchitectureTest {
           .belongToAnyOf(System.class, Thread.class);
 
   @ArchTest
-  static final ArchRule verbsKnowNothingOfTheEngineAboveThem =
+  static final ArchRule opsKnowNothingOfTheEngineAboveThem =
       noClasses()
           .that()
           .resideInAPackage(OPS)
@@ -70,7 +70,7 @@ class ArchitectureTest {
               resideInAPackage(ENGINE + "..").and(not(resideInAnyPackage(OPS, FAILURE))));
 
   @ArchTest
-  static final ArchRule selectorsKnowVerbsOnly =
+  static final ArchRule selectorsKnowOpsOnly =
       noClasses()
           .that()
           .resideInAPackage(SELECT)

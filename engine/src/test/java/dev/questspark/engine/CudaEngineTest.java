@@ -184,7 +184,7 @@ class CudaEngineTest {
   }
 
   @Test
-  void aRefusedLaunchFailsTheRowsAndNamesTheVerb() {
+  void aRefusedLaunchFailsTheRowsAndNamesTheOp() {
     try (Engine engine = open(config("cuda", "float32", 4))) {
       TestDriver.failLaunch(40);
       DeviceException failure = failure(engine);

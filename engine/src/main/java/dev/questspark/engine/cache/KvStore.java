@@ -101,7 +101,7 @@ public final class KvStore implements AutoCloseable {
     return Math.multiplyExact(pages + 1L, geometry.pageBytes(digestPairs));
   }
 
-  /** One layer, as the verbs see it. */
+  /** One layer, as the ops see it. */
   public KvLayer layer(int layer) {
     return layers.get(layer);
   }

@@ -15,7 +15,7 @@ public final class DeviceException extends RuntimeException {
    * Names the status, and what was asked of the device.
    *
    * @param status the driver's name for it, such as {@code CUDA_ERROR_ILLEGAL_ADDRESS}
-   * @param doing verb, grid, block and arguments, or the call
+   * @param doing op, grid, block and arguments, or the call
    */
   public DeviceException(String status, boolean sticky, String doing, Throwable cause) {
     super(

@@ -65,7 +65,7 @@ public final class Decoder implements AutoCloseable {
    * sets up, without the time that all layers take. It writes to the batch's pages; its logits mean
    * nothing.
    */
-  public void rehearse(LoadedBatch batch, List<AttentionGroup> groups) {
+  public void warmUp(LoadedBatch batch, List<AttentionGroup> groups) {
     forward(batch, groups, new long[groups.size()], Math.min(2, config.layers()));
   }
 

@@ -3,7 +3,7 @@ package dev.questspark.engine.ops;
 import java.util.Map;
 
 /**
- * One layer's pages, as the verbs see them. See {@link KvGeometry} for the memory order.
+ * One layer's pages, as the ops see them. See {@link KvGeometry} for the memory order.
  *
  * @param geometry shape and dtype
  * @param keys (pages * kvHeads * pageSize, headDim), post-RoPE; inside a page in the backend's

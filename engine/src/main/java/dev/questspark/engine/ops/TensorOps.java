@@ -1,13 +1,12 @@
 package dev.questspark.engine.ops;
 
 /**
- * The seam between the model and the hardware: about a dozen verbs, each one CUDA file, one CPU
+ * The seam between the model and the hardware: about a dozen ops, each one CUDA file, one CPU
  * method and one contract test of the same name.
  *
- * <p>Every verb takes a ragged batch, writes into a given output, allocates nothing and does not
- * wait for the device. Letters: R rows (tokens of the step), H hidden size, N and K features, Hq
- * query heads, Hkv KV heads, G = Hq / Hkv query heads per KV head, D head_dim, S page size in
- * tokens.
+ * <p>Every op takes a ragged batch, writes into a given output, allocates nothing and does not wait
+ * for the device. Letters: R rows (tokens of the step), H hidden size, N and K features, Hq query
+ * heads, Hkv KV heads, G = Hq / Hkv query heads per KV head, D head_dim, S page size in tokens.
  *
  * <p>With {@code batch_invariant}, a row's result does not depend on the other rows of the batch
  * nor on where it stands among them: reductions run in a fixed order.
@@ -94,7 +93,7 @@ public interface TensorOps {
 
   /**
    * Attention of each row over its listed pages: softmax(scale * q.k) v over the visible positions
-   * at most the row's own. Dense decode is this verb with all pages. Counts pages and tokens
+   * at most the row's own. Dense decode is this op with all pages. Counts pages and tokens
    * attended.
    *
    * @param out (R, Hq * D), indexed by batch row

@@ -19,7 +19,7 @@ public interface PageSelector {
   /**
    * What a selector may look at.
    *
-   * @param ops the verbs
+   * @param ops the ops
    * @param layer real index of the layer
    * @param q (R, Hq * D) rotated queries of the whole batch
    * @param kv the layer's pages

@@ -19,8 +19,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * A selection study against the attention verb itself: the mass that a list keeps is the ratio of
- * two softmax denominators, which {@code attendPages} reports.
+ * A selection study against the attention op itself: the mass that a list keeps is the ratio of two
+ * softmax denominators, which {@code attendPages} reports.
  */
 class AttentionMassTest {
   private static final int PAGE_SIZE = 16;
@@ -53,7 +53,7 @@ class AttentionMassTest {
             3,
             List.of(new CacheScenario.Span(5, 0), new CacheScenario.Span(300, 4)));
     int rows = scenario.batch().rows();
-    float[][] q = Framed.random(random, rows, scenario.queryColumns());
+    float[][] q = GuardedTensor.random(random, rows, scenario.queryColumns());
     try (Backend backend = CpuBackend.open(new BackendOptions(2, DType.F32, true))) {
       TensorOps ops = backend.ops();
       KvLayer kv = scenario.kv().upload(backend);
@@ -63,7 +63,7 @@ class AttentionMassTest {
       Tensor scores = backend.allocate(rows * geometry.kvHeads(), pages);
       PageSelector.Query query =
           new PageSelector.Query(
-              ops, LAYER, Framed.of(backend, q).view(), kv, batch, range, scores);
+              ops, LAYER, GuardedTensor.of(backend, q).view(), kv, batch, range, scores);
       SelectionStudy study = new SelectionStudy(POLICIES, 301, 2);
       try (PageList list = backend.allocatePageList(rows, geometry.kvHeads(), pages)) {
         PageSelector studied = PageSelectors.studied(study, PAGE_SIZE, backend, SCALE);
@@ -110,8 +110,8 @@ class AttentionMassTest {
   private static double[][] logSumExp(
       Backend backend, CacheScenario scenario, PageSelector.Query query, PageList list) {
     int rows = scenario.batch().rows();
-    Framed out = Framed.blank(backend, rows, scenario.queryColumns());
-    Framed sums = Framed.blank(backend, rows, scenario.queryHeads());
+    GuardedTensor out = GuardedTensor.blank(backend, rows, scenario.queryColumns());
+    GuardedTensor sums = GuardedTensor.blank(backend, rows, scenario.queryHeads());
     query
         .ops()
         .attendPages(

@@ -47,9 +47,10 @@ public abstract class BatchInvarianceContract {
   private static void linear(Backend two, Backend one, int in, int out) {
     Random random = new Random(3);
     int rows = 131;
-    float[][] x = Framed.random(random, rows, in);
-    List<HostTensor> weight = List.of(Framed.host("w", Framed.random(random, out, in)));
-    List<HostTensor> bias = List.of(Framed.host("b", Framed.random(random, 1, out)));
+    float[][] x = GuardedTensor.random(random, rows, in);
+    List<HostTensor> weight =
+        List.of(GuardedTensor.host("w", GuardedTensor.random(random, out, in)));
+    List<HostTensor> bias = List.of(GuardedTensor.host("b", GuardedTensor.random(random, 1, out)));
     LinearWeight packed = two.pack(weight, bias);
     float[][] together = multiply(two, x, packed, out);
     float[][] oneThread = multiply(one, x, one.pack(weight, bias), out);
@@ -69,8 +70,9 @@ public abstract class BatchInvarianceContract {
   @CsvSource({"F32, 896, 1100", "F32, 1030, 513", "BF16, 300, 1100"})
   void linearOfManyRows(DType dtype, int in, int out) {
     Random random = new Random(4);
-    float[][] x = Framed.random(random, 581, in);
-    List<HostTensor> weight = List.of(Framed.host("w", Framed.random(random, out, in)));
+    float[][] x = GuardedTensor.random(random, 581, in);
+    List<HostTensor> weight =
+        List.of(GuardedTensor.host("w", GuardedTensor.random(random, out, in)));
     try (Backend backend = open(new BackendOptions(2, dtype, true))) {
       LinearWeight packed = backend.pack(weight, List.of());
       float[][] together = multiply(backend, x, packed, out);
@@ -89,12 +91,12 @@ public abstract class BatchInvarianceContract {
   }
 
   private static float[][] multiply(Backend on, float[][] x, LinearWeight weight, int out) {
-    Framed result = Framed.blank(on, x.length, out);
-    on.ops().linear(result.view(), Framed.of(on, x).view(), weight);
+    GuardedTensor result = GuardedTensor.blank(on, x.length, out);
+    on.ops().linear(result.view(), GuardedTensor.of(on, x).view(), weight);
     return result.read();
   }
 
-  /** One sequence of 300 tokens through every verb of an attention layer. */
+  /** One sequence of 300 tokens through every op of an attention layer. */
   private record Layer(
       KvGeometry geometry, int group, int window, float[][] q, float[][] k, float[][] v) {
     @Override
@@ -116,9 +118,9 @@ public abstract class BatchInvarianceContract {
     List<Layer> layers = new ArrayList<>();
     for (int[] s : shapes) {
       Random random = new Random(5);
-      float[][] q = Framed.random(random, TOKENS, s[0] * s[1] * s[2]);
-      float[][] k = Framed.random(random, TOKENS, s[0] * s[2]);
-      float[][] v = Framed.random(random, TOKENS, s[0] * s[2]);
+      float[][] q = GuardedTensor.random(random, TOKENS, s[0] * s[1] * s[2]);
+      float[][] k = GuardedTensor.random(random, TOKENS, s[0] * s[2]);
+      float[][] v = GuardedTensor.random(random, TOKENS, s[0] * s[2]);
       for (DType dtype : List.of(DType.F32, DType.BF16)) {
         KvGeometry geometry = new KvGeometry(1, s[0], s[2], s[3], dtype);
         layers.add(new Layer(geometry, s[1], s[4], q, k, v));
@@ -178,7 +180,8 @@ public abstract class BatchInvarianceContract {
                 PageScore.MEANSTD, backend.allocate(g.dtype(), kvRows, 2 * g.headDim())),
             layer.window);
     Tensor rope =
-        backend.upload(Framed.host("rope", Framed.random(new Random(1), TOKENS, g.headDim())));
+        backend.upload(
+            GuardedTensor.host("rope", GuardedTensor.random(new Random(1), TOKENS, g.headDim())));
     Result result =
         new Result(
             new float[TOKENS][],
@@ -191,10 +194,10 @@ public abstract class BatchInvarianceContract {
       int count = Math.min(chunk, TOKENS - from);
       int rows = strangers + count;
       LoadedBatch batch = backend.load(batch(g, strangers, from, count));
-      Framed q = rows(backend, layer.q, strangers, from, count);
-      Framed prefill = Framed.blank(backend, rows, heads * g.headDim());
-      Framed sparse = Framed.blank(backend, rows, heads * g.headDim());
-      Framed sums = Framed.blank(backend, rows, heads);
+      GuardedTensor q = rows(backend, layer.q, strangers, from, count);
+      GuardedTensor prefill = GuardedTensor.blank(backend, rows, heads * g.headDim());
+      GuardedTensor sparse = GuardedTensor.blank(backend, rows, heads * g.headDim());
+      GuardedTensor sums = GuardedTensor.blank(backend, rows, heads);
       TensorOps ops = backend.ops();
       Tensor k = rows(backend, layer.k, strangers, from, count).view();
       Tensor v = rows(backend, layer.v, strangers, from, count).view();
@@ -244,13 +247,13 @@ public abstract class BatchInvarianceContract {
         new int[0]);
   }
 
-  private static Framed rows(
+  private static GuardedTensor rows(
       Backend backend, float[][] source, int strangers, int from, int count) {
     float[][] rows = new float[strangers + count][];
     for (int r = 0; r < rows.length; r++) {
       rows[r] = r < strangers ? source[TOKENS - 1 - r] : source[from + r - strangers];
     }
-    return Framed.of(backend, rows);
+    return GuardedTensor.of(backend, rows);
   }
 
   private static void collect(float[][] target, float[][] rows, int strangers, int from) {
@@ -259,12 +262,12 @@ public abstract class BatchInvarianceContract {
 
   @ParameterizedTest
   @CsvSource({"1", "2", "37"})
-  void rowVerbs(int chunk) {
+  void rowOps(int chunk) {
     try (Backend backend = open(new BackendOptions(2, DType.F32, true))) {
       Random random = new Random(9);
       int rows = 75;
-      float[][] x = Framed.random(random, rows, 2 * 96);
-      Tensor gain = backend.upload(Framed.host("gain", Framed.random(random, 1, 96)));
+      float[][] x = GuardedTensor.random(random, rows, 2 * 96);
+      Tensor gain = backend.upload(GuardedTensor.host("gain", GuardedTensor.random(random, 1, 96)));
       float[][] norms = norm(backend, x, gain);
       float[][] gates = gate(backend, x);
       for (int from = 0; from < rows; from += chunk) {
@@ -279,14 +282,14 @@ public abstract class BatchInvarianceContract {
   }
 
   private static float[][] norm(Backend backend, float[][] x, Tensor gain) {
-    Framed out = Framed.blank(backend, x.length, x[0].length);
-    backend.ops().rmsNorm(out.view(), Framed.of(backend, x).view(), gain, 1e-6f);
+    GuardedTensor out = GuardedTensor.blank(backend, x.length, x[0].length);
+    backend.ops().rmsNorm(out.view(), GuardedTensor.of(backend, x).view(), gain, 1e-6f);
     return out.read();
   }
 
   private static float[][] gate(Backend backend, float[][] x) {
-    Framed out = Framed.blank(backend, x.length, x[0].length / 2);
-    backend.ops().siluMul(out.view(), Framed.of(backend, x).view());
+    GuardedTensor out = GuardedTensor.blank(backend, x.length, x[0].length / 2);
+    backend.ops().siluMul(out.view(), GuardedTensor.of(backend, x).view());
     return out.read();
   }
 
@@ -300,7 +303,7 @@ public abstract class BatchInvarianceContract {
         CacheScenario.of(new Random(2), g, layer.window, layer.group, List.of(document, document));
     try (Backend backend = open(new BackendOptions(2, DType.F32, true))) {
       RaggedBatch b = scenario.batch();
-      float[][] q = Framed.random(new Random(4), 3, scenario.queryColumns());
+      float[][] q = GuardedTensor.random(new Random(4), 3, scenario.queryColumns());
       float[][] twice = {q[0], q[1], q[2], q[0], q[1], q[2]};
       // Both spans on the first one's pages.
       int pages = b.spanPages()[1];
@@ -309,8 +312,8 @@ public abstract class BatchInvarianceContract {
       RaggedBatch shared =
           new RaggedBatch(
               b.tokens(), b.positions(), b.spanRows(), b.spanPages(), table, b.logitRows());
-      Framed out = Framed.blank(backend, 6, scenario.queryColumns());
-      Tensor query = Framed.of(backend, twice).view();
+      GuardedTensor out = GuardedTensor.blank(backend, 6, scenario.queryColumns());
+      Tensor query = GuardedTensor.of(backend, twice).view();
       KvLayer kv = scenario.kv().upload(backend);
       backend.ops().attendPrefill(out.view(), query, kv, backend.load(shared), 0, 2, 0.125f);
       float[][] rows = out.read();

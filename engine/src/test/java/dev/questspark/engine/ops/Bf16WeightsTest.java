@@ -42,9 +42,9 @@ class Bf16WeightsTest {
   void linear(int rows, int in, String partRows, boolean batchInvariant) {
     int[] parts = Arrays.stream(partRows.split(" ")).mapToInt(Integer::parseInt).toArray();
     int features = Arrays.stream(parts).sum();
-    float[][] weight = HalfFloats.round(Framed.random(random, features, in), DType.BF16);
-    float[][] bias = Framed.random(random, 1, features);
-    float[][] x = Framed.random(random, rows, in);
+    float[][] weight = HalfFloats.round(GuardedTensor.random(random, features, in), DType.BF16);
+    float[][] bias = GuardedTensor.random(random, 1, features);
+    float[][] x = GuardedTensor.random(random, rows, in);
     try (CpuBackend on = open(batchInvariant);
         LinearWeight packed =
             on.pack(
@@ -69,13 +69,14 @@ class Bf16WeightsTest {
   /** One part in float32 is enough: it must not be rounded. */
   @Test
   void mixedPartsStayInFloat32() {
-    float[][] whole = Framed.random(random, 40, 64);
-    float[][] half = HalfFloats.round(Framed.random(random, 24, 64), DType.BF16);
+    float[][] whole = GuardedTensor.random(random, 40, 64);
+    float[][] half = HalfFloats.round(GuardedTensor.random(random, 24, 64), DType.BF16);
     try (CpuBackend on = open(true);
         LinearWeight packed =
             on.pack(
                 List.of(
-                    Framed.host("half", DType.BF16, half), Framed.host("whole", DType.F32, whole)),
+                    GuardedTensor.host("half", DType.BF16, half),
+                    GuardedTensor.host("whole", DType.F32, whole)),
                 List.of())) {
       float[][] read = PackedLinear.rows(on, packed);
       assertThat(Arrays.copyOfRange(read, 0, 24)).isDeepEqualTo(half);

@@ -7,7 +7,7 @@ import dev.questspark.engine.ops.cpu.CpuMemory;
 import java.util.Arrays;
 import java.util.List;
 
-/** The CPU's verbs on bf16 pages: activations stay float, and the weights of decode. */
+/** The CPU's ops on bf16 pages: activations stay float, and the weights of decode. */
 class CpuHalfPrecisionTest extends HalfPrecisionContract {
 
   static List<Case> cases() {

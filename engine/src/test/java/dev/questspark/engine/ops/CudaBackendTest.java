@@ -13,7 +13,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** What the CUDA backend promises beyond its verbs: nothing is lost while the device runs late. */
+/** What the CUDA backend promises beyond its ops: nothing is lost while the device runs late. */
 @RequiresTestDriver
 class CudaBackendTest {
   private static final int ROWS = 32;
@@ -44,48 +44,48 @@ class CudaBackendTest {
 
   @Test
   void aStepThatNobodyWaitedForKeepsItsBatch() {
-    Tensor table = Framed.of(backend, new float[][] {{10}, {11}, {12}}).view();
+    Tensor table = GuardedTensor.of(backend, new float[][] {{10}, {11}, {12}}).view();
     Tensor first = backend.allocate(2, 1);
     Tensor second = backend.allocate(1, 1);
     backend.ops().embed(first, table, backend.load(batch(1, 2)));
     backend.ops().embed(second, table, backend.load(batch(0)));
-    assertThat(Framed.matrix(backend, first)).isDeepEqualTo(new float[][] {{11}, {12}});
-    assertThat(Framed.matrix(backend, second)).isDeepEqualTo(new float[][] {{10}});
+    assertThat(GuardedTensor.matrix(backend, first)).isDeepEqualTo(new float[][] {{11}, {12}});
+    assertThat(GuardedTensor.matrix(backend, second)).isDeepEqualTo(new float[][] {{10}});
   }
 
   @Test
   void pageCopiesThatNobodyWaitedForKeepTheirPairs() {
     KvGeometry geometry = new KvGeometry(1, 1, 8, 1, DType.F32);
-    float[][] pages = Framed.random(new Random(3), 6, 8);
-    Tensor keys = backend.upload(Framed.host("keys", pages));
-    Tensor values = backend.upload(Framed.host("values", pages));
+    float[][] pages = GuardedTensor.random(new Random(3), 6, 8);
+    Tensor keys = backend.upload(GuardedTensor.host("keys", pages));
+    Tensor values = backend.upload(GuardedTensor.host("values", pages));
     KvLayer layer = new KvLayer(geometry, keys, values, Map.of(), 0);
     backend.ops().copyPages(layer, new int[] {0}, new int[] {4});
     backend.ops().copyPages(layer, new int[] {1}, new int[] {5});
-    float[][] copied = Framed.matrix(backend, keys);
+    float[][] copied = GuardedTensor.matrix(backend, keys);
     assertThat(copied[4]).containsExactly(pages[0]);
     assertThat(copied[5]).containsExactly(pages[1]);
   }
 
   @Test
   void aTensorLargerThanTheStagingBufferArrivesWhole() {
-    float[][] large = Framed.random(new Random(5), 1100, 1024); // 4.3 MiB through 4
-    Tensor uploaded = backend.upload(Framed.host("large", large));
-    assertThat(Framed.matrix(backend, uploaded)).isDeepEqualTo(large);
+    float[][] large = GuardedTensor.random(new Random(5), 1100, 1024); // 4.3 MiB through 4
+    Tensor uploaded = backend.upload(GuardedTensor.host("large", large));
+    assertThat(GuardedTensor.matrix(backend, uploaded)).isDeepEqualTo(large);
   }
 
   @Test
   void memoryThatWrittenDownLaunchesUseIsFreedAfterThem() {
-    Tensor table = backend.upload(Framed.host("table", new float[][] {{10}, {11}}));
+    Tensor table = backend.upload(GuardedTensor.host("table", new float[][] {{10}, {11}}));
     Tensor out = backend.allocate(1, 1);
     backend.ops().embed(out, table, backend.load(batch(1)));
     table.buffer().close();
-    assertThat(Framed.matrix(backend, out)).isDeepEqualTo(new float[][] {{11}});
+    assertThat(GuardedTensor.matrix(backend, out)).isDeepEqualTo(new float[][] {{11}});
   }
 
   @Test
   void anOldBatchIsRefused() {
-    Tensor table = backend.upload(Framed.host("table", new float[][] {{10}, {11}}));
+    Tensor table = backend.upload(GuardedTensor.host("table", new float[][] {{10}, {11}}));
     LoadedBatch old = backend.load(batch(1));
     backend.load(batch(0));
     Tensor out = backend.allocate(1, 1);
@@ -105,14 +105,14 @@ class CudaBackendTest {
 
   @Test
   void anotherThreadMayTakeOver() throws InterruptedException {
-    Tensor table = backend.upload(Framed.host("table", new float[][] {{10}, {11}}));
+    Tensor table = backend.upload(GuardedTensor.host("table", new float[][] {{10}, {11}}));
     float[][][] read = new float[1][][];
     Thread other =
         new Thread(
             () -> {
               Tensor out = backend.allocate(1, 1);
               backend.ops().embed(out, table, backend.load(batch(1)));
-              read[0] = Framed.matrix(backend, out);
+              read[0] = GuardedTensor.matrix(backend, out);
             });
     other.start();
     other.join();

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** The CUDA verbs in 16 bits, their tensor-core paths included, against double precision. */
+/** The CUDA ops in 16 bits, their tensor-core paths included, against double precision. */
 @RequiresCuda
 class CudaHalfPrecisionTest extends HalfPrecisionContract {
 
@@ -68,24 +68,24 @@ class CudaHalfPrecisionTest extends HalfPrecisionContract {
     try (CudaBackend on = TestDriver.open(new CudaOptions(0, DType.BF16, DType.BF16, true, 8, 8))) {
       float[][] x = rounded(DType.BF16, rows, in);
       float[][] weight = rounded(DType.BF16, features, in);
-      float[][] bias = biased ? Framed.random(random, 1, features) : new float[1][features];
+      float[][] bias = biased ? GuardedTensor.random(random, 1, features) : new float[1][features];
       float[][] expected = reference.linear(x, weight, bias[0], DType.F32);
-      List<HostTensor> biases = biased ? List.of(Framed.host("bias", bias)) : List.of();
+      List<HostTensor> biases = biased ? List.of(GuardedTensor.host("bias", bias)) : List.of();
       Tensor input = upload(on, DType.BF16, x);
-      try (LinearWeight packed = on.pack(List.of(Framed.host("weight", weight)), biases)) {
+      try (LinearWeight packed = on.pack(List.of(GuardedTensor.host("weight", weight)), biases)) {
         for (DType result : List.of(DType.F32, DType.BF16)) {
           Tensor out = on.allocate(result, rows, features);
           on.ops().linear(out, input, packed);
           double tolerance =
               Tolerance.dot(in) + (result == DType.BF16 ? unitRoundoff(DType.BF16) : 0);
-          assertClose("out in " + result, Framed.matrix(on, out), expected, tolerance);
+          assertClose("out in " + result, GuardedTensor.matrix(on, out), expected, tolerance);
         }
       }
     }
   }
 
   @Test
-  void verbsWithoutACache() {
+  void opsWithoutACache() {
     int rows = 5;
     int channels = 72;
     double once = unitRoundoff(DType.BF16) + Tolerance.elementwise();
@@ -98,38 +98,39 @@ class CudaHalfPrecisionTest extends HalfPrecisionContract {
       Tensor input = upload(on, DType.BF16, x);
       Tensor out = on.allocate(DType.BF16, rows, 2 * channels);
 
-      float[][] gain = Framed.random(random, 1, channels);
+      float[][] gain = GuardedTensor.random(random, 1, channels);
       on.ops().rmsNorm(out, input, upload(on, DType.F32, gain), 1e-5f);
       assertClose(
           "rmsNorm",
-          Framed.matrix(on, out),
+          GuardedTensor.matrix(on, out),
           reference.rmsNorm(x, gain[0], 1e-5f),
           unitRoundoff(DType.BF16) + Tolerance.average(channels));
 
       Tensor half = on.allocate(DType.BF16, rows, channels);
       on.ops().siluMul(half, input);
-      assertClose("siluMul", Framed.matrix(on, half), reference.siluMul(x), once);
+      assertClose("siluMul", GuardedTensor.matrix(on, half), reference.siluMul(x), once);
 
       float[][] y = rounded(DType.BF16, rows, 2 * channels);
       Tensor sum = upload(on, DType.BF16, y);
       Tensor normed = on.allocate(DType.BF16, rows, 2 * channels);
-      float[][] gains = Framed.random(random, 1, 2 * channels);
+      float[][] gains = GuardedTensor.random(random, 1, 2 * channels);
       on.ops().addRmsNorm(normed, sum, input, upload(on, DType.F32, gains), 1e-5f);
-      assertClose("sum", Framed.matrix(on, sum), reference.add(y, x), once);
+      assertClose("sum", GuardedTensor.matrix(on, sum), reference.add(y, x), once);
       assertClose(
           "addRmsNorm",
-          Framed.matrix(on, normed),
-          reference.rmsNorm(Framed.matrix(on, sum), gains[0], 1e-5f), // of x as it is stored
+          GuardedTensor.matrix(on, normed),
+          reference.rmsNorm(GuardedTensor.matrix(on, sum), gains[0], 1e-5f), // of x as it is stored
           unitRoundoff(DType.BF16) + Tolerance.average(2 * channels));
 
       Tensor picked = on.allocate(DType.BF16, batch.logitRows().length, 2 * channels);
       on.ops().gatherRows(picked, input, on.load(batch));
-      assertClose("gatherRows", Framed.matrix(on, picked), reference.gatherRows(x, batch), 0);
+      assertClose(
+          "gatherRows", GuardedTensor.matrix(on, picked), reference.gatherRows(x, batch), 0);
 
-      float[][] table = Framed.random(random, 50, 2 * channels);
+      float[][] table = GuardedTensor.random(random, 50, 2 * channels);
       on.ops().embed(out, upload(on, DType.F32, table), on.load(batch));
       float[][] embedded = HalfFloats.round(reference.embed(table, batch), DType.BF16);
-      assertClose("embed", Framed.matrix(on, out), embedded, 0);
+      assertClose("embed", GuardedTensor.matrix(on, out), embedded, 0);
     }
   }
 
@@ -147,7 +148,7 @@ class CudaHalfPrecisionTest extends HalfPrecisionContract {
               upload(on, DType.F32, sums),
               upload(on, DType.BF16, other),
               upload(on, DType.F32, otherSums));
-      float[][] actual = Framed.matrix(on, merged);
+      float[][] actual = GuardedTensor.matrix(on, merged);
       for (int r = 0; r < 3; r++) {
         for (int i = 0; i < 128; i++) {
           double a = Math.exp(sums[r][i / 64]);

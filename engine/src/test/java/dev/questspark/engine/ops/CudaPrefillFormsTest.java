@@ -43,7 +43,7 @@ class CudaPrefillFormsTest {
     HalfFloats.round(kv.keys(), cache);
     HalfFloats.round(kv.values(), cache);
     float[][] q =
-        HalfFloats.round(HalfFloats.round(Framed.random(random, rows, COLUMNS), act), cache);
+        HalfFloats.round(HalfFloats.round(GuardedTensor.random(random, rows, COLUMNS), act), cache);
     try (CudaBackend on = TestDriver.open(new CudaOptions(0, act, cache, true, 512, 64))) {
       KvLayer layer = upload(on, kv);
       float[][] whole = prefill(on, layer, scenario.batch(), q, act, rows);
@@ -80,7 +80,7 @@ class CudaPrefillFormsTest {
       Tensor query = TestDriver.upload(on, rows, act);
       Tensor result = on.allocate(act, to - from, COLUMNS);
       on.ops().attendPrefill(result, query, kv, on.load(part), 0, 1, 0.125f);
-      System.arraycopy(Framed.matrix(on, result), 0, out, from, to - from);
+      System.arraycopy(GuardedTensor.matrix(on, result), 0, out, from, to - from);
     }
     return out;
   }

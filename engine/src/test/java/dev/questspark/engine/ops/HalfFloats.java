@@ -43,7 +43,7 @@ final class HalfFloats {
   /** A checkpoint tensor of already rounded numbers. */
   static HostTensor host(float[][] rounded, DType dtype) {
     if (dtype != DType.F16) {
-      return Framed.host("rounded", dtype, rounded);
+      return GuardedTensor.host("rounded", dtype, rounded);
     }
     int cols = rounded[0].length;
     ByteBuffer bytes =

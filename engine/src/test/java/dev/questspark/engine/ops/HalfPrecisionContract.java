@@ -14,10 +14,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * The verbs of a cache in 16 bits against double precision. Inputs are numbers that the dtype has,
- * so what remains is the float arithmetic of {@link Tolerance}, one rounding of what is stored (u
- * of its dtype), and, where the values are multiplied by rounded weights, one more of those (u of
- * the cache's dtype; values are at most 1, weights sum to 1). A subclass has a static method {@code
+ * The ops of a cache in 16 bits against double precision. Inputs are numbers that the dtype has, so
+ * what remains is the float arithmetic of {@link Tolerance}, one rounding of what is stored (u of
+ * its dtype), and, where the values are multiplied by rounded weights, one more of those (u of the
+ * cache's dtype; values are at most 1, weights sum to 1). A subclass has a static method {@code
  * cases}.
  */
 abstract class HalfPrecisionContract {
@@ -97,7 +97,7 @@ abstract class HalfPrecisionContract {
   abstract Tensor upload(Backend on, HostTensor rounded, DType dtype);
 
   float[][] rounded(DType dtype, int rows, int cols) {
-    return HalfFloats.round(Framed.random(random, rows, cols), dtype);
+    return HalfFloats.round(GuardedTensor.random(random, rows, cols), dtype);
   }
 
   Tensor upload(Backend on, DType dtype, float[][] rounded) {
@@ -134,7 +134,7 @@ abstract class HalfPrecisionContract {
       float[][] q = rounded(c.act(), batch.rows(), before.queryColumns());
       float[][] k = rounded(c.act(), batch.rows(), kvColumns);
       float[][] v = rounded(c.act(), batch.rows(), kvColumns);
-      float[][] rope = Framed.random(random, 400, c.headDim());
+      float[][] rope = GuardedTensor.random(random, 400, c.headDim());
       Tensor query = upload(on, c.act(), q);
       KvLayer layer = upload(on, kv);
       Tensor key = upload(on, c.act(), k);
@@ -144,9 +144,9 @@ abstract class HalfPrecisionContract {
       reference.appendKv(kv, q, k, v, rope, batch);
       double stored = unitRoundoff(c.kv()) + Tolerance.elementwise();
       double rotated = unitRoundoff(c.act()) + Tolerance.elementwise();
-      assertClose("q", Framed.matrix(on, query), q, rotated);
+      assertClose("q", GuardedTensor.matrix(on, query), q, rotated);
       assertClose("keys", HostKv.keys(on, layer), kv.keys(), stored);
-      assertClose("values", Framed.matrix(on, layer.values()), kv.values(), stored);
+      assertClose("values", GuardedTensor.matrix(on, layer.values()), kv.values(), stored);
       checkDigests(on, c, layer, kv);
     }
   }
@@ -171,7 +171,7 @@ abstract class HalfPrecisionContract {
         }
       }
       double tolerance = score == PageScore.MINMAX ? 0 : unitRoundoff(c.kv()) + 1e-6;
-      float[][] actual = Framed.matrix(on, layer.digests().get(score));
+      float[][] actual = GuardedTensor.matrix(on, layer.digests().get(score));
       for (int entry = 0; entry < expected.length; entry++) {
         if (!Float.isNaN(expected[entry][0])) {
           assertClose(score + " digest " + entry, actual[entry], expected[entry], tolerance);
@@ -197,7 +197,7 @@ abstract class HalfPrecisionContract {
             score == PageScore.MINMAX ? GroupReduction.MAX : GroupReduction.SUM;
         PageBudget one = new PageBudget(1, 0, 0, 0);
         on.ops().scorePages(scores, query, layer, on.load(batch), rows, score, reduction, one);
-        float[][] actual = Framed.matrix(on, scores);
+        float[][] actual = GuardedTensor.matrix(on, scores);
         double tolerance = Tolerance.dot(2 * c.headDim() * c.group());
         for (int r = 0; r < batch.rows(); r++) {
           int position = batch.positions()[r];
@@ -243,8 +243,8 @@ abstract class HalfPrecisionContract {
         LoadedBatch loaded = on.load(batch);
         on.ops().keepPages(list, layer, loaded, rows, budget);
         on.ops().attendPages(out, sums, query, layer, loaded, rows, list, 0.125f);
-        float[][] actual = Framed.matrix(on, out);
-        float[][] actualSums = Framed.matrix(on, sums);
+        float[][] actual = GuardedTensor.matrix(on, out);
+        float[][] actualSums = GuardedTensor.matrix(on, sums);
         for (int r = 0; r < batch.rows(); r++) {
           int[][] lists = new int[c.kvHeads()][];
           Arrays.fill(
@@ -270,7 +270,7 @@ abstract class HalfPrecisionContract {
       Tensor out = on.allocate(c.act(), batch.rows(), scenario.queryColumns());
       KvLayer layer = upload(on, scenario.kv());
       on.ops().attendPrefill(out, query, layer, on.load(batch), 0, batch.spans(), 0.125f);
-      float[][] actual = Framed.matrix(on, out);
+      float[][] actual = GuardedTensor.matrix(on, out);
       for (int r = 0; r < batch.rows(); r++) {
         int[][] lists = new int[c.kvHeads()][];
         Arrays.fill(

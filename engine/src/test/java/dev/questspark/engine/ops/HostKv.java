@@ -7,7 +7,7 @@ import java.util.Map;
 
 /**
  * One layer's cache on the host, in the memory order of {@link KvGeometry}. Slots that hold no
- * token are NaN, so that a verb that reads one is found out.
+ * token are NaN, so that an op that reads one is found out.
  *
  * @param keys row (page * kvHeads + head) * pageSize + slot
  * @param values alike
@@ -59,11 +59,11 @@ record HostKv(
   KvLayer upload(Backend backend) {
     Map<PageScore, Tensor> uploaded = new EnumMap<>(PageScore.class);
     digests.forEach(
-        (score, rows) -> uploaded.put(score, backend.upload(Framed.host(score + "", rows))));
+        (score, rows) -> uploaded.put(score, backend.upload(GuardedTensor.host(score + "", rows))));
     return new KvLayer(
         geometry,
-        backend.upload(Framed.host("keys", inMemory(backend.keyOrder()))),
-        backend.upload(Framed.host("values", values)),
+        backend.upload(GuardedTensor.host("keys", inMemory(backend.keyOrder()))),
+        backend.upload(GuardedTensor.host("values", values)),
         uploaded,
         window);
   }
@@ -75,7 +75,7 @@ record HostKv(
 
   /** A layer's keys in the order of {@link #keys}, whatever the backend's. */
   static float[][] keys(Backend backend, KvLayer layer) {
-    float[][] rows = Framed.matrix(backend, layer.keys());
+    float[][] rows = GuardedTensor.matrix(backend, layer.keys());
     return backend.keyOrder() == KeyOrder.SLOT_MAJOR
         ? rows
         : transposed(rows, layer.geometry().pageSize(), true);

@@ -29,7 +29,7 @@ abstract class Int8DigestContract {
 
   /** A tensor of the backend's activations, from numbers that their dtype has. */
   Tensor activations(Backend on, float[][] rows) {
-    return on.upload(Framed.host("activations", rows));
+    return on.upload(GuardedTensor.host("activations", rows));
   }
 
   @AfterEach
@@ -218,7 +218,8 @@ abstract class Int8DigestContract {
     int scorings = 0;
     for (PageScore score : PageScore.values()) {
       for (GroupReduction reduction : GroupReduction.values()) {
-        Framed scores = Framed.blank(backend, batch.rows() * c.kvHeads(), c.longestPages());
+        GuardedTensor scores =
+            GuardedTensor.blank(backend, batch.rows() * c.kvHeads(), c.longestPages());
         Tensor view = scores.view();
         backend.ops().scorePages(view, query, cache.layer, loaded, rows, score, reduction, one);
         float[][] actual = scores.read();
@@ -383,7 +384,7 @@ abstract class Int8DigestContract {
       Tensor q = activations(backend, random(batch.rows(), columns * shape.group()));
       Tensor k = activations(backend, keys);
       Tensor v = activations(backend, keys);
-      Tensor table = backend.upload(Framed.host("rope", rope));
+      Tensor table = backend.upload(GuardedTensor.host("rope", rope));
       backend.ops().appendKv(layer, q, k, v, table, backend.load(batch));
     }
 
@@ -407,7 +408,8 @@ abstract class Int8DigestContract {
     }
 
     float[][] random(int rows, int columns) {
-      return HalfFloats.round(Framed.random(random, rows, columns), backend.activationDType());
+      return HalfFloats.round(
+          GuardedTensor.random(random, rows, columns), backend.activationDType());
     }
 
     /** Queries of ordinary heads, of heads far larger and far smaller, and of zeros. */
@@ -424,7 +426,7 @@ abstract class Int8DigestContract {
 
     /** All stored pairs, a row per (page, KV head). */
     float[][] pairs(PageScore score) {
-      return Framed.matrix(backend, layer.digests().get(score));
+      return GuardedTensor.matrix(backend, layer.digests().get(score));
     }
 
     /** All stored keys, a row per (page, KV head, slot). */

@@ -83,10 +83,10 @@ class Int8WeightsTest {
   void linear(DType dtype, int rows, int in, String partRows, boolean batchInvariant) {
     int[] parts = Arrays.stream(partRows.split(" ")).mapToInt(Integer::parseInt).toArray();
     int features = Arrays.stream(parts).sum();
-    float[][] weight = Framed.random(random, features, in);
+    float[][] weight = GuardedTensor.random(random, features, in);
     Arrays.fill(weight[features / 2], 0); // a channel that no scale fits
-    float[][] bias = Framed.random(random, 1, features);
-    float[][] x = Framed.random(random, rows, in);
+    float[][] bias = GuardedTensor.random(random, 1, features);
+    float[][] x = GuardedTensor.random(random, rows, in);
     try (CpuBackend on = open(dtype, batchInvariant);
         LinearWeight packed =
             on.pack(
@@ -136,8 +136,8 @@ class Int8WeightsTest {
   @ParameterizedTest
   @ValueSource(floats = {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY})
   void aRowThatIsNotFiniteHasNoProduct(float value) {
-    float[][] weight = Framed.random(random, 20, 50);
-    float[][] x = Framed.random(random, 3, 50);
+    float[][] weight = GuardedTensor.random(random, 20, 50);
+    float[][] x = GuardedTensor.random(random, 3, 50);
     x[1][47] = value;
     try (CpuBackend on = open(DType.F32, true);
         LinearWeight packed =
@@ -153,8 +153,8 @@ class Int8WeightsTest {
 
   @Test
   void rowsOfAnySize() {
-    float[][] weight = Framed.random(random, 20, 50);
-    float[][] x = Framed.random(random, 6, 50);
+    float[][] weight = GuardedTensor.random(random, 20, 50);
+    float[][] x = GuardedTensor.random(random, 6, 50);
     float[] sizes = {0, Float.MIN_VALUE, 0x1p-111f, 0x1p-100f, 0x1p20f, 0x1p100f};
     for (int row = 0; row < sizes.length; row++) {
       for (int k = 0; k < 50; k++) {

@@ -14,7 +14,7 @@ final class PackedLinear {
     int at = 0;
     for (int i = 0; i < parts.length; i++) {
       int to = at + parts[i];
-      cut[i] = Framed.host("part " + i, dtype, Arrays.copyOfRange(weight, at, to));
+      cut[i] = GuardedTensor.host("part " + i, dtype, Arrays.copyOfRange(weight, at, to));
       at = to;
     }
     return List.of(cut);
@@ -26,7 +26,7 @@ final class PackedLinear {
     int at = 0;
     for (int i = 0; i < parts.length; i++) {
       int to = at + parts[i];
-      cut[i] = Framed.host("bias " + i, new float[][] {Arrays.copyOfRange(bias[0], at, to)});
+      cut[i] = GuardedTensor.host("bias " + i, new float[][] {Arrays.copyOfRange(bias[0], at, to)});
       at = to;
     }
     return List.of(cut);
@@ -34,8 +34,8 @@ final class PackedLinear {
 
   /** Gives x times the weight's transpose. */
   static float[][] multiply(CpuBackend on, LinearWeight weight, float[][] x) {
-    Framed out = Framed.blank(on, x.length, weight.outFeatures());
-    on.ops().linear(out.view(), Framed.of(on, x).view(), weight);
+    GuardedTensor out = GuardedTensor.blank(on, x.length, weight.outFeatures());
+    on.ops().linear(out.view(), GuardedTensor.of(on, x).view(), weight);
     return out.read();
   }
 
@@ -50,7 +50,7 @@ final class PackedLinear {
             tokens, tokens, new int[] {0, rows}, new int[] {0, 1}, new int[1], new int[0]);
     Tensor out = on.allocate(rows, table.cols());
     on.ops().embed(out, table, on.load(batch));
-    return Framed.matrix(on, out);
+    return GuardedTensor.matrix(on, out);
   }
 
   static float[][] copy(float[][] matrix) {

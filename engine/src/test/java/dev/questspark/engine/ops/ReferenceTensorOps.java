@@ -6,8 +6,8 @@ import java.util.Comparator;
 import java.util.List;
 
 /**
- * The specification of every verb: nested loops over host matrices, sums in double. Slow on
- * purpose; nothing here is clever. Letters as in {@link TensorOps}.
+ * The specification of every op: nested loops over host matrices, sums in double. Slow on purpose;
+ * nothing here is clever. Letters as in {@link TensorOps}.
  */
 final class ReferenceTensorOps {
 

@@ -16,10 +16,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * What every backend must do, verb by verb, against {@link ReferenceTensorOps}: the verbs over the
- * cache here, those without one inherited. A backend's test is a subclass that opens it.
+ * What every backend must do, op by op, against {@link ReferenceTensorOps}: the ops over the cache
+ * here, those without one inherited. A backend's test is a subclass that opens it.
  */
-public abstract class TensorOpsContract extends RowVerbsContract {
+public abstract class TensorOpsContract extends RowOpsContract {
   private static final List<PageBudget> BUDGETS =
       List.of(
           PageBudget.ALL,
@@ -63,27 +63,27 @@ public abstract class TensorOpsContract extends RowVerbsContract {
     HostKv kv = before.kv();
     RaggedBatch batch = before.batch();
     int headDim = kv.geometry().headDim();
-    float[][] q = Framed.random(random, batch.rows(), before.queryColumns());
-    float[][] k = Framed.random(random, batch.rows(), kv.geometry().kvHeads() * headDim);
-    float[][] v = Framed.random(random, batch.rows(), kv.geometry().kvHeads() * headDim);
-    float[][] rope = Framed.random(random, 400, headDim);
-    Framed query = Framed.of(backend, q);
+    float[][] q = GuardedTensor.random(random, batch.rows(), before.queryColumns());
+    float[][] k = GuardedTensor.random(random, batch.rows(), kv.geometry().kvHeads() * headDim);
+    float[][] v = GuardedTensor.random(random, batch.rows(), kv.geometry().kvHeads() * headDim);
+    float[][] rope = GuardedTensor.random(random, 400, headDim);
+    GuardedTensor query = GuardedTensor.of(backend, q);
     KvLayer layer = kv.upload(backend);
     ops.appendKv(
         layer,
         query.view(),
-        Framed.of(backend, k).view(),
-        Framed.of(backend, v).view(),
-        Framed.of(backend, rope).view(),
+        GuardedTensor.of(backend, k).view(),
+        GuardedTensor.of(backend, v).view(),
+        GuardedTensor.of(backend, rope).view(),
         backend.load(batch));
     reference.appendKv(kv, q, k, v, rope, batch);
     assertClose("q", query.read(), q, Tolerance.elementwise());
     float[][] keys = HostKv.keys(backend, layer);
     assertClose("keys", keys, kv.keys(), Tolerance.elementwise());
-    float[][] values = Framed.matrix(backend, layer.values());
+    float[][] values = GuardedTensor.matrix(backend, layer.values());
     assertClose("values", values, kv.values(), Tolerance.exact());
     for (PageScore score : PageScore.values()) {
-      float[][] digests = Framed.matrix(backend, layer.digests().get(score));
+      float[][] digests = GuardedTensor.matrix(backend, layer.digests().get(score));
       // A standard deviation is a root: near zero it magnifies the rounding of its argument.
       double tolerance = score == PageScore.MINMAX ? Tolerance.elementwise() : 1e-6;
       assertClose(score + " digests", digests, kv.digests().get(score), tolerance);
@@ -104,9 +104,10 @@ public abstract class TensorOpsContract extends RowVerbsContract {
       kv.digests().values().forEach(rows -> copy(rows, source, target, pages));
     }
     assertClose("keys", HostKv.keys(backend, layer), kv.keys(), Tolerance.exact());
-    assertClose("values", Framed.matrix(backend, layer.values()), kv.values(), Tolerance.exact());
+    assertClose(
+        "values", GuardedTensor.matrix(backend, layer.values()), kv.values(), Tolerance.exact());
     for (Map.Entry<PageScore, Tensor> digest : layer.digests().entrySet()) {
-      float[][] actual = Framed.matrix(backend, digest.getValue());
+      float[][] actual = GuardedTensor.matrix(backend, digest.getValue());
       assertClose("digests", actual, kv.digests().get(digest.getKey()), Tolerance.exact());
     }
   }
@@ -123,7 +124,7 @@ public abstract class TensorOpsContract extends RowVerbsContract {
   @ParameterizedTest
   @MethodSource("scenarios")
   void scorePages(CacheScenario scenario) {
-    float[][] q = Framed.random(random, scenario.batch().rows(), scenario.queryColumns());
+    float[][] q = GuardedTensor.random(random, scenario.batch().rows(), scenario.queryColumns());
     for (PageScore score : PageScore.values()) {
       for (GroupReduction reduction : GroupReduction.values()) {
         scorePages(scenario, q, score, reduction);
@@ -139,10 +140,11 @@ public abstract class TensorOpsContract extends RowVerbsContract {
     RowRange rows = new RowRange(batch.rows() / 4, batch.rows());
     PageBudget budget = new PageBudget(2, 0, 0, 0);
     LoadedBatch loaded = backend.load(batch);
-    Framed scores = Framed.blank(backend, rows.count() * kvHeads, scenario.longestPages());
+    GuardedTensor scores =
+        GuardedTensor.blank(backend, rows.count() * kvHeads, scenario.longestPages());
     ops.scorePages(
         scores.view(),
-        Framed.of(backend, q).view(),
+        GuardedTensor.of(backend, q).view(),
         kv.upload(backend),
         loaded,
         rows,
@@ -180,7 +182,8 @@ public abstract class TensorOpsContract extends RowVerbsContract {
     RaggedBatch batch = scenario.batch();
     int kvHeads = kv.geometry().kvHeads();
     RowRange rows = new RowRange(batch.rows() / 3, batch.rows());
-    float[][] scores = Framed.random(random, rows.count() * kvHeads, scenario.longestPages());
+    float[][] scores =
+        GuardedTensor.random(random, rows.count() * kvHeads, scenario.longestPages());
     for (float[] row : scores) {
       for (int i = 0; i < row.length; i++) {
         row[i] = Math.round(row[i] * 4) / 4f; // many ties, zeros of both signs
@@ -190,7 +193,7 @@ public abstract class TensorOpsContract extends RowVerbsContract {
     }
     KvLayer layer = kv.upload(backend);
     LoadedBatch loaded = backend.load(batch);
-    Tensor given = Framed.of(backend, scores).view();
+    Tensor given = GuardedTensor.of(backend, scores).view();
     for (PageBudget budget : BUDGETS) {
       try (PageList top =
               backend.allocatePageList(rows.count() + 1, kvHeads, scenario.longestPages());
@@ -221,7 +224,7 @@ public abstract class TensorOpsContract extends RowVerbsContract {
     KvGeometry geometry = new KvGeometry(1, 4, 8, 1, DType.F32);
     CacheScenario scenario =
         CacheScenario.of(random, geometry, 0, 1, List.of(new Span(pages - 1, 1)));
-    float[][] scores = Framed.random(random, 4, pages);
+    float[][] scores = GuardedTensor.random(random, 4, pages);
     for (int i = 0; i < pages; i++) {
       scores[1][i] = 1 + scores[1][i] * 1e-4f; // nearly equal, but for one
       scores[2][i] = Math.round(scores[2][i]); // many ties
@@ -231,7 +234,7 @@ public abstract class TensorOpsContract extends RowVerbsContract {
     KvLayer layer = scenario.kv().upload(backend);
     LoadedBatch loaded = backend.load(scenario.batch());
     RowRange row = new RowRange(0, 1);
-    Tensor given = Framed.of(backend, scores).view();
+    Tensor given = GuardedTensor.of(backend, scores).view();
     try (PageList top = backend.allocatePageList(1, 4, pages)) {
       for (PageBudget budget :
           List.of(
@@ -258,20 +261,22 @@ public abstract class TensorOpsContract extends RowVerbsContract {
     int kvHeads = kv.geometry().kvHeads();
     int pages = scenario.longestPages();
     RowRange rows = new RowRange(batch.rows() / 3, batch.rows());
-    float[][] q = Framed.random(random, batch.rows(), scenario.queryColumns());
-    Tensor scores = Framed.of(backend, Framed.random(random, rows.count() * kvHeads, pages)).view();
+    float[][] q = GuardedTensor.random(random, batch.rows(), scenario.queryColumns());
+    Tensor scores =
+        GuardedTensor.of(backend, GuardedTensor.random(random, rows.count() * kvHeads, pages))
+            .view();
     KvLayer layer = kv.upload(backend);
-    Tensor query = Framed.of(backend, q).view();
+    Tensor query = GuardedTensor.of(backend, q).view();
     for (PageBudget budget : BUDGETS) {
       LoadedBatch loaded = backend.load(batch);
-      Framed out = Framed.blank(backend, batch.rows(), scenario.queryColumns());
-      Framed sums = Framed.blank(backend, batch.rows(), scenario.queryHeads());
+      GuardedTensor out = GuardedTensor.blank(backend, batch.rows(), scenario.queryColumns());
+      GuardedTensor sums = GuardedTensor.blank(backend, batch.rows(), scenario.queryHeads());
       try (PageList list = backend.allocatePageList(rows.count(), kvHeads, pages)) {
         ops.topPages(list, scores, layer, loaded, rows, budget);
         ops.attendPages(out.view(), sums.view(), query, layer, loaded, rows, list, 0.125f);
         checkAttended(scenario, q, rows, list, out.read(), sums.read(), loaded.counters());
         if (budget == PageBudget.ALL) {
-          Framed again = Framed.blank(backend, batch.rows(), scenario.queryColumns());
+          GuardedTensor again = GuardedTensor.blank(backend, batch.rows(), scenario.queryColumns());
           ops.keepPages(list, layer, loaded, rows, budget);
           ops.attendPages(again.view(), sums.view(), query, layer, loaded, rows, list, 0.125f);
           assertClose("dense", again.read(), out.read(), Tolerance.exact());
@@ -285,15 +290,15 @@ public abstract class TensorOpsContract extends RowVerbsContract {
   void attendPagesOfALongSequence() {
     KvGeometry geometry = new KvGeometry(1, 2, 16, 16, DType.F32);
     CacheScenario scenario = CacheScenario.of(random, geometry, 0, 2, List.of(new Span(19_000, 2)));
-    float[][] q = Framed.random(random, 2, scenario.queryColumns());
-    Framed out = Framed.blank(backend, 2, scenario.queryColumns());
-    Framed sums = Framed.blank(backend, 2, scenario.queryHeads());
+    float[][] q = GuardedTensor.random(random, 2, scenario.queryColumns());
+    GuardedTensor out = GuardedTensor.blank(backend, 2, scenario.queryColumns());
+    GuardedTensor sums = GuardedTensor.blank(backend, 2, scenario.queryHeads());
     KvLayer layer = scenario.kv().upload(backend);
     LoadedBatch loaded = backend.load(scenario.batch());
     RowRange rows = new RowRange(0, 2);
     try (PageList list = backend.allocatePageList(2, 2, scenario.longestPages())) {
       ops.keepPages(list, layer, loaded, rows, PageBudget.ALL);
-      Tensor query = Framed.of(backend, q).view();
+      Tensor query = GuardedTensor.of(backend, q).view();
       ops.attendPages(out.view(), sums.view(), query, layer, loaded, rows, list, 0.125f);
       checkAttended(scenario, q, rows, list, out.read(), sums.read(), loaded.counters());
     }
@@ -310,7 +315,7 @@ public abstract class TensorOpsContract extends RowVerbsContract {
     int kvHeads = scenario.kv().geometry().kvHeads();
     for (int r = 0; r < scenario.batch().rows(); r++) {
       if (r < rows.from()) {
-        assertThat(Framed.untouched(out[r]) && Framed.untouched(sums[r])).isTrue();
+        assertThat(GuardedTensor.untouched(out[r]) && GuardedTensor.untouched(sums[r])).isTrue();
         assertThat(counters.pagesAttended()[r]).isZero();
         continue;
       }
@@ -336,12 +341,12 @@ public abstract class TensorOpsContract extends RowVerbsContract {
     HostKv kv = scenario.kv();
     RaggedBatch batch = scenario.batch();
     int fromSpan = batch.spans() / 3;
-    float[][] q = Framed.random(random, batch.rows(), scenario.queryColumns());
-    Framed out = Framed.blank(backend, batch.rows(), scenario.queryColumns());
+    float[][] q = GuardedTensor.random(random, batch.rows(), scenario.queryColumns());
+    GuardedTensor out = GuardedTensor.blank(backend, batch.rows(), scenario.queryColumns());
     LoadedBatch loaded = backend.load(batch);
     ops.attendPrefill(
         out.view(),
-        Framed.of(backend, q).view(),
+        GuardedTensor.of(backend, q).view(),
         kv.upload(backend),
         loaded,
         fromSpan,
@@ -350,7 +355,7 @@ public abstract class TensorOpsContract extends RowVerbsContract {
     float[][] actual = out.read();
     for (int r = 0; r < batch.rows(); r++) {
       if (r < batch.spanRows()[fromSpan]) {
-        assertThat(Framed.untouched(actual[r])).as("row %d of another span", r).isTrue();
+        assertThat(GuardedTensor.untouched(actual[r])).as("row %d of another span", r).isTrue();
         continue;
       }
       int[][] all = new int[kv.geometry().kvHeads()][];
@@ -370,7 +375,7 @@ public abstract class TensorOpsContract extends RowVerbsContract {
         CacheScenario.of(random, geometry, 0, 2, List.of(new Span(100, 3), new Span(250, 2)));
     HostKv kv = scenario.kv();
     RaggedBatch batch = scenario.batch();
-    float[][] q = Framed.random(random, batch.rows(), scenario.queryColumns());
+    float[][] q = GuardedTensor.random(random, batch.rows(), scenario.queryColumns());
     float[][][] out = new float[2][batch.rows()][];
     float[][][] sums = new float[2][batch.rows()][];
     float[][] expected = new float[batch.rows()][];
@@ -390,13 +395,13 @@ public abstract class TensorOpsContract extends RowVerbsContract {
       expected[r] = whole.out();
       expectedSums[r] = whole.logSumExp();
     }
-    Framed first = Framed.of(backend, out[0]);
-    Framed firstSums = Framed.of(backend, sums[0]);
+    GuardedTensor first = GuardedTensor.of(backend, out[0]);
+    GuardedTensor firstSums = GuardedTensor.of(backend, sums[0]);
     ops.mergeAttention(
         first.view(),
         firstSums.view(),
-        Framed.of(backend, out[1]).view(),
-        Framed.of(backend, sums[1]).view());
+        GuardedTensor.of(backend, out[1]).view(),
+        GuardedTensor.of(backend, sums[1]).view());
     assertClose("out", first.read(), expected, Tolerance.average(8));
     assertClose("logSumExp", firstSums.read(), expectedSums, Tolerance.average(8));
   }

@@ -3,7 +3,7 @@ package dev.questspark.engine.ops;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * How far a verb may be from the double-precision reference, in one table; inputs are in [-1, 1].
+ * How far an op may be from the double-precision reference, in one table; inputs are in [-1, 1].
  *
  * <p>A dot product of n random terms rounds n partial sums of about sqrt(n) / 3 each, and the
  * errors add like a random walk: n / 3 half-ulps of 1 are typical, three times that is allowed.

@@ -14,7 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** One device: its memory, its verbs, and how it describes itself. Owned by one engine thread. */
+/** One device: its memory, its ops, and how it describes itself. Owned by one engine thread. */
 public interface Backend extends AutoCloseable {
   /** {@code cpu} or {@code cuda}. */
   String name();
@@ -22,7 +22,7 @@ public interface Backend extends AutoCloseable {
   /** Device, threads, libraries and GEMM in use, in one line for the log and {@code run.json}. */
   String describe();
 
-  /** The verbs. */
+  /** The ops. */
   TensorOps ops();
 
   /** Allocates a zeroed (rows, cols) tensor of float; the caller closes its buffer. */
@@ -51,7 +51,7 @@ public interface Backend extends AutoCloseable {
     }
   }
 
-  /** Element type of the activations between verbs; scores, sums and logits are always float. */
+  /** Element type of the activations between ops; scores, sums and logits are always float. */
   default DType activationDType() {
     return DType.F32;
   }

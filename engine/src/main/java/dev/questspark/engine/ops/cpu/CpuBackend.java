@@ -21,7 +21,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The embedded backend: tensors are Java arrays, verbs run on a fixed crew of threads. Opened and
+ * The embedded backend: tensors are Java arrays, ops run on a fixed crew of threads. Opened and
  * used by one engine thread.
  */
 public final class CpuBackend implements Backend {
@@ -31,17 +31,21 @@ public final class CpuBackend implements Backend {
 
   private final BackendOptions options;
   private final Workers workers;
-  private final Loops loops;
+  private final SimdOps simd;
   private final Gemm gemm;
   private final TensorOps ops;
 
   private CpuBackend(
-      BackendOptions options, Workers workers, Loops[] loops, Gemm gemm, PrefillAttention prefill) {
+      BackendOptions options,
+      Workers workers,
+      SimdOps[] simd,
+      Gemm gemm,
+      PrefillAttention prefill) {
     this.options = options;
     this.workers = workers;
-    this.loops = loops[0];
+    this.simd = simd[0];
     this.gemm = gemm;
-    this.ops = new CpuTensorOps(workers, loops, gemm, prefill);
+    this.ops = new CpuTensorOps(workers, simd, gemm, prefill);
   }
 
   /**
@@ -56,7 +60,7 @@ public final class CpuBackend implements Backend {
     if (options.dtype() == DType.F16) {
       throw new IllegalArgumentException("the CPU backend computes in f32 or bf16, not in f16");
     }
-    Rehearsal.start();
+    JitWarmUp.start();
     try {
       return withOneDnn(options, OneDnn.load());
     } catch (LinkageError e) {
@@ -66,7 +70,7 @@ public final class CpuBackend implements Backend {
           System.getProperty("os.name"),
           System.getProperty("os.arch"),
           e.toString());
-      return withoutOneDnn(options, Loops.ofWorkers(options.threads()));
+      return withoutOneDnn(options, SimdForm.ofWorkers(options.threads()));
     }
   }
 
@@ -94,24 +98,24 @@ public final class CpuBackend implements Backend {
               + " AVX_VNNI nor AVX512_VNNI nor AMX; use auto");
     }
     Workers workers = new Workers(options.threads());
-    Loops[] loops = Loops.ofWorkers(options.threads());
+    SimdOps[] simd = SimdForm.ofWorkers(options.threads());
     boolean invariant = options.batchInvariant();
     return new CpuBackend(
         options,
         workers,
-        loops,
-        new OneDnnGemm(library, workers, loops, options),
-        new OneDnnPrefillAttention(library, workers, loops, invariant));
+        simd,
+        new OneDnnGemm(library, workers, simd, options),
+        new OneDnnPrefillAttention(library, workers, simd, invariant));
   }
 
   /** The backend without native code or the Vector API; tests hold it to the same contract. */
   static CpuBackend inPlainJava(BackendOptions options) {
-    Loops[] loops = new Loops[options.threads()];
-    Arrays.setAll(loops, i -> new PlainLoops());
-    return withoutOneDnn(options, loops);
+    SimdOps[] simd = new SimdOps[options.threads()];
+    Arrays.setAll(simd, i -> new ScalarOps());
+    return withoutOneDnn(options, simd);
   }
 
-  private static CpuBackend withoutOneDnn(BackendOptions options, Loops[] loops) {
+  private static CpuBackend withoutOneDnn(BackendOptions options, SimdOps[] simd) {
     if (options.weightDType() != options.dtype()) {
       throw new ConfigException(
           "weight_dtype int8 needs oneDNN, which has no library for this platform; use auto");
@@ -120,9 +124,9 @@ public final class CpuBackend implements Backend {
     return new CpuBackend(
         options,
         workers,
-        loops,
+        simd,
         new JavaGemm(workers, options.dtype()),
-        new JavaPrefillAttention(workers, loops));
+        new JavaPrefillAttention(workers, simd));
   }
 
   @Override
@@ -138,7 +142,7 @@ public final class CpuBackend implements Backend {
         + ", linear and prefill by "
         + gemm.describe()
         + ", attention by "
-        + loops.describe()
+        + simd.describe()
         + " on "
         + cacheDType()
         + " pages"
@@ -176,7 +180,7 @@ public final class CpuBackend implements Backend {
   /** Two of the tallest tiles of {@code linear}; a tile for every thread. */
   @Override
   public int feedForwardRows() {
-    return Math.max(FEWEST_FEED_FORWARD_ROWS, MatmulLadder.FINEST * workers.threads());
+    return Math.max(FEWEST_FEED_FORWARD_ROWS, TiledMatmul.FINEST * workers.threads());
   }
 
   @Override
@@ -252,7 +256,7 @@ public final class CpuBackend implements Backend {
     }
     int at = HeapBuffer.at(source, row);
     if (source.dtype() == DType.BF16) {
-      loops.widen(HeapBuffer.bf16s(source), at, target, 0, source.cols());
+      simd.widen(HeapBuffer.bf16s(source), at, target, 0, source.cols());
     } else if (source.dtype() == DType.I8) {
       byte[] bytes = HeapBuffer.int8s(source);
       for (int i = 0; i < source.cols(); i++) {

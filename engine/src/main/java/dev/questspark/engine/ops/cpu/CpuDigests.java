@@ -42,12 +42,12 @@ final class CpuDigests {
   }
 
   /** Copies one narrow pair as floats. */
-  void widen(int pair, float[] target, int at, Loops loops) {
+  void widen(int pair, float[] target, int at, SimdOps simd) {
     int channels = 2 * pages.headDim;
     if (bits != null) {
-      loops.widen(bits, pair, target, at, channels);
+      simd.widen(bits, pair, target, at, channels);
     } else {
-      loops.widen(bytes, pair, pair + channels, target, at, channels);
+      simd.widen(bytes, pair, pair + channels, target, at, channels);
     }
   }
 

@@ -4,17 +4,17 @@ import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.LoadedBatch;
 import dev.questspark.engine.ops.Tensor;
 
-/** The verbs that look at one row at a time: embed, rmsNorm, addRmsNorm, siluMul, gatherRows. */
+/** The ops that look at one row at a time: embed, rmsNorm, addRmsNorm, siluMul, gatherRows. */
 final class CpuElementwise {
   /** Channels of one task of siluMul. */
   private static final int SILU_CHANNELS = 2048;
 
   private final Workers workers;
-  private final Loops[] loops;
+  private final SimdOps[] simd;
 
-  CpuElementwise(Workers workers, Loops[] loops) {
+  CpuElementwise(Workers workers, SimdOps[] simd) {
     this.workers = workers;
-    this.loops = loops;
+    this.simd = simd;
   }
 
   void embed(Tensor out, Tensor table, LoadedBatch batch) {
@@ -36,7 +36,7 @@ final class CpuElementwise {
             rows.read(token, to, target);
           } else if (table.dtype() == DType.BF16) {
             int from = HeapBuffer.at(table, token);
-            loops[worker].widen(HeapBuffer.bf16s(table), from, to, target, channels);
+            simd[worker].widen(HeapBuffer.bf16s(table), from, to, target, channels);
           } else {
             System.arraycopy(
                 HeapBuffer.floats(table), HeapBuffer.at(table, token), to, target, channels);
@@ -61,7 +61,7 @@ final class CpuElementwise {
           for (int g = 0; g < groups; g++) {
             int source = HeapBuffer.at(x, row) + g * channels;
             int target = HeapBuffer.at(out, row) + g * channels;
-            norm(loops[worker], to, target, from, source, weight, eps);
+            norm(simd[worker], to, target, from, source, weight, eps);
           }
         });
   }
@@ -83,16 +83,16 @@ final class CpuElementwise {
           for (int i = 0; i < channels; i++) {
             sum[target + i] += term[source + i];
           }
-          norm(loops[worker], to, HeapBuffer.at(out, row), sum, target, weight, eps);
+          norm(simd[worker], to, HeapBuffer.at(out, row), sum, target, weight, eps);
         });
   }
 
   private static void norm(
-      Loops loops, float[] to, int target, float[] from, int source, Tensor weight, float eps) {
+      SimdOps simd, float[] to, int target, float[] from, int source, Tensor weight, float eps) {
     int channels = weight.cols();
     float[] gain = HeapBuffer.floats(weight);
     int gainFrom = HeapBuffer.at(weight, 0);
-    float squares = loops.dot(from, source, from, source, channels);
+    float squares = simd.dot(from, source, from, source, channels);
     float scale = (float) (1.0 / Math.sqrt(squares / channels + eps));
     for (int i = 0; i < channels; i++) {
       to[target + i] = from[source + i] * scale * gain[gainFrom + i];
@@ -115,7 +115,7 @@ final class CpuElementwise {
           int gate = HeapBuffer.at(gateUp, row) + first;
           int target = HeapBuffer.at(out, row) + first;
           int count = Math.min(SILU_CHANNELS, channels - first);
-          loops[worker].siluMul(to, target, from, gate, gate + channels, count);
+          simd[worker].siluMul(to, target, from, gate, gate + channels, count);
         });
   }
 

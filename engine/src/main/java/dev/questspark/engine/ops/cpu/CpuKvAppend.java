@@ -7,7 +7,7 @@ import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.Tensor;
 import java.util.Map;
 
-/** The verbs that write the cache: appendKv and copyPages. */
+/** The ops that write the cache: appendKv and copyPages. */
 final class CpuKvAppend {
   private final Workers workers;
   private final float[][] pairs; // a worker's digest pair before it is rounded

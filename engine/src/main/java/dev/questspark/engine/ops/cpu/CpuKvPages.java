@@ -6,7 +6,7 @@ import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.Tensor;
 
 /**
- * One layer's keys and values as arrays, for the length of one verb: the only place of this backend
+ * One layer's keys and values as arrays, for the length of one op: the only place of this backend
  * that turns (page, kvHead) into an index. Keys are {@link
  * dev.questspark.engine.ops.KeyOrder#CHANNEL_MAJOR}.
  */
@@ -54,11 +54,11 @@ final class CpuKvPages {
     }
 
     /** Copies elements to a float array, widened. */
-    void read(int at, float[] target, int to, int count, Loops loops) {
+    void read(int at, float[] target, int to, int count, SimdOps simd) {
       if (bits == null) {
         System.arraycopy(floats, at, target, to, count);
       } else {
-        loops.widen(bits, at, target, to, count);
+        simd.widen(bits, at, target, to, count);
       }
     }
   }
@@ -143,8 +143,8 @@ final class CpuKvPages {
   }
 
   /** Copies {@code count} key numbers from an index of {@link #keyAt} on, widened. */
-  void readKeys(int at, float[] target, int to, int count, Loops loops) {
-    keys.read(at, target, to, count, loops);
+  void readKeys(int at, float[] target, int to, int count, SimdOps simd) {
+    keys.read(at, target, to, count, simd);
   }
 
   /**
@@ -153,17 +153,17 @@ final class CpuKvPages {
    *
    * @param target an array of the cache's {@link #dtype}
    */
-  void copyChannels(int at, Object target, int to, int toStride, int tokens, Loops loops) {
+  void copyChannels(int at, Object target, int to, int toStride, int tokens, SimdOps simd) {
     if (keys.floats != null) {
-      loops.copyRows(keys.floats, at, pageSize, (float[]) target, to, toStride, headDim, tokens);
+      simd.copyRows(keys.floats, at, pageSize, (float[]) target, to, toStride, headDim, tokens);
     } else {
-      loops.copyRows(keys.bits, at, pageSize, (short[]) target, to, toStride, headDim, tokens);
+      simd.copyRows(keys.bits, at, pageSize, (short[]) target, to, toStride, headDim, tokens);
     }
   }
 
   /** Copies {@code count} value numbers from an index of {@link #valueAt} on, widened. */
-  void readValues(int at, float[] target, int to, int count, Loops loops) {
-    values.read(at, target, to, count, loops);
+  void readValues(int at, float[] target, int to, int count, SimdOps simd) {
+    values.read(at, target, to, count, simd);
   }
 
   /** Asks memory for the keys of one (page, kvHead), from an index of {@link #keyAt} on. */

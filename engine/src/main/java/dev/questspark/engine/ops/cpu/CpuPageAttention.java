@@ -26,15 +26,15 @@ final class CpuPageAttention {
   private float[] max = new float[0]; // (tasks, G)
   private float[] sum = new float[0]; // (tasks, G)
 
-  CpuPageAttention(Workers workers, Loops[] loops) {
+  CpuPageAttention(Workers workers, SimdOps[] simd) {
     this.workers = workers;
     this.softmax = new OnlineSoftmax[workers.threads()];
     this.blocks = new PageBlock[workers.threads()];
-    Arrays.setAll(softmax, i -> new OnlineSoftmax(loops[i]));
-    Arrays.setAll(blocks, i -> new PageBlock(loops[i]));
+    Arrays.setAll(softmax, i -> new OnlineSoftmax(simd[i]));
+    Arrays.setAll(blocks, i -> new PageBlock(simd[i]));
   }
 
-  /** The arguments of one call of the verb. */
+  /** The arguments of one call of the op. */
   private record Call(
       Tensor out,
       Tensor logSumExp,
@@ -218,9 +218,9 @@ final class CpuPageAttention {
       float total = 0;
       for (int task = from; task < to; task++) {
         int state = task * call.group + g;
-        float factor = FloatLoops.exp(max[state] - largest);
+        float factor = ScalarMath.exp(max[state] - largest);
         total = Math.fma(factor, sum[state], total);
-        FloatLoops.axpy(outs, target, factor, partial, state * headDim, headDim);
+        ScalarMath.axpy(outs, target, factor, partial, state * headDim, headDim);
       }
       HeapBuffer.floats(call.logSumExp)[call.sumAt(listIndex) + g] =
           OnlineSoftmax.finish(largest, total, outs, target, headDim);

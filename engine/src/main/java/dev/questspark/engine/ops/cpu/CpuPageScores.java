@@ -28,10 +28,10 @@ final class CpuPageScores {
   private final Workers workers;
   private final Scratch[] scratch;
 
-  CpuPageScores(Workers workers, Loops[] loops) {
+  CpuPageScores(Workers workers, SimdOps[] simd) {
     this.workers = workers;
     this.scratch = new Scratch[workers.threads()];
-    Arrays.setAll(scratch, i -> new Scratch(loops[i]));
+    Arrays.setAll(scratch, i -> new Scratch(simd[i]));
   }
 
   void scorePages(
@@ -102,18 +102,18 @@ final class CpuPageScores {
 
   /** One worker's memory. */
   private static final class Scratch {
-    final Loops loops;
+    final SimdOps simd;
     float[] probes = new float[0]; // (Hkv, G, 2 D)
     float[] pair = new float[0]; // a pair of fewer bits, widened
     float[] sums = new float[0]; // (G)
     float touched; // without a use, the compiler would drop the loads
 
-    Scratch(Loops loops) {
-      this.loops = loops;
+    Scratch(SimdOps simd) {
+      this.simd = simd;
     }
   }
 
-  /** The arguments of one call of the verb. */
+  /** The arguments of one call of the op. */
   private record Call(
       Tensor scores,
       Tensor q,
@@ -153,10 +153,10 @@ final class CpuPageScores {
       if (pairs == null) {
         pairs = scratch.pair;
         pair = 0;
-        digests.widen(pairAt, pairs, 0, scratch.loops);
+        digests.widen(pairAt, pairs, 0, scratch.simd);
       }
       int width = 2 * digests.pages().headDim;
-      scratch.loops.dots(scratch.sums, group, pairs, pair, scratch.probes, probe, width);
+      scratch.simd.dots(scratch.sums, group, pairs, pair, scratch.probes, probe, width);
       float result = scratch.sums[0];
       for (int g = 1; g < group; g++) {
         float score = scratch.sums[g];

@@ -8,7 +8,7 @@ import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.ops.Tensor;
 import java.util.Arrays;
 
-/** The verbs that make page lists: topPages and keepPages. */
+/** The ops that make page lists: topPages and keepPages. */
 final class CpuPageSelection {
   private final Workers workers;
   private final int[][] keys;

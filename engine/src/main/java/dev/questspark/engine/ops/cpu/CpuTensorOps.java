@@ -11,7 +11,7 @@ import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
 
-/** The verbs on the CPU: a table of contents, each line leading to the class of its family. */
+/** The ops on the CPU: a table of contents, each line leading to the class of its family. */
 final class CpuTensorOps implements TensorOps {
   private final Gemm gemm;
   private final CpuElementwise elementwise;
@@ -21,13 +21,13 @@ final class CpuTensorOps implements TensorOps {
   private final CpuPageAttention attention;
   private final PrefillAttention prefill;
 
-  CpuTensorOps(Workers workers, Loops[] loops, Gemm gemm, PrefillAttention prefill) {
+  CpuTensorOps(Workers workers, SimdOps[] simd, Gemm gemm, PrefillAttention prefill) {
     this.gemm = gemm;
-    this.elementwise = new CpuElementwise(workers, loops);
+    this.elementwise = new CpuElementwise(workers, simd);
     this.append = new CpuKvAppend(workers);
-    this.pageScores = new CpuPageScores(workers, loops);
+    this.pageScores = new CpuPageScores(workers, simd);
     this.selection = new CpuPageSelection(workers);
-    this.attention = new CpuPageAttention(workers, loops);
+    this.attention = new CpuPageAttention(workers, simd);
     this.prefill = prefill;
   }
 

@@ -20,16 +20,16 @@ final class FlashBlock {
 
   private final DType dtype;
   private final int headDim;
-  private final Loops loops;
+  private final SimdOps simd;
   private final NativeNumbers keys;
   private final NativeNumbers values;
   private final Object heapKeys; // gathered here, to go to native memory in one piece
   private final Object zeros;
 
-  FlashBlock(DType dtype, int headDim, Loops loops) {
+  FlashBlock(DType dtype, int headDim, SimdOps simd) {
     this.dtype = dtype;
     this.headDim = headDim;
-    this.loops = loops;
+    this.simd = simd;
     this.keys = new NativeNumbers(dtype, (long) headDim * KEY_STRIDE);
     this.values = new NativeNumbers(dtype, (long) SLOTS * headDim);
     this.heapKeys = HeapBuffer.array(dtype, (long) headDim * KEY_STRIDE);
@@ -78,7 +78,7 @@ final class FlashBlock {
       int tokens = Math.min(pages.pageSize - slot, last - at);
       int page = batch.page(row, at / pages.pageSize);
       int key = pages.keyAt(page, kvHead) + slot;
-      pages.copyChannels(key, heapKeys, at - start, KEY_STRIDE, tokens, loops);
+      pages.copyChannels(key, heapKeys, at - start, KEY_STRIDE, tokens, simd);
       int value = pages.valueAt(page, kvHead) + slot * headDim;
       values.put((at - start) * headDim, pages.valueArray(), value, tokens * headDim);
       at += tokens;

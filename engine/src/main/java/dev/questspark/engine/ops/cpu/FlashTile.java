@@ -45,7 +45,7 @@ final class FlashTile {
   private static final int BLOCK = FlashBlock.SLOTS;
 
   private final OneDnn library;
-  private final Loops loops;
+  private final SimdOps simd;
   private final FlashBlock block;
   private final DType dtype;
   private final int headDim;
@@ -70,9 +70,9 @@ final class FlashTile {
       IntMemoryMap[] keyArguments,
       IntMemoryMap[] valueArguments) {}
 
-  FlashTile(OneDnn library, Loops loops, FlashBlock block) {
+  FlashTile(OneDnn library, SimdOps simd, FlashBlock block) {
     this.library = library;
-    this.loops = loops;
+    this.simd = simd;
     this.block = block;
     this.dtype = block.dtype();
     this.headDim = block.headDim();
@@ -139,7 +139,7 @@ final class FlashTile {
       return;
     }
     for (int row = 0; row < rows; row++) {
-      loops.round(scaled, row * headDim, rounded, 0, headDim);
+      simd.round(scaled, row * headDim, rounded, 0, headDim);
       queries.put(row * headDim, rounded, 0, headDim);
     }
   }
@@ -196,10 +196,10 @@ final class FlashTile {
     float reference = 0f;
     if (seen > 0) {
       scores.get(at + first, weight, first, seen);
-      float largest = Math.max(max[row], loops.max(weight, first, seen));
+      float largest = Math.max(max[row], simd.max(weight, first, seen));
       if (largest > max[row]) {
         if (max[row] != Float.NEGATIVE_INFINITY) {
-          shrink(row, FloatLoops.exp(max[row] - largest));
+          shrink(row, ScalarMath.exp(max[row] - largest));
         }
         max[row] = largest;
       }
@@ -207,12 +207,12 @@ final class FlashTile {
       reference = largest == Float.NEGATIVE_INFINITY ? 0f : largest;
     }
     if (dtype == DType.F32) {
-      sum[row] += loops.exponentiate(weight, first, seen, reference);
+      sum[row] += simd.exponentiate(weight, first, seen, reference);
       Arrays.fill(weight, 0, first, 0f);
       Arrays.fill(weight, last, BLOCK, 0f);
       weights.put(at, weight, 0, BLOCK);
     } else {
-      sum[row] += loops.exponentiate(weight, first, seen, reference, rounded, first);
+      sum[row] += simd.exponentiate(weight, first, seen, reference, rounded, first);
       Arrays.fill(rounded, 0, first, (short) 0);
       Arrays.fill(rounded, last, BLOCK, (short) 0);
       weights.put(at, rounded, 0, BLOCK);
@@ -222,13 +222,13 @@ final class FlashTile {
   private void shrink(int row, float factor) {
     sum[row] *= factor;
     outputs.get(row * headDim, output, 0, headDim);
-    FloatLoops.scale(output, 0, factor, headDim);
+    ScalarMath.scale(output, 0, factor, headDim);
     outputs.put(row * headDim, output, 0, headDim);
   }
 
   /** Copies one row's attention, divided by its sum, to the heap. */
   void read(int row, float[] target, int at) {
     outputs.get(row * headDim, target, at, headDim);
-    FloatLoops.scale(target, at, 1f / sum[row], headDim);
+    ScalarMath.scale(target, at, 1f / sum[row], headDim);
   }
 }

@@ -126,14 +126,14 @@ final class JavaGemm implements Gemm {
       for (int row = fromRow; row < toRow; row++) {
         int target = HeapBuffer.at(out, row) + fromCol;
         int factor = (row - fromRow) * k + i;
-        FloatLoops.axpy4(outs, target, x, factor, w.weight, i * n + fromCol, n, cols);
+        ScalarMath.axpy4(outs, target, x, factor, w.weight, i * n + fromCol, n, cols);
       }
     }
     for (; i < k; i++) {
       for (int row = fromRow; row < toRow; row++) {
         int target = HeapBuffer.at(out, row) + fromCol;
         float factor = x[(row - fromRow) * k + i];
-        FloatLoops.axpy(outs, target, factor, w.weight, i * n + fromCol, cols);
+        ScalarMath.axpy(outs, target, factor, w.weight, i * n + fromCol, cols);
       }
     }
   }

@@ -19,12 +19,12 @@ final class JavaPrefillAttention implements PrefillAttention {
   private final OnlineSoftmax[] softmax;
   private final PageBlock[] blocks;
 
-  JavaPrefillAttention(Workers workers, Loops[] loops) {
+  JavaPrefillAttention(Workers workers, SimdOps[] simd) {
     this.workers = workers;
     this.softmax = new OnlineSoftmax[workers.threads()];
     this.blocks = new PageBlock[workers.threads()];
-    Arrays.setAll(softmax, i -> new OnlineSoftmax(loops[i]));
-    Arrays.setAll(blocks, i -> new PageBlock(loops[i]));
+    Arrays.setAll(softmax, i -> new OnlineSoftmax(simd[i]));
+    Arrays.setAll(blocks, i -> new PageBlock(simd[i]));
   }
 
   @Override

@@ -8,28 +8,29 @@ import java.nio.ShortBuffer;
 
 /**
  * The rows x (R, K) of one call, copied out of the Java heap in the type that products take: float,
- * bf16, or the two {@link Digits} of each row, one after the other. They are rounded here, once,
- * not by each of the panels that multiply them.
+ * bf16, or the two {@link FixedPoint16} of each row, one after the other. They are rounded here,
+ * once, not by each of the panels that multiply them.
  */
 final class NativeRows implements AutoCloseable {
   /** Rows that a worker copies at a time. */
   private static final int COPIED = 64;
 
   private final Workers workers;
-  private final Loops[] loops;
+  private final SimdOps[] simd;
   private final DType dtype;
   private final short[][] rounded; // a row, per worker
   private final byte[][] digits; // the same
   private float[] steps = new float[0]; // of each row of digits
-  private final float[][] single = new float[RowProduct.MOST_ROWS][0]; // the first rows, as rounded
+  private final float[][] single =
+      new float[SingleRowMatmul.MOST_ROWS][0]; // the first rows, as rounded
   private NativeMemory rows = new NativeMemory(0);
   private ByteBuffer octets = rows.bytes();
   private FloatBuffer floats = rows.floats();
   private ShortBuffer bits = rows.bytes().asShortBuffer();
 
-  NativeRows(Workers workers, Loops[] loops, DType dtype) {
+  NativeRows(Workers workers, SimdOps[] simd, DType dtype) {
     this.workers = workers;
-    this.loops = loops;
+    this.simd = simd;
     this.dtype = dtype;
     this.rounded = new short[workers.threads()][0];
     this.digits = new byte[workers.threads()][0];
@@ -42,8 +43,8 @@ final class NativeRows implements AutoCloseable {
    */
   NativeMemory load(Tensor x) {
     int cols = x.cols();
-    int parts = dtype == DType.I8 ? Digits.COUNT : 1;
-    grow((long) (x.rows() + MatmulLadder.TALLEST) * parts * cols * dtype.bytes());
+    int parts = dtype == DType.I8 ? FixedPoint16.COUNT : 1;
+    grow((long) (x.rows() + TiledMatmul.TALLEST) * parts * cols * dtype.bytes());
     if (dtype == DType.I8 && steps.length < x.rows()) {
       steps = new float[x.rows()];
     }
@@ -91,13 +92,13 @@ final class NativeRows implements AutoCloseable {
       rounded[worker] = new short[cols];
     }
     for (int row = from; row < from + count; row++) {
-      loops[worker].round(source, HeapBuffer.at(x, row), rounded[worker], 0, cols);
+      simd[worker].round(source, HeapBuffer.at(x, row), rounded[worker], 0, cols);
       bits.put(row * cols, rounded[worker], 0, cols);
-      if (x.rows() <= RowProduct.MOST_ROWS) {
+      if (x.rows() <= SingleRowMatmul.MOST_ROWS) {
         if (single[row].length < cols) {
           single[row] = new float[cols];
         }
-        loops[worker].widen(rounded[worker], 0, single[row], 0, cols);
+        simd[worker].widen(rounded[worker], 0, single[row], 0, cols);
       }
     }
   }
@@ -105,19 +106,19 @@ final class NativeRows implements AutoCloseable {
   private void split(Tensor x, int from, int count, int worker) {
     float[] source = HeapBuffer.floats(x);
     int cols = x.cols();
-    if (digits[worker].length < Digits.COUNT * cols) {
-      digits[worker] = new byte[Digits.COUNT * cols];
+    if (digits[worker].length < FixedPoint16.COUNT * cols) {
+      digits[worker] = new byte[FixedPoint16.COUNT * cols];
     }
     for (int row = from; row < from + count; row++) {
       int at = HeapBuffer.at(x, row);
-      float largest = loops[worker].largestMagnitude(source, at, cols);
-      loops[worker].split(source, at, cols, Digits.perUnit(largest), digits[worker]);
-      octets.put(Digits.COUNT * row * cols, digits[worker], 0, Digits.COUNT * cols);
-      steps[row] = Digits.step(largest);
+      float largest = simd[worker].largestMagnitude(source, at, cols);
+      simd[worker].split(source, at, cols, FixedPoint16.perUnit(largest), digits[worker]);
+      octets.put(FixedPoint16.COUNT * row * cols, digits[worker], 0, FixedPoint16.COUNT * cols);
+      steps[row] = FixedPoint16.step(largest);
     }
   }
 
-  /** A row as it was rounded to bf16, of a call of up to {@link RowProduct#MOST_ROWS}. */
+  /** A row as it was rounded to bf16, of a call of up to {@link SingleRowMatmul#MOST_ROWS}. */
   float[] single(int row) {
     return single[row];
   }

@@ -25,15 +25,15 @@ final class OneDnnPrefillAttention implements PrefillAttention {
   private final OneDnn library;
   private final Workers workers;
   private final boolean invariant;
-  private final Loops[] loops;
+  private final SimdOps[] simd;
   private final Map<TileShape, FlashTile[]> tilesOfShape = new HashMap<>();
   private final float[][] queries; // of each worker
 
-  OneDnnPrefillAttention(OneDnn library, Workers workers, Loops[] loops, boolean invariant) {
+  OneDnnPrefillAttention(OneDnn library, Workers workers, SimdOps[] simd, boolean invariant) {
     this.library = library;
     this.workers = workers;
     this.invariant = invariant;
-    this.loops = loops;
+    this.simd = simd;
     this.queries = new float[workers.threads()][0];
   }
 
@@ -49,8 +49,8 @@ final class OneDnnPrefillAttention implements PrefillAttention {
           Arrays.setAll(
               tiles,
               i -> {
-                FlashBlock block = new FlashBlock(s.dtype, s.headDim, loops[i]);
-                return new FlashTile(library, loops[i], block);
+                FlashBlock block = new FlashBlock(s.dtype, s.headDim, simd[i]);
+                return new FlashTile(library, simd[i], block);
               });
           if (invariant) {
             for (int height : unequalHeights(tiles[0], s)) {
@@ -190,7 +190,7 @@ final class OneDnnPrefillAttention implements PrefillAttention {
     return tileRows;
   }
 
-  /** The arguments of one call of the verb. */
+  /** The arguments of one call of the op. */
   private record Call(Tensor out, Tensor q, CpuKvPages pages, CpuBatch batch, float scale) {
 
     /** Rows [fromRow, toRow) of one span, query heads [firstHead, firstHead + heads). */

@@ -10,13 +10,13 @@ import java.util.Arrays;
  * the order of the blocks alone. One per worker.
  */
 final class OnlineSoftmax {
-  private final Loops loops;
+  private final SimdOps simd;
   private float[] weights = new float[0]; // (heads, tokens of a block)
   private float[] max = new float[0];
   private float[] sum = new float[0];
 
-  OnlineSoftmax(Loops loops) {
-    this.loops = loops;
+  OnlineSoftmax(SimdOps simd) {
+    this.simd = simd;
   }
 
   /** Empties {@code states} states; the caller zeroes their outputs. */
@@ -58,7 +58,7 @@ final class OnlineSoftmax {
       int at = i * pageSize;
       float[] keys = block.keys();
       int key = block.keyAt(i);
-      loops.logits(weights, at, tokens, queries, query, heads, keys, key, headDim, pageSize, scale);
+      simd.logits(weights, at, tokens, queries, query, heads, keys, key, headDim, pageSize, scale);
       hide(heads, tokens, at, block.first(i, firstVisible), block.last(i, position), pageSize);
     }
     for (int g = 0; g < heads; g++) {
@@ -68,7 +68,7 @@ final class OnlineSoftmax {
       int first = block.first(i, firstVisible);
       int last = block.last(i, position);
       if (first < last) {
-        loops.addValues(
+        simd.addValues(
             outs,
             target,
             heads,
@@ -102,14 +102,14 @@ final class OnlineSoftmax {
 
   /** Turns a head's logits into weights, after bringing its state to the largest logit. */
   private void weigh(int state, int at, int tokens, float[] outs, int target, int headDim) {
-    float largest = Math.max(max[state], loops.max(weights, at, tokens));
+    float largest = Math.max(max[state], simd.max(weights, at, tokens));
     if (largest > max[state]) {
-      float shrink = FloatLoops.exp(max[state] - largest);
-      FloatLoops.scale(outs, target, shrink, headDim);
+      float shrink = ScalarMath.exp(max[state] - largest);
+      ScalarMath.scale(outs, target, shrink, headDim);
       sum[state] *= shrink;
       max[state] = largest;
     }
-    sum[state] += loops.exponentiate(weights, at, tokens, largest);
+    sum[state] += simd.exponentiate(weights, at, tokens, largest);
   }
 
   float max(int state) {
@@ -134,7 +134,7 @@ final class OnlineSoftmax {
     if (sum == 0f) {
       return Float.NEGATIVE_INFINITY;
     }
-    FloatLoops.scale(outs, target, 1f / sum, headDim);
+    ScalarMath.scale(outs, target, 1f / sum, headDim);
     return (float) (max + Math.log(sum));
   }
 }

@@ -19,7 +19,7 @@ import org.bytedeco.javacpp.ShortPointer;
  * token.
  */
 final class PackedRows implements TableRows {
-  private final OneDnnGemm.Packed weight;
+  private final PackedWeight weight;
   private final int panelRows;
 
   /** Where element (k, n) of a packed span stands: an offset of k plus an offset of n. */
@@ -31,16 +31,16 @@ final class PackedRows implements TableRows {
   /**
    * @param panelRows rows of every panel but the last
    */
-  PackedRows(OneDnnGemm.Packed weight, int panelRows) {
+  PackedRows(PackedWeight weight, int panelRows) {
     this.weight = weight;
     this.panelRows = panelRows;
-    this.whole = places(weight.panels().get(0).ladder());
-    this.last = places(weight.panels().get(weight.panels().size() - 1).ladder());
+    this.whole = places(weight.panels().get(0).tiled());
+    this.last = places(weight.panels().get(weight.panels().size() - 1).tiled());
   }
 
-  private static Places[] places(MatmulLadder ladder) {
-    Places[] places = new Places[ladder.shape().spans()];
-    Arrays.setAll(places, span -> places(ladder.packed(span)));
+  private static Places[] places(TiledMatmul tiled) {
+    Places[] places = new Places[tiled.shape().spans()];
+    Arrays.setAll(places, span -> places(tiled.packed(span)));
     return places;
   }
 
@@ -82,20 +82,20 @@ final class PackedRows implements TableRows {
   @Override
   public void read(int row, float[] target, int at) {
     int index = row / panelRows;
-    OneDnnGemm.Panel panel = weight.panels().get(index);
+    PackedWeight.Panel panel = weight.panels().get(index);
     Places[] places = index == weight.panels().size() - 1 ? last : whole;
-    PanelShape shape = panel.ladder().shape();
+    PanelShape shape = panel.tiled().shape();
     for (int span = 0; span < places.length; span++) {
       read(panel, span, places[span], row - panel.from(), target, at + shape.from(span));
     }
   }
 
   private static void read(
-      OneDnnGemm.Panel panel, int span, Places places, int row, float[] target, int at) {
+      PackedWeight.Panel panel, int span, Places places, int row, float[] target, int at) {
     int[] ofK = places.ofK;
     int first = places.ofN[row];
-    DType dtype = panel.ladder().shape().weights();
-    long elements = panel.ladder().packed(span).get_size() / dtype.bytes();
+    DType dtype = panel.tiled().shape().weights();
+    long elements = panel.tiled().packed(span).get_size() / dtype.bytes();
     Pointer start = panel.weight().spans().get(span).get_data_handle();
     switch (dtype) {
       case BF16 -> {

@@ -8,7 +8,7 @@ final class PageBlock {
   /** Tokens of a block: keys and values of 64 tokens of 64 channels are 32 KiB of floats. */
   private static final int TOKENS = 64;
 
-  private final Loops loops;
+  private final SimdOps simd;
   private CpuKvPages kv;
   private float[] keys = new float[0];
   private float[] values = new float[0];
@@ -19,8 +19,8 @@ final class PageBlock {
   private int pages;
   private float touched; // without a use, the compiler would drop the loads
 
-  PageBlock(Loops loops) {
-    this.loops = loops;
+  PageBlock(SimdOps simd) {
+    this.simd = simd;
   }
 
   /** Pages that make a full block. */
@@ -63,11 +63,11 @@ final class PageBlock {
     int floats = kv.pageFloats();
     int valuesFrom = fullPages(kv.pageSize) * floats;
     for (int i = 0; i < pages; i++) {
-      kv.readKeys(keyAt[i], widened, i * floats, floats, loops);
+      kv.readKeys(keyAt[i], widened, i * floats, floats, simd);
       keyAt[i] = i * floats;
     }
     for (int i = 0; i < pages; i++) {
-      kv.readValues(valueAt[i], widened, valuesFrom + i * floats, floats, loops);
+      kv.readValues(valueAt[i], widened, valuesFrom + i * floats, floats, simd);
       valueAt[i] = valuesFrom + i * floats;
     }
   }

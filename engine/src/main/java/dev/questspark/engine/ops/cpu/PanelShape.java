@@ -7,7 +7,8 @@ import dev.questspark.engine.ops.DType;
  *
  * @param inFeatures K
  * @param outFeatures N
- * @param rows type of the rows as they are multiplied; I8 for the two {@link Digits} of each row
+ * @param rows type of the rows as they are multiplied; I8 for the two {@link FixedPoint16} of each
+ *     row
  * @param weights type of the panel: that of the rows, or BF16 for rows in F32; I8 with a scale per
  *     output feature
  * @param longestSpan columns of K that one product may cover, a multiple of 16: a panel is cut into
@@ -33,7 +34,7 @@ record PanelShape(int inFeatures, int outFeatures, DType rows, DType weights, in
 
   /** Rows of the product for each row of x. */
   int parts() {
-    return rows == DType.I8 ? Digits.COUNT : 1;
+    return rows == DType.I8 ? FixedPoint16.COUNT : 1;
   }
 
   /** Bytes of a row as it is multiplied. */

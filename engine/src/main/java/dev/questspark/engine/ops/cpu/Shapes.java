@@ -4,8 +4,7 @@ import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.Tensor;
 
 /**
- * Argument checks of the verbs: one sentence with the tensor's name, its shape and the expected
- * one.
+ * Argument checks of the ops: one sentence with the tensor's name, its shape and the expected one.
  */
 final class Shapes {
   private Shapes() {}

@@ -4,12 +4,12 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * A fixed crew of threads that shares one verb's work. The calling thread is worker 0; the others
- * are daemons that live from open to close. A verb is cut into numbered tasks, which workers claim
- * in order; results never depend on who computed what.
+ * A fixed crew of threads that shares one op's work. The calling thread is worker 0; the others are
+ * daemons that live from open to close. An op is cut into numbered tasks, which workers claim in
+ * order; results never depend on who computed what.
  */
 final class Workers implements AutoCloseable {
-  /** One piece of a verb's work. */
+  /** One piece of an op's work. */
   @FunctionalInterface
   interface Task {
     /**
@@ -98,7 +98,7 @@ final class Workers implements AutoCloseable {
     }
   }
 
-  /** One verb's work; a worker that wakes late finds nothing left to claim and goes. */
+  /** One op's work; a worker that wakes late finds nothing left to claim and goes. */
   private static final class Run {
     private final Task task;
     private final int tasks;

@@ -1,5 +1,5 @@
 /**
- * The embedded backend: every verb on the processor's cores, over Java heap arrays. {@link
- * dev.questspark.engine.ops.cpu.CpuTensorOps} lists the verbs; each family has a class of its own.
+ * The embedded backend: every op on the processor's cores, over Java heap arrays. {@link
+ * dev.questspark.engine.ops.cpu.CpuTensorOps} lists the ops; each family has a class of its own.
  */
 package dev.questspark.engine.ops.cpu;

@@ -15,15 +15,15 @@ final class AttentionWorkspace implements AutoCloseable {
 
   private final DevicePool pool;
   private final CudaStream stream;
-  private final LaunchTape tape;
+  private final LaunchRecorder recorder;
   private DeviceBuffer out;
   private DeviceBuffer state;
   private DeviceBuffer tickets;
 
-  AttentionWorkspace(DevicePool pool, CudaStream stream, LaunchTape tape) {
+  AttentionWorkspace(DevicePool pool, CudaStream stream, LaunchRecorder recorder) {
     this.pool = pool;
     this.stream = stream;
-    this.tape = tape;
+    this.recorder = recorder;
   }
 
   /** Makes room for {@code rows} rows. */
@@ -37,8 +37,8 @@ final class AttentionWorkspace implements AutoCloseable {
         && tickets.bytes() >= 4 * entries) {
       return;
     }
-    tape.flush();
-    stream.await(tape); // the launches so far use the old memory
+    recorder.flush();
+    stream.await(recorder); // the launches so far use the old memory
     close();
     out = pool.allocate(outBytes);
     state = pool.allocate(8 * parts);

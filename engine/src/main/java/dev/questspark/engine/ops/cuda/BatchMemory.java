@@ -25,7 +25,7 @@ final class BatchMemory implements AutoCloseable {
   private static final int COUNTERS = 3;
 
   private final CudaStream stream;
-  private final LaunchTape tape;
+  private final LaunchRecorder recorder;
   private final Readback readback;
   private final int maxRows;
   private final int maxPageEntries;
@@ -40,11 +40,11 @@ final class BatchMemory implements AutoCloseable {
       CudaContext context,
       DevicePool pool,
       CudaStream stream,
-      LaunchTape tape,
+      LaunchRecorder recorder,
       Readback readback,
       CudaOptions options) {
     this.stream = stream;
-    this.tape = tape;
+    this.recorder = recorder;
     this.readback = readback;
     this.maxRows = options.maxRows();
     this.maxPageEntries = options.maxPageEntries();
@@ -69,7 +69,7 @@ final class BatchMemory implements AutoCloseable {
               + " and "
               + maxPageEntries);
     }
-    tape.flush();
+    recorder.flush();
     stream.awaitUpload();
     put(Section.TOKENS, batch.tokens());
     put(Section.POSITIONS, batch.positions());

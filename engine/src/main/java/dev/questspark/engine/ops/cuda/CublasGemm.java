@@ -33,8 +33,8 @@ final class CublasGemm implements CudaGemm {
     }
   }
 
-  /** One combination of element types, as a call on the tape. */
-  private final class Call implements LaunchTape.LibraryCall {
+  /** One combination of element types, as a recorded call. */
+  private final class Call implements LaunchRecorder.LibraryCall {
     private final Kernel declaration;
     private final DType x;
     private final DType out;
@@ -108,7 +108,7 @@ final class CublasGemm implements CudaGemm {
       CudaContext context,
       DevicePool pool,
       CudaStream stream,
-      LaunchTape tape,
+      LaunchRecorder recorder,
       Launch launch,
       KernelGemm ours) {
     this.context = context;
@@ -130,14 +130,14 @@ final class CublasGemm implements CudaGemm {
       throw e;
     }
     this.version = found[0];
-    declare(tape, DType.F32, DType.F32);
-    declare(tape, DType.F32, DType.BF16);
-    declare(tape, DType.BF16, DType.BF16);
+    declare(recorder, DType.F32, DType.F32);
+    declare(recorder, DType.F32, DType.BF16);
+    declare(recorder, DType.BF16, DType.BF16);
   }
 
-  private void declare(LaunchTape tape, DType out, DType x) {
-    Call call = new Call(tape.nextLibraryIndex(), out, x);
-    tape.register(call);
+  private void declare(LaunchRecorder recorder, DType out, DType x) {
+    Call call = new Call(recorder.nextLibraryIndex(), out, x);
+    recorder.register(call);
     calls.computeIfAbsent(out, key -> new EnumMap<>(DType.class)).put(x, call);
   }
 
@@ -146,7 +146,7 @@ final class CublasGemm implements CudaGemm {
       CudaContext context,
       DevicePool pool,
       CudaStream stream,
-      LaunchTape tape,
+      LaunchRecorder recorder,
       Launch launch,
       KernelGemm ours) {
     try {
@@ -154,7 +154,7 @@ final class CublasGemm implements CudaGemm {
     } catch (UnsatisfiedLinkError | NoClassDefFoundError e) {
       return Optional.empty();
     }
-    return Optional.of(new CublasGemm(context, pool, stream, tape, launch, ours));
+    return Optional.of(new CublasGemm(context, pool, stream, recorder, launch, ours));
   }
 
   @Override

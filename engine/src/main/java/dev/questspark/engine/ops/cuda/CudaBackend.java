@@ -26,7 +26,7 @@ public final class CudaBackend implements Backend {
   private CudaContext context;
   private DevicePool pool;
   private CudaStream stream;
-  private LaunchTape tape;
+  private LaunchRecorder recorder;
   private Readback readback;
   private BatchMemory batches;
   private WeightUpload uploads;
@@ -79,15 +79,15 @@ public final class CudaBackend implements Backend {
     pool = keep(new DevicePool(context, device, slabBytes));
     KernelModule module = keep(KernelModule.load(context, device));
     stream = keep(new CudaStream(context));
-    tape = keep(new LaunchTape(context, stream, module));
-    pool.beforeFree(tape::flush);
-    readback = keep(new Readback(context, stream, tape));
-    batches = keep(new BatchMemory(context, pool, stream, tape, readback, options));
+    recorder = keep(new LaunchRecorder(context, stream, module));
+    pool.beforeFree(recorder::flush);
+    readback = keep(new Readback(context, stream, recorder));
+    batches = keep(new BatchMemory(context, pool, stream, recorder, readback, options));
     uploads = keep(new WeightUpload(context, stream));
-    Launch launch = new Launch(tape);
+    Launch launch = new Launch(recorder);
     gemm = keep(openGemm(launch));
-    CudaKvVerbs kv =
-        keep(new CudaKvVerbs(context, pool, stream, tape, launch, device.warpgroups()));
+    CudaKvOps kv =
+        keep(new CudaKvOps(context, pool, stream, recorder, launch, device.warpgroups()));
     greedyTokens = keep(new GreedyTokens(pool, readback, launch, options.maxRows()));
     ops = new CudaTensorOps(launch, gemm, kv);
   }
@@ -97,7 +97,7 @@ public final class CudaBackend implements Backend {
     KernelGemm ours = new KernelGemm(launch, device.warpgroups());
     return options.batchInvariant()
         ? ours
-        : CublasGemm.open(context, pool, stream, tape, launch, ours).orElse(ours);
+        : CublasGemm.open(context, pool, stream, recorder, launch, ours).orElse(ours);
   }
 
   private <T extends AutoCloseable> T keep(T resource) {
@@ -263,7 +263,7 @@ public final class CudaBackend implements Backend {
 
   /** Steps that were replayed as a graph. */
   long replays() {
-    return tape.replays();
+    return recorder.replays();
   }
 
   /** Frees everything; memory that its owner forgot is named in a warning. */

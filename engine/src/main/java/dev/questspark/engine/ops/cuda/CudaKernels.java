@@ -142,7 +142,7 @@ final class CudaKernels {
     return KERNELS;
   }
 
-  /** One verb's kernels, by the dtypes they are made for. */
+  /** One op's kernels, by the dtypes they are made for. */
   static final class Family {
     private final String symbol;
     private final Map<DType, Map<DType, Kernel>> kernels = new EnumMap<>(DType.class);

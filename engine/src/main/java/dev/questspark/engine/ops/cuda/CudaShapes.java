@@ -3,7 +3,7 @@ package dev.questspark.engine.ops.cuda;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.Tensor;
 
-/** Argument checks of the verbs, before anything reaches the device. */
+/** Argument checks of the ops, before anything reaches the device. */
 final class CudaShapes {
   private CudaShapes() {}
 

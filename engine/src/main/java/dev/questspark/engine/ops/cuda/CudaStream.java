@@ -63,12 +63,12 @@ final class CudaStream implements AutoCloseable {
     }
   }
 
-  /** Waits for everything queued; a failure names the tape's last launch. */
-  void await(LaunchTape tape) {
+  /** Waits for everything queued; a failure names the last recorded launch. */
+  void await(LaunchRecorder recorder) {
     try {
       JCudaDriver.cuStreamSynchronize(stream);
     } catch (CudaException e) {
-      throw context.failure(e, "waiting for the device, after " + tape.last());
+      throw context.failure(e, "waiting for the device, after " + recorder.last());
     }
   }
 

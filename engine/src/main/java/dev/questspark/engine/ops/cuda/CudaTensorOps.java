@@ -16,7 +16,7 @@ import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
 
 /**
- * The verbs as launches: one each, with the grid that the head of its {@code .cu} file asks for.
+ * The ops as launches: one each, with the grid that the head of its {@code .cu} file asks for.
  * Nothing clever happens here.
  */
 final class CudaTensorOps implements TensorOps {
@@ -28,9 +28,9 @@ final class CudaTensorOps implements TensorOps {
 
   private final Launch launch;
   private final CudaGemm gemm;
-  private final CudaKvVerbs kv;
+  private final CudaKvOps kv;
 
-  CudaTensorOps(Launch launch, CudaGemm gemm, CudaKvVerbs kv) {
+  CudaTensorOps(Launch launch, CudaGemm gemm, CudaKvOps kv) {
     this.launch = launch;
     this.gemm = gemm;
     this.kv = kv;

@@ -3,7 +3,7 @@ package dev.questspark.engine.ops.cuda;
 import dev.questspark.engine.ops.Tensor;
 import java.nio.ByteBuffer;
 
-/** The verb {@code argmax}: four bytes a row come to the host instead of a row of logits. */
+/** The op {@code argmax}: four bytes a row come to the host instead of a row of logits. */
 final class GreedyTokens implements AutoCloseable {
   private static final int THREADS = 1024;
 

@@ -11,19 +11,19 @@ import dev.questspark.engine.ops.Tensor;
  * for an input, would be silent corruption. Here it is an exception that names the parameter.
  */
 final class Launch {
-  private final LaunchTape tape;
+  private final LaunchRecorder recorder;
   private Kernel kernel;
   private int next;
 
-  Launch(LaunchTape tape) {
-    this.tape = tape;
+  Launch(LaunchRecorder recorder) {
+    this.recorder = recorder;
   }
 
   /** Starts a launch. */
   Launch of(Kernel kernel) {
     this.kernel = kernel;
     this.next = 0;
-    tape.begin(kernel);
+    recorder.begin(kernel);
     return this;
   }
 
@@ -81,21 +81,21 @@ final class Launch {
   /** An int. */
   Launch integer(int value) {
     expect("int", false, false, "an int");
-    tape.argument(value & 0xffffffffL);
+    recorder.argument(value & 0xffffffffL);
     return this;
   }
 
   /** A 64-bit integer. */
   Launch wide(long value) {
     expect("long long", false, false, "a long long");
-    tape.argument(value);
+    recorder.argument(value);
     return this;
   }
 
   /** A float. */
   Launch real(float value) {
     expect("float", false, false, "a float");
-    tape.argument(Float.floatToRawIntBits(value) & 0xffffffffL);
+    recorder.argument(Float.floatToRawIntBits(value) & 0xffffffffL);
     return this;
   }
 
@@ -129,15 +129,15 @@ final class Launch {
               + kernel.parameters().get(next));
     }
     if (x == 0 || y == 0 || z == 0) {
-      tape.discard();
+      recorder.discard();
     } else {
-      tape.end(x, y, z, threads, sharedBytes);
+      recorder.end(x, y, z, threads, sharedBytes);
     }
   }
 
   private Launch pointer(long address, String type, boolean constant, String given) {
     expect(type, true, constant, given);
-    tape.argument(address);
+    recorder.argument(address);
     return this;
   }
 

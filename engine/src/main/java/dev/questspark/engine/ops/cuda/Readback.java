@@ -17,15 +17,15 @@ final class Readback implements AutoCloseable {
 
   private final CudaContext context;
   private final CudaStream stream;
-  private final LaunchTape tape;
+  private final LaunchRecorder recorder;
   private PinnedBuffer pinned;
   private Tensor cached;
   private long cachedFlushes;
 
-  Readback(CudaContext context, CudaStream stream, LaunchTape tape) {
+  Readback(CudaContext context, CudaStream stream, LaunchRecorder recorder) {
     this.context = context;
     this.stream = stream;
-    this.tape = tape;
+    this.recorder = recorder;
     this.pinned = new PinnedBuffer(context, FIRST_BYTES);
   }
 
@@ -50,10 +50,10 @@ final class Readback implements AutoCloseable {
       widen(read(DeviceBuffer.of(source), at, rowBytes), 0, source, target);
       return;
     }
-    if (!source.equals(cached) || !tape.isEmpty() || tape.flushes() != cachedFlushes) {
+    if (!source.equals(cached) || !recorder.isEmpty() || recorder.flushes() != cachedFlushes) {
       read(DeviceBuffer.of(source), source.offset() * bytes, span);
       cached = source;
-      cachedFlushes = tape.flushes();
+      cachedFlushes = recorder.flushes();
     }
     widen(pinned.bytes(), row * source.rowStride() * bytes, source, target);
   }
@@ -64,7 +64,7 @@ final class Readback implements AutoCloseable {
    */
   ByteBuffer read(DeviceBuffer source, long offset, long bytes) {
     context.bind();
-    tape.flush();
+    recorder.flush();
     cached = null;
     if (bytes > pinned.bytes().capacity()) {
       pinned.close();
@@ -73,7 +73,7 @@ final class Readback implements AutoCloseable {
     if (bytes > 0) {
       stream.download(pinned, 0, source.pointer(offset), bytes);
     }
-    stream.await(tape);
+    stream.await(recorder);
     return pinned.bytes().duplicate().order(ByteOrder.nativeOrder());
   }
 

@@ -19,7 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 
-/** Random tensors, batches and filled caches for {@link VerbBenchmark}. */
+/** Random tensors, batches and filled caches for {@link OpBenchmark}. */
 final class BenchmarkInputs {
   static final int HEAD_DIM = 128;
   static final int PAGE_SIZE = 16;
@@ -92,7 +92,7 @@ final class BenchmarkInputs {
         0);
   }
 
-  /** Fills a cache through the verb that fills it in production; rotation makes the keys differ. */
+  /** Fills a cache through the op that fills it in production; rotation makes the keys differ. */
   void fill(KvLayer layer, RaggedBatch whole, int group) {
     int kvHeads = layer.geometry().kvHeads();
     int rows = appendRows;

@@ -18,9 +18,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/**
- * What stands between a verb and the driver: argument checks, graphs, memory, and a lost driver.
- */
+/** What stands between an op and the driver: argument checks, graphs, memory, and a lost driver. */
 @RequiresTestDriver
 class LaunchTest {
   private CudaDevice device;
@@ -28,7 +26,7 @@ class LaunchTest {
   private DevicePool pool;
   private KernelModule module;
   private CudaStream stream;
-  private LaunchTape tape;
+  private LaunchRecorder recorder;
   private Launch launch;
   private Tensor x;
   private Tensor y;
@@ -40,8 +38,8 @@ class LaunchTest {
     pool = new DevicePool(context, device, DevicePool.SLAB_BYTES);
     module = KernelModule.load(context, device);
     stream = new CudaStream(context);
-    tape = new LaunchTape(context, stream, module);
-    launch = new Launch(tape);
+    recorder = new LaunchRecorder(context, stream, module);
+    launch = new Launch(recorder);
     x = zeros();
     y = zeros();
   }
@@ -56,7 +54,7 @@ class LaunchTest {
   void close() {
     x.buffer().close();
     y.buffer().close();
-    tape.close();
+    recorder.close();
     stream.close();
     module.close();
     pool.close();
@@ -134,23 +132,23 @@ class LaunchTest {
     assertThatThrownBy(() -> launch.of(CudaKernels.SILU_MUL.of(DType.F32)).out(x).real(1))
         .isInstanceOf(IllegalStateException.class);
     siluMul();
-    tape.flush();
-    stream.await(tape);
+    recorder.flush();
+    stream.await(recorder);
     assertThat(TestDriver.launches()).isEqualTo(1);
   }
 
   @Test
-  void aTapeThatComesAgainIsReplayedAndAnotherIsNot() {
+  void aStepThatComesAgainIsReplayedAndAnotherIsNot() {
     for (int i = 0; i < 4; i++) {
       siluMul();
       siluMul();
-      tape.flush();
+      recorder.flush();
     }
-    assertThat(tape.replays()).as("issued, captured and replayed, replayed twice").isEqualTo(3);
+    assertThat(recorder.replays()).as("issued, captured and replayed, replayed twice").isEqualTo(3);
     siluMul();
-    tape.flush();
-    assertThat(tape.replays()).isEqualTo(3);
-    stream.await(tape);
+    recorder.flush();
+    assertThat(recorder.replays()).isEqualTo(3);
+    stream.await(recorder);
     assertThat(TestDriver.graphLaunches()).isEqualTo(3);
   }
 

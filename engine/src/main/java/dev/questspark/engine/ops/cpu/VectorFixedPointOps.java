@@ -1,20 +1,23 @@
 package dev.questspark.engine.ops.cpu;
 
-import static dev.questspark.engine.ops.cpu.VectorLoops.LANES;
-import static dev.questspark.engine.ops.cpu.VectorLoops.broadcast;
-import static dev.questspark.engine.ops.cpu.VectorLoops.load;
-import static dev.questspark.engine.ops.cpu.VectorLoops.zero;
+import static dev.questspark.engine.ops.cpu.VectorLanes.BYTES;
+import static dev.questspark.engine.ops.cpu.VectorLanes.FLOATS;
+import static dev.questspark.engine.ops.cpu.VectorLanes.INTS;
+import static dev.questspark.engine.ops.cpu.VectorLanes.LANES;
+import static dev.questspark.engine.ops.cpu.VectorLanes.broadcast;
+import static dev.questspark.engine.ops.cpu.VectorLanes.load;
+import static dev.questspark.engine.ops.cpu.VectorLanes.zero;
 
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 
-/** The loops of {@link VectorLoops} into and out of {@link Digits}. */
-final class VectorDigitLoops {
-  private VectorDigitLoops() {}
+/** The part of {@link VectorOps} that goes into and out of {@link FixedPoint16}. */
+final class VectorFixedPointOps {
+  private VectorFixedPointOps() {}
 
-  /** {@link Loops#largestMagnitude}. */
+  /** {@link SimdOps#largestMagnitude}. */
   static float largestMagnitude(float[] x, int from, int count) {
     FloatVector most = zero();
     int i = 0;
@@ -28,29 +31,29 @@ final class VectorDigitLoops {
     return largest;
   }
 
-  /** {@link Loops#split}. */
+  /** {@link SimdOps#split}. */
   static void split(float[] x, int from, int count, float perUnit, byte[] digits) {
-    int zero = Float.floatToRawIntBits(FloatLoops.TO_INTEGER);
+    int zero = Float.floatToRawIntBits(ScalarMath.TO_INTEGER);
     int i = 0;
     for (; i <= count - LANES; i += LANES) {
-      FloatVector shifted = load(x, from + i).mul(perUnit).add(FloatLoops.TO_INTEGER);
+      FloatVector shifted = load(x, from + i).mul(perUnit).add(ScalarMath.TO_INTEGER);
       IntVector steps = shifted.reinterpretAsInts().sub(zero);
       IntVector upper = steps.add(128).lanewise(VectorOperators.ASHR, 8);
-      bytes(upper.add(Digits.ZERO)).intoArray(digits, i);
-      bytes(steps.add(Digits.ZERO)).intoArray(digits, count + i);
+      bytes(upper.add(FixedPoint16.ZERO)).intoArray(digits, i);
+      bytes(steps.add(FixedPoint16.ZERO)).intoArray(digits, count + i);
     }
     for (; i < count; i++) {
-      int steps = Digits.steps(x[from + i], perUnit);
-      digits[i] = Digits.high(steps);
-      digits[count + i] = Digits.low(steps);
+      int steps = FixedPoint16.steps(x[from + i], perUnit);
+      digits[i] = FixedPoint16.high(steps);
+      digits[count + i] = FixedPoint16.low(steps);
     }
   }
 
   private static ByteVector bytes(IntVector integers) {
-    return (ByteVector) integers.convertShape(VectorOperators.I2B, VectorLoops.BYTES, 0);
+    return (ByteVector) integers.convertShape(VectorOperators.I2B, BYTES, 0);
   }
 
-  /** {@link Loops#combine}. */
+  /** {@link SimdOps#combine}. */
   static void combine(
       int[] sums,
       int[] excess,
@@ -65,23 +68,23 @@ final class VectorDigitLoops {
       IntVector tooMuch = ints(excess, i);
       FloatVector high = floats(ints(sums, i).sub(tooMuch));
       FloatVector low = floats(ints(sums, count + i).sub(tooMuch));
-      FloatVector steps = high.fma(broadcast(Digits.RADIX), low);
+      FloatVector steps = high.fma(broadcast(FixedPoint16.RADIX), low);
       FloatVector scale = load(scales, i).mul(step);
       steps.fma(scale, load(biases, i)).intoArray(out, at + i);
     }
     for (; i < count; i++) {
       float high = sums[i] - excess[i];
       float low = sums[count + i] - excess[i];
-      float steps = Math.fma(high, Digits.RADIX, low);
+      float steps = Math.fma(high, FixedPoint16.RADIX, low);
       out[at + i] = Math.fma(steps, scales[i] * step, biases[i]);
     }
   }
 
   private static IntVector ints(int[] from, int at) {
-    return IntVector.fromArray(VectorLoops.INTS, from, at);
+    return IntVector.fromArray(INTS, from, at);
   }
 
   private static FloatVector floats(IntVector integers) {
-    return (FloatVector) integers.convertShape(VectorOperators.I2F, VectorLoops.FLOATS, 0);
+    return (FloatVector) integers.convertShape(VectorOperators.I2F, FLOATS, 0);
   }
 }

@@ -13,8 +13,8 @@ import java.nio.IntBuffer;
 import java.util.Arrays;
 import java.util.Map;
 
-/** The verbs that write the cache or attend to it: the ones with memory of their own. */
-final class CudaKvVerbs implements AutoCloseable {
+/** The ops that write the cache or attend to it: the ones with memory of their own. */
+final class CudaKvOps implements AutoCloseable {
   /** Pairs of pages per launch of {@code copy_pages}. */
   private static final int COPY_PAIRS = 4096;
 
@@ -28,7 +28,7 @@ final class CudaKvVerbs implements AutoCloseable {
   private static final int WARPGROUP_ROWS = 192;
 
   private final CudaStream stream;
-  private final LaunchTape tape;
+  private final LaunchRecorder recorder;
   private final Launch launch;
   private final boolean warpgroups;
   private final AttentionWorkspace workspace;
@@ -38,22 +38,22 @@ final class CudaKvVerbs implements AutoCloseable {
   private int[] copiedTo = {};
 
   /**
-   * Allocates what the verbs need beside the cache.
+   * Allocates what the ops need beside the cache.
    *
    * @param warpgroups whether the GPU has {@link CudaDevice#warpgroups}
    */
-  CudaKvVerbs(
+  CudaKvOps(
       CudaContext context,
       DevicePool pool,
       CudaStream stream,
-      LaunchTape tape,
+      LaunchRecorder recorder,
       Launch launch,
       boolean warpgroups) {
     this.stream = stream;
-    this.tape = tape;
+    this.recorder = recorder;
     this.launch = launch;
     this.warpgroups = warpgroups;
-    this.workspace = new AttentionWorkspace(pool, stream, tape);
+    this.workspace = new AttentionWorkspace(pool, stream, recorder);
     this.pairStaging = new PinnedBuffer(context, 8 * COPY_PAIRS);
     this.pairs = pool.allocate(8L * COPY_PAIRS);
   }
@@ -113,7 +113,7 @@ final class CudaKvVerbs implements AutoCloseable {
     if (Arrays.equals(from, copiedFrom) && Arrays.equals(to, copiedTo)) {
       return;
     }
-    tape.flush(); // earlier copies read the pairs that this replaces
+    recorder.flush(); // earlier copies read the pairs that this replaces
     stream.awaitUpload();
     IntBuffer ints = pairStaging.bytes().asIntBuffer();
     ints.put(0, from, 0, from.length);

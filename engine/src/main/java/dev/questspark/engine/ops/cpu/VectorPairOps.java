@@ -1,10 +1,10 @@
 package dev.questspark.engine.ops.cpu;
 
-import static dev.questspark.engine.ops.cpu.VectorLoops.FLOATS;
-import static dev.questspark.engine.ops.cpu.VectorLoops.INTS;
-import static dev.questspark.engine.ops.cpu.VectorLoops.LANES;
-import static dev.questspark.engine.ops.cpu.VectorLoops.broadcast;
-import static dev.questspark.engine.ops.cpu.VectorLoops.zero;
+import static dev.questspark.engine.ops.cpu.VectorLanes.FLOATS;
+import static dev.questspark.engine.ops.cpu.VectorLanes.INTS;
+import static dev.questspark.engine.ops.cpu.VectorLanes.LANES;
+import static dev.questspark.engine.ops.cpu.VectorLanes.broadcast;
+import static dev.questspark.engine.ops.cpu.VectorLanes.zero;
 
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
@@ -17,8 +17,8 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
-/** The loop of {@link VectorLoops} over pairs of bf16 weights outside the Java heap. */
-final class VectorPairLoops {
+/** The part of {@link VectorOps} that reads pairs of bf16 weights outside the Java heap. */
+final class VectorPairOps {
   private static final int ODD = 0xffff0000;
   private static final int VECTOR = 16 * Integer.BYTES;
 
@@ -50,7 +50,7 @@ final class VectorPairLoops {
     VIEW = view;
   }
 
-  private VectorPairLoops() {}
+  private VectorPairOps() {}
 
   private static MethodHandle reader(String name, Class<?> memory, Class<?> offset)
       throws ReflectiveOperationException {
@@ -63,7 +63,7 @@ final class VectorPairLoops {
     return method.asType(MethodType.methodType(IntVector.class, Object.class, int.class));
   }
 
-  /** {@link Loops#viewOfPairs}. */
+  /** {@link SimdOps#viewOfPairs}. */
   static Object view(ByteBuffer pairs) {
     if (READ == null || FLOATS.length() * Integer.BYTES != VECTOR) {
       return null;
@@ -83,7 +83,7 @@ final class VectorPairLoops {
     }
   }
 
-  /** {@link Loops#addPairs}. */
+  /** {@link SimdOps#addPairs}. */
   static void addPairs(float[] sums, float[] x, Object pairs, int strip, int other, int blocks) {
     FloatVector sum0 = zero(), sum1 = zero(), sum2 = zero(), sum3 = zero();
     int at = strip;
@@ -92,7 +92,7 @@ final class VectorPairLoops {
     for (int block = 0; block < blocks; block++) {
       FloatVector even0 = zero(), even1 = zero(), even2 = zero(), even3 = zero();
       FloatVector odd0 = zero(), odd1 = zero(), odd2 = zero(), odd3 = zero();
-      for (int pair = 0; pair < Loops.PAIRS; pair++) {
+      for (int pair = 0; pair < SimdOps.PAIRS; pair++) {
         FloatVector x0 = broadcast(x[k]);
         FloatVector x1 = broadcast(x[k + 1]);
         IntVector w0 = read(pairs, at);

@@ -18,22 +18,22 @@ import jcuda.driver.JCudaDriver;
 
 /**
  * The launches of a step, written down as numbers and issued together when somebody needs their
- * results. A tape that comes again, with the same kernels, grids and arguments to the last bit, is
- * replayed as a CUDA graph: one call instead of hundreds. So a decode step costs the host one
- * launch, and no verb has to know about graphs.
+ * results. A recording that comes again, with the same kernels, grids and arguments to the last
+ * bit, is replayed as a CUDA graph: one call instead of hundreds. So a decode step costs the host
+ * one launch, and no op has to know about graphs.
  *
  * <p>The only caller of {@code cuLaunchKernel}.
  */
-final class LaunchTape implements AutoCloseable {
+final class LaunchRecorder implements AutoCloseable {
   /** Graphs kept; the least recently used goes first. */
   private static final int MAX_GRAPHS = 32;
 
-  /** Tapes remembered as seen once. */
+  /** Recordings remembered as seen once. */
   private static final int MAX_SEEN = 256;
 
   private static final int MAX_ARGUMENTS = 40;
 
-  // One launch on the tape: kernel, grid x, y, z, threads, shared bytes, then its arguments.
+  // One recorded launch: kernel, grid x, y, z, threads, shared bytes, then its arguments.
   private static final int KERNEL = 0;
   private static final int GRID_X = 1;
   private static final int GRID_Y = 2;
@@ -70,7 +70,7 @@ final class LaunchTape implements AutoCloseable {
   private int lastAt = -1;
   private boolean lastReplayed;
 
-  LaunchTape(CudaContext context, CudaStream stream, KernelModule module) {
+  LaunchRecorder(CudaContext context, CudaStream stream, KernelModule module) {
     this.context = context;
     this.stream = stream;
     this.module = module;
@@ -296,7 +296,7 @@ final class LaunchTape implements AutoCloseable {
     return last;
   }
 
-  /** Verb, grid, block and every argument by its name: the shapes are among them. */
+  /** Op, grid, block and every argument by its name: the shapes are among them. */
   private String describe(int at) {
     Kernel kernel = kernelAt(at);
     StringBuilder text = new StringBuilder(kernel.symbol()).append('(');

@@ -6,7 +6,7 @@ package dev.questspark.engine.ops.cpu;
  * once: it has to be compiled first, which a process that has just started has no time for. For one
  * thread.
  */
-final class FasterWay {
+final class TimedChoice {
   /** One call in so many goes the way that was slower. */
   private static final int TRIAL = 32;
 
@@ -24,7 +24,7 @@ final class FasterWay {
   /**
    * @param patience nanoseconds before the first trial of the second way
    */
-  FasterWay(long patience) {
+  TimedChoice(long patience) {
     this.patience = patience;
   }
 

@@ -14,7 +14,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** A row by itself has the bits of a row in AMX's tiles, and is right wherever the layout is. */
-class RowProductTest {
+class SingleRowMatmulTest {
   private final Random random = new Random(7);
 
   @ParameterizedTest
@@ -26,24 +26,24 @@ class RowProductTest {
       return;
     }
     PanelShape shape = PanelShape.whole(in, out, DType.BF16, DType.BF16);
-    ByteBuffer[] outputs = {OneDnn.bytes(MatmulLadder.outputBytes(out))};
-    MatmulLadder ladder = new MatmulLadder(library, shape, MatmulLadder.HEIGHTS, outputs);
-    Optional<RowProduct> product = RowProduct.of(ladder, 1);
-    Loops loops = Loops.ofWorkers(1)[0];
+    ByteBuffer[] outputs = {OneDnn.bytes(TiledMatmul.outputBytes(out))};
+    TiledMatmul tiled = new TiledMatmul(library, shape, TiledMatmul.HEIGHTS, outputs);
+    Optional<SingleRowMatmul> product = SingleRowMatmul.of(tiled, 1);
+    SimdOps simd = SimdForm.ofWorkers(1)[0];
     if (library.multipliesInTiles()) {
       assertThat(product).as("AMX's layout").isPresent();
     }
-    if (product.isEmpty() || loops.viewOfPairs(ByteBuffer.allocateDirect(0)) == null) {
+    if (product.isEmpty() || simd.viewOfPairs(ByteBuffer.allocateDirect(0)) == null) {
       return; // another processor's layout, or its vectors: nothing of this class runs there
     }
     float[] bias = new float[out];
     for (int n = 0; n < out; n++) {
       bias[n] = random.nextFloat();
     }
-    try (NativeMemory space = new NativeMemory(ladder.packedBytes());
-        NativeMemory input = new NativeMemory(MatmulLadder.TALLEST * shape.rowBytes())) {
+    try (NativeMemory space = new NativeMemory(tiled.packedBytes());
+        NativeMemory input = new NativeMemory(TiledMatmul.TALLEST * shape.rowBytes())) {
       HostTensor weight = weight(out, in);
-      MatmulLadder.Weight packed = ladder.pack(List.of(weight), bias, 0, space, 0);
+      TiledMatmul.Weight packed = tiled.pack(List.of(weight), bias, 0, space, 0);
       float[] x = new float[in];
       for (int k = 0; k < in; k++) {
         short bits = DType.floatToBf16((float) random.nextGaussian());
@@ -51,11 +51,11 @@ class RowProductTest {
         x[k] = DType.bf16ToFloat(bits);
       }
       float[] alone = new float[out + 3];
-      product.get().panel(space.bytes(), bias, 0, loops).get().multiply(x, alone, 3, loops, 0);
-      ladder.multiply(input, 0, MatmulLadder.FINEST, packed, 0);
+      product.get().panel(space.bytes(), bias, 0, simd).get().multiply(x, alone, 3, simd, 0);
+      tiled.multiply(input, 0, TiledMatmul.FINEST, packed, 0);
       for (int n = 0; n < out; n++) {
         if (library.multipliesInTiles()) {
-          assertThat(alone[3 + n]).as("column %d", n).isEqualTo(ladder.output(0).get(n));
+          assertThat(alone[3 + n]).as("column %d", n).isEqualTo(tiled.output(0).get(n));
         }
         double exact = bias[n];
         double size = Math.abs(exact);

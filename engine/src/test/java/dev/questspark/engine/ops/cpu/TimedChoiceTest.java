@@ -5,10 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import org.junit.jupiter.api.Test;
 
 /** The faster of two ways is taken nearly always, whichever it is at the time. */
-class FasterWayTest {
+class TimedChoiceTest {
   private static final int CALLS = 3200;
 
-  private final FasterWay ways = new FasterWay(0);
+  private final TimedChoice ways = new TimedChoice(0);
 
   /** Calls that went the second way, when the ways take so long. */
   private int second(long first, long second) {
@@ -36,7 +36,7 @@ class FasterWayTest {
 
   @Test
   void nothingIsTriedBeforeItsTime() {
-    FasterWay patient = new FasterWay(Long.MAX_VALUE);
+    TimedChoice patient = new TimedChoice(Long.MAX_VALUE);
     for (int call = 0; call < CALLS; call++) {
       assertThat(patient.next()).isZero();
       patient.took(0, 100);

@@ -1,20 +1,20 @@
 package dev.questspark.engine.ops.cpu;
 
-import static dev.questspark.engine.ops.cpu.VectorLoops.LANES;
-import static dev.questspark.engine.ops.cpu.VectorLoops.broadcast;
-import static dev.questspark.engine.ops.cpu.VectorLoops.load;
-import static dev.questspark.engine.ops.cpu.VectorLoops.zero;
+import static dev.questspark.engine.ops.cpu.VectorLanes.LANES;
+import static dev.questspark.engine.ops.cpu.VectorLanes.broadcast;
+import static dev.questspark.engine.ops.cpu.VectorLanes.load;
+import static dev.questspark.engine.ops.cpu.VectorLanes.zero;
 
 import jdk.incubator.vector.FloatVector;
 
-/** The loops of {@link VectorLoops} over one page's keys or values. */
-final class VectorPageLoops {
+/** The part of {@link VectorOps} that reads one page's keys or values. */
+final class VectorPageOps {
   /** As many channels of a head's output stay in registers. */
   private static final int WIDE = 4 * LANES;
 
-  private VectorPageLoops() {}
+  private VectorPageOps() {}
 
-  /** {@link Loops#logits}. */
+  /** {@link SimdOps#logits}. */
   static void logits(
       float[] out,
       int at,
@@ -45,7 +45,7 @@ final class VectorPageLoops {
       for (int g = 0; g < heads; g++) {
         int q = query + g * headDim;
         out[at + g * stride + slot] =
-            scale * PlainLoops.column(queries, q, keys, key + slot, headDim, slots);
+            scale * ScalarOps.column(queries, q, keys, key + slot, headDim, slots);
       }
     }
   }
@@ -115,7 +115,7 @@ final class VectorPageLoops {
     even.add(odd).mul(scale).intoArray(out, at);
   }
 
-  /** {@link Loops#addValues}. */
+  /** {@link SimdOps#addValues}. */
   static void addValues(
       float[] outs,
       int target,
@@ -160,7 +160,7 @@ final class VectorPageLoops {
         for (int slot = first; slot < last; slot++) {
           float w = weights[weight + g * stride + slot];
           int v = value + slot * headDim + channel;
-          FloatLoops.axpy(outs, to, w, values, v, headDim - channel);
+          ScalarMath.axpy(outs, to, w, values, v, headDim - channel);
         }
       }
     }

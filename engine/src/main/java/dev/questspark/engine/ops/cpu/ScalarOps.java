@@ -6,8 +6,8 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 
-/** The loops without the Vector API, in forms that keep several multiply-adds in flight. */
-final class PlainLoops implements Loops {
+/** {@link SimdOps} without the Vector API, in forms that keep several multiply-adds in flight. */
+final class ScalarOps implements SimdOps {
   private final float[] chains = new float[CHAINS];
 
   @Override
@@ -65,7 +65,7 @@ final class PlainLoops implements Loops {
     for (; i < count; i++) {
       chains[i % CHAINS] = Math.fma(a[aFrom + i], b[bFrom + i], chains[i % CHAINS]);
     }
-    return Loops.addUp(chains, 0);
+    return SimdOps.addUp(chains, 0);
   }
 
   @Override
@@ -88,31 +88,31 @@ final class PlainLoops implements Loops {
   public float exponentiate(float[] x, int from, int count, float largest) {
     Arrays.fill(chains, 0f);
     for (int i = 0; i < count; i++) {
-      float e = FloatLoops.exp(x[from + i] - largest);
+      float e = ScalarMath.exp(x[from + i] - largest);
       x[from + i] = e;
       chains[i % CHAINS] += e;
     }
-    return Loops.addUp(chains, 0);
+    return SimdOps.addUp(chains, 0);
   }
 
   @Override
   public float exponentiate(
       float[] x, int from, int count, float largest, short[] bits, int target) {
     Arrays.fill(chains, 0f);
-    float shift = -largest * FloatLoops.LOG2_E;
+    float shift = -largest * ScalarMath.LOG2_E;
     for (int i = 0; i < count; i++) {
-      float e = FloatLoops.exp2(Math.fma(x[from + i], FloatLoops.LOG2_E, shift));
-      bits[target + i] = FloatLoops.nearestBf16(e);
+      float e = ScalarMath.exp2(Math.fma(x[from + i], ScalarMath.LOG2_E, shift));
+      bits[target + i] = ScalarMath.nearestBf16(e);
       chains[i % CHAINS] += e;
     }
-    return Loops.addUp(chains, 0);
+    return SimdOps.addUp(chains, 0);
   }
 
   @Override
   public void siluMul(float[] to, int target, float[] from, int gate, int up, int count) {
     for (int i = 0; i < count; i++) {
       float g = from[gate + i];
-      to[target + i] = g / (1f + FloatLoops.exp(-g)) * from[up + i];
+      to[target + i] = g / (1f + ScalarMath.exp(-g)) * from[up + i];
     }
   }
 
@@ -154,9 +154,9 @@ final class PlainLoops implements Loops {
   @Override
   public void split(float[] x, int from, int count, float perUnit, byte[] digits) {
     for (int i = 0; i < count; i++) {
-      int steps = Digits.steps(x[from + i], perUnit);
-      digits[i] = Digits.high(steps);
-      digits[count + i] = Digits.low(steps);
+      int steps = FixedPoint16.steps(x[from + i], perUnit);
+      digits[i] = FixedPoint16.high(steps);
+      digits[count + i] = FixedPoint16.low(steps);
     }
   }
 
@@ -173,7 +173,7 @@ final class PlainLoops implements Loops {
     for (int i = 0; i < count; i++) {
       float high = sums[i] - excess[i];
       float low = sums[count + i] - excess[i];
-      float steps = Math.fma(high, Digits.RADIX, low);
+      float steps = Math.fma(high, FixedPoint16.RADIX, low);
       out[at + i] = Math.fma(steps, scales[i] * step, biases[i]);
     }
   }
@@ -277,10 +277,10 @@ final class PlainLoops implements Loops {
       int slot = first;
       for (; slot <= last - 4; slot += 4) {
         int from = value + slot * headDim;
-        FloatLoops.axpy4(outs, to, weights, w + slot, values, from, headDim, headDim);
+        ScalarMath.axpy4(outs, to, weights, w + slot, values, from, headDim, headDim);
       }
       for (; slot < last; slot++) {
-        FloatLoops.axpy(outs, to, weights[w + slot], values, value + slot * headDim, headDim);
+        ScalarMath.axpy(outs, to, weights[w + slot], values, value + slot * headDim, headDim);
       }
     }
   }

@@ -2,15 +2,13 @@ package dev.questspark.engine.ops.cpu;
 
 import dev.questspark.engine.ops.DType;
 import java.nio.ByteBuffer;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
- * The inner loops that are worth vector instructions, in two forms with the same bits: plain Java,
+ * The operations that are worth vector instructions, in two forms with the same bits: plain Java,
  * and the Vector API where the virtual machine has the module. Every sum runs in one order that
  * both can keep, named at each method. One object per worker: it owns a little scratch memory.
  */
-interface Loops {
+interface SimdOps {
   /** Independent chains of a long sum: element i belongs to chain i mod 16. */
   int CHAINS = 16;
 
@@ -19,54 +17,6 @@ interface Loops {
 
   /** Columns of a strip in {@link #addPairs}. */
   int STRIP = 32;
-
-  /** The module of the Vector API, until it leaves incubation. */
-  String MODULE = "jdk.incubator.vector";
-
-  /** One object per worker, all of the form that {@link Choice} found at start. */
-  static Loops[] ofWorkers(int workers) {
-    Loops[] loops = new Loops[workers];
-    for (int i = 0; i < workers; i++) {
-      loops[i] = Choice.VECTOR ? Choice.vectorLoops() : new PlainLoops();
-    }
-    return loops;
-  }
-
-  /** Which loops this virtual machine can run; looked at once. */
-  final class Choice {
-    private static final Logger LOG = LoggerFactory.getLogger(Loops.class);
-    private static final boolean VECTOR = find();
-
-    private Choice() {}
-
-    private static boolean find() {
-      if (ModuleLayer.boot().findModule(MODULE).isEmpty()) {
-        LOG.warn(
-            "attention runs in plain Java, decode two to three times slower: start Java with --add-modules={}",
-            MODULE);
-        return false;
-      }
-      Loops loops = vectorLoops();
-      if (!loops.worthwhile()) {
-        LOG.warn("attention runs in plain Java: {} is too narrow here", loops.describe());
-        return false;
-      }
-      LOG.info("attention runs on the {}", loops.describe());
-      return true;
-    }
-
-    /** By name: the class refers to the module, and must not be loaded without it. */
-    private static Loops vectorLoops() {
-      try {
-        return (Loops)
-            Class.forName("dev.questspark.engine.ops.cpu.VectorLoops")
-                .getDeclaredConstructor()
-                .newInstance();
-      } catch (ReflectiveOperationException e) {
-        throw new IllegalStateException("the Vector API is there, but VectorLoops is not", e);
-      }
-    }
-  }
 
   /** What computes, for {@code describe()} and the log. */
   String describe();
@@ -92,7 +42,7 @@ interface Loops {
    * Pairs of bf16 weights outside the Java heap, as {@link #addPairs} reads them; does not keep the
    * memory alive.
    *
-   * @return null if these loops cannot read such memory, or not whole strips
+   * @return null if this form cannot read such memory, or not whole strips
    */
   Object viewOfPairs(ByteBuffer pairs);
 
@@ -113,11 +63,13 @@ interface Loops {
   /** The largest magnitude of {@code count} numbers; NaN if any is NaN. */
   float largestMagnitude(float[] x, int from, int count);
 
-  /** Splits {@code count} numbers into their {@link Digits}: all high ones, then all low ones. */
+  /**
+   * Splits {@code count} numbers into their {@link FixedPoint16}: all high ones, then all low ones.
+   */
   void split(float[] x, int from, int count, float perUnit, byte[] digits);
 
   /**
-   * One row of a product of {@link Digits}, as floats: out[n] = (256 * high sum + low sum) *
+   * One row of a product of {@link FixedPoint16}, as floats: out[n] = (256 * high sum + low sum) *
    * scales[n] * step + biases[n].
    *
    * @param sums N sums of stored high digits, then N of low ones

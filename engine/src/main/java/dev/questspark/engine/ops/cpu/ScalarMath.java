@@ -1,16 +1,16 @@
 package dev.questspark.engine.ops.cpu;
 
 /**
- * The inner loops, in forms that the JIT compiler turns into vector instructions, or that at least
- * keep several multiply-adds in flight. Every sum runs in one fixed order.
+ * Arithmetic on arrays and numbers, in forms that the JIT compiler turns into vector instructions,
+ * or that at least keep several multiply-adds in flight. Every sum runs in one fixed order.
  */
-final class FloatLoops {
+final class ScalarMath {
   static final float LOG2_E = 1.44269504f;
 
   /** 1.5 * 2^23: added to a float it rounds it to an integer, which its low bits then are. */
   static final float TO_INTEGER = 12582912f;
 
-  private FloatLoops() {}
+  private ScalarMath() {}
 
   /** y[i] += w * x[i]. */
   static void axpy(float[] y, int yFrom, float w, float[] x, int xFrom, int count) {

@@ -1,7 +1,7 @@
 package dev.questspark.engine.ops.cpu;
 
-import static dev.questspark.engine.ops.cpu.MatmulLadder.FINEST;
-import static dev.questspark.engine.ops.cpu.MatmulLadder.TALLEST;
+import static dev.questspark.engine.ops.cpu.TiledMatmul.FINEST;
+import static dev.questspark.engine.ops.cpu.TiledMatmul.TALLEST;
 
 import dev.questspark.engine.ops.DType;
 import java.nio.ByteBuffer;
@@ -13,12 +13,12 @@ import org.bytedeco.dnnl.reorder;
 
 /**
  * Products of rows in f32 with panels in bf16: a checkpoint in bf16 on a processor that does not
- * multiply it. Widening a weight is exact, so the panels need not take more memory than the
+ * multiply it. To widen a weight is exact, so the panels need not take more memory than the
  * checkpoint, and a decode step reads half the bytes. The product widens what it reads, once per
  * tile; where a worker has several tiles for a panel, it widens the panel once into memory of its
  * own and multiplies by that, to the same bits.
  */
-final class Widening implements AutoCloseable {
+final class Bf16WeightMatmul implements AutoCloseable {
   /** What multiplying by a panel in bf16 takes, over the same by a widened panel. */
   private static final double NARROW = 1.25;
 
@@ -37,17 +37,17 @@ final class Widening implements AutoCloseable {
   private static final int LONGEST_SPAN = 512;
 
   private final OneDnn library;
-  private final MatmulLadder narrow;
-  private final MatmulLadder wide;
-  private final Bench[] benches;
+  private final TiledMatmul narrow;
+  private final TiledMatmul wide;
+  private final WorkerBuffers[] perWorker;
 
   /** One worker's widened panel. */
-  private final class Bench {
+  private final class WorkerBuffers {
     final NativeMemory space = new NativeMemory(wide.packedBytes());
     final List<memory> spans = wide.place(space, 0);
     final reorder[] widening = new reorder[spans.size()];
 
-    Bench() {
+    WorkerBuffers() {
       Arrays.setAll(
           widening,
           span ->
@@ -57,11 +57,11 @@ final class Widening implements AutoCloseable {
     }
   }
 
-  private Widening(OneDnn library, MatmulLadder narrow, MatmulLadder wide, int workers) {
+  private Bf16WeightMatmul(OneDnn library, TiledMatmul narrow, TiledMatmul wide, int workers) {
     this.library = library;
     this.narrow = narrow;
     this.wide = wide;
-    this.benches = new Bench[workers];
+    this.perWorker = new WorkerBuffers[workers];
   }
 
   /**
@@ -70,7 +70,7 @@ final class Widening implements AutoCloseable {
    * @param whole the shape of rows and weights in f32
    * @return none if the library has no such product, or one whose bits are not those of f32 weights
    */
-  static Optional<Widening> of(
+  static Optional<Bf16WeightMatmul> of(
       OneDnn library, PanelShape whole, ByteBuffer[] outputs, boolean invariant) {
     if (!library.multipliesF32ByBf16()) {
       return Optional.empty();
@@ -78,10 +78,10 @@ final class Widening implements AutoCloseable {
     PanelShape spans =
         new PanelShape(
             whole.inFeatures(), whole.outFeatures(), DType.F32, DType.BF16, LONGEST_SPAN);
-    MatmulLadder narrow = new MatmulLadder(library, spans, NARROW_HEIGHTS, outputs);
-    MatmulLadder wide = new MatmulLadder(library, spans.with(DType.F32), WIDE_HEIGHTS, outputs);
+    TiledMatmul narrow = new TiledMatmul(library, spans, NARROW_HEIGHTS, outputs);
+    TiledMatmul wide = new TiledMatmul(library, spans.with(DType.F32), WIDE_HEIGHTS, outputs);
     boolean equal;
-    try (EqualBits measure = new EqualBits(spans)) {
+    try (BatchInvarianceProbe measure = new BatchInvarianceProbe(spans)) {
       if (invariant) {
         measure.keep(narrow);
         measure.keep(wide);
@@ -89,7 +89,7 @@ final class Widening implements AutoCloseable {
       equal = measure.equal(narrow, wide);
     }
     return equal
-        ? Optional.of(new Widening(library, narrow, wide, outputs.length))
+        ? Optional.of(new Bf16WeightMatmul(library, narrow, wide, outputs.length))
         : Optional.empty();
   }
 
@@ -104,33 +104,33 @@ final class Widening implements AutoCloseable {
   }
 
   /** The products with panels in bf16. */
-  MatmulLadder narrow() {
+  TiledMatmul narrow() {
     return narrow;
   }
 
   /** The products with what {@link #widen} gives. */
-  MatmulLadder wide() {
+  TiledMatmul wide() {
     return wide;
   }
 
   /** The panel in f32; good until the worker's next call. */
-  MatmulLadder.Weight widen(MatmulLadder.Weight weight, int worker) {
-    if (benches[worker] == null) {
-      benches[worker] = new Bench();
+  TiledMatmul.Weight widen(TiledMatmul.Weight weight, int worker) {
+    if (perWorker[worker] == null) {
+      perWorker[worker] = new WorkerBuffers();
     }
-    Bench bench = benches[worker];
-    for (int span = 0; span < bench.widening.length; span++) {
-      bench.widening[span].execute(
-          library.stream(), weight.spans().get(span), bench.spans.get(span));
+    WorkerBuffers buffers = perWorker[worker];
+    for (int span = 0; span < buffers.widening.length; span++) {
+      buffers.widening[span].execute(
+          library.stream(), weight.spans().get(span), buffers.spans.get(span));
     }
-    return new MatmulLadder.Weight(bench.spans, weight.bias(), null);
+    return new TiledMatmul.Weight(buffers.spans, weight.bias(), null);
   }
 
   @Override
   public void close() {
-    for (Bench bench : benches) {
-      if (bench != null) {
-        bench.space.close();
+    for (WorkerBuffers buffers : perWorker) {
+      if (buffers != null) {
+        buffers.space.close();
       }
     }
   }

@@ -24,9 +24,10 @@ import org.bytedeco.javacpp.Pointer;
 
 /**
  * The matrix products of one panel shape, one tile height each, all reading the same packed layout.
- * If bits must not depend on the height, {@link EqualBits} takes those out whose bits do.
+ * If bits must not depend on the height, {@link BatchInvarianceProbe} takes those out whose bits
+ * do.
  */
-final class MatmulLadder {
+final class TiledMatmul {
   /** Rows of the tallest tile: a weight is then read from the caches often enough not to matter. */
   static final int TALLEST = 256;
 
@@ -38,14 +39,14 @@ final class MatmulLadder {
 
   /** Of rows of digits: as tall, counted in digits. */
   static final List<Integer> DIGIT_HEIGHTS =
-      List.of(1, 2, 4, 8, 16, 32, FINEST, TALLEST / Digits.COUNT);
+      List.of(1, 2, 4, 8, 16, 32, FINEST, TALLEST / FixedPoint16.COUNT);
 
   private final OneDnn library;
   private final PanelShape shape;
   private final memory.data_type type;
   private final memory.desc[] packed;
-  private final List<Rung> rungs = new ArrayList<>();
-  private final Bench[] benches;
+  private final List<TileKernel> kernels = new ArrayList<>();
+  private final WorkerBuffers[] perWorker;
 
   /**
    * A packed panel: its spans, and its bias, or, of a panel in 8 bits, what its sums of digits are
@@ -67,43 +68,43 @@ final class MatmulLadder {
    */
   record Channels(int[] excess, float[] scales, float[] biases) {
     static Channels of(WeightBlock block, float[] biases) {
-      int[] excess = Arrays.stream(block.sums()).map(sum -> Digits.ZERO * sum).toArray();
+      int[] excess = Arrays.stream(block.sums()).map(sum -> FixedPoint16.ZERO * sum).toArray();
       return new Channels(excess, block.scales(), biases);
     }
   }
 
   /**
-   * One tile height: rows, the primitives that multiply them by each span in turn, and whose of a
-   * bench's arguments they take.
+   * One tile height: rows, the primitives that multiply them by each span in turn, and which of a
+   * worker's arguments they take.
    */
-  private record Rung(int rows, matmul[] products, int index) {}
+  private record TileKernel(int rows, matmul[] products, int index) {}
 
-  /** One worker's arguments of each rung. */
-  private final class Bench {
+  /** One worker's arguments of each kernel. */
+  private final class WorkerBuffers {
     final ByteBuffer y;
     final FloatBuffer floats;
     final IntBuffer sums;
     final IntMemoryMap[][] arguments = new IntMemoryMap[HEIGHTS.size()][shape.spans()];
     final memory[][] sources = new memory[HEIGHTS.size()][shape.spans()];
 
-    Bench(ByteBuffer y) {
+    WorkerBuffers(ByteBuffer y) {
       this.y = y;
       this.floats = y.asFloatBuffer();
       this.sums = y.asIntBuffer();
     }
 
-    void bind(int rung, int rows, List<matmul.primitive_desc> products) {
+    void bind(int kernel, int rows, List<matmul.primitive_desc> products) {
       memory result = library.memory(result(rows), y);
       for (int span = 0; span < shape.spans(); span++) {
         if (shape.repeats(span)) {
-          sources[rung][span] = sources[rung][span - 1];
-          arguments[rung][span] = arguments[rung][span - 1];
+          sources[kernel][span] = sources[kernel][span - 1];
+          arguments[kernel][span] = arguments[kernel][span - 1];
           continue;
         }
-        sources[rung][span] = library.elsewhere(source(rows, span));
-        arguments[rung][span] =
+        sources[kernel][span] = library.elsewhere(source(rows, span));
+        arguments[kernel][span] =
             new IntMemoryMap()
-                .put(DNNL_ARG_SRC, sources[rung][span])
+                .put(DNNL_ARG_SRC, sources[kernel][span])
                 .put(DNNL_ARG_DST, result)
                 .put(DNNL_ARG_SCRATCHPAD, library.memory(products.get(span).scratchpad_desc()));
       }
@@ -115,9 +116,9 @@ final class MatmulLadder {
    *
    * @param heights of {@link #HEIGHTS}, ascending, {@link #FINEST} among them
    * @param outputs where the workers that may call {@link #multiply} find its result, each with its
-   *     own index: {@link #outputBytes}, shared by ladders
+   *     own index: {@link #outputBytes}, shared by all shapes
    */
-  MatmulLadder(OneDnn library, PanelShape shape, List<Integer> heights, ByteBuffer[] outputs) {
+  TiledMatmul(OneDnn library, PanelShape shape, List<Integer> heights, ByteBuffer[] outputs) {
     this.library = library;
     this.shape = shape;
     this.type = shape.rows() == DType.I8 ? memory.data_type.u8 : OneDnn.type(shape.rows());
@@ -125,8 +126,8 @@ final class MatmulLadder {
     for (int span = 0; span < packed.length; span++) {
       packed[span] = shape.repeats(span) ? packed[span - 1] : layout(span);
     }
-    this.benches = new Bench[outputs.length];
-    Arrays.setAll(benches, i -> new Bench(outputs[i]));
+    this.perWorker = new WorkerBuffers[outputs.length];
+    Arrays.setAll(perWorker, i -> new WorkerBuffers(outputs[i]));
     for (int rows : heights) {
       List<matmul.primitive_desc> products = new ArrayList<>();
       List<matmul> primitives = new ArrayList<>();
@@ -135,11 +136,11 @@ final class MatmulLadder {
         products.add(same ? products.get(span - 1) : describe(rows, span, packed[span]));
         primitives.add(same ? primitives.get(span - 1) : new matmul(products.get(span)));
       }
-      int index = rungs.size();
-      for (Bench bench : benches) {
-        bench.bind(index, rows, products);
+      int index = kernels.size();
+      for (WorkerBuffers buffers : perWorker) {
+        buffers.bind(index, rows, products);
       }
-      rungs.add(new Rung(rows, primitives.toArray(new matmul[0]), index));
+      kernels.add(new TileKernel(rows, primitives.toArray(new matmul[0]), index));
     }
   }
 
@@ -266,22 +267,22 @@ final class MatmulLadder {
 
   /** Where {@link #multiply} leaves the worker's rows, N floats each. */
   FloatBuffer output(int worker) {
-    return benches[worker].floats;
+    return perWorker[worker].floats;
   }
 
   /**
    * Where {@link #multiply} leaves the sums of the worker's digits, N of high ones, N of low ones.
    */
   IntBuffer sums(int worker) {
-    return benches[worker].sums;
+    return perWorker[worker].sums;
   }
 
   /** How many of {@code rows} rows the next product should take. */
   int step(int rows) {
     int step = 0;
-    for (Rung rung : rungs) {
-      if (rung.rows <= rows) {
-        step = rung.rows;
+    for (TileKernel kernel : kernels) {
+      if (kernel.rows <= rows) {
+        step = kernel.rows;
       }
     }
     return step >= FINEST ? step : Math.min(rows, FINEST); // below, a tile with room to spare
@@ -296,32 +297,32 @@ final class MatmulLadder {
    */
   void multiply(NativeMemory x, long at, int rows, Weight weight, int worker) {
     int index = 0;
-    while (rungs.get(index).rows < rows) {
+    while (kernels.get(index).rows < rows) {
       index++;
     }
-    Rung rung = rungs.get(index);
-    Bench bench = benches[worker];
-    int height = rung.index;
+    TileKernel kernel = kernels.get(index);
+    WorkerBuffers buffers = perWorker[worker];
+    int height = kernel.index;
     stream stream = library.stream();
-    for (int span = 0; span < rung.products.length; span++) {
-      IntMemoryMap arguments = bench.arguments[height][span];
+    for (int span = 0; span < kernel.products.length; span++) {
+      IntMemoryMap arguments = buffers.arguments[height][span];
       long column = (long) shape.from(span) * shape.rows().bytes();
-      bench.sources[height][span].set_data_handle(x.from(at + column));
+      buffers.sources[height][span].set_data_handle(x.from(at + column));
       arguments.put(DNNL_ARG_WEIGHTS, weight.spans.get(span));
       if (span == 0 && weight.bias != null) {
         arguments.put(DNNL_ARG_BIAS, weight.bias);
       }
-      rung.products[span].execute(stream, arguments);
+      kernel.products[span].execute(stream, arguments);
     }
   }
 
   /** Tile heights, ascending. */
   List<Integer> heights() {
-    return rungs.stream().map(Rung::rows).toList();
+    return kernels.stream().map(TileKernel::rows).toList();
   }
 
   /** Multiplies by this height no more; the next taller one takes its tiles. */
   void drop(int height) {
-    rungs.removeIf(rung -> rung.rows == height);
+    kernels.removeIf(kernel -> kernel.rows == height);
   }
 }

@@ -10,12 +10,12 @@ import java.util.SplittableRandom;
 
 /**
  * A row's bits must not depend on the height of the tile it falls into, nor on its place there.
- * oneDNN promises no such thing, so it is measured at load on random numbers: a height stays in a
- * ladder only if rows come out bit-equal to the same rows in a tile of {@link MatmulLadder#FINEST},
- * at every place of the tile. (Of the heights, one row with K above 1,024 is known to sum in
- * another order; it then goes through the tile of two.)
+ * oneDNN promises no such thing, so it is measured at load on random numbers: a height is kept only
+ * if rows come out bit-equal to the same rows in a tile of {@link TiledMatmul#FINEST}, at every
+ * place of the tile. (Of the heights, one row with K above 1,024 is known to sum in another order;
+ * it then goes through the tile of two.)
  */
-final class EqualBits implements AutoCloseable {
+final class BatchInvarianceProbe implements AutoCloseable {
   /**
    * How many different rows are compared, in turns, which a tile's height is no multiple of.
    * Another order shows in few results: where a row has few, more rows.
@@ -50,12 +50,12 @@ final class EqualBits implements AutoCloseable {
   private final NativeMemory plain; // a weight (N, K) in f32
   private final NativeMemory input; // a tallest tile
 
-  EqualBits(PanelShape shape) {
+  BatchInvarianceProbe(PanelShape shape) {
     this.shape = shape;
     this.inFeatures = shape.inFeatures();
     this.outFeatures = shape.outFeatures();
     this.plain = new NativeMemory((long) inFeatures * outFeatures * Float.BYTES);
-    this.input = new NativeMemory(MatmulLadder.TALLEST * shape.rowBytes());
+    this.input = new NativeMemory(TiledMatmul.TALLEST * shape.rowBytes());
     FloatBuffer weight = plain.floats();
     for (int at = 0; at < weight.limit(); at += NUMBERS) {
       weight.put(at, Numbers.FLOATS, 0, Math.min(NUMBERS, weight.limit() - at));
@@ -63,22 +63,22 @@ final class EqualBits implements AutoCloseable {
   }
 
   /**
-   * Drops the heights whose rows differ in any bit from those of {@link MatmulLadder#FINEST}.
+   * Drops the heights whose rows differ in any bit from those of {@link TiledMatmul#FINEST}.
    *
    * @throws IllegalStateException if not even that height is equal with itself
    */
-  void keep(MatmulLadder ladder) {
+  void keep(TiledMatmul tiled) {
     int rows = outFeatures < FEW_RESULTS ? ROWS_OF_FEW_RESULTS : ROWS;
-    try (Measured measured = new Measured(ladder)) {
+    try (Measured measured = new Measured(tiled)) {
       fillRows(rows);
-      float[] expected = measured.product(0, MatmulLadder.FINEST, rows);
-      for (int height : ladder.heights()) {
+      float[] expected = measured.product(0, TiledMatmul.FINEST, rows);
+      for (int height : tiled.heights()) {
         if (!measured.agrees(height, expected)) {
-          ladder.drop(height);
+          tiled.drop(height);
         }
       }
     }
-    if (!ladder.heights().contains(MatmulLadder.FINEST)) {
+    if (!tiled.heights().contains(TiledMatmul.FINEST)) {
       throw new IllegalStateException(
           "oneDNN's product of (rows, "
               + inFeatures
@@ -95,36 +95,36 @@ final class EqualBits implements AutoCloseable {
    * plain Java, whose bits are those of the Vector API: that is not compiled yet, and would leave
    * every vector as an object.
    */
-  static boolean equal(MatmulLadder ladder, RowProduct product) {
-    try (EqualBits measure = new EqualBits(ladder.shape())) {
-      return measure.equalAlone(ladder, product);
+  static boolean equal(TiledMatmul tiled, SingleRowMatmul product) {
+    try (BatchInvarianceProbe measure = new BatchInvarianceProbe(tiled.shape())) {
+      return measure.equalAlone(tiled, product);
     }
   }
 
-  private boolean equalAlone(MatmulLadder ladder, RowProduct product) {
+  private boolean equalAlone(TiledMatmul tiled, SingleRowMatmul product) {
     fillRows(1);
     float[] x = Arrays.copyOf(Numbers.FLOATS, inFeatures); // the first row
-    Loops loops = new PlainLoops();
-    try (Measured measured = new Measured(ladder)) {
-      float[] expected = measured.product(0, MatmulLadder.FINEST, 1);
+    SimdOps simd = new ScalarOps();
+    try (Measured measured = new Measured(tiled)) {
+      float[] expected = measured.product(0, TiledMatmul.FINEST, 1);
       float[] y = expected.clone();
-      RowProduct.Panel panel =
-          product.panel(measured.space.bytes(), measured.bias, 0, loops).orElseThrow();
+      SingleRowMatmul.Panel panel =
+          product.panel(measured.space.bytes(), measured.bias, 0, simd).orElseThrow();
       int strips = panel.strips();
-      panel.multiply(x, y, 0, 0, Math.min(2, strips), loops, 0);
-      panel.multiply(x, y, 0, Math.max(0, strips - 2), strips, loops, 0);
+      panel.multiply(x, y, 0, 0, Math.min(2, strips), simd, 0);
+      panel.multiply(x, y, 0, Math.max(0, strips - 2), strips, simd, 0);
       return Arrays.equals(y, expected);
     }
   }
 
-  /** Whether two ladders of this shape give the same bits in tiles of FINEST different rows. */
-  boolean equal(MatmulLadder one, MatmulLadder other) {
-    fillRows(MatmulLadder.FINEST);
+  /** Whether two products of this shape give the same bits in tiles of FINEST different rows. */
+  boolean equal(TiledMatmul one, TiledMatmul other) {
+    fillRows(TiledMatmul.FINEST);
     try (Measured first = new Measured(one);
         Measured second = new Measured(other)) {
       return Arrays.equals(
-          first.product(0, MatmulLadder.FINEST, MatmulLadder.FINEST),
-          second.product(0, MatmulLadder.FINEST, MatmulLadder.FINEST));
+          first.product(0, TiledMatmul.FINEST, TiledMatmul.FINEST),
+          second.product(0, TiledMatmul.FINEST, TiledMatmul.FINEST));
     }
   }
 
@@ -132,7 +132,7 @@ final class EqualBits implements AutoCloseable {
   private void fillRows(int different) {
     FloatBuffer floats = input.floats();
     ShortBuffer bf16s = input.bytes().asShortBuffer();
-    for (int row = 0; row < MatmulLadder.TALLEST; row++) {
+    for (int row = 0; row < TiledMatmul.TALLEST; row++) {
       int at = row * inFeatures;
       int first = row % different;
       int count = Math.min(inFeatures, NUMBERS - first);
@@ -146,27 +146,27 @@ final class EqualBits implements AutoCloseable {
     }
   }
 
-  /** A ladder with the random weight packed for it. */
+  /** A product with the random weight packed for it. */
   private final class Measured implements AutoCloseable {
-    private final MatmulLadder ladder;
+    private final TiledMatmul tiled;
     private final NativeMemory space;
-    private final MatmulLadder.Weight weight;
+    private final TiledMatmul.Weight weight;
     private final float[] bias;
 
-    Measured(MatmulLadder ladder) {
-      this.ladder = ladder;
-      this.space = new NativeMemory(ladder.packedBytes());
+    Measured(TiledMatmul tiled) {
+      this.tiled = tiled;
+      this.space = new NativeMemory(tiled.packedBytes());
       HostTensor numbers =
           new HostTensor("random numbers", DType.F32, outFeatures, inFeatures, plain.bytes());
       this.bias = Arrays.copyOf(Numbers.FLOATS, outFeatures);
-      this.weight = ladder.pack(List.of(numbers), bias, 0, space, 0);
+      this.weight = tiled.pack(List.of(numbers), bias, 0, space, 0);
     }
 
     /** The product of the input's rows from {@code from} on, one tile: the first rows of it. */
     float[] product(int from, int height, int rows) {
-      ladder.multiply(input, from * shape.rowBytes(), height, weight, 0);
+      tiled.multiply(input, from * shape.rowBytes(), height, weight, 0);
       float[] y = new float[rows * outFeatures];
-      ladder.output(0).get(0, y);
+      tiled.output(0).get(0, y);
       return y;
     }
 

@@ -17,8 +17,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** The verbs that work on rows alone, without a cache: part of {@link TensorOpsContract}. */
-abstract class RowVerbsContract {
+/** The ops that work on rows alone, without a cache: part of {@link TensorOpsContract}. */
+abstract class RowOpsContract {
   final ReferenceTensorOps reference = new ReferenceTensorOps();
   final Random random = new Random(42);
   Backend backend;
@@ -42,9 +42,9 @@ abstract class RowVerbsContract {
   @CsvSource({"1,1", "1,64", "3,17", "37,128", "5,2047"})
   void embed(int rows, int channels) {
     RaggedBatch batch = batchOf(rows);
-    float[][] table = Framed.random(random, 50, channels);
-    Framed out = Framed.blank(backend, rows, channels);
-    ops.embed(out.view(), Framed.of(backend, table).view(), backend.load(batch));
+    float[][] table = GuardedTensor.random(random, 50, channels);
+    GuardedTensor out = GuardedTensor.blank(backend, rows, channels);
+    ops.embed(out.view(), GuardedTensor.of(backend, table).view(), backend.load(batch));
     assertClose("out", out.read(), reference.embed(table, batch), Tolerance.exact());
   }
 
@@ -53,10 +53,10 @@ abstract class RowVerbsContract {
     RaggedBatch batch =
         new RaggedBatch(
             new int[] {7}, new int[1], new int[] {0, 1}, new int[] {0, 1}, new int[1], new int[0]);
-    Tensor table = Framed.of(backend, Framed.random(random, 7, 4)).view();
+    Tensor table = GuardedTensor.of(backend, GuardedTensor.random(random, 7, 4)).view();
     assertThatThrownBy(
             () -> {
-              ops.embed(Framed.blank(backend, 1, 4).view(), table, backend.load(batch));
+              ops.embed(GuardedTensor.blank(backend, 1, 4).view(), table, backend.load(batch));
               backend.load(batch).counters(); // waits for the device
             })
         .isInstanceOf(RuntimeException.class);
@@ -75,12 +75,12 @@ abstract class RowVerbsContract {
     "1,1,16384"
   })
   void rmsNorm(int rows, int groups, int channels) {
-    float[][] x = Framed.random(random, rows, groups * channels);
-    float[][] weight = Framed.random(random, 1, channels);
+    float[][] x = GuardedTensor.random(random, rows, groups * channels);
+    float[][] weight = GuardedTensor.random(random, 1, channels);
     float[][] expected = reference.rmsNorm(x, weight[0], 1e-5f);
-    Framed out = Framed.blank(backend, rows, groups * channels);
-    Framed input = Framed.of(backend, x);
-    Tensor gain = Framed.of(backend, weight).view();
+    GuardedTensor out = GuardedTensor.blank(backend, rows, groups * channels);
+    GuardedTensor input = GuardedTensor.of(backend, x);
+    Tensor gain = GuardedTensor.of(backend, weight).view();
     ops.rmsNorm(out.view(), input.view(), gain, 1e-5f);
     assertClose("out", out.read(), expected, Tolerance.average(channels));
     ops.rmsNorm(input.view(), input.view(), gain, 1e-5f);
@@ -90,22 +90,22 @@ abstract class RowVerbsContract {
   @ParameterizedTest
   @CsvSource({"1,1", "1,64", "3,17", "37,128", "5,896", "2,2048", "2,9001", "1,16384"})
   void addRmsNorm(int rows, int channels) {
-    float[][] x = Framed.random(random, rows, channels);
-    float[][] y = Framed.random(random, rows, channels);
-    float[][] weight = Framed.random(random, 1, channels);
+    float[][] x = GuardedTensor.random(random, rows, channels);
+    float[][] y = GuardedTensor.random(random, rows, channels);
+    float[][] weight = GuardedTensor.random(random, 1, channels);
     float[][] sum = reference.add(x, y);
-    Framed out = Framed.blank(backend, rows, channels);
-    Framed residual = Framed.of(backend, x);
-    Framed term = Framed.of(backend, y);
-    Tensor gain = Framed.of(backend, weight).view();
+    GuardedTensor out = GuardedTensor.blank(backend, rows, channels);
+    GuardedTensor residual = GuardedTensor.of(backend, x);
+    GuardedTensor term = GuardedTensor.of(backend, y);
+    Tensor gain = GuardedTensor.of(backend, weight).view();
     ops.addRmsNorm(out.view(), residual.view(), term.view(), gain, 1e-5f);
     assertClose("x", residual.read(), sum, Tolerance.exact());
     float[][] expected = reference.rmsNorm(sum, weight[0], 1e-5f);
     assertClose("out", out.read(), expected, Tolerance.average(channels));
-    Framed plain = Framed.blank(backend, rows, channels);
+    GuardedTensor plain = GuardedTensor.blank(backend, rows, channels);
     ops.rmsNorm(plain.view(), residual.view(), gain, 1e-5f);
     assertClose("as by rmsNorm", out.read(), plain.read(), Tolerance.exact());
-    Framed again = Framed.of(backend, x);
+    GuardedTensor again = GuardedTensor.of(backend, x);
     ops.addRmsNorm(term.view(), again.view(), term.view(), gain, 1e-5f);
     assertClose("over y", term.read(), out.read(), Tolerance.exact());
   }
@@ -137,23 +137,23 @@ abstract class RowVerbsContract {
 
   private void linear(Backend on, DType arithmetic, int rows, int in, int out) {
     int head = out / 3; // two fused parts where there is room for two
-    float[][] x = Framed.random(random, rows, in);
-    float[][] weight = Framed.random(random, out, in);
-    float[][] bias = Framed.random(random, 1, out);
+    float[][] x = GuardedTensor.random(random, rows, in);
+    float[][] weight = GuardedTensor.random(random, out, in);
+    float[][] bias = GuardedTensor.random(random, 1, out);
     List<HostTensor> weights = new ArrayList<>();
     List<HostTensor> biases = new ArrayList<>();
     for (int[] part : head == 0 ? new int[][] {{0, out}} : new int[][] {{0, head}, {head, out}}) {
       float[][] rowsOfPart = Arrays.copyOfRange(weight, part[0], part[1]);
       float[][] biasOfPart = {Arrays.copyOfRange(bias[0], part[0], part[1])};
-      weights.add(Framed.host("weight", rowsOfPart));
-      biases.add(Framed.host("bias", biasOfPart));
+      weights.add(GuardedTensor.host("weight", rowsOfPart));
+      biases.add(GuardedTensor.host("bias", biasOfPart));
     }
     for (List<HostTensor> given : List.of(biases, List.<HostTensor>of())) {
-      Framed result = Framed.blank(on, rows, out);
+      GuardedTensor result = GuardedTensor.blank(on, rows, out);
       try (LinearWeight packed = on.pack(weights, given)) {
         assertThat(packed.outFeatures()).isEqualTo(out);
         assertThat(packed.inFeatures()).isEqualTo(in);
-        on.ops().linear(result.view(), Framed.of(on, x).view(), packed);
+        on.ops().linear(result.view(), GuardedTensor.of(on, x).view(), packed);
         float[] addend = given.isEmpty() ? new float[out] : bias[0];
         float[][] expected = reference.linear(x, weight, addend, arithmetic);
         assertClose("out in " + arithmetic, result.read(), expected, Tolerance.dot(in));
@@ -163,12 +163,12 @@ abstract class RowVerbsContract {
 
   @Test
   void linearReadsBf16WeightsExactly() {
-    float[][] x = Framed.random(random, 5, 40);
-    float[][] weight = Framed.random(random, 24, 40);
-    Framed out = Framed.blank(backend, 5, 24);
+    float[][] x = GuardedTensor.random(random, 5, 40);
+    float[][] weight = GuardedTensor.random(random, 24, 40);
+    GuardedTensor out = GuardedTensor.blank(backend, 5, 24);
     try (LinearWeight packed =
-        backend.pack(List.of(Framed.host("w", DType.BF16, weight)), List.of())) {
-      ops.linear(out.view(), Framed.of(backend, x).view(), packed);
+        backend.pack(List.of(GuardedTensor.host("w", DType.BF16, weight)), List.of())) {
+      ops.linear(out.view(), GuardedTensor.of(backend, x).view(), packed);
     }
     for (float[] row : weight) {
       for (int i = 0; i < row.length; i++) {
@@ -182,12 +182,12 @@ abstract class RowVerbsContract {
   @ParameterizedTest
   @CsvSource({"1,1", "3,17", "37,128", "5,2047"})
   void siluMul(int rows, int channels) {
-    float[][] gateUp = Framed.random(random, rows, 2 * channels);
+    float[][] gateUp = GuardedTensor.random(random, rows, 2 * channels);
     for (float[] row : gateUp) {
       row[0] *= 200; // saturated gates as well
     }
-    Framed out = Framed.blank(backend, rows, channels);
-    ops.siluMul(out.view(), Framed.of(backend, gateUp).view());
+    GuardedTensor out = GuardedTensor.blank(backend, rows, channels);
+    ops.siluMul(out.view(), GuardedTensor.of(backend, gateUp).view());
     float[][] expected = reference.siluMul(gateUp);
     assertClose("siluMul", out.read(), expected, Tolerance.elementwise());
   }
@@ -196,16 +196,16 @@ abstract class RowVerbsContract {
   @CsvSource({"1,1", "3,17", "37,128"})
   void gatherRows(int rows, int channels) {
     RaggedBatch batch = batchOf(rows);
-    float[][] x = Framed.random(random, rows, channels);
-    Framed out = Framed.blank(backend, batch.logitRows().length, channels);
-    ops.gatherRows(out.view(), Framed.of(backend, x).view(), backend.load(batch));
+    float[][] x = GuardedTensor.random(random, rows, channels);
+    GuardedTensor out = GuardedTensor.blank(backend, batch.logitRows().length, channels);
+    ops.gatherRows(out.view(), GuardedTensor.of(backend, x).view(), backend.load(batch));
     assertClose("out", out.read(), reference.gatherRows(x, batch), Tolerance.exact());
   }
 
   @ParameterizedTest
   @CsvSource({"1,1", "3,17", "5,2048", "8,40001"})
   void argmax(int rows, int vocabulary) {
-    float[][] logits = Framed.random(random, rows, vocabulary);
+    float[][] logits = GuardedTensor.random(random, rows, vocabulary);
     int[] expected = new int[rows];
     for (int r = 0; r < rows; r++) {
       for (int i = 1; i < vocabulary; i++) {
@@ -222,7 +222,7 @@ abstract class RowVerbsContract {
       expected[2] = -1 - vocabulary / 2;
     }
     int[] tokens = new int[rows];
-    backend.argmax(tokens, Framed.of(backend, logits).view());
+    backend.argmax(tokens, GuardedTensor.of(backend, logits).view());
     assertThat(tokens).isEqualTo(expected);
   }
 

@@ -5,14 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
-class FloatLoopsTest {
+class ScalarMathTest {
 
   @Test
   void expIsWithinTwoUlpOfTheTruth() {
     for (int i = -870_000; i <= 880_000; i++) {
       float x = i / 10_000f;
       double truth = StrictMath.exp(x);
-      double error = Math.abs(FloatLoops.exp(x) - truth) / Math.ulp((float) truth);
+      double error = Math.abs(ScalarMath.exp(x) - truth) / Math.ulp((float) truth);
       if (error > 2) {
         assertThat(error).as("error of exp(%s) in ulp", x).isLessThanOrEqualTo(2);
       }
@@ -21,13 +21,13 @@ class FloatLoopsTest {
 
   @Test
   void expAtTheEdges() {
-    assertThat(FloatLoops.exp(0f)).isEqualTo(1f);
-    assertThat(FloatLoops.exp(-0f)).isEqualTo(1f);
-    assertThat(FloatLoops.exp(-100f)).isZero();
-    assertThat(FloatLoops.exp(Float.NEGATIVE_INFINITY)).isZero();
-    assertThat(FloatLoops.exp(100f)).isInfinite();
-    assertThat(FloatLoops.exp(Float.POSITIVE_INFINITY)).isInfinite();
-    assertThat(FloatLoops.exp(Float.NaN)).isNaN();
+    assertThat(ScalarMath.exp(0f)).isEqualTo(1f);
+    assertThat(ScalarMath.exp(-0f)).isEqualTo(1f);
+    assertThat(ScalarMath.exp(-100f)).isZero();
+    assertThat(ScalarMath.exp(Float.NEGATIVE_INFINITY)).isZero();
+    assertThat(ScalarMath.exp(100f)).isInfinite();
+    assertThat(ScalarMath.exp(Float.POSITIVE_INFINITY)).isInfinite();
+    assertThat(ScalarMath.exp(Float.NaN)).isNaN();
   }
 
   @Test
@@ -37,9 +37,9 @@ class FloatLoopsTest {
     float[] w = floats(random, 4);
     float[] once = floats(random, 67);
     float[] four = once.clone();
-    FloatLoops.axpy4(once, 0, w, 0, x, 0, 67, 67);
+    ScalarMath.axpy4(once, 0, w, 0, x, 0, 67, 67);
     for (int i = 0; i < 4; i++) {
-      FloatLoops.axpy(four, 0, w[i], x, i * 67, 67);
+      ScalarMath.axpy(four, 0, w[i], x, i * 67, 67);
     }
     assertThat(once).isEqualTo(four);
   }

@@ -27,13 +27,13 @@ import java.util.Map;
 import java.util.function.IntConsumer;
 
 /**
- * Times the verbs on a GPU, each beside the copy bandwidth of the same run. Not a test: {@code
+ * Times the ops on a GPU, each beside the copy bandwidth of the same run. Not a test: {@code
  * kernels/gpu/run.sh} runs it where there is a device, and writes the table from its JSON lines.
  *
- * <p>Every figure is the median over rounds; a round is a tape of calls over inputs that rotate
+ * <p>Every figure is the median over rounds; a round is a series of calls over inputs that rotate
  * through more memory than the L2 cache holds, handed to the device as one graph and waited for.
  */
-public final class VerbBenchmark implements AutoCloseable {
+public final class OpBenchmark implements AutoCloseable {
   private static final int ROUNDS = 15;
 
   /** Per round: handing a graph over and hearing of its end costs some 60 us, spread over these. */
@@ -78,7 +78,7 @@ public final class VerbBenchmark implements AutoCloseable {
   private final BenchmarkInputs inputs;
   private final Tensor waiting;
 
-  private VerbBenchmark(Sizes sizes, Path out) {
+  private OpBenchmark(Sizes sizes, Path out) {
     this.sizes = sizes;
     this.out = out;
     this.backend =
@@ -94,10 +94,10 @@ public final class VerbBenchmark implements AutoCloseable {
     this.inputs = new BenchmarkInputs(backend, sizes.appendRows());
   }
 
-  /** {@code VerbBenchmark OUT.jsonl [tiny]}. */
+  /** {@code OpBenchmark OUT.jsonl [tiny]}. */
   public static void main(String[] arguments) throws IOException {
     Sizes sizes = arguments.length > 1 ? Sizes.TINY : Sizes.FULL;
-    try (VerbBenchmark benchmark = new VerbBenchmark(sizes, Path.of(arguments[0]))) {
+    try (OpBenchmark benchmark = new OpBenchmark(sizes, Path.of(arguments[0]))) {
       benchmark.run();
     }
   }
@@ -122,12 +122,12 @@ public final class VerbBenchmark implements AutoCloseable {
   // ---- time
 
   /** Median seconds of one call. */
-  private double seconds(int calls, IntConsumer verb) {
+  private double seconds(int calls, IntConsumer op) {
     float[] target = new float[1];
     double[] rounds = new double[ROUNDS];
     for (int round = -3; round < ROUNDS; round++) { // the first ones compile and capture the graph
       for (int call = 0; call < calls; call++) {
-        verb.accept(call);
+        op.accept(call);
       }
       long start = System.nanoTime();
       backend.read(waiting, 0, target);
@@ -161,7 +161,7 @@ public final class VerbBenchmark implements AutoCloseable {
     return 2.0 * pages * geometry.pageBytesPerLayer() / seconds;
   }
 
-  // ---- verbs
+  // ---- ops
 
   private void attention(String shape, int kvHeads, int group, DType digests, double bandwidth)
       throws IOException {
@@ -236,10 +236,10 @@ public final class VerbBenchmark implements AutoCloseable {
         long attendBytes = geometry.attendBytes((long) rows * kvHeads * budget);
         attention(
             shape + " Quest", budget, quest, attendBytes + scoreBytes, bandwidth, dense / quest);
-        String verb = shape + ": ";
-        part(verb + "score_pages", budget, seconds(CALLS, score), scoreBytes, bandwidth);
-        part(verb + "top_pages", budget, seconds(CALLS, top), 0, bandwidth);
-        part(verb + "attend_pages", budget, seconds(CALLS, attend), attendBytes, bandwidth);
+        String op = shape + ": ";
+        part(op + "score_pages", budget, seconds(CALLS, score), scoreBytes, bandwidth);
+        part(op + "top_pages", budget, seconds(CALLS, top), 0, bandwidth);
+        part(op + "attend_pages", budget, seconds(CALLS, attend), attendBytes, bandwidth);
       }
     }
     BenchmarkInputs.free(layers);
@@ -261,7 +261,7 @@ public final class VerbBenchmark implements AutoCloseable {
     write(what, figures);
   }
 
-  /** One verb of Quest's three, by itself. */
+  /** One op of Quest's three, by itself. */
   private void part(String what, int kvBudget, double seconds, long bytes, double bandwidth)
       throws IOException {
     write(
@@ -328,8 +328,8 @@ public final class VerbBenchmark implements AutoCloseable {
     List.of(x, y, gain, gateUp, activated, q, k, v, rope).forEach(t -> t.buffer().close());
   }
 
-  private void row(String what, IntConsumer verb) throws IOException {
-    write(what, Map.of("rows", 8, "us", seconds(CALLS, verb) * 1e6));
+  private void row(String what, IntConsumer op) throws IOException {
+    write(what, Map.of("rows", 8, "us", seconds(CALLS, op) * 1e6));
   }
 
   private void linear() throws IOException {

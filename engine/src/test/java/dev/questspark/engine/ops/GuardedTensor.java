@@ -9,9 +9,9 @@ import java.util.Random;
 
 /**
  * A matrix on a backend, standing inside a larger one filled with canaries: one row above and
- * below, three columns left and right. Verbs see the view; the frame must never change.
+ * below, three columns left and right. Ops see the view; the frame must never change.
  */
-final class Framed {
+final class GuardedTensor {
   private static final float CANARY = -12345.678f;
   private static final int ROWS = 1;
   private static final int COLS = 3;
@@ -21,14 +21,14 @@ final class Framed {
   private final int rows;
   private final int cols;
 
-  private Framed(Backend backend, Tensor whole, int rows, int cols) {
+  private GuardedTensor(Backend backend, Tensor whole, int rows, int cols) {
     this.backend = backend;
     this.whole = whole;
     this.rows = rows;
     this.cols = cols;
   }
 
-  static Framed of(Backend backend, float[][] content) {
+  static GuardedTensor of(Backend backend, float[][] content) {
     int rows = content.length;
     int cols = content[0].length;
     float[][] framed = new float[rows + 2 * ROWS][cols + 2 * COLS];
@@ -38,11 +38,11 @@ final class Framed {
     for (int r = 0; r < rows; r++) {
       System.arraycopy(content[r], 0, framed[r + ROWS], COLS, cols);
     }
-    return new Framed(backend, backend.upload(host("framed", framed)), rows, cols);
+    return new GuardedTensor(backend, backend.upload(host("framed", framed)), rows, cols);
   }
 
-  /** An output: its content is a canary too, so that entries that a verb forgets are seen. */
-  static Framed blank(Backend backend, int rows, int cols) {
+  /** An output: its content is a canary too, so that entries that an op forgets are seen. */
+  static GuardedTensor blank(Backend backend, int rows, int cols) {
     float[][] content = new float[rows][cols];
     for (float[] row : content) {
       java.util.Arrays.fill(row, CANARY);

@@ -11,11 +11,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The loops of the Vector API give the bits of the plain ones, at every awkward length. */
-class LoopsTest {
+/** The Vector API gives the bits of plain Java, at every awkward length. */
+class SimdOpsTest {
   private final Random random = new Random(3);
-  private final Loops plain = new PlainLoops();
-  private final Loops vector = new VectorLoops();
+  private final SimdOps plain = new ScalarOps();
+  private final SimdOps vector = new VectorOps();
 
   @ParameterizedTest
   @ValueSource(ints = {1, 4, 7, 8, 13, 15, 16, 17, 31, 33, 64, 96, 127, 207, 4098})
@@ -94,22 +94,22 @@ class LoopsTest {
   @ParameterizedTest
   @CsvSource({"1, 0", "8, 1", "28, 3"})
   void pairs(int blocks, int other) {
-    int count = blocks * 2 * Loops.PAIRS;
+    int count = blocks * 2 * SimdOps.PAIRS;
     float[] x = numbers(count);
-    int stripBytes = count * Loops.STRIP * Short.BYTES;
+    int stripBytes = count * SimdOps.STRIP * Short.BYTES;
     ByteBuffer pairs = ByteBuffer.allocateDirect(4 * stripBytes).order(ByteOrder.LITTLE_ENDIAN);
     while (pairs.hasRemaining()) {
       pairs.putShort(DType.floatToBf16((float) random.nextGaussian()));
     }
     pairs.rewind();
-    float[] sums = numbers(2 * Loops.STRIP);
+    float[] sums = numbers(2 * SimdOps.STRIP);
     plain.addPairs(sums, x, plain.viewOfPairs(pairs), 0, other * stripBytes, blocks);
     for (int column = 0; column < sums.length; column++) {
-      int at = column < Loops.STRIP ? 0 : other * stripBytes;
+      int at = column < SimdOps.STRIP ? 0 : other * stripBytes;
       double exact = 0;
       double size = 0;
       for (int k = 0; k < count; k++) {
-        int pair = at + (k / 2 * Loops.STRIP + column % Loops.STRIP) * Integer.BYTES;
+        int pair = at + (k / 2 * SimdOps.STRIP + column % SimdOps.STRIP) * Integer.BYTES;
         double product = (double) x[k] * DType.bf16ToFloat(pairs.getShort(pair + k % 2 * 2));
         exact += product;
         size += Math.abs(product);
@@ -117,11 +117,11 @@ class LoopsTest {
       assertThat((double) sums[column]).isCloseTo(exact, within(count * 0x1p-24 * size));
     }
     Object view = vector.viewOfPairs(pairs);
-    if (VectorLoops.LANES != Loops.CHAINS) {
+    if (VectorLanes.LANES != SimdOps.CHAINS) {
       assertThat(view).as("other vectors than of 512 bits read no strips").isNull();
       return;
     }
-    float[] same = numbers(2 * Loops.STRIP);
+    float[] same = numbers(2 * SimdOps.STRIP);
     vector.addPairs(same, x, view, 0, other * stripBytes, blocks);
     assertThat(same).isEqualTo(sums);
   }
@@ -136,10 +136,10 @@ class LoopsTest {
     assertBits(largest, 7.25f);
     byte[] digits = new byte[2 * count];
     byte[] same = new byte[2 * count];
-    vector.split(x, 3, count, Digits.perUnit(largest), digits);
-    plain.split(x, 3, count, Digits.perUnit(largest), same);
+    vector.split(x, 3, count, FixedPoint16.perUnit(largest), digits);
+    plain.split(x, 3, count, FixedPoint16.perUnit(largest), same);
     assertThat(digits).isEqualTo(same);
-    float step = Digits.step(largest);
+    float step = FixedPoint16.step(largest);
     for (int i = 0; i < count; i++) {
       int high = (digits[i] & 0xff) - 128;
       int low = (digits[count + i] & 0xff) - 128;

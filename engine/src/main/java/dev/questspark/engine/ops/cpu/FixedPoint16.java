@@ -7,11 +7,11 @@ package dev.questspark.engine.ops.cpu;
  * the rows beside it, on the processor's fastest instructions. TensorFlow Lite calls such a pair of
  * types 16x8, with steps calibrated per tensor.
  *
- * <p>Digits lie between -128 and 127 and are stored as bytes without sign, 128 more: that is the
- * type that AVX512_VNNI multiplies by signed weights. A sum of stored digits times weights is too
- * large by 128 times the weights' sum.
+ * <p>Its digits, high and low, lie between -128 and 127 and are stored as bytes without sign, 128
+ * more: that is the type that AVX512_VNNI multiplies by signed weights. A sum of stored digits
+ * times weights is too large by 128 times the weights' sum.
  */
-final class Digits {
+final class FixedPoint16 {
   /** Digits of a number. */
   static final int COUNT = 2;
 
@@ -30,7 +30,7 @@ final class Digits {
   /** A row with no larger magnitude counts as zeros: the inverse of its step is not finite. */
   static final float SMALLEST = 0x1p-110f;
 
-  private Digits() {}
+  private FixedPoint16() {}
 
   /**
    * What one step of a row is.
@@ -48,8 +48,8 @@ final class Digits {
 
   /** The number of steps nearest to x. */
   static int steps(float x, float perUnit) {
-    return Float.floatToRawIntBits(x * perUnit + FloatLoops.TO_INTEGER)
-        - Float.floatToRawIntBits(FloatLoops.TO_INTEGER);
+    return Float.floatToRawIntBits(x * perUnit + ScalarMath.TO_INTEGER)
+        - Float.floatToRawIntBits(ScalarMath.TO_INTEGER);
   }
 
   /** The stored high digit. */

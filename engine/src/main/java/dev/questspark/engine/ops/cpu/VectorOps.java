@@ -1,5 +1,14 @@
 package dev.questspark.engine.ops.cpu;
 
+import static dev.questspark.engine.ops.cpu.VectorLanes.BYTES;
+import static dev.questspark.engine.ops.cpu.VectorLanes.FLOATS;
+import static dev.questspark.engine.ops.cpu.VectorLanes.INTS;
+import static dev.questspark.engine.ops.cpu.VectorLanes.LANES;
+import static dev.questspark.engine.ops.cpu.VectorLanes.SHORTS;
+import static dev.questspark.engine.ops.cpu.VectorLanes.broadcast;
+import static dev.questspark.engine.ops.cpu.VectorLanes.load;
+import static dev.questspark.engine.ops.cpu.VectorLanes.zero;
+
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.KvGeometry;
 import java.nio.ByteBuffer;
@@ -9,25 +18,13 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
-import jdk.incubator.vector.VectorShape;
-import jdk.incubator.vector.VectorSpecies;
 
 /**
- * The loops on the Vector API; with the other classes of the name Vector...Loops the only class
- * that refers to its module. Lanes run over slots, channels or chains of one sum, never across
+ * {@link SimdOps} on the Vector API; with the other classes whose names begin with Vector the only
+ * one that refers to its module. Lanes run over slots, channels or chains of one sum, never across
  * them, so that the width of a vector does not show in the bits.
  */
-final class VectorLoops implements Loops {
-  static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_PREFERRED;
-  static final int LANES = Math.min(FLOATS.length(), CHAINS);
-  static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, FLOATS.vectorShape());
-  private static final VectorSpecies<Short> SHORTS =
-      VectorSpecies.of(
-          short.class, VectorShape.forBitSize(Math.max(64, FLOATS.vectorBitSize() / 2)));
-
-  static final VectorSpecies<Byte> BYTES =
-      VectorSpecies.of(byte.class, VectorShape.forBitSize(Math.max(64, 8 * LANES)));
-
+final class VectorOps implements SimdOps {
   private final float[] chains = new float[CHAINS];
   private final float[] four = new float[4 * CHAINS];
 
@@ -127,14 +124,6 @@ final class VectorLoops implements Loops {
     }
   }
 
-  static FloatVector load(float[] from, int at) {
-    return FloatVector.fromArray(FLOATS, from, at);
-  }
-
-  static FloatVector zero() {
-    return FloatVector.zero(FLOATS);
-  }
-
   @Override
   public float dot(float[] a, int aFrom, float[] b, int bFrom, int count) {
     int whole = count - count % CHAINS;
@@ -148,7 +137,7 @@ final class VectorLoops implements Loops {
     for (int i = whole; i < count; i++) {
       chains[i - whole] = Math.fma(a[aFrom + i], b[bFrom + i], chains[i - whole]);
     }
-    return Loops.addUp(chains, 0);
+    return SimdOps.addUp(chains, 0);
   }
 
   @Override
@@ -183,7 +172,7 @@ final class VectorLoops implements Loops {
       s3.intoArray(four, 3 * CHAINS + lane);
     }
     for (int g = 0; g < 4; g++) {
-      out[at + g] = Loops.addUp(four, g * CHAINS);
+      out[at + g] = SimdOps.addUp(four, g * CHAINS);
     }
   }
 
@@ -243,7 +232,7 @@ final class VectorLoops implements Loops {
   }
 
   /**
-   * {@link FloatLoops#exp} of numbers up to 0, written out although {@link #exp} has it: beyond 325
+   * {@link ScalarMath#exp} of numbers up to 0, written out although {@link #exp} has it: beyond 325
    * bytecodes the compiler does not inline a method into its callers. There it would run out of
    * nodes half-way, and what it then leaves as a call makes every vector an object: several times
    * slower, in some runs and not in others.
@@ -255,8 +244,8 @@ final class VectorLoops implements Loops {
       FloatVector sum = zero();
       for (int i = lane; i < whole; i += CHAINS) {
         FloatVector y = load(x, from + i).sub(largest);
-        FloatVector shifted = y.fma(broadcast(FloatLoops.LOG2_E), broadcast(FloatLoops.TO_INTEGER));
-        FloatVector n = shifted.sub(FloatLoops.TO_INTEGER);
+        FloatVector shifted = y.fma(broadcast(ScalarMath.LOG2_E), broadcast(ScalarMath.TO_INTEGER));
+        FloatVector n = shifted.sub(ScalarMath.TO_INTEGER);
         FloatVector r = n.fma(broadcast(-0.693359375f), y);
         r = n.fma(broadcast(2.12194440e-4f), r);
         FloatVector p = r.fma(broadcast(1f / 5040), broadcast(1f / 720));
@@ -276,32 +265,32 @@ final class VectorLoops implements Loops {
       sum.intoArray(chains, lane);
     }
     for (int i = whole; i < count; i++) {
-      float e = FloatLoops.exp(x[from + i] - largest);
+      float e = ScalarMath.exp(x[from + i] - largest);
       x[from + i] = e;
       chains[i - whole] += e;
     }
-    return Loops.addUp(chains, 0);
+    return SimdOps.addUp(chains, 0);
   }
 
-  /** {@link FloatLoops#exp2}, written out for the same reason. */
+  /** {@link ScalarMath#exp2}, written out for the same reason. */
   @Override
   public float exponentiate(
       float[] x, int from, int count, float largest, short[] bits, int target) {
     int whole = count - count % CHAINS;
-    float shift = -largest * FloatLoops.LOG2_E;
+    float shift = -largest * ScalarMath.LOG2_E;
     for (int lane = 0; lane < CHAINS; lane += LANES) {
       FloatVector sum = zero();
       for (int i = lane; i < whole; i += CHAINS) {
-        FloatVector t = load(x, from + i).fma(broadcast(FloatLoops.LOG2_E), broadcast(shift));
-        FloatVector shifted = t.add(FloatLoops.TO_INTEGER);
-        FloatVector r = t.sub(shifted.sub(FloatLoops.TO_INTEGER));
-        FloatVector p = r.fma(broadcast(FloatLoops.EXP2_4), broadcast(FloatLoops.EXP2_3));
-        p = p.fma(r, broadcast(FloatLoops.EXP2_2));
-        p = p.fma(r, broadcast(FloatLoops.EXP2_1));
-        p = p.fma(r, broadcast(FloatLoops.EXP2_0));
+        FloatVector t = load(x, from + i).fma(broadcast(ScalarMath.LOG2_E), broadcast(shift));
+        FloatVector shifted = t.add(ScalarMath.TO_INTEGER);
+        FloatVector r = t.sub(shifted.sub(ScalarMath.TO_INTEGER));
+        FloatVector p = r.fma(broadcast(ScalarMath.EXP2_4), broadcast(ScalarMath.EXP2_3));
+        p = p.fma(r, broadcast(ScalarMath.EXP2_2));
+        p = p.fma(r, broadcast(ScalarMath.EXP2_1));
+        p = p.fma(r, broadcast(ScalarMath.EXP2_0));
         IntVector exponent = shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23);
         FloatVector e = p.reinterpretAsInts().add(exponent).reinterpretAsFloats();
-        e = e.blend(0f, t.compare(VectorOperators.LT, FloatLoops.LEAST_POWER));
+        e = e.blend(0f, t.compare(VectorOperators.LT, ScalarMath.LEAST_POWER));
         sum = sum.add(e);
         IntVector rounded = e.reinterpretAsInts().add(0x8000).lanewise(VectorOperators.LSHR, 16);
         ((ShortVector) rounded.convertShape(VectorOperators.I2S, SHORTS, 0))
@@ -310,17 +299,17 @@ final class VectorLoops implements Loops {
       sum.intoArray(chains, lane);
     }
     for (int i = whole; i < count; i++) {
-      float e = FloatLoops.exp2(Math.fma(x[from + i], FloatLoops.LOG2_E, shift));
-      bits[target + i] = FloatLoops.nearestBf16(e);
+      float e = ScalarMath.exp2(Math.fma(x[from + i], ScalarMath.LOG2_E, shift));
+      bits[target + i] = ScalarMath.nearestBf16(e);
       chains[i - whole] += e;
     }
-    return Loops.addUp(chains, 0);
+    return SimdOps.addUp(chains, 0);
   }
 
-  /** {@link FloatLoops#exp}, step by step. */
+  /** {@link ScalarMath#exp}, step by step. */
   private static FloatVector exp(FloatVector x) {
-    FloatVector shifted = x.fma(broadcast(FloatLoops.LOG2_E), broadcast(FloatLoops.TO_INTEGER));
-    FloatVector n = shifted.sub(FloatLoops.TO_INTEGER);
+    FloatVector shifted = x.fma(broadcast(ScalarMath.LOG2_E), broadcast(ScalarMath.TO_INTEGER));
+    FloatVector n = shifted.sub(ScalarMath.TO_INTEGER);
     FloatVector r = n.fma(broadcast(-0.693359375f), x);
     r = n.fma(broadcast(2.12194440e-4f), r);
     FloatVector p = r.fma(broadcast(1f / 5040), broadcast(1f / 720));
@@ -338,10 +327,6 @@ final class VectorLoops implements Loops {
         .blend(Float.POSITIVE_INFINITY, x.compare(VectorOperators.GT, 88f));
   }
 
-  static FloatVector broadcast(float value) {
-    return FloatVector.broadcast(FLOATS, value);
-  }
-
   @Override
   public void siluMul(float[] to, int target, float[] from, int gate, int up, int count) {
     int i = 0;
@@ -351,28 +336,28 @@ final class VectorLoops implements Loops {
     }
     for (; i < count; i++) {
       float g = from[gate + i];
-      to[target + i] = g / (1f + FloatLoops.exp(-g)) * from[up + i];
+      to[target + i] = g / (1f + ScalarMath.exp(-g)) * from[up + i];
     }
   }
 
   @Override
   public Object viewOfPairs(ByteBuffer pairs) {
-    return VectorPairLoops.view(pairs);
+    return VectorPairOps.view(pairs);
   }
 
   @Override
   public void addPairs(float[] sums, float[] x, Object pairs, int strip, int other, int blocks) {
-    VectorPairLoops.addPairs(sums, x, pairs, strip, other, blocks);
+    VectorPairOps.addPairs(sums, x, pairs, strip, other, blocks);
   }
 
   @Override
   public float largestMagnitude(float[] x, int from, int count) {
-    return VectorDigitLoops.largestMagnitude(x, from, count);
+    return VectorFixedPointOps.largestMagnitude(x, from, count);
   }
 
   @Override
   public void split(float[] x, int from, int count, float perUnit, byte[] digits) {
-    VectorDigitLoops.split(x, from, count, perUnit, digits);
+    VectorFixedPointOps.split(x, from, count, perUnit, digits);
   }
 
   @Override
@@ -385,7 +370,7 @@ final class VectorLoops implements Loops {
       float[] biases,
       float[] out,
       int at) {
-    VectorDigitLoops.combine(sums, excess, count, step, scales, biases, out, at);
+    VectorFixedPointOps.combine(sums, excess, count, step, scales, biases, out, at);
   }
 
   @Override
@@ -401,8 +386,7 @@ final class VectorLoops implements Loops {
       int headDim,
       int slots,
       float scale) {
-    VectorPageLoops.logits(
-        out, at, stride, queries, query, heads, keys, key, headDim, slots, scale);
+    VectorPageOps.logits(out, at, stride, queries, query, heads, keys, key, headDim, slots, scale);
   }
 
   @Override
@@ -418,7 +402,7 @@ final class VectorLoops implements Loops {
       int value,
       int first,
       int last) {
-    VectorPageLoops.addValues(
+    VectorPageOps.addValues(
         outs, target, heads, headDim, weights, weight, stride, values, value, first, last);
   }
 }
