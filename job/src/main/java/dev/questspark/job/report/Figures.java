@@ -10,7 +10,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.function.BiFunction;
 import java.util.function.DoubleFunction;
@@ -39,8 +38,6 @@ final class Figures {
                   + throughputInterval(),
               byBudget(
                   PolicySummary::decodeThroughput,
-                  PolicySummary::decodeThroughputLow,
-                  PolicySummary::decodeThroughputHigh,
                   "tokens per second",
                   Format::number,
                   Figures::fromZero)));
@@ -52,8 +49,6 @@ final class Figures {
               "Mean score over all questions. Bars and band: 95 % interval (Wilson's for right-or-wrong scores).",
               byBudget(
                   PolicySummary::score,
-                  PolicySummary::scoreLow,
-                  PolicySummary::scoreHigh,
                   "score",
                   share -> Math.round(100 * share) + " %",
                   Figures::shares)));
@@ -65,8 +60,6 @@ final class Figures {
               "1 is dense attention, where the axis begins. Each text is fed token by token through the selector; 95 % interval over texts, paired.",
               byBudget(
                   PolicySummary::perplexityOverDense,
-                  PolicySummary::perplexityOverDenseLow,
-                  PolicySummary::perplexityOverDenseHigh,
                   "perplexity over dense",
                   ratio -> String.format(Locale.ROOT, "%.3f", ratio),
                   Figures::fromOne)));
@@ -106,8 +99,6 @@ final class Figures {
                   + ".",
               byBudget(
                   PolicySummary::attentionMass,
-                  PolicySummary::attentionMassLow,
-                  PolicySummary::attentionMassHigh,
                   "attention mass",
                   share -> Math.round(100 * share) + " %",
                   Figures::shares)));
@@ -191,17 +182,12 @@ final class Figures {
         : "Bars and band: 95 % interval over repetitions (Student's t of the logarithms).";
   }
 
-  private static double or(
-      Function<PolicySummary, Double> bound,
-      Function<PolicySummary, Double> value,
-      PolicySummary summary) {
-    return Optional.ofNullable(bound.apply(summary)).orElseGet(() -> value.apply(summary));
+  private static double bound(Double bound, Interval interval) {
+    return bound == null ? interval.mean() : bound;
   }
 
   private String byBudget(
-      Function<PolicySummary, Double> value,
-      Function<PolicySummary, Double> low,
-      Function<PolicySummary, Double> high,
+      Function<PolicySummary, Interval> value,
       String label,
       DoubleFunction<String> text,
       BiFunction<Double, Double, Scale> scale) {
@@ -209,10 +195,18 @@ final class Figures {
         measurements.summaries.stream().filter(summary -> value.apply(summary) != null).toList();
     List<PolicySummary> sparse =
         known.stream().filter(summary -> !summary.policy().dense()).toList();
-    double least = sparse.stream().mapToInt(PolicySummary::kvBudget).min().orElse(1);
-    double most = sparse.stream().mapToInt(PolicySummary::kvBudget).max().orElse(1);
-    double lowest = known.stream().mapToDouble(it -> or(low, value, it)).min().orElse(0);
-    double largest = known.stream().mapToDouble(it -> or(high, value, it)).max().orElse(1);
+    double least = sparse.stream().mapToInt(summary -> summary.policy().kvBudget()).min().orElse(1);
+    double most = sparse.stream().mapToInt(summary -> summary.policy().kvBudget()).max().orElse(1);
+    double lowest =
+        known.stream()
+            .mapToDouble(it -> bound(value.apply(it).low(), value.apply(it)))
+            .min()
+            .orElse(0);
+    double largest =
+        known.stream()
+            .mapToDouble(it -> bound(value.apply(it).high(), value.apply(it)))
+            .max()
+            .orElse(1);
     XyPlot plot =
         new XyPlot(
             Scale.octaves(least, most, XyPlot.INNER_WIDTH),
@@ -225,10 +219,10 @@ final class Figures {
       if (summary.policy().dense()) {
         plot.level(
             0,
-            value.apply(summary),
-            low.apply(summary),
-            high.apply(summary),
-            "dense: " + text.apply(value.apply(summary)));
+            value.apply(summary).mean(),
+            value.apply(summary).low(),
+            value.apply(summary).high(),
+            "dense: " + text.apply(value.apply(summary).mean()));
       }
     }
     sparse.stream()
@@ -244,14 +238,14 @@ final class Figures {
                         .map(
                             summary ->
                                 new Point(
-                                    summary.kvBudget(),
-                                    value.apply(summary),
-                                    low.apply(summary),
-                                    high.apply(summary),
+                                    summary.policy().kvBudget(),
+                                    value.apply(summary).mean(),
+                                    value.apply(summary).low(),
+                                    value.apply(summary).high(),
                                     "",
                                     name(summary.policy())
                                         + ": "
-                                        + text.apply(value.apply(summary))))
+                                        + text.apply(value.apply(summary).mean())))
                         .toList()));
     return plot.svg(label + " by KV budget");
   }
@@ -259,7 +253,7 @@ final class Figures {
   private String pareto() {
     double fastest =
         measurements.summaries.stream()
-            .mapToDouble(PolicySummary::decodeThroughput)
+            .mapToDouble(summary -> summary.decodeThroughput().mean())
             .max()
             .orElse(1);
     XyPlot plot =
@@ -276,10 +270,10 @@ final class Figures {
             colour(summary.policy()),
             List.of(
                 new Point(
-                    summary.decodeThroughput(),
-                    summary.score(),
-                    summary.scoreLow(),
-                    summary.scoreHigh(),
+                    summary.decodeThroughput().mean(),
+                    summary.score().mean(),
+                    summary.score().low(),
+                    summary.score().high(),
                     summary.policy().budget(),
                     name(summary.policy()))));
       }

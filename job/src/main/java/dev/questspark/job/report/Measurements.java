@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Function;
-import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 
 /** Everything measured, by policy. */
@@ -54,20 +53,6 @@ final class Measurements {
         .toList();
   }
 
-  /** Means of every watched document, then over documents; null where none was watched. */
-  private static Interval byDocument(
-      List<SelectionRow> rows, ToDoubleFunction<SelectionRow> share) {
-    List<Double> means =
-        rows.stream()
-            .collect(
-                Collectors.groupingBy(
-                    SelectionRow::docId, TreeMap::new, Collectors.averagingDouble(share)))
-            .values()
-            .stream()
-            .toList();
-    return means.isEmpty() ? null : Interval.mean(means).within(0, 1);
-  }
-
   List<Policy> policies() {
     return List.copyOf(qualityByPolicy.keySet());
   }
@@ -95,63 +80,16 @@ final class Measurements {
             .filter(entry -> entry.getKey().dense())
             .flatMap(entry -> entry.getValue().stream())
             .toList();
-    QualitySummary answers = new QualitySummary(quality(policy), dense);
-    Interval score = answers.score();
-    Interval difference = policy.dense() ? null : answers.scoreMinusDense();
-    Interval perplexity = answers.perplexity();
-    Interval overDense = policy.dense() ? null : answers.perplexityOverDense();
-    boolean timed = !speed(policy).isEmpty();
-    SpeedSummary batches = timed ? new SpeedSummary(speed(policy)) : null;
-    SpeedSummary denseBatches =
-        speedByPolicy.entrySet().stream()
-            .filter(entry -> entry.getKey().dense())
-            .map(entry -> new SpeedSummary(entry.getValue()))
-            .findFirst()
-            .orElse(null);
-    boolean compared = timed && denseBatches != null;
-    Interval mass = byDocument(selection(policy), SelectionRow::attentionMass);
-    Interval decode = timed ? batches.decodeThroughput() : null;
     return new PolicySummary(
-        policy.selector(),
-        policy.kvBudget(),
-        policy.pageScore(),
-        policy.skipLayers(),
-        answers.questions(),
-        answers.errors(),
-        part(score, Interval::mean),
-        part(score, Interval::low),
-        part(score, Interval::high),
-        part(difference, Interval::mean),
-        part(difference, Interval::low),
-        part(difference, Interval::high),
-        answers.textAgreement(),
-        answers.tokenAgreement(),
-        part(perplexity, Interval::mean),
-        part(perplexity, Interval::low),
-        part(perplexity, Interval::high),
-        part(overDense, Interval::mean),
-        part(overDense, Interval::low),
-        part(overDense, Interval::high),
-        timed ? Double.valueOf(batches.kvReadShare()) : answers.kvReadShare(),
-        part(mass, Interval::mean),
-        part(mass, Interval::low),
-        part(mass, Interval::high),
-        part(byDocument(selection(policy), SelectionRow::topTokenRecall), Interval::mean),
-        timed ? batches.repetitions() : 0,
-        part(decode, Interval::mean),
-        part(decode, Interval::low),
-        part(decode, Interval::high),
-        compared ? decode.mean() / denseBatches.decodeThroughput().mean() : null,
-        timed ? batches.tpotMs() : null,
-        timed ? batches.prefillThroughput() : null,
-        timed ? batches.questionThroughput() : null,
-        timed ? batches.documentsPerHour() : null,
-        timed ? batches.documentsPerHourCeiling() : null,
-        compared ? batches.documentsPerHour() / denseBatches.documentsPerHour() : null,
-        timed ? batches.deviceHoursPerBillionTokens() : null);
+        policy,
+        new QualitySummary(quality(policy), dense),
+        batches(policy),
+        policies().stream().filter(Policy::dense).findFirst().map(this::batches).orElse(null),
+        selection(policy));
   }
 
-  private static Double part(Interval interval, Function<Interval, Double> part) {
-    return interval == null ? null : part.apply(interval);
+  /** Null where no speed was measured. */
+  private SpeedSummary batches(Policy policy) {
+    return speed(policy).isEmpty() ? null : new SpeedSummary(speed(policy));
   }
 }

@@ -1,77 +1,141 @@
 package dev.questspark.job.report;
 
+import dev.questspark.job.eval.SelectionRow;
+import java.util.List;
+import java.util.TreeMap;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.Collectors;
+
 /**
- * One policy of a sweep or an evaluation: a row of {@code stats/} and of the page's table.
- * Intervals are 95 %, null under three values. Null where the run has no such measurement.
- *
- * @param kvBudget tokens; -1 is full
- * @param score mean over the questions with references, 0 to 1
- * @param scoreMinusDense mean of the differences question by question
- * @param textAgreement share of answers whose text equals dense attention's
- * @param tokenAgreement mean share of dense attention's tokens at the same place
- * @param perplexity exp of the mean negative log-likelihood per token over all texts; the interval
- *     is over texts
- * @param perplexityOverDense over dense attention's on the same text, geometric mean; the interval
- *     is over texts, paired
- * @param kvReadShare KV bytes read in decode steps, digests included, over what dense attention
- *     reads
- * @param attentionMass share of dense attention's softmax weight on the pages that the policy
- *     keeps, mean over layers, query heads and watched rows; dense layers not heeded. The interval
- *     is over documents
- * @param topTokenRecall share of the ten heaviest tokens on kept pages, likewise
- * @param repetitions speed measurements per document
- * @param decodeThroughput generated tokens per second of decode time: per repetition over all
- *     documents, then the geometric mean; the interval is over repetitions, on the logarithm
- * @param decodeSpeedup over dense attention's
- * @param tpotMs decode time over decode steps, mean over documents and repetitions
- * @param prefillThroughput document tokens per second of prefill; the same for all policies of a
- *     document
- * @param questionThroughput question tokens per second, the first generated token included
- * @param documentsPerHour one device: prefill, then one batch of questions and answers
- * @param documentsPerHourCeiling the same if questions and answers took no time
- * @param endToEndSpeedup {@code documentsPerHour} over dense attention's
- * @param deviceHoursPerBillionTokens prompt and generated tokens
+ * What one policy of a sweep or an evaluation comes to; {@link SummaryColumns} names the numbers.
+ * Null where the run has no such measurement.
  */
-public record PolicySummary(
-    String selector,
-    int kvBudget,
-    String pageScore,
-    int sparseSkipLayers,
-    int questions,
-    int errors,
-    Double score,
-    Double scoreLow,
-    Double scoreHigh,
-    Double scoreMinusDense,
-    Double scoreMinusDenseLow,
-    Double scoreMinusDenseHigh,
-    Double textAgreement,
-    Double tokenAgreement,
-    Double perplexity,
-    Double perplexityLow,
-    Double perplexityHigh,
-    Double perplexityOverDense,
-    Double perplexityOverDenseLow,
-    Double perplexityOverDenseHigh,
-    Double kvReadShare,
-    Double attentionMass,
-    Double attentionMassLow,
-    Double attentionMassHigh,
-    Double topTokenRecall,
-    int repetitions,
-    Double decodeThroughput,
-    Double decodeThroughputLow,
-    Double decodeThroughputHigh,
-    Double decodeSpeedup,
-    Double tpotMs,
-    Double prefillThroughput,
-    Double questionThroughput,
-    Double documentsPerHour,
-    Double documentsPerHourCeiling,
-    Double endToEndSpeedup,
-    Double deviceHoursPerBillionTokens) {
+final class PolicySummary {
+  private final Policy policy;
+  private final QualitySummary answers;
+  private final SpeedSummary batches;
+  private final SpeedSummary denseBatches;
+  private final Interval score;
+  private final Interval scoreMinusDense;
+  private final Interval perplexity;
+  private final Interval perplexityOverDense;
+  private final Interval attentionMass;
+  private final Interval topTokenRecall;
+  private final Interval decodeThroughput;
+
+  /**
+   * @param batches null where no speed was measured
+   * @param denseBatches of dense attention; null likewise
+   * @param selection of watched documents, maybe none
+   */
+  PolicySummary(
+      Policy policy,
+      QualitySummary answers,
+      SpeedSummary batches,
+      SpeedSummary denseBatches,
+      List<SelectionRow> selection) {
+    this.policy = policy;
+    this.answers = answers;
+    this.batches = batches;
+    this.denseBatches = batches == null ? null : denseBatches;
+    this.score = answers.score();
+    this.scoreMinusDense = policy.dense() ? null : answers.scoreMinusDense();
+    this.perplexity = answers.perplexity();
+    this.perplexityOverDense = policy.dense() ? null : answers.perplexityOverDense();
+    this.attentionMass = byDocument(selection, SelectionRow::attentionMass);
+    this.topTokenRecall = byDocument(selection, SelectionRow::topTokenRecall);
+    this.decodeThroughput = batches == null ? null : batches.decodeThroughput();
+  }
+
+  /** Means of every watched document, then over documents; null where none was watched. */
+  private static Interval byDocument(
+      List<SelectionRow> rows, ToDoubleFunction<SelectionRow> share) {
+    List<Double> means =
+        rows.stream()
+            .collect(
+                Collectors.groupingBy(
+                    SelectionRow::docId, TreeMap::new, Collectors.averagingDouble(share)))
+            .values()
+            .stream()
+            .toList();
+    return means.isEmpty() ? null : Interval.mean(means).within(0, 1);
+  }
 
   Policy policy() {
-    return new Policy(selector, kvBudget, pageScore, sparseSkipLayers);
+    return policy;
+  }
+
+  int questions() {
+    return answers.questions();
+  }
+
+  int errors() {
+    return answers.errors();
+  }
+
+  /** Speed measurements per document. */
+  int repetitions() {
+    return batches == null ? 0 : batches.repetitions();
+  }
+
+  Interval score() {
+    return score;
+  }
+
+  Interval scoreMinusDense() {
+    return scoreMinusDense;
+  }
+
+  Double textAgreement() {
+    return answers.textAgreement();
+  }
+
+  Double tokenAgreement() {
+    return answers.tokenAgreement();
+  }
+
+  Interval perplexity() {
+    return perplexity;
+  }
+
+  Interval perplexityOverDense() {
+    return perplexityOverDense;
+  }
+
+  /** Of the speed batches where there are any, or of the answers. */
+  Double kvReadShare() {
+    return batches == null ? answers.kvReadShare() : Double.valueOf(batches.kvReadShare());
+  }
+
+  Interval attentionMass() {
+    return attentionMass;
+  }
+
+  Interval topTokenRecall() {
+    return topTokenRecall;
+  }
+
+  Interval decodeThroughput() {
+    return decodeThroughput;
+  }
+
+  /** Of the speed batches; null without any. */
+  Double timed(ToDoubleFunction<SpeedSummary> number) {
+    return batches == null ? null : Double.valueOf(number.applyAsDouble(batches));
+  }
+
+  /** Over dense attention's; null without speed batches of both. */
+  Double overDense(ToDoubleFunction<SpeedSummary> number) {
+    return denseBatches == null
+        ? null
+        : Double.valueOf(number.applyAsDouble(batches) / number.applyAsDouble(denseBatches));
+  }
+
+  Double decodeSpeedup() {
+    return overDense(speed -> speed.decodeThroughput().mean());
+  }
+
+  Double endToEndSpeedup() {
+    return overDense(SpeedSummary::documentsPerHour);
   }
 }

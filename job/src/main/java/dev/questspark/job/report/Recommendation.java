@@ -42,7 +42,9 @@ final class Recommendation {
     families.forEach(
         (family, budgets) -> {
           Optional<PolicySummary> enough =
-              budgets.stream().filter(summary -> summary.scoreMinusDense() >= -maxLoss).findFirst();
+              budgets.stream()
+                  .filter(summary -> summary.scoreMinusDense().mean() >= -maxLoss)
+                  .findFirst();
           sentences.add(
               enough
                   .map(summary -> found(family, summary, maxLoss))
@@ -69,7 +71,7 @@ final class Recommendation {
                   : "no question was answered."));
     }
     return measurements.summaries.stream()
-        .filter(it -> it.policy().dense() && it.score() != null && it.score() == 0)
+        .filter(it -> it.policy().dense() && it.score() != null && it.score().mean() == 0)
         .findFirst()
         .map(
             dense ->
@@ -97,7 +99,7 @@ final class Recommendation {
     }
     String sentence =
         "There the layers keep "
-            + Format.percent(summary.attentionMass())
+            + Format.percent(summary.attentionMass().mean())
             + " of the attention mass, the least of them, layer "
             + least
             + ", "
@@ -114,14 +116,15 @@ final class Recommendation {
   }
 
   private static String found(String family, PolicySummary summary, double maxLoss) {
+    Interval difference = summary.scoreMinusDense();
     String interval =
-        summary.scoreMinusDenseLow() == null
+        difference.low() == null
             ? "; too few questions for an interval"
             : ", 95 % interval "
-                + Format.points(summary.scoreMinusDenseLow())
+                + Format.points(difference.low())
                 + " to "
-                + Format.points(summary.scoreMinusDenseHigh())
-                + (summary.scoreMinusDenseLow() >= -maxLoss
+                + Format.points(difference.high())
+                + (difference.low() >= -maxLoss
                     ? ""
                     : "; the interval reaches lower, so more questions would make it surer");
     String speed =
@@ -134,11 +137,11 @@ final class Recommendation {
                 + "x end to end";
     return family
         + ": a budget of "
-        + summary.kvBudget()
+        + summary.policy().kvBudget()
         + " tokens stays within "
         + Format.number(100 * maxLoss)
         + " points of dense attention ("
-        + Format.points(summary.scoreMinusDense())
+        + Format.points(difference.mean())
         + interval
         + "), reading "
         + Format.percent(summary.kvReadShare())

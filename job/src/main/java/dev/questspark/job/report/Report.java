@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Optional;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
+import org.apache.spark.sql.SaveMode;
 import org.apache.spark.sql.SparkSession;
 
 /** The report of an output folder of {@code sweep} or {@code eval}. */
@@ -71,7 +72,14 @@ public final class Report {
 
   /** Writes {@code stats/} and the page. */
   public void write() throws IOException {
-    new RecordTable<>(PolicySummary.class).write(spark, measurements.summaries, part("stats"));
+    spark
+        .createDataFrame(
+            measurements.summaries.stream().map(SummaryColumns::row).toList(),
+            SummaryColumns.schema())
+        .coalesce(1)
+        .write()
+        .mode(SaveMode.Overwrite)
+        .parquet(part("stats"));
     try (var out = files.create(new Path(page()), true)) {
       out.write(new Page(measurements, run, maxLoss).html().getBytes(StandardCharsets.UTF_8));
     }
