@@ -3,25 +3,85 @@ package dev.questspark.job.report;
 import dev.questspark.job.eval.QualityRow;
 import dev.questspark.job.eval.SelectionRow;
 import dev.questspark.job.eval.SpeedRow;
-import dev.questspark.job.report.XyPlot.Point;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
-import java.util.function.BiFunction;
 import java.util.function.DoubleFunction;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import java.util.stream.DoubleStream;
 
 /** The pictures of a page; those that the run has no measurements for are left out. */
 final class Figures {
   private final Measurements measurements;
 
   /** A picture with its title and the sentence under it. */
-  record Figure(String title, String note, String svg) {}
+  record Figure(String title, String note, Plot plot) {}
+
+  /**
+   * A point of an {@code xy} plot.
+   *
+   * @param series points of one series are joined in their order, if at all
+   * @param colour number of the policy's family
+   * @param label written beside the point, where there is room; empty for none
+   * @param tip shown on hover
+   */
+  record Point(
+      String series, int colour, boolean joined, double x, Interval y, String label, String tip) {}
+
+  /** A value that holds for all x, with its interval as a band. */
+  record Level(int colour, Interval y, String tip) {}
+
+  /** A value that the y axis shows. */
+  record Anchor(Interval y) {
+    Anchor(double y) {
+      this(new Interval(y, null, null));
+    }
+  }
+
+  /**
+   * A part of a bar; the parts of a bar stand end to end.
+   *
+   * @param fill a colour of CSS
+   */
+  record Part(String bar, String fill, double value, String tip) {}
+
+  /**
+   * How a number is written and what its axis shows.
+   *
+   * @param format number, percent or ratio: the template's word for {@code text}
+   * @param shows values that the axis includes
+   */
+  private record Axis(
+      String title, String format, DoubleFunction<String> text, List<Anchor> shows) {
+    static Axis numbers(String title) {
+      return new Axis(title, "number", Format::number, List.of(new Anchor(0)));
+    }
+
+    /** From nothing to all, with room above for marks at all. */
+    static Axis shares(String title) {
+      return new Axis(
+          title,
+          "percent",
+          share -> Math.round(100 * share) + " %",
+          List.of(new Anchor(0), new Anchor(1.1)));
+    }
+
+    /** From 1; never without extent. */
+    static Axis ratios(String title) {
+      return new Axis(
+          title,
+          "ratio",
+          ratio -> String.format(Locale.ROOT, "%.3f", ratio),
+          List.of(new Anchor(1), new Anchor(1.001)));
+    }
+  }
 
   Figures(Measurements measurements) {
     this.measurements = measurements;
@@ -36,33 +96,21 @@ final class Figures {
               "Decode throughput by KV budget",
               "Generated tokens per second, one policy at a time at a full batch; geometric mean over repetitions. "
                   + throughputInterval(),
-              byBudget(
-                  PolicySummary::decodeThroughput,
-                  "tokens per second",
-                  Format::number,
-                  Figures::fromZero)));
+              byBudget(PolicySummary::decodeThroughput, Axis.numbers("tokens per second"))));
     }
     if (measurements.scored() && budgets) {
       figures.add(
           new Figure(
               "Score by KV budget",
               "Mean score over all questions. Bars and band: 95 % interval (Wilson's for right-or-wrong scores).",
-              byBudget(
-                  PolicySummary::score,
-                  "score",
-                  share -> Math.round(100 * share) + " %",
-                  Figures::shares)));
+              byBudget(PolicySummary::score, Axis.shares("score"))));
     }
     if (measurements.perplexity() && budgets) {
       figures.add(
           new Figure(
               "Perplexity over dense by KV budget",
               "1 is dense attention, where the axis begins. Each text is fed token by token through the selector; 95 % interval over texts, paired.",
-              byBudget(
-                  PolicySummary::perplexityOverDense,
-                  "perplexity over dense",
-                  ratio -> String.format(Locale.ROOT, "%.3f", ratio),
-                  Figures::fromOne)));
+              byBudget(PolicySummary::perplexityOverDense, Axis.ratios("perplexity over dense"))));
     }
     if (measurements.timed() && measurements.scored()) {
       figures.add(
@@ -97,11 +145,7 @@ final class Figures {
               "Dense attention's softmax weight that stands on the kept pages, all layers sparse. "
                   + watched()
                   + ".",
-              byBudget(
-                  PolicySummary::attentionMass,
-                  "attention mass",
-                  share -> Math.round(100 * share) + " %",
-                  Figures::shares)));
+              byBudget(PolicySummary::attentionMass, Axis.shares("attention mass"))));
     }
     long lengths =
         measurements.quality.stream()
@@ -118,25 +162,25 @@ final class Figures {
   }
 
   /** Needle pictures by policy name. */
-  Map<String, String> heatmaps() {
-    Map<String, String> maps = new LinkedHashMap<>();
+  Map<String, Plot> heatmaps() {
+    Map<String, Plot> maps = new LinkedHashMap<>();
     for (Policy policy : measurements.policies()) {
       List<QualityRow> rows = measurements.quality(policy);
-      if (Heatmap.suits(rows)) {
-        maps.put(name(policy), Heatmap.needle(name(policy), rows));
+      if (HeatMaps.suits(rows)) {
+        maps.put(name(policy), HeatMaps.needle(name(policy), rows));
       }
     }
     return maps;
   }
 
   /** Pictures by policy name of the mass that each family's smallest budget keeps. */
-  Map<String, String> layerMaps() {
-    Map<String, String> maps = new LinkedHashMap<>();
+  Map<String, Plot> layerMaps() {
+    Map<String, Plot> maps = new LinkedHashMap<>();
     Set<String> seen = new HashSet<>();
     for (Policy policy : measurements.policies()) {
       List<SelectionRow> rows = measurements.selection(policy);
       if (!rows.isEmpty() && seen.add(policy.selector() + policy.pageScore())) {
-        maps.put(name(policy), Heatmap.layers(name(policy), rows));
+        maps.put(name(policy), HeatMaps.layers(name(policy), rows));
       }
     }
     return maps;
@@ -158,18 +202,6 @@ final class Figures {
     return measurements.families().indexOf(policy.family());
   }
 
-  private static Scale fromZero(double lowest, double largest) {
-    return Scale.fromZero(largest, XyPlot.INNER_HEIGHT);
-  }
-
-  private static Scale fromOne(double lowest, double largest) {
-    return Scale.between(Math.min(1, lowest), largest, XyPlot.INNER_HEIGHT);
-  }
-
-  private static Scale shares(double lowest, double largest) {
-    return Scale.shares(XyPlot.INNER_HEIGHT);
-  }
-
   private String throughputInterval() {
     int repetitions =
         measurements.summaries.stream().mapToInt(PolicySummary::repetitions).max().orElse(0);
@@ -182,222 +214,183 @@ final class Figures {
         : "Bars and band: 95 % interval over repetitions (Student's t of the logarithms).";
   }
 
-  private static double bound(Double bound, Interval interval) {
-    return bound == null ? interval.mean() : bound;
+  /** Over a base 2 logarithm that is a half octave wider than the values on each side. */
+  private static Plot overOctaves(String description, String xTitle, Axis y, List<Point> points) {
+    double least = points.stream().mapToDouble(Point::x).min().orElse(1) / Math.sqrt(2);
+    double most = points.stream().mapToDouble(Point::x).max().orElse(1) * Math.sqrt(2);
+    List<Double> ticks =
+        DoubleStream.iterate(1, tick -> tick <= most, tick -> 2 * tick)
+            .filter(tick -> tick >= least)
+            .boxed()
+            .toList();
+    return plot(description, xTitle, y, points)
+        .signal("xTicks", ticks)
+        .scale("x", Map.of("type", "log", "base", 2, "domain", List.of(least, most)));
   }
 
-  private String byBudget(
-      Function<PolicySummary, Interval> value,
-      String label,
-      DoubleFunction<String> text,
-      BiFunction<Double, Double, Scale> scale) {
-    List<PolicySummary> known =
-        measurements.summaries.stream().filter(summary -> value.apply(summary) != null).toList();
-    List<PolicySummary> sparse =
-        known.stream().filter(summary -> !summary.policy().dense()).toList();
-    double least = sparse.stream().mapToInt(summary -> summary.policy().kvBudget()).min().orElse(1);
-    double most = sparse.stream().mapToInt(summary -> summary.policy().kvBudget()).max().orElse(1);
-    double lowest =
-        known.stream()
-            .mapToDouble(it -> bound(value.apply(it).low(), value.apply(it)))
-            .min()
-            .orElse(0);
-    double largest =
-        known.stream()
-            .mapToDouble(it -> bound(value.apply(it).high(), value.apply(it)))
-            .max()
-            .orElse(1);
-    XyPlot plot =
-        new XyPlot(
-            Scale.octaves(least, most, XyPlot.INNER_WIDTH),
-            "KV budget (tokens)",
-            Format::number,
-            scale.apply(lowest, largest),
-            label,
-            text);
-    for (PolicySummary summary : known) {
-      if (summary.policy().dense()) {
-        plot.level(
-            0,
-            value.apply(summary).mean(),
-            value.apply(summary).low(),
-            value.apply(summary).high(),
-            "dense: " + text.apply(value.apply(summary).mean()));
-      }
-    }
-    sparse.stream()
-        .collect(
-            Collectors.groupingBy(
-                summary -> summary.policy().family(), LinkedHashMap::new, Collectors.toList()))
-        .values()
-        .forEach(
-            family ->
-                plot.line(
-                    colour(family.get(0).policy()),
-                    family.stream()
-                        .map(
-                            summary ->
-                                new Point(
-                                    summary.policy().kvBudget(),
-                                    value.apply(summary).mean(),
-                                    value.apply(summary).low(),
-                                    value.apply(summary).high(),
-                                    "",
-                                    name(summary.policy())
-                                        + ": "
-                                        + text.apply(value.apply(summary).mean())))
-                        .toList()));
-    return plot.svg(label + " by KV budget");
+  private static Plot plot(String description, String xTitle, Axis y, List<Point> points) {
+    return new Plot("xy", description)
+        .signal("xTitle", xTitle)
+        .signal("yTitle", y.title())
+        .signal("yFormat", y.format())
+        .data("anchors", y.shows())
+        .data("points", points);
   }
 
-  private String pareto() {
-    double fastest =
-        measurements.summaries.stream()
-            .mapToDouble(summary -> summary.decodeThroughput().mean())
-            .max()
-            .orElse(1);
-    XyPlot plot =
-        new XyPlot(
-            Scale.fromZero(fastest, XyPlot.INNER_WIDTH),
-            "decode tokens per second",
-            Format::number,
-            Scale.shares(XyPlot.INNER_HEIGHT),
-            "score",
-            share -> Math.round(100 * share) + " %");
+  private Plot byBudget(Function<PolicySummary, Interval> value, Axis axis) {
+    List<Level> levels = new ArrayList<>();
+    List<Point> points = new ArrayList<>();
     for (PolicySummary summary : measurements.summaries) {
-      if (summary.score() != null) {
-        plot.points(
-            colour(summary.policy()),
-            List.of(
-                new Point(
-                    summary.decodeThroughput().mean(),
-                    summary.score().mean(),
-                    summary.score().low(),
-                    summary.score().high(),
-                    summary.policy().budget(),
-                    name(summary.policy()))));
+      Interval y = value.apply(summary);
+      if (y == null) {
+        continue;
+      }
+      Policy policy = summary.policy();
+      String tip = name(policy) + ": " + axis.text().apply(y.mean());
+      if (policy.dense()) {
+        levels.add(new Level(colour(policy), y, tip));
+      } else {
+        points.add(new Point(policy.family(), colour(policy), true, policy.kvBudget(), y, "", tip));
       }
     }
-    return plot.svg("decode throughput against score");
+    return overOctaves(axis.title() + " by KV budget", "KV budget (tokens)", axis, points)
+        .data("levels", levels);
   }
 
-  private String byContext() {
-    double longest =
-        measurements.speed.stream().mapToDouble(SpeedRow::promptTokens).max().orElse(1);
-    double shortest =
-        measurements.speed.stream().mapToDouble(SpeedRow::promptTokens).min().orElse(1);
-    double slowest =
-        measurements.speed.stream()
-            .mapToDouble(row -> row.decodeMs() / (row.newTokens() - 1))
-            .max()
-            .orElse(1);
-    XyPlot plot =
-        new XyPlot(
-            Scale.octaves(shortest, longest, XyPlot.INNER_WIDTH),
-            "prompt tokens",
-            Format::number,
-            Scale.fromZero(slowest, XyPlot.INNER_HEIGHT),
-            "ms per decode step",
-            Format::number);
-    for (Policy policy : measurements.policies()) {
-      List<Point> points = new ArrayList<>();
-      measurements.speed(policy).stream()
-          .collect(Collectors.groupingBy(SpeedRow::docId))
-          .values()
-          .forEach(rows -> points.add(stepTime(policy, rows)));
-      points.sort((a, b) -> Double.compare(a.x(), b.x()));
-      if (!points.isEmpty()) {
-        Point last = points.remove(points.size() - 1);
+  private Plot pareto() {
+    List<Point> points = new ArrayList<>();
+    for (PolicySummary summary : measurements.summaries) {
+      if (summary.score() != null && summary.decodeThroughput() != null) {
+        Policy policy = summary.policy();
         points.add(
-            new Point(last.x(), last.y(), last.low(), last.high(), policy.budget(), last.tip()));
-        plot.line(colour(policy), points);
+            new Point(
+                policy.family(),
+                colour(policy),
+                false,
+                summary.decodeThroughput().mean(),
+                summary.score(),
+                policy.budget(),
+                name(policy)));
       }
     }
-    return plot.svg("time per decode step against prompt length");
+    double fastest = points.stream().mapToDouble(Point::x).max().orElse(1);
+    return plot(
+            "decode throughput against score",
+            "decode tokens per second",
+            Axis.shares("score"),
+            points)
+        .scale("x", Map.of("type", "linear", "nice", 6, "domain", List.of(0, fastest)));
   }
 
-  private static Point stepTime(Policy policy, List<SpeedRow> rows) {
-    Interval time =
-        Interval.mean(rows.stream().map(row -> row.decodeMs() / (row.newTokens() - 1)).toList());
+  private Plot byContext() {
+    List<Point> points = new ArrayList<>();
+    for (Policy policy : measurements.policies()) {
+      List<List<SpeedRow>> documents =
+          measurements.speed(policy).stream()
+              .collect(Collectors.groupingBy(SpeedRow::docId))
+              .values()
+              .stream()
+              .sorted(Comparator.comparingDouble(rows -> rows.get(0).promptTokens()))
+              .toList();
+      for (int i = 0; i < documents.size(); i++) {
+        points.add(stepTime(policy, documents.get(i), i == documents.size() - 1));
+      }
+    }
+    return overOctaves(
+        "time per decode step against prompt length",
+        "prompt tokens",
+        Axis.numbers("ms per decode step"),
+        points);
+  }
+
+  /**
+   * Of one document, mean over repetitions.
+   *
+   * @param last the line's end, which has the label
+   */
+  private Point stepTime(Policy policy, List<SpeedRow> rows, boolean last) {
+    double ms =
+        Interval.average(rows.stream().map(row -> row.decodeMs() / (row.newTokens() - 1)).toList());
     return new Point(
+        name(policy),
+        colour(policy),
+        true,
         rows.get(0).promptTokens(),
-        time.mean(),
-        null,
-        null,
-        "",
-        name(policy) + ", " + rows.get(0).docId() + ": " + Format.number(time.mean()) + " ms");
+        new Interval(ms, null, null),
+        last ? policy.budget() : "",
+        name(policy) + ", " + rows.get(0).docId() + ": " + Format.number(ms) + " ms");
   }
 
-  private String timeParts() {
-    BarPlot plot = new BarPlot("milliseconds per document", Format::number);
+  private Plot timeParts() {
+    List<Part> parts = new ArrayList<>();
     for (Policy policy : measurements.policies()) {
       if (!measurements.speed(policy).isEmpty()) {
         SpeedSummary speed = new SpeedSummary(measurements.speed(policy));
-        plot.bar(
-            name(policy),
-            List.of(
-                part("prefill", speed.meanMs(SpeedRow::prefillMs)),
-                part("question", speed.meanMs(SpeedRow::questionMs)),
-                part("decode", speed.meanMs(SpeedRow::decodeMs))));
+        parts.add(part(policy, "prefill", speed.meanMs(SpeedRow::prefillMs)));
+        parts.add(part(policy, "question", speed.meanMs(SpeedRow::questionMs)));
+        parts.add(part(policy, "decode", speed.meanMs(SpeedRow::decodeMs)));
       }
     }
-    return plot.svg("time per document by part");
+    return bars("time per document by part", "milliseconds per document", "number", parts);
   }
 
-  private static BarPlot.Part part(String name, double ms) {
-    return new BarPlot.Part("part " + name, ms, name + ": " + Format.number(ms) + " ms");
+  private static Part part(Policy policy, String name, double ms) {
+    return new Part(
+        name(policy), "var(--" + name + ")", ms, name + ": " + Format.number(ms) + " ms");
   }
 
-  private String readShare() {
-    BarPlot plot = new BarPlot("share of dense attention's bytes", Format::percent);
+  private Plot readShare() {
+    List<Part> parts = new ArrayList<>();
     for (PolicySummary summary : measurements.summaries) {
-      if (summary.kvReadShare() != null) {
-        plot.bar(
-            name(summary.policy()),
-            List.of(
-                new BarPlot.Part(
-                    "fill c" + colour(summary.policy()),
-                    summary.kvReadShare(),
-                    Format.percent(summary.kvReadShare()))));
+      Double share = summary.kvReadShare();
+      if (share != null) {
+        Policy policy = summary.policy();
+        parts.add(
+            new Part(name(policy), "var(--c" + colour(policy) + ")", share, Format.percent(share)));
       }
     }
-    return plot.svg("share of KV bytes read");
+    return bars("share of KV bytes read", "share of dense attention's bytes", "percent", parts);
   }
 
-  private String byLength() {
+  private static Plot bars(String description, String xTitle, String xFormat, List<Part> parts) {
+    return new Plot("bars", description)
+        .signal("xTitle", xTitle)
+        .signal("xFormat", xFormat)
+        .signal("barCount", parts.stream().map(Part::bar).distinct().count())
+        .data("parts", parts);
+  }
+
+  private Plot byLength() {
     List<Integer> lengths =
-        measurements.quality.stream().map(QualityRow::lengthTokens).distinct().sorted().toList();
-    XyPlot plot =
-        new XyPlot(
-            Scale.octaves(lengths.get(0), lengths.get(lengths.size() - 1), XyPlot.INNER_WIDTH),
-            "prompt tokens",
-            Format::number,
-            Scale.shares(XyPlot.INNER_HEIGHT),
-            "score",
-            share -> Math.round(100 * share) + " %");
+        measurements.quality.stream()
+            .map(QualityRow::lengthTokens)
+            .filter(Objects::nonNull)
+            .distinct()
+            .sorted()
+            .toList();
+    List<Point> points = new ArrayList<>();
     for (Policy policy : measurements.policies()) {
-      List<Point> points = new ArrayList<>();
       for (int length : lengths) {
         List<Double> scores =
             measurements.quality(policy).stream()
-                .filter(row -> row.lengthTokens() == length && row.score() != null)
+                .filter(row -> row.lengthTokens() != null && row.lengthTokens() == length)
                 .map(QualityRow::score)
+                .filter(Objects::nonNull)
                 .toList();
         if (!scores.isEmpty()) {
           Interval score = Interval.scores(scores);
-          boolean last = length == lengths.get(lengths.size() - 1);
           points.add(
               new Point(
+                  name(policy),
+                  colour(policy),
+                  true,
                   length,
-                  score.mean(),
-                  score.low(),
-                  score.high(),
-                  last ? policy.budget() : "",
+                  score,
+                  length == lengths.get(lengths.size() - 1) ? policy.budget() : "",
                   name(policy) + " at " + length + ": " + Format.percent(score.mean())));
         }
       }
-      plot.line(colour(policy), points);
     }
-    return plot.svg("score by prompt length");
+    return overOctaves("score by prompt length", "prompt tokens", Axis.shares("score"), points);
   }
 }

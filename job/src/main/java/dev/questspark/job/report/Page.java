@@ -1,14 +1,14 @@
 package dev.questspark.job.report;
 
 import com.google.gson.JsonObject;
-import java.io.IOException;
-import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** The page as one HTML text: no script, no font and no picture from anywhere else. */
+/**
+ * The page as one HTML text: no script, no font and no picture from anywhere else. Its plots are
+ * specifications that Vega draws, which stands in the page too.
+ */
 final class Page {
   private final Measurements measurements;
   private final Optional<JsonObject> run;
@@ -30,15 +30,16 @@ final class Page {
         .append("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">")
         .append("<meta name=\"color-scheme\" content=\"light dark\">")
         .append("<link rel=\"icon\" href=\"data:,\"><title>KV budgets compared</title><style>")
-        .append(style())
+        .append(Resource.text("report.css"))
         .append("</style></head><body><main>");
     header(html);
     advice(html, "What was left out", SkippedDocuments.sentences(measurements.quality));
     advice(html, "Which budget", Recommendation.sentences(measurements, maxLoss));
     legend(html);
-    html.append("<section class=\"figures\">");
+    html.append("<noscript><p class=\"note\">The plots need JavaScript; every number stands in the")
+        .append(" table below.</p></noscript><section class=\"figures\">");
     for (Figures.Figure figure : figures.all()) {
-      figure(html, figure.title(), figure.note(), figure.svg());
+      figure(html, figure.title(), figure.note(), figure.plot());
     }
     html.append("</section>");
     maps(
@@ -63,15 +64,9 @@ final class Page {
         .append(NumbersTable.html(measurements.summaries))
         .append("</div></section>");
     options(html);
-    return html.append("</main></body></html>\n").toString();
-  }
-
-  private static String style() {
-    try (InputStream in = Page.class.getResourceAsStream("/dev/questspark/job/report/report.css")) {
-      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
-    } catch (IOException broken) {
-      throw new IllegalStateException("the jar has no readable report.css", broken);
-    }
+    html.append("</main><script>").append(Resource.text("vega.min.js")).append("</script>");
+    html.append("<script>").append(Resource.text("plots.js")).append("</script>");
+    return html.append("</body></html>\n").toString();
   }
 
   private void header(StringBuilder html) {
@@ -154,18 +149,23 @@ final class Page {
     html.append("</ul>");
   }
 
-  private static void figure(StringBuilder html, String title, String note, String svg) {
+  private static void figure(StringBuilder html, String title, String note, Plot plot) {
     html.append("<figure><figcaption><h2>")
         .append(Format.html(title))
         .append("</h2><p class=\"note\">")
         .append(Format.html(note))
         .append("</p></figcaption>")
-        .append(svg)
+        .append(element(plot))
         .append("</figure>");
   }
 
-  private static void maps(
-      StringBuilder html, String title, String note, Map<String, String> maps) {
+  private static String element(Plot plot) {
+    return "<div class=\"plot\"><script type=\"application/json\">"
+        + plot.json()
+        + "</script><div></div></div>";
+  }
+
+  private static void maps(StringBuilder html, String title, String note, Map<String, Plot> maps) {
     if (maps.isEmpty()) {
       return;
     }
@@ -175,11 +175,11 @@ final class Page {
         .append(Format.html(note))
         .append("</p><div class=\"maps\">");
     maps.forEach(
-        (name, svg) ->
+        (name, plot) ->
             html.append("<figure><figcaption><h3>")
                 .append(Format.html(name))
                 .append("</h3></figcaption>")
-                .append(svg)
+                .append(element(plot))
                 .append("</figure>"));
     html.append("</div></section>");
   }

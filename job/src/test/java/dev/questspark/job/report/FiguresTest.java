@@ -1,104 +1,152 @@
 package dev.questspark.job.report;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
-import dev.questspark.job.eval.QualityRow;
-import dev.questspark.job.eval.SpeedRow;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
-/** The pictures by their coordinates. */
+/** What the pictures are given to draw; {@link ReportInBrowserTest} sees it drawn. */
 class FiguresTest {
-  private static final Pattern LABEL =
-      Pattern.compile(
-          "<text class=\"label\" x=\"([-0-9.]+)\" y=\"([-0-9.]+)\" text-anchor=\"start\">([^<]+)</text>");
-  private static final Pattern BAR =
-      Pattern.compile("<path class=\"bar [^>]* d=\"M[^ ]+ ([-0-9.]+)V([-0-9.]+)\"");
-  private static final Pattern VIEW = Pattern.compile("viewBox=\"0 0 ([0-9.]+) ([0-9.]+)\"");
-  private static final int[] BUDGETS = {64, 128, 256, 512, 1024, 2048};
+  private static final String THROUGHPUT = "Decode throughput by KV budget";
+  private static final String PARETO = "Speed against quality";
+  private static final String CONTEXT = "Time per token against context";
 
-  /** Policies of equal score and nearly equal speed; the first repetition is far slower. */
-  private static String picture(String title, int repetitions) {
-    List<QualityRow> quality = new ArrayList<>();
-    List<SpeedRow> speed = new ArrayList<>();
-    for (int i = 0; i < 12; i++) {
-      quality.add(MeasuredRows.quality("all", -1, i));
-      for (int budget : BUDGETS) {
-        quality.add(MeasuredRows.quality("quest", budget, i));
-      }
-    }
-    for (int repetition = 0; repetition < repetitions; repetition++) {
-      double slow = repetition == 0 ? 5 : 1;
-      speed.add(MeasuredRows.timed("all", -1, repetition, 80 * slow));
-      for (int budget : BUDGETS) {
-        speed.add(MeasuredRows.timed("quest", budget, repetition, slow * (20 + budget / 1000.0)));
-      }
-    }
-    return new Figures(new Measurements(quality, speed, List.of()))
+  private static Plot plot(Measurements measurements, String title) {
+    return new Figures(measurements)
         .all().stream()
             .filter(figure -> figure.title().equals(title))
             .findFirst()
             .orElseThrow()
-            .svg();
+            .plot();
   }
 
-  @Test
-  void labelsOfBudgetsThatAreEquallyFastStandApart() {
-    for (String title : List.of("Speed against quality", "Time per token against context")) {
-      String svg = picture(title, 3);
-      List<double[]> boxes = new ArrayList<>();
-      List<String> texts = new ArrayList<>();
-      Matcher label = LABEL.matcher(svg);
-      while (label.find()) {
-        double left = Double.parseDouble(label.group(1));
-        double baseline = Double.parseDouble(label.group(2));
-        double[] box = {left, baseline - 9, left + 6.1 * label.group(3).length(), baseline + 3};
-        assertThat(boxes)
-            .as("%s: %s beside %s", title, label.group(3), texts)
-            .noneMatch(
-                other ->
-                    box[0] < other[2]
-                        && other[0] < box[2]
-                        && box[1] < other[3]
-                        && other[1] < box[3]);
-        boxes.add(box);
-        texts.add(label.group(3));
+  /** The rows of a plot's data set. */
+  private static List<JsonObject> data(Plot plot, String name) {
+    for (JsonElement set :
+        JsonParser.parseString(plot.json()).getAsJsonObject().getAsJsonArray("data")) {
+      if (set.getAsJsonObject().get("name").getAsString().equals(name)) {
+        List<JsonObject> rows = new ArrayList<>();
+        set.getAsJsonObject()
+            .getAsJsonArray("values")
+            .forEach(row -> rows.add(row.getAsJsonObject()));
+        return rows;
       }
-      assertThat(texts)
-          .as(title)
-          .containsExactlyInAnyOrder("full", "64", "128", "256", "512", "1024", "2048");
-      assertInside(svg, boxes);
     }
+    throw new AssertionError("no data set " + name);
   }
 
-  private static void assertInside(String svg, List<double[]> boxes) {
-    Matcher view = VIEW.matcher(svg);
-    assertThat(view.find()).isTrue();
-    double width = Double.parseDouble(view.group(1));
-    double height = Double.parseDouble(view.group(2));
-    assertThat(boxes)
-        .allSatisfy(
-            box -> {
-              assertThat(box[0]).isNotNegative();
-              assertThat(box[2]).isLessThanOrEqualTo(width);
-              assertThat(box[3]).isLessThanOrEqualTo(height);
-            });
+  private static List<String> texts(List<JsonObject> rows, String field) {
+    return rows.stream().map(row -> row.get(field).getAsString()).toList();
+  }
+
+  private static double mean(JsonObject point) {
+    return point.getAsJsonObject("y").get("mean").getAsDouble();
   }
 
   @Test
-  void intervalsOfSpreadOutRepetitionsStayInsideThePicture() {
-    Matcher bar = BAR.matcher(picture("Decode throughput by KV budget", 3));
-    int bars = 0;
-    while (bar.find()) {
-      // the axis is at 246 of 290
-      assertThat(Double.parseDouble(bar.group(1))).isBetween(12.0, 246.0);
-      assertThat(Double.parseDouble(bar.group(2))).isBetween(12.0, 246.0);
-      bars++;
+  void everyBudgetHasAPointAndItsInterval() {
+    Plot plot = plot(MeasuredRows.equallyFast(3), THROUGHPUT);
+    List<JsonObject> points = data(plot, "points");
+    assertThat(texts(points, "x"))
+        .containsExactly("64.0", "128.0", "256.0", "512.0", "1024.0", "2048.0");
+    for (JsonObject point : points) {
+      // geometric mean of 8 rows a step at 5, 1 and 1 times 20 ms and a little
+      double step = 20 + point.get("x").getAsDouble() / 1000;
+      assertThat(mean(point)).isCloseTo(8000 / step / Math.cbrt(5), within(1e-6));
+      JsonObject interval = point.getAsJsonObject("y");
+      assertThat(interval.get("low").getAsDouble()).isPositive().isLessThan(mean(point));
+      assertThat(interval.get("high").getAsDouble()).isGreaterThan(mean(point));
     }
-    assertThat(bars).isEqualTo(BUDGETS.length);
-    assertThat(picture("Decode throughput by KV budget", 2)).doesNotContain("class=\"bar", "NaN");
+    assertThat(data(plot, "levels"))
+        .singleElement()
+        .satisfies(
+            dense -> assertThat(mean(dense)).isCloseTo(8000 / 80.0 / Math.cbrt(5), within(1e-6)));
+  }
+
+  @Test
+  void twoRepetitionsHaveNoInterval() {
+    assertThat(data(plot(MeasuredRows.equallyFast(2), THROUGHPUT), "points"))
+        .hasSize(MeasuredRows.BUDGETS.length)
+        .allSatisfy(
+            point -> assertThat(point.getAsJsonObject("y").keySet()).containsExactly("mean"));
+  }
+
+  @Test
+  void everyPolicyIsLabelled() {
+    for (String title : List.of(PARETO, CONTEXT, "Score by prompt length")) {
+      assertThat(texts(data(plot(MeasuredRows.equallyFast(3), title), "points"), "label"))
+          .as(title)
+          .filteredOn(label -> !label.isEmpty())
+          .containsExactly("full", "64", "128", "256", "512", "1024", "2048");
+    }
+  }
+
+  @Test
+  void perplexityIsPairedWithDense() {
+    List<JsonObject> points =
+        data(plot(MeasuredRows.perplexities(), "Perplexity over dense by KV budget"), "points");
+    assertThat(points).hasSize(MeasuredRows.BUDGETS.length);
+    // what chance adds to eight texts sums to nothing
+    assertThat(mean(points.get(0))).isCloseTo(Math.exp(3.0 / 64), within(1e-9));
+  }
+
+  @Test
+  void barsHoldEveryPart() {
+    Measurements measurements = MeasuredRows.everyKind();
+    List<JsonObject> parts = data(plot(measurements, "Where a document's time goes"), "parts");
+    assertThat(texts(parts, "bar"))
+        .containsExactly(
+            "dense",
+            "dense",
+            "dense",
+            "quest minmax 256",
+            "quest minmax 256",
+            "quest minmax 256",
+            "sink_recent 256",
+            "sink_recent 256",
+            "sink_recent 256");
+    assertThat(texts(parts.subList(0, 3), "fill"))
+        .containsExactly("var(--prefill)", "var(--question)", "var(--decode)");
+    assertThat(parts.get(2).get("value").getAsDouble()).isCloseTo(80 * 63 + 5.5, within(1e-9));
+    assertThat(data(plot(measurements, "Share of the KV cache read"), "parts"))
+        .hasSize(3)
+        .allSatisfy(
+            bar -> assertThat(bar.get("value").getAsDouble()).isCloseTo(100 / 900.0, within(1e-9)));
+  }
+
+  @Test
+  void heatMapsHoldEveryCell() {
+    Figures figures = new Figures(MeasuredRows.everyKind());
+    assertThat(figures.layerMaps()).containsOnlyKeys("quest minmax 256", "sink_recent 256");
+    List<JsonObject> layers = data(figures.layerMaps().get("quest minmax 256"), "cells");
+    assertThat(layers).hasSize(28 * 32);
+    for (JsonObject cell : layers) {
+      int head = cell.get("column").getAsInt();
+      int layer = cell.get("row").getAsInt();
+      assertThat(cell.get("share").getAsDouble())
+          .isEqualTo(MeasuredRows.selection("quest", layer, head).attentionMass());
+    }
+    Map<String, Plot> needles = figures.heatmaps();
+    assertThat(needles).containsOnlyKeys("dense", "quest minmax 256", "sink_recent 256");
+    // two lengths, three depths, two questions each; sink_recent finds every fourth
+    List<JsonObject> needle = data(needles.get("sink_recent 256"), "cells");
+    assertThat(needle).hasSize(6);
+    assertThat(needle.stream().mapToDouble(cell -> cell.get("share").getAsDouble()).sum())
+        .isCloseTo(6 * 0.25, within(1e-9));
+    assertThat(texts(needle, "tip")).allMatch(tip -> tip.endsWith(" of 2 questions"));
+  }
+
+  @Test
+  void aTemplateWithoutTheNameIsRefused() {
+    assertThatThrownBy(() -> new Plot("xy", "").signal("zTitle", "depth"))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("the template has no zTitle among its signals");
   }
 }

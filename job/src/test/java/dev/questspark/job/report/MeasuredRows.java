@@ -3,11 +3,106 @@ package dev.questspark.job.report;
 import dev.questspark.job.eval.QualityRow;
 import dev.questspark.job.eval.SelectionRow;
 import dev.questspark.job.eval.SpeedRow;
+import java.util.ArrayList;
 import java.util.List;
 
 /** Rows of measurements, made up. */
 final class MeasuredRows {
+  static final int[] BUDGETS = {64, 128, 256, 512, 1024, 2048};
+
   private MeasuredRows() {}
+
+  /** Three policies with every kind of measurement but perplexity: 13 figures. */
+  static Measurements everyKind() {
+    List<QualityRow> quality = new ArrayList<>();
+    List<SpeedRow> speed = new ArrayList<>();
+    for (String policy : List.of("all -1", "quest 256", "sink_recent 256")) {
+      String selector = policy.split(" ")[0];
+      int budget = Integer.parseInt(policy.split(" ")[1]);
+      for (int i = 0; i < 12; i++) {
+        quality.add(quality(selector, budget, i));
+        speed.add(speed(selector, budget, i));
+      }
+    }
+    List<SelectionRow> selection = new ArrayList<>();
+    for (String selector : List.of("quest", "sink_recent")) {
+      for (int layer = 0; layer < 28; layer++) {
+        for (int head = 0; head < 32; head++) {
+          selection.add(selection(selector, layer, head));
+        }
+      }
+    }
+    return new Measurements(quality, speed, selection);
+  }
+
+  /** Policies of equal score and nearly equal speed; the first repetition is far slower. */
+  static Measurements equallyFast(int repetitions) {
+    List<QualityRow> quality = new ArrayList<>();
+    List<SpeedRow> speed = new ArrayList<>();
+    for (int i = 0; i < 12; i++) {
+      quality.add(quality("all", -1, i));
+      for (int budget : BUDGETS) {
+        quality.add(quality("quest", budget, i));
+      }
+    }
+    for (int repetition = 0; repetition < repetitions; repetition++) {
+      double slow = repetition == 0 ? 5 : 1;
+      speed.add(timed("all", -1, repetition, 80 * slow));
+      for (int budget : BUDGETS) {
+        speed.add(timed("quest", budget, repetition, slow * (20 + budget / 1000.0)));
+      }
+    }
+    return new Measurements(quality, speed, List.of());
+  }
+
+  /** Texts on which small budgets cost perplexity, and a little of it by chance. */
+  static Measurements perplexities() {
+    List<QualityRow> quality = new ArrayList<>();
+    for (int i = 0; i < 8; i++) {
+      double dense = 2.1 + 0.1 * i;
+      quality.add(text("all", -1, i, dense));
+      for (int budget : BUDGETS) {
+        quality.add(text("quest", budget, i, dense + 3.0 / budget + 0.004 * ((7 * i) % 5 - 2)));
+      }
+    }
+    return new Measurements(quality, List.of(), List.of());
+  }
+
+  /**
+   * A text under perplexity.
+   *
+   * @param loss negative log-likelihood per token
+   */
+  private static QualityRow text(String selector, int budget, int i, double loss) {
+    return new QualityRow(
+        "perplexity",
+        "perplexity",
+        "perplexity",
+        "d" + i,
+        0,
+        null,
+        null,
+        selector,
+        budget,
+        "minmax",
+        0,
+        "ok",
+        null,
+        null,
+        null,
+        List.of(),
+        null,
+        null,
+        null,
+        2000,
+        100,
+        0,
+        100L,
+        900L,
+        5,
+        0,
+        100 * loss);
+  }
 
   static SelectionRow selection(String selector, int layer, int head) {
     double mass = (selector.equals("quest") ? 0.7 : 0.2) + 0.01 * layer - 0.002 * (head % 9);

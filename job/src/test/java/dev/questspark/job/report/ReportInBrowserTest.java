@@ -2,17 +2,19 @@ package dev.questspark.job.report;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.questspark.job.eval.QualityRow;
-import dev.questspark.job.eval.SelectionRow;
-import dev.questspark.job.eval.SpeedRow;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonDeserializer;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Tag;
@@ -21,55 +23,174 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * The page in a real browser (Debian's chromium): it asks the network for nothing, says nothing on
- * the console, and every plot has a size on the screen. Runs with {@code -P browser}.
+ * the console, and draws everything that its plots were given. Runs with {@code -P browser}.
  */
 @Tag("browser")
 class ReportInBrowserTest {
   private static final int WIDTH = 1280;
   private static final int HEIGHT = 2400;
 
+  /** Pixels of a label's line that hold no ink. */
+  private static final double LEADING = 2;
+
+  /** Tells what the browser shows once it has drawn, as the text of an element of its own. */
+  private static final String EYE =
+      """
+      <pre id="eye"></pre><script>setTimeout(() => {
+        const box = it => { const r = it.getBoundingClientRect(); return [r.left, r.top, r.right, r.bottom]; };
+        const plots = [...document.querySelectorAll('.plot')].map(plot => {
+          const spec = JSON.parse(plot.querySelector('script').textContent);
+          const rows = name => (spec.data.find(data => data.name == name) || {values: []}).values;
+          const boxes = mark => [...plot.querySelectorAll('.' + mark + ' > *')].map(box);
+          const labels = [...plot.querySelectorAll('.labels text')].filter(it => it.textContent && it.getAttribute('opacity') != '0');
+          return {
+            name: spec.description,
+            frame: box(plot.querySelector('svg')),
+            marks: {
+              dots: {given: rows('points').length, boxes: boxes('dots')},
+              whiskers: {given: rows('points').filter(row => row.y.high > row.y.low).length, boxes: boxes('whiskers')},
+              levels: {given: rows('levels').length, boxes: boxes('levelRules')},
+              bars: {given: rows('parts').length, boxes: boxes('bars')},
+              tiles: {given: rows('cells').length, boxes: boxes('tiles')}},
+            wanted: rows('points').map(row => row.label).filter(label => label),
+            labels: labels.map(it => ({text: it.textContent, box: box(it)}))};
+        });
+        document.getElementById('eye').textContent = JSON.stringify({
+          plots,
+          requests: performance.getEntriesByType('resource').length,
+          overflow: document.documentElement.scrollWidth > innerWidth}).replaceAll('<', ' ');
+      }, 1000)</script></body>""";
+
+  private static final Pattern SEEN = Pattern.compile("<pre id=\"eye\">([^<]+)</pre>");
+
   @TempDir Path folder;
+
+  /** What the browser shows of a page. */
+  private record Seen(List<SeenPlot> plots, int requests, boolean overflow) {}
+
+  /**
+   * A plot.
+   *
+   * @param wanted the labels that it was given
+   */
+  private record SeenPlot(
+      String name, Box frame, Map<String, Marks> marks, List<String> wanted, List<Label> labels) {}
+
+  /**
+   * Marks of one kind.
+   *
+   * @param given how many the plot was given
+   */
+  private record Marks(int given, List<Box> boxes) {}
+
+  private record Label(String text, Box box) {}
+
+  /** In pixels of the page. */
+  private record Box(double left, double top, double right, double bottom) {
+    /** Whether the texts in two boxes touch; a line is higher than its digits. */
+    boolean meets(Box other) {
+      return left < other.right
+          && other.left < right
+          && top + LEADING < other.bottom
+          && other.top + LEADING < bottom;
+    }
+
+    boolean inside(Box frame) {
+      return left >= frame.left - 1
+          && top >= frame.top - 1
+          && right <= frame.right + 1
+          && bottom <= frame.bottom + 1;
+    }
+  }
+
+  private Seen look(Measurements measurements) throws IOException, InterruptedException {
+    Path page = folder.resolve("report.html");
+    String html = html(measurements);
+    int end = html.lastIndexOf("</body>");
+    Files.writeString(page, html.substring(0, end) + EYE + html.substring(end + 7));
+    Ended dom = chromium("--dump-dom", page);
+    assertThat(dom.log).as("console and network").doesNotContain("CONSOLE", "ERR_", "net_error");
+    Matcher seen = SEEN.matcher(dom.out);
+    assertThat(seen.find()).as("the eye's text").isTrue();
+    return new GsonBuilder()
+        .registerTypeAdapter(
+            Box.class,
+            (JsonDeserializer<Box>)
+                (json, type, context) -> {
+                  double[] sides = context.deserialize(json, double[].class);
+                  return new Box(sides[0], sides[1], sides[2], sides[3]);
+                })
+        .create()
+        .fromJson(seen.group(1).replace("&gt;", ">").replace("&amp;", "&"), Seen.class);
+  }
 
   @Test
   void loadsAloneAndShowsEveryPlot() throws Exception {
-    Path page = folder.resolve("report.html");
-    // the page itself has no script; this one is the test's eye
-    String eye =
-        "<script>addEventListener('load',()=>{const b=[...document.querySelectorAll('svg')].map(s=>{const"
-            + " r=s.getBoundingClientRect();return Math.round(r.width)+'x'+Math.round(r.height)});"
-            + "document.title='plots '+b.join(' ')+' requests '+performance.getEntriesByType('resource').length"
-            + "+' overflow '+(document.documentElement.scrollWidth>innerWidth)})</script>";
-    Files.writeString(page, html().replace("</body>", eye + "</body>"));
-
-    Ended dom = chromium("--dump-dom", page);
-    assertThat(dom.log).as("console and network").doesNotContain("CONSOLE", "ERR_", "net_error");
-    var title =
-        Pattern.compile("<title>plots (.*) requests (\\d+) overflow (\\w+)</title>")
-            .matcher(dom.out);
-    assertThat(title.find()).as(dom.out.substring(0, Math.min(400, dom.out.length()))).isTrue();
-    String[] sizes = title.group(1).split(" ");
-    assertThat(sizes).hasSize(8 + 3 + 2); // figures, needle pictures, layer pictures
-    assertThat(sizes)
+    Seen seen = look(MeasuredRows.everyKind());
+    assertThat(seen.plots).hasSize(8 + 3 + 2); // figures, needle pictures, layer pictures
+    assertThat(seen.plots)
         .allSatisfy(
-            size -> {
-              String[] sides = size.split("x");
-              assertThat(Integer.parseInt(sides[0])).as(size).isGreaterThan(100);
-              assertThat(Integer.parseInt(sides[1])).as(size).isGreaterThan(40);
+            plot -> {
+              assertThat(plot.frame.right - plot.frame.left).as(plot.name).isGreaterThan(100);
+              assertThat(plot.frame.bottom - plot.frame.top).as(plot.name).isGreaterThan(40);
             });
-    assertThat(title.group(2)).as("requests").isEqualTo("0");
-    assertThat(title.group(3)).as("wider than the window").isEqualTo("false");
+    assertThat(seen.requests).as("requests").isZero();
+    assertThat(seen.overflow).as("wider than the window").isFalse();
+    assertShown(seen);
+  }
+
+  @Test
+  void perplexityIsShown() throws Exception {
+    Seen seen = look(MeasuredRows.perplexities());
+    assertThat(seen.plots).hasSize(2);
+    assertShown(seen);
+  }
+
+  @Test
+  void labelsOfBudgetsThatAreEquallyFastStandApart() throws Exception {
+    Seen seen = look(MeasuredRows.equallyFast(3));
+    assertShown(seen);
+    List<SeenPlot> labelled = seen.plots.stream().filter(it -> !it.wanted.isEmpty()).toList();
+    assertThat(labelled).hasSize(3);
+    for (SeenPlot plot : labelled) {
+      assertThat(plot.labels).as(plot.name).extracting(Label::text).isEqualTo(plot.wanted);
+      for (Label label : plot.labels) {
+        assertThat(label.box)
+            .as("%s: %s", plot.name, label.text)
+            .matches(it -> it.inside(plot.frame));
+        assertThat(plot.labels)
+            .as("%s: beside %s", plot.name, label.text)
+            .filteredOn(other -> other != label)
+            .noneMatch(other -> other.box.meets(label.box));
+      }
+    }
+  }
+
+  /** Every mark that a plot was given stands inside it. */
+  private static void assertShown(Seen seen) {
+    for (SeenPlot plot : seen.plots) {
+      assertThat(plot.marks.values().stream().mapToInt(Marks::given).sum())
+          .as(plot.name)
+          .isPositive();
+      plot.marks.forEach(
+          (kind, marks) ->
+              assertThat(marks.boxes)
+                  .as("%s of %s", kind, plot.name)
+                  .hasSize(marks.given)
+                  .allMatch(box -> box.inside(plot.frame)));
+    }
   }
 
   @Test
   void aScreenshotHasInkInEveryPart() throws Exception {
     Path page = folder.resolve("report.html");
-    Files.writeString(page, html());
+    Files.writeString(page, html(MeasuredRows.everyKind()));
     Path picture = folder.resolve("page.png");
     chromium("--screenshot=" + picture, page);
     var image = ImageIO.read(picture.toFile());
     assertThat(image.getWidth()).isEqualTo(WIDTH);
     for (int band = 0; band < 5; band++) {
-      var colours = new java.util.HashSet<Integer>();
+      Set<Integer> colours = new HashSet<>();
       for (int y = band * 300; y < band * 300 + 300; y++) {
         for (int x = 0; x < WIDTH; x++) {
           colours.add(image.getRGB(x, y));
@@ -77,6 +198,10 @@ class ReportInBrowserTest {
       }
       assertThat(colours).as("band %d", band).hasSizeGreaterThan(40);
     }
+  }
+
+  private static String html(Measurements measurements) {
+    return new Page(measurements, Optional.empty(), 0.01).html();
   }
 
   private record Ended(String out, String log) {}
@@ -109,28 +234,5 @@ class ReportInBrowserTest {
     String said = Files.readString(log, StandardCharsets.UTF_8);
     assertThat(process.exitValue()).as(said).isZero();
     return new Ended(Files.readString(out, StandardCharsets.UTF_8), said);
-  }
-
-  /** A page with every kind of figure. */
-  private static String html() {
-    List<QualityRow> quality = new ArrayList<>();
-    List<SpeedRow> speed = new ArrayList<>();
-    for (String policy : List.of("all -1", "quest 256", "sink_recent 256")) {
-      String selector = policy.split(" ")[0];
-      int budget = Integer.parseInt(policy.split(" ")[1]);
-      for (int i = 0; i < 12; i++) {
-        quality.add(MeasuredRows.quality(selector, budget, i));
-        speed.add(MeasuredRows.speed(selector, budget, i));
-      }
-    }
-    List<SelectionRow> selection = new ArrayList<>();
-    for (String selector : List.of("quest", "sink_recent")) {
-      for (int layer = 0; layer < 28; layer++) {
-        for (int head = 0; head < 32; head++) {
-          selection.add(MeasuredRows.selection(selector, layer, head));
-        }
-      }
-    }
-    return new Page(new Measurements(quality, speed, selection), Optional.empty(), 0.01).html();
   }
 }
