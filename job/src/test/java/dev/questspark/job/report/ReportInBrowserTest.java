@@ -52,6 +52,8 @@ class ReportInBrowserTest {
               levels: {given: rows('levels').length, boxes: boxes('levelRules')},
               bars: {given: rows('parts').length, boxes: boxes('bars')},
               tiles: {given: rows('cells').length, boxes: boxes('tiles')}},
+            tips: [...rows('levels'), ...rows('points'), ...rows('parts'), ...rows('cells')].map(row => row.tip),
+            described: [...plot.querySelectorAll('.levelRules > *, .dots > *, .bars > *, .tiles > *')].map(it => it.getAttribute('aria-label')),
             wanted: rows('points').map(row => row.label).filter(label => label),
             labels: labels.map(it => ({text: it.textContent, box: box(it)}))};
         });
@@ -71,10 +73,18 @@ class ReportInBrowserTest {
   /**
    * A plot.
    *
+   * @param tips of the marks that it was given
+   * @param described what a screen reader is told of the marks
    * @param wanted the labels that it was given
    */
   private record SeenPlot(
-      String name, Box frame, Map<String, Marks> marks, List<String> wanted, List<Label> labels) {}
+      String name,
+      Box frame,
+      Map<String, Marks> marks,
+      List<String> tips,
+      List<String> described,
+      List<String> wanted,
+      List<Label> labels) {}
 
   /**
    * Marks of one kind.
@@ -172,6 +182,7 @@ class ReportInBrowserTest {
       assertThat(plot.marks.values().stream().mapToInt(Marks::given).sum())
           .as(plot.name)
           .isPositive();
+      assertThat(plot.described).as(plot.name).isEqualTo(plot.tips);
       plot.marks.forEach(
           (kind, marks) ->
               assertThat(marks.boxes)
