@@ -23,6 +23,7 @@ HOOK(void, memoryBytes, long long bytes) { driver().faults.memoryBytes = static_
 HOOK(void, devices, int count) { driver().faults.devices = count; }
 HOOK(void, driverVersion, int version) { driver().faults.driverVersion = version; }
 HOOK(void, eager, unsigned char eager) { driver().faults.eager = eager != 0; }
+HOOK(void, races, unsigned char searched) { driver().faults.races = searched != 0; }
 HOOK(void, threadOrder, int order) { driver().faults.order = static_cast<ThreadOrder>(order); }
 HOOK(long long, launches) { return driver().launches; }
 HOOK(long long, graphLaunches) { return driver().graphLaunches; }
