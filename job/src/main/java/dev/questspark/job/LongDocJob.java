@@ -33,14 +33,19 @@ public final class LongDocJob {
   private LongDocJob() {}
 
   public static void main(String[] args) {
-    int code = run(new SparkConf(), System.out, System.err, args);
+    int code = run(SessionProvider.OWN, new SparkConf(), System.out, System.err, args);
     if (code != 0) {
       System.exit(code);
     }
   }
 
   /** Runs one job; never throws for what a user can get wrong. */
-  static int run(SparkConf submitted, PrintStream out, PrintStream err, String... args) {
+  static int run(
+      SessionProvider sessions,
+      SparkConf submitted,
+      PrintStream out,
+      PrintStream err,
+      String... args) {
     if (CommandLineFlags.wantsHelp(args)) {
       out.print(CommandLineFlags.help());
       return 0;
@@ -60,8 +65,12 @@ public final class LongDocJob {
         InferResources.check(options, conf);
       }
       ExecutorCheck.device(options, conf);
-      try (SparkSession spark = SparkSession.builder().config(conf).getOrCreate()) {
+      SparkSession spark = sessions.open(conf);
+      try {
         return command.run(spark);
+      } finally {
+        spark.sparkContext().clearJobGroup(); // of this thread, whose next job may be another's
+        sessions.close(spark);
       }
     } catch (Exception failure) {
       Optional<ConfigException> refused =

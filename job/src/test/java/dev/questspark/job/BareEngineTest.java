@@ -29,6 +29,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -38,6 +39,7 @@ import org.junit.jupiter.api.io.TempDir;
  * {@code -Dquestspark.overhead.documents=N} takes more for a figure worth keeping, the demo's ten
  * again and again.
  */
+@Tag("spark")
 class BareEngineTest {
   private static final Path HOME = Path.of("..").toAbsolutePath().normalize();
   private static final int DOCUMENTS = Integer.getInteger("questspark.overhead.documents", 3);
@@ -114,7 +116,8 @@ class BareEngineTest {
     Files.writeString(input, lines.toString());
     Path output = folder.resolve("out");
     JobHarness.Ended ended =
-        JobHarness.runWith(
+        JobHarness.runOn(
+            TestSpark.conf(),
             "--model",
             JobHarness.MODEL.toString(),
             "--prompt-template",

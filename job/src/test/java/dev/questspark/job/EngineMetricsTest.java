@@ -32,10 +32,12 @@ import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerJobStart;
 import org.apache.spark.sql.SparkSession;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The gauges as Prometheus would fetch them, held against the statistics of the same run. */
+@Tag("spark")
 class EngineMetricsTest {
   private static final Pattern GAUGE =
       Pattern.compile("(?m)^metrics_\\S*QuestSparkPlugin_(\\w+)_Value\\{\\S*} (\\S+)$");
@@ -50,7 +52,7 @@ class EngineMetricsTest {
   }
 
   private SparkSession session() {
-    stop();
+    TestSpark.stop();
     SparkConf conf = TestSpark.conf().set("spark.ui.enabled", "true").set("spark.ui.port", "0");
     return SparkSession.builder().config(SparkSettings.of(conf)).getOrCreate();
   }

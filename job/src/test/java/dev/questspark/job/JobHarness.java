@@ -25,27 +25,46 @@ public final class JobHarness {
 
   private JobHarness() {}
 
+  /** The folder of the engine's test driver ({@code kernels/testdriver}). */
+  public static String testDriver() {
+    String folder = System.getProperty("questspark.testdriver", "");
+    if (folder.isEmpty()) {
+      throw new IllegalStateException(
+          "this test needs the test driver of kernels/testdriver; add -Dlane=cuda or -Dlane=cluster,"
+              + " which build it");
+    }
+    return folder;
+  }
+
   /** How a job ended. */
   public record Ended(int code, String out, String err) {}
 
-  /** The demo model on little memory; what {@code args} says comes on top. */
+  /**
+   * The demo model on little memory, on the tests' shared Spark; what {@code args} says comes on
+   * top.
+   */
   public static Ended run(Path input, Path output, String... args) {
-    return runOn(TestSpark.conf(), input, output, args);
+    return runWith(arguments(input, output, args));
   }
 
-  /** The same on another Spark. */
+  /** The same on a Spark of the run's own, which starts and ends with it. */
   public static Ended runOn(SparkConf spark, Path input, Path output, String... args) {
-    return runWith(spark, arguments(input, output, args));
+    return runOn(spark, arguments(input, output, args));
+  }
+
+  static Ended runOn(SparkConf spark, String... args) {
+    TestSpark.stop();
+    return run(SessionProvider.OWN, spark, args);
   }
 
   static Ended runWith(String... args) {
-    return runWith(TestSpark.conf(), args);
+    return run(TestSpark.SHARED, TestSpark.conf(), args);
   }
 
-  private static Ended runWith(SparkConf spark, String... args) {
+  private static Ended run(SessionProvider sessions, SparkConf spark, String... args) {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     ByteArrayOutputStream err = new ByteArrayOutputStream();
-    int code = LongDocJob.run(spark, new PrintStream(out), new PrintStream(err), args);
+    int code = LongDocJob.run(sessions, spark, new PrintStream(out), new PrintStream(err), args);
     return new Ended(
         code, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
   }

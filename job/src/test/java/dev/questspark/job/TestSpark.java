@@ -3,8 +3,26 @@ package dev.questspark.job;
 import org.apache.spark.SparkConf;
 import org.apache.spark.sql.SparkSession;
 
-/** One real Spark for all tests of the JVM, with the job's own settings. */
+/**
+ * One real Spark for all tests of a JVM that need no Spark of their own, with the job's settings.
+ */
 public final class TestSpark {
+  private static SparkSession shared;
+
+  /** Runs on the shared session and leaves it as it is. */
+  static final SessionProvider SHARED =
+      new SessionProvider() {
+        @Override
+        public SparkSession open(SparkConf conf) {
+          return session();
+        }
+
+        @Override
+        public void close(SparkSession spark) {
+          // The next test goes on with it.
+        }
+      };
+
   private TestSpark() {}
 
   /** Two cores; no UI; the rest as in production. */
@@ -17,8 +35,19 @@ public final class TestSpark {
         .set("spark.sql.warehouse.dir", System.getProperty("java.io.tmpdir") + "/warehouse");
   }
 
-  /** The session; never stopped by a test. */
-  public static SparkSession session() {
-    return SparkSession.builder().config(SparkSettings.of(conf())).getOrCreate();
+  /** The shared session, started when there is none. */
+  public static synchronized SparkSession session() {
+    if (shared == null || shared.sparkContext().isStopped()) {
+      shared = SparkSession.builder().config(SparkSettings.of(conf())).getOrCreate();
+    }
+    return shared;
+  }
+
+  /** Makes room for a test's own Spark: a JVM has one at a time. */
+  static synchronized void stop() {
+    if (shared != null) {
+      shared.stop();
+      shared = null;
+    }
   }
 }

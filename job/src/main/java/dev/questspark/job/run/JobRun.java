@@ -79,7 +79,13 @@ public final class JobRun {
             options.require(JobKeys.OUTPUT), spark.sparkContext().hadoopConfiguration());
     Dataset<Row> records = new CorpusReader(spark, options).read();
     InferSettings settings = RunSettings.of(spark, options, policies, templates, model, output, "");
-    try (RunLock lock = output.lock(settings.runId(), () -> spark.sparkContext().cancelAllJobs())) {
+    // The session may be shared: a lost lock ends this run's jobs and nobody else's.
+    spark
+        .sparkContext()
+        .setJobGroup(settings.runId(), "answers with " + Policies.shown(policies), false);
+    try (RunLock lock =
+        output.lock(
+            settings.runId(), () -> spark.sparkContext().cancelJobGroup(settings.runId()))) {
       if (!output.prepare(options.get(JobKeys.MODE), options.get(JobKeys.RESUME))) {
         out.println(output + " already has answers; --mode ignore leaves them as they are.");
         return 0;
@@ -172,9 +178,6 @@ public final class JobRun {
         plan.rowsFound() == 0 ? "" : ", " + plan.rowsFound() + " rows found finished");
     RunCounters counters = RunCounters.register(spark.sparkContext());
     counters.found().add(plan.rowsFound());
-    spark
-        .sparkContext()
-        .setJobGroup(settings.runId(), "answers with " + Policies.shown(policies), false);
     Instant startedAt = Instant.now();
     long startedNanos = System.nanoTime();
     output.writeRunJson(
