@@ -13,12 +13,15 @@ mkdir -p "$home/job/target"
 echo "$seeds seeds per fault, $documents documents and $long_documents long ones; log: $log"
 started=$SECONDS
 status=0
-(cd "$home" && ./mvnw -B -ntp -pl kernels,engine,job test \
-  -Dtest='*FaultTest,ResumeTest,AnswerFilesTest,RunLockTest,Poisoned*Test' \
-  -Dsurefire.failIfNoSpecifiedTests=false \
-  -Dquestspark.fault.seeds="$seeds" \
-  -Dquestspark.soak.documents="$documents" \
-  -Dquestspark.soak.long.documents="$long_documents") >"$log" 2>&1 || status=$?
+: >"$log"
+run() {
+  (cd "$home" && ./mvnw -B -ntp -pl kernels,engine,job test "$@" \
+    -Dquestspark.fault.seeds="$seeds" \
+    -Dquestspark.soak.documents="$documents" \
+    -Dquestspark.soak.long.documents="$long_documents") >>"$log" 2>&1 || status=$?
+}
+run -Dlane=cluster -Dtest='*FaultTest'
+run -Dtest='ResumeTest,AnswerFilesTest,RunLockTest,Poisoned*Test'
 
 grep -E '^seed |Tests run:|soak|FAIL' "$log" || true
 echo "$((SECONDS - started)) s, $([[ $status -eq 0 ]] && echo passed || echo "FAILED, see $log")"

@@ -14,6 +14,7 @@ import dev.questspark.engine.ops.backend.DeviceName;
 import dev.questspark.engine.ops.backend.DigestDType;
 import dev.questspark.engine.ops.cuda.RequiresTestDriver;
 import dev.questspark.engine.ops.cuda.TestDriver;
+import dev.questspark.engine.ops.cuda.WholeModels;
 import dev.questspark.engine.select.SelectorSpec;
 import dev.questspark.engine.tokens.ByteTokenizer;
 import java.net.URISyntaxException;
@@ -30,6 +31,7 @@ import org.junit.jupiter.api.Timeout;
 
 /** The whole engine on the CUDA backend: answers, failures, and nothing left behind. */
 @RequiresTestDriver
+@WholeModels
 @Timeout(value = 120, unit = TimeUnit.SECONDS)
 class CudaEngineTest {
   private static final SelectorSpec QUEST =

@@ -4,7 +4,6 @@ import static dev.questspark.job.JobHarness.content;
 import static dev.questspark.job.JobHarness.query;
 import static dev.questspark.job.JobHarness.table;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.sun.jna.Function;
 import com.sun.jna.NativeLibrary;
@@ -18,19 +17,23 @@ import java.util.List;
 import java.util.Random;
 import java.util.stream.LongStream;
 import org.apache.spark.SparkConf;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Devices that fail at random launches, on the engine's test driver ({@code kernels/testdriver}) in
- * executors of a real cluster: every row once, and the same answers as without. Counted as skipped
- * under {@code -P no-cuda-tests}; {@code -Dquestspark.fault.seeds=20} tries so many launches.
+ * executors of a real cluster: every row once, and the same answers as without. {@code
+ * -Dquestspark.fault.seeds=20} tries so many launches.
  */
+@Tag("cluster")
 class CudaFaultTest {
+  @RegisterExtension static final StandaloneCluster CLUSTER = StandaloneCluster.shared();
+
   private static final int DOCUMENTS = 8;
   private static final int ROWS = DOCUMENTS * 2;
   private static final String[] OPTIONS = {
@@ -46,7 +49,6 @@ class CudaFaultTest {
 
   @TempDir static Path shared;
   @TempDir Path folder;
-  private static StandaloneCluster cluster;
   private static Path input;
   private static List<String> undisturbed;
 
@@ -57,11 +59,9 @@ class CudaFaultTest {
 
   @BeforeAll
   static void runUndisturbed() throws IOException {
-    String driver = System.getProperty("questspark.testdriver", "");
-    assumeTrue(!driver.isEmpty(), "built with -P no-cuda-tests");
-    cluster = StandaloneCluster.start(2, 1, 1024);
     Function counter =
-        NativeLibrary.getInstance(driver + "/libcuda.so.1").getFunction("questLaunches");
+        NativeLibrary.getInstance(JobHarness.testDriver() + "/libcuda.so.1")
+            .getFunction("questLaunches");
     input = JobHarness.shortDocuments(Files.createDirectory(shared.resolve("one")), 1);
     first = launches(counter, "out-1");
     input = JobHarness.shortDocuments(shared, DOCUMENTS);
@@ -78,26 +78,19 @@ class CudaFaultTest {
     return counter.invokeInt(new Object[0]) - before;
   }
 
-  @AfterAll
-  static void stop() {
-    if (cluster != null) {
-      cluster.close();
-    }
-  }
-
   static LongStream seeds() {
     return LongStream.rangeClosed(1, Integer.getInteger("questspark.fault.seeds", 3));
   }
 
   /** Every executor's driver fails in this way at this launch, the replacing ones' too. */
   private static SparkConf failing(String fault, int launch) {
-    return cluster
+    return CLUSTER
         .conf()
         .set("spark.executorEnv.QUEST_TESTDRIVER_" + fault, String.valueOf(launch));
   }
 
   private static void assertEveryRowOnce(String what, long seed, Ended ended, Path output) {
-    assertThat(ended.code()).as(() -> ended.err() + cluster.logs()).isZero();
+    assertThat(ended.code()).as(() -> ended.err() + CLUSTER.logs()).isZero();
     assertThat(content(output)).doesNotHaveDuplicates().isEqualTo(undisturbed);
     System.out.printf(
         "seed %d: %s; %d rows in, %d rows out; %s%n",
@@ -120,7 +113,7 @@ class CudaFaultTest {
     Path output = folder.resolve("out");
     Ended ended = JobHarness.runOn(failing("STICKY_AFTER", launch), input, output, OPTIONS);
     assertEveryRowOnce("device lost after " + launch + " launches", seed, ended, output);
-    assertThat(cluster.logs()).contains("injected after launch " + launch);
+    assertThat(CLUSTER.logs()).contains("injected after launch " + launch);
     assertThat(executors(output)).as("Spark replaced executors").isGreaterThan(2);
   }
 
@@ -131,7 +124,7 @@ class CudaFaultTest {
     Path output = folder.resolve("out");
     Ended ended = JobHarness.runOn(failing("FAIL_LAUNCH", launch), input, output, OPTIONS);
     assertEveryRowOnce("launch " + launch + " refused", seed, ended, output);
-    assertThat(cluster.logs()).contains("injected into launch " + launch);
+    assertThat(CLUSTER.logs()).contains("injected into launch " + launch);
     assertThat(executors(output)).as("a new engine, not a new executor").isLessThanOrEqualTo(2);
   }
 
@@ -152,7 +145,7 @@ class CudaFaultTest {
   void aModelThatDoesNotFitIsOneSentence() {
     Path output = folder.resolve("out");
     Ended ended = JobHarness.runOn(failing("MEMORY_BYTES", 20_000_000), input, output, OPTIONS);
-    assertThat(ended.code()).as(() -> ended.err() + cluster.logs()).isEqualTo(ExitCode.REFUSED);
+    assertThat(ended.code()).as(() -> ended.err() + CLUSTER.logs()).isEqualTo(ExitCode.REFUSED);
     assertThat(ended.err())
         .startsWith("Error: the GPU has no room for ")
         .contains("of 20000000 bytes are free", "lower gpu_memory_utilization");

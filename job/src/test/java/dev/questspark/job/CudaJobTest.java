@@ -3,7 +3,6 @@ package dev.questspark.job;
 import static dev.questspark.job.JobHarness.query;
 import static dev.questspark.job.JobHarness.table;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.questspark.job.JobHarness.Ended;
 import dev.questspark.job.run.ExitCode;
@@ -11,13 +10,12 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/**
- * The same job on the CUDA backend, on the engine's test driver ({@code kernels/testdriver});
- * counted as skipped under {@code -P no-cuda-tests}.
- */
+/** The same job on the CUDA backend, on the engine's test driver ({@code kernels/testdriver}). */
+@Tag("cuda")
 class CudaJobTest {
   private static final String CONTENT =
       "doc_id, question_id, sparse_policy, kv_budget, status, output_text, prompt_tokens,"
@@ -27,8 +25,7 @@ class CudaJobTest {
 
   @BeforeEach
   void theTestDriverIsBuilt() {
-    assumeTrue(
-        !System.getProperty("questspark.testdriver", "").isEmpty(), "built with -P no-cuda-tests");
+    JobHarness.testDriver();
   }
 
   private Ended run(Path output, String... args) throws IOException {

@@ -16,6 +16,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.stream.LongStream;
 import org.apache.spark.SparkConf;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
@@ -26,8 +27,9 @@ import org.junit.jupiter.params.provider.MethodSource;
  * Executors that die or hang at random moments: every row once, and the same answers as without.
  * {@code -Dquestspark.fault.seeds=20} tries so many moments.
  */
+@Tag("cluster")
 class FaultTest {
-  @RegisterExtension static final StandaloneCluster CLUSTER = StandaloneCluster.start(2, 1, 1024);
+  @RegisterExtension static final StandaloneCluster CLUSTER = StandaloneCluster.shared();
 
   private static final int DOCUMENTS = 32;
   private static final int ROWS = DOCUMENTS * 2 * 2;

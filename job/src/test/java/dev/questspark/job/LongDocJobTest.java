@@ -15,10 +15,12 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import org.apache.spark.sql.types.StructField;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Whole jobs: real Spark, real engine, real model, Parquet read back by DuckDB. */
+@Tag("spark")
 class LongDocJobTest {
   private static final String CONTENT =
       "doc_id, question_id, sparse_policy, kv_budget, status, error_code, output_text,"

@@ -12,10 +12,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.apache.spark.sql.Row;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Documents far beyond the window, in parts, level by level; read back with DuckDB and Spark. */
+@Tag("spark")
 class MapReduceJobTest {
   private static final int CHAPTERS = 40;
   private static final String LONG_CHAPTER = "# Chapter 7 🐋";

@@ -14,10 +14,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Sweeps and evaluations as whole jobs; their tables read back by DuckDB. */
+@Tag("spark")
 class MeasureJobTest {
   private static final Pattern CELL =
       Pattern.compile("<td data-column=\"([a-z_]+)\" data-value=\"([^\"]+)\">");

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -24,6 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
  * deserves, everything else is answered. {@code questspark.soak.documents} and {@code
  * questspark.soak.long.documents} make it larger.
  */
+@Tag("spark")
 class PoisonedCorpusTest {
   private static final int SHORT = Integer.getInteger("questspark.soak.documents", 1_000);
   private static final int LONG = Integer.getInteger("questspark.soak.long.documents", 5);

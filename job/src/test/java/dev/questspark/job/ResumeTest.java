@@ -15,10 +15,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import org.apache.hadoop.conf.Configuration;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A run that was interrupted goes on where it stopped; read back with DuckDB. */
+@Tag("spark")
 class ResumeTest {
   private static final int DOCUMENTS = 60;
   private static final int ROWS = DOCUMENTS * 2 * 2;

@@ -29,10 +29,12 @@ import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.apache.spark.util.LongAccumulator;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The job, SQL and the Spark ML stage are three doors to one engine: one text for one document. */
+@Tag("spark")
 class SameTextTest {
   private static final String QUESTION = "What is the gate code of the silver otter?";
 

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -15,6 +16,7 @@ import org.junit.jupiter.api.io.TempDir;
  * run.sh as a user calls it: the shaded jar, Spark's own SparkSubmit in a process of its own, the
  * demo.
  */
+@Tag("submit")
 class RunScriptTest {
   @TempDir Path folder;
 

@@ -12,10 +12,12 @@ import java.util.Map;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The job on every Spark that there is a build for, each built and started by run.sh. */
+@Tag("spark-3.5")
 class SparkVersionsTest {
   private static final int DOCUMENTS = 3;
 

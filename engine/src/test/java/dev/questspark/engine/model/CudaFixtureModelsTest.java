@@ -13,6 +13,7 @@ import dev.questspark.engine.ops.cpu.CpuBackend;
 import dev.questspark.engine.ops.cuda.CudaBackend;
 import dev.questspark.engine.ops.cuda.CudaOptions;
 import dev.questspark.engine.ops.cuda.RequiresCuda;
+import dev.questspark.engine.ops.cuda.WholeModels;
 import dev.questspark.engine.select.SelectorSpec;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -27,6 +28,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * tokens and the same selected pages, dense and Quest; and against transformers' logits.
  */
 @RequiresCuda
+@WholeModels
 class CudaFixtureModelsTest {
   private static final int PROMPT = 300;
   private static final int QUESTION_FROM = 290; // the last rows go through the selector

@@ -3,7 +3,6 @@ package dev.questspark.job.cluster;
 import static dev.questspark.job.JobHarness.query;
 import static dev.questspark.job.JobHarness.table;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.questspark.job.JobHarness;
 import dev.questspark.job.JobHarness.Ended;
@@ -12,20 +11,21 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import org.apache.spark.SparkConf;
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
  * GPUs as Spark hands them out, on two real workers with two devices of the test driver each: every
- * device that is used has one engine, whatever number of executors and tasks there are. Counted as
- * skipped under {@code -P no-cuda-tests}.
+ * device that is used has one engine, whatever number of executors and tasks there are.
  */
+@Tag("cluster")
 class GpuAddressesTest {
-  private static final String DRIVER = System.getProperty("questspark.testdriver", "");
+  @RegisterExtension static final StandaloneCluster CLUSTER = StandaloneCluster.shared();
+
   private static final String CONTENT =
       "doc_id, question_id, sparse_policy, kv_budget, status, output_text, prompt_tokens,"
           + " completion_tokens, kv_bytes_read, sparse_steps";
@@ -38,31 +38,16 @@ class GpuAddressesTest {
   };
 
   @TempDir static Path folder;
-  private static StandaloneCluster cluster;
   private static Path input;
   private static List<String> expected;
 
   @BeforeAll
   static void start() throws IOException {
-    assumeTrue(!DRIVER.isEmpty(), "built with -P no-cuda-tests");
-    Map<String, String> environment =
-        Map.of("LD_LIBRARY_PATH", DRIVER, "QUEST_TESTDRIVER_DEVICES", "4");
-    StandaloneCluster.Worker worker = new StandaloneCluster.Worker(4, 4096, environment, Map.of());
-    cluster =
-        StandaloneCluster.start(
-            worker.withGpus(folder, "0", "1"), worker.withGpus(folder, "2", "3"));
     input = JobHarness.corpus(folder, 4);
     Path cpu = folder.resolve("cpu");
     assertThat(JobHarness.run(input, cpu, ARGS).code()).isZero();
     expected = content(cpu);
     assertThat(expected).hasSize(16);
-  }
-
-  @AfterAll
-  static void stop() {
-    if (cluster != null) {
-      cluster.close();
-    }
   }
 
   private static List<String> content(Path output) {
@@ -72,7 +57,7 @@ class GpuAddressesTest {
   /** Runs on executors of so many cores and GPUs, tasks of such a share, waiting for all. */
   private Path run(String name, int cores, int executorGpus, String taskGpus, int allCores) {
     SparkConf conf =
-        cluster
+        CLUSTER
             .conf()
             .set("spark.executor.cores", String.valueOf(cores))
             .set("spark.executor.resource.gpu.amount", String.valueOf(executorGpus))
@@ -84,7 +69,7 @@ class GpuAddressesTest {
     String[] args = Arrays.copyOf(ARGS, ARGS.length + 1);
     args[ARGS.length] = "--backend=cuda";
     Ended ended = JobHarness.runOn(conf, input, output, args);
-    assertThat(ended.code()).as(() -> ended.err() + cluster.logs()).isZero();
+    assertThat(ended.code()).as(() -> ended.err() + CLUSTER.logs()).isZero();
     assertThat(content(output)).as("as on the CPU").isEqualTo(expected);
     // every engine's steps are in the trace, and none is there twice
     assertThat(query("select sum(prefill_tokens), count(*) from " + table(output, "steps")))
@@ -142,8 +127,8 @@ class GpuAddressesTest {
 
   private static void refused(String sentence, String arg) {
     Path output = folder.resolve("refused");
-    Ended ended = JobHarness.runOn(cluster.conf(), input, output, arg);
-    assertThat(ended.code()).as(() -> ended.err() + cluster.logs()).isEqualTo(2);
+    Ended ended = JobHarness.runOn(CLUSTER.conf(), input, output, arg);
+    assertThat(ended.code()).as(() -> ended.err() + CLUSTER.logs()).isEqualTo(2);
     assertThat(ended.err()).startsWith("Error: " + sentence).contains("(executor ");
     assertThat(ended.err().strip().lines()).hasSize(1);
   }

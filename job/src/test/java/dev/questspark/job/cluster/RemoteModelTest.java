@@ -17,13 +17,15 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 import org.apache.spark.SparkConf;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A model that no node has, on two executors of one node. */
+@Tag("cluster")
 class RemoteModelTest {
-  @RegisterExtension static final StandaloneCluster CLUSTER = StandaloneCluster.start(2, 1, 1024);
+  @RegisterExtension static final StandaloneCluster CLUSTER = StandaloneCluster.shared();
 
   private static final Path DEMO = Path.of("..", "demo", "model").toAbsolutePath().normalize();
 

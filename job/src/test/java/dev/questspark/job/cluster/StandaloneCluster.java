@@ -1,10 +1,12 @@
 package dev.questspark.job.cluster;
 
+import dev.questspark.job.JobHarness;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -12,71 +14,37 @@ import java.util.Map;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.apache.spark.SparkConf;
-import org.junit.jupiter.api.extension.AfterAllCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.TestWatcher;
 import scala.util.Properties;
 
 /**
- * A real Spark standalone cluster on this machine: a master and workers in JVMs of their own, from
- * the test's class path, on free ports. Registered as a static JUnit extension it prints its logs
- * when a test fails and ends after the last one; otherwise whoever starts it closes it.
+ * A real Spark standalone cluster on this machine: a master and two workers in JVMs of their own,
+ * from the test's class path, on free ports. One for all test classes of a JVM: it starts with the
+ * first that asks for it and ends with the JVM. Registered as a static JUnit extension it prints
+ * its logs when a test fails.
+ *
+ * <p>Each worker has eight cores, 4 GiB for executors, and two GPUs of the test driver: 0 and 1, 2
+ * and 3. Cores and GPUs are what Spark counts, whatever the machine has.
  */
-public final class StandaloneCluster implements AutoCloseable, AfterAllCallback, TestWatcher {
+public final class StandaloneCluster implements TestWatcher {
   private static final Duration START = Duration.ofMinutes(5);
   private static final Pattern MASTER_STARTED =
       Pattern.compile("Starting Spark master at (spark://\\S+)");
   private static final Pattern REGISTERED = Pattern.compile("Successfully registered with master");
   private static final int TAIL_CHARACTERS = 8_000;
+  private static final int WORKERS = 2;
+  private static final int GPUS_OF_A_WORKER = 2;
+
+  private static StandaloneCluster shared;
 
   private final Path folder;
   private final TestProcess master;
   private final String masterUrl;
   private final List<TestProcess> workers = new ArrayList<>();
-  private boolean closed;
 
-  /**
-   * One worker.
-   *
-   * @param cores what it offers, whatever the machine has
-   * @param memoryMegabytes what it offers
-   * @param environment of the worker, inherited by its executors
-   * @param properties of the worker's JVM, such as {@code spark.worker.resource.gpu.amount}
-   */
-  public record Worker(
-      int cores,
-      int memoryMegabytes,
-      Map<String, String> environment,
-      Map<String, String> properties) {
-    public Worker(int cores, int memoryMegabytes) {
-      this(cores, memoryMegabytes, Map.of(), Map.of());
-    }
-
-    /**
-     * The same worker offering GPUs with the addresses given, without asking any device.
-     *
-     * @param folder receives the discovery script
-     */
-    public Worker withGpus(Path folder, String... addresses) {
-      try {
-        Path script = Files.createTempFile(folder, "gpus", ".sh");
-        Files.writeString(
-            script,
-            "#!/bin/sh\necho '{\"name\": \"gpu\", \"addresses\": [\""
-                + String.join("\", \"", addresses)
-                + "\"]}'\n");
-        if (!script.toFile().setExecutable(true)) {
-          throw new IOException("cannot be made executable: " + script);
-        }
-        Map<String, String> all = new LinkedHashMap<>(properties);
-        all.put("spark.worker.resource.gpu.amount", String.valueOf(addresses.length));
-        all.put("spark.worker.resource.gpu.discoveryScript", script.toString());
-        return new Worker(cores, memoryMegabytes, environment, all);
-      } catch (IOException unwritable) {
-        throw new UncheckedIOException(unwritable);
-      }
-    }
-  }
+  /** Logs that ended before are those of earlier test classes. */
+  private volatile Instant logsSince = Instant.EPOCH;
 
   private StandaloneCluster(Path folder) throws IOException {
     this.folder = folder;
@@ -113,40 +81,47 @@ public final class StandaloneCluster implements AutoCloseable, AfterAllCallback,
     this.masterUrl = master.awaitLine(MASTER_STARTED, START);
   }
 
-  /** So many equal workers. */
-  public static StandaloneCluster start(int workers, int coresEach, int memoryMegabytesEach) {
-    Worker worker = new Worker(coresEach, memoryMegabytesEach);
-    return start(Stream.generate(() -> worker).limit(workers).toArray(Worker[]::new));
+  /** The cluster of this JVM, all workers registered. */
+  public static synchronized StandaloneCluster shared() {
+    if (shared == null) {
+      shared = start();
+    }
+    shared.logsSince = Instant.now();
+    return shared;
   }
 
-  /** Starts, and returns when every worker has registered. */
-  public static StandaloneCluster start(Worker... workers) {
+  private static StandaloneCluster start() {
     try {
       StandaloneCluster cluster =
           new StandaloneCluster(Files.createTempDirectory("standalone-cluster"));
-      try {
-        for (Worker worker : workers) {
-          cluster.add(worker);
-        }
-        cluster.workers.forEach(worker -> worker.awaitLine(REGISTERED, START));
-        return cluster;
-      } catch (RuntimeException | Error failed) {
-        cluster.close();
-        throw failed;
+      Runtime.getRuntime().addShutdownHook(new Thread(cluster::kill, "standalone-cluster-end"));
+      for (int worker = 0; worker < WORKERS; worker++) {
+        cluster.addWorker();
       }
+      cluster.workers.forEach(worker -> worker.awaitLine(REGISTERED, START));
+      return cluster;
     } catch (IOException unwritable) {
       throw new UncheckedIOException(unwritable);
     }
   }
 
-  private void add(Worker worker) {
+  private void addWorker() throws IOException {
     String name = "worker-" + workers.size();
+    int gpu = workers.size() * GPUS_OF_A_WORKER;
     workers.add(
         daemon(
             name,
             "org.apache.spark.deploy.worker.Worker",
-            worker.environment,
-            worker.properties,
+            Map.of(
+                "LD_LIBRARY_PATH",
+                JobHarness.testDriver(),
+                "QUEST_TESTDRIVER_DEVICES",
+                String.valueOf(WORKERS * GPUS_OF_A_WORKER)),
+            Map.of(
+                "spark.worker.resource.gpu.amount",
+                String.valueOf(GPUS_OF_A_WORKER),
+                "spark.worker.resource.gpu.discoveryScript",
+                discoveryScript(name, gpu, gpu + 1).toString()),
             "--host",
             "localhost",
             "--port",
@@ -154,12 +129,25 @@ public final class StandaloneCluster implements AutoCloseable, AfterAllCallback,
             "--webui-port",
             "0",
             "--cores",
-            String.valueOf(worker.cores),
+            "8",
             "--memory",
-            worker.memoryMegabytes + "m",
+            "4096m",
             "--work-dir",
             folder.resolve(name).toString(),
             masterUrl));
+  }
+
+  /** Tells a worker its GPUs without asking any device. */
+  private Path discoveryScript(String worker, int first, int second) throws IOException {
+    Path script = folder.resolve(worker + "-gpus.sh");
+    Files.writeString(
+        script,
+        "#!/bin/sh\necho '{\"name\": \"gpu\", \"addresses\": [\"%d\", \"%d\"]}'\n"
+            .formatted(first, second));
+    if (!script.toFile().setExecutable(true)) {
+      throw new IOException("cannot be made executable: " + script);
+    }
+    return script;
   }
 
   private TestProcess daemon(
@@ -192,7 +180,7 @@ public final class StandaloneCluster implements AutoCloseable, AfterAllCallback,
 
   /**
    * What a driver needs to run here, in this JVM or, as {@code -D} properties, in another: the
-   * master, executors of one core on the test's class path. Each call gives a new one.
+   * master, two executors of one core on the test's class path. Each call gives a new one.
    */
   public SparkConf conf() {
     return new SparkConf()
@@ -207,6 +195,7 @@ public final class StandaloneCluster implements AutoCloseable, AfterAllCallback,
             "spark.executor.extraJavaOptions",
             "-Dlog4j2.configurationFile=" + folder.resolve("log4j2.properties"))
         .set("spark.executor.cores", "1")
+        .set("spark.cores.max", "2")
         .set("spark.executor.memory", "1g");
   }
 
@@ -215,11 +204,11 @@ public final class StandaloneCluster implements AutoCloseable, AfterAllCallback,
     return workers.stream().flatMap(TestProcess::children).toList();
   }
 
-  /** The logs of the master, the workers and all executors, the end of each. */
+  /** The end of each log that the master, a worker or an executor has written for this class. */
   public String logs() {
     try (Stream<Path> files = Files.walk(folder)) {
       StringBuilder all = new StringBuilder();
-      for (Path file : files.filter(StandaloneCluster::isLog).sorted().toList()) {
+      for (Path file : files.filter(this::isCurrentLog).sorted().toList()) {
         String text = Files.readString(file);
         all.append("==== ").append(folder.relativize(file)).append('\n');
         all.append(text.substring(Math.max(0, text.length() - TAIL_CHARACTERS))).append('\n');
@@ -230,10 +219,11 @@ public final class StandaloneCluster implements AutoCloseable, AfterAllCallback,
     }
   }
 
-  private static boolean isLog(Path file) {
+  private boolean isCurrentLog(Path file) {
     String name = file.getFileName().toString();
     return Files.isRegularFile(file)
-        && (name.endsWith(".log") || name.equals("stderr") || name.equals("stdout"));
+        && (name.endsWith(".log") || name.equals("stderr") || name.equals("stdout"))
+        && !Instant.ofEpochMilli(file.toFile().lastModified()).isBefore(logsSince);
   }
 
   @Override
@@ -241,18 +231,9 @@ public final class StandaloneCluster implements AutoCloseable, AfterAllCallback,
     System.err.println("cluster of " + test.getDisplayName() + "\n" + logs());
   }
 
-  @Override
-  public void afterAll(ExtensionContext tests) {
-    close();
-  }
-
   /** Kills every process. The logs stay in the temporary folder. */
-  @Override
-  public void close() {
-    if (!closed) {
-      closed = true;
-      master.close(); // first, or it would replace the executors of the first worker that goes
-      workers.forEach(TestProcess::close);
-    }
+  private void kill() {
+    master.close(); // first, or it would replace the executors of the first worker that goes
+    workers.forEach(TestProcess::close);
   }
 }

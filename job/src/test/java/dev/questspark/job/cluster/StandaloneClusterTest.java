@@ -7,13 +7,15 @@ import dev.questspark.job.JobHarness.Ended;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The job on executors in processes of their own answers as it does in one JVM. */
+@Tag("cluster")
 class StandaloneClusterTest {
-  @RegisterExtension static final StandaloneCluster CLUSTER = StandaloneCluster.start(2, 1, 1024);
+  @RegisterExtension static final StandaloneCluster CLUSTER = StandaloneCluster.shared();
 
   private static final String CONTENT =
       "doc_id, question_id, sparse_policy, kv_budget, status, output_text, prompt_tokens,"

@@ -29,10 +29,12 @@ import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Every input format, with everything that can be wrong in it: rows in = documents out. */
+@Tag("spark")
 class CorpusTest {
   private static final SparkSession SPARK = TestSpark.session();
 

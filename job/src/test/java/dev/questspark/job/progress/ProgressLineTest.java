@@ -14,9 +14,11 @@ import org.apache.spark.SparkContext;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerTaskEnd;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The line over a real Spark job whose tasks only count. */
+@Tag("spark")
 class ProgressLineTest {
   private static final String RATES = "\\S+ prompt tok/s, \\S+ generated tok/s, [01234] errors, ";
 

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * The page in a real browser (Debian's chromium): it asks the network for nothing, says nothing on
- * the console, and draws everything that its plots were given. Runs with {@code -P browser}.
+ * the console, and draws everything that its plots were given. Lane {@code browser}.
  */
 @Tag("browser")
 class ReportInBrowserTest {

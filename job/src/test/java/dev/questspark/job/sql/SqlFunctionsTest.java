@@ -26,9 +26,11 @@ import org.apache.spark.sql.execution.adaptive.QueryStageExec;
 import org.apache.spark.util.LongAccumulator;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The functions as a query sees them: what is computed, how often, and what is refused. */
+@Tag("spark")
 class SqlFunctionsTest {
   private static final Map<String, String> CONF =
       Map.of(

@@ -101,6 +101,14 @@ class ExchangeTest {
   }
 
   @Test
+  void theSearchForRacesCanBeLeftOut() {
+    TestDriver.races(false);
+    assertThatCode(() -> run(Exchange.BLOCK, false)).doesNotThrowAnyException();
+    TestDriver.reset();
+    assertThatThrownBy(() -> run(Exchange.BLOCK, false)).hasMessage("CUDA_ERROR_LAUNCH_FAILED");
+  }
+
+  @Test
   void sumsArriveWhenTheyAreWaitedFor() {
     assertThat(run(Exchange.PRODUCTS, true)[127]).isEqualTo(16f);
     assertThat(run(Exchange.PRODUCTS, false)[127]).as("nobody waited").isZero();

@@ -4,29 +4,28 @@ import java.lang.annotation.ElementType;
 import java.lang.annotation.Retention;
 import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
-import org.junit.jupiter.api.extension.ConditionEvaluationResult;
-import org.junit.jupiter.api.extension.ExecutionCondition;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.extension.BeforeAllCallback;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
 /**
- * A test that runs on the {@link TestDriver} and, with {@code -Dquestspark.gpu=true}, on a real
- * GPU.
+ * A test of the lane {@code cuda} that runs on the {@link TestDriver} and, with {@code
+ * -Dquestspark.gpu=true}, on a real GPU. Fails where there is neither.
  */
 @Target(ElementType.TYPE)
 @Retention(RetentionPolicy.RUNTIME)
+@Tag("cuda")
 @ExtendWith(RequiresCuda.Condition.class)
 public @interface RequiresCuda {
 
-  /** Skips methods, not classes, so that the summary counts them. */
-  final class Condition implements ExecutionCondition {
+  /** Says what is missing, instead of the error of a library that does not load. */
+  final class Condition implements BeforeAllCallback {
     @Override
-    public ConditionEvaluationResult evaluateExecutionCondition(ExtensionContext context) {
-      return TestDriver.isBuilt()
-              || Boolean.getBoolean("questspark.gpu")
-              || context.getTestMethod().isEmpty()
-          ? ConditionEvaluationResult.enabled("")
-          : ConditionEvaluationResult.disabled("built with -P no-cuda-tests, and no GPU asked for");
+    public void beforeAll(ExtensionContext context) {
+      if (!Boolean.getBoolean("questspark.gpu")) {
+        TestDriver.require();
+      }
     }
   }
 }

@@ -4,6 +4,7 @@ import java.lang.annotation.ElementType;
 import java.lang.annotation.Retention;
 import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.extension.BeforeEachCallback;
 import org.junit.jupiter.api.extension.ConditionEvaluationResult;
 import org.junit.jupiter.api.extension.ExecutionCondition;
@@ -11,11 +12,12 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
 /**
- * A test that runs on the {@link TestDriver}. Where a build leaves that out ({@code -P
- * no-cuda-tests}) every method counts as skipped.
+ * A test of the lane {@code cuda} that runs on the {@link TestDriver} alone. Skipped on a real GPU
+ * ({@code -Dquestspark.gpu=true}); otherwise fails where the driver is not built.
  */
 @Target(ElementType.TYPE)
 @Retention(RetentionPolicy.RUNTIME)
+@Tag("cuda")
 @ExtendWith(RequiresTestDriver.Condition.class)
 public @interface RequiresTestDriver {
 
@@ -23,13 +25,14 @@ public @interface RequiresTestDriver {
   final class Condition implements ExecutionCondition, BeforeEachCallback {
     @Override
     public ConditionEvaluationResult evaluateExecutionCondition(ExtensionContext context) {
-      return TestDriver.isBuilt() || context.getTestMethod().isEmpty()
-          ? ConditionEvaluationResult.enabled("")
-          : ConditionEvaluationResult.disabled("built with -P no-cuda-tests");
+      return Boolean.getBoolean("questspark.gpu") && context.getTestMethod().isPresent()
+          ? ConditionEvaluationResult.disabled("needs the test driver, not a GPU")
+          : ConditionEvaluationResult.enabled("");
     }
 
     @Override
     public void beforeEach(ExtensionContext context) {
+      TestDriver.require();
       TestDriver.reset();
     }
   }

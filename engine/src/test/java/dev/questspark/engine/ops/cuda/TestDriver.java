@@ -25,9 +25,17 @@ public final class TestDriver {
 
   private TestDriver() {}
 
-  /** Whether this build has it (not under {@code -P no-cuda-tests}). */
+  /** Whether this build has it: in the lanes that need it, and in no other. */
   public static boolean isBuilt() {
     return !FOLDER.isEmpty();
+  }
+
+  /** Fails with the remedy where the driver is not built. */
+  static void require() {
+    if (!isBuilt()) {
+      throw new IllegalStateException(
+          "this test needs the test driver of kernels/testdriver; add -Dlane=cuda, which builds it");
+    }
   }
 
   /**
@@ -78,6 +86,9 @@ public final class TestDriver {
 
   /** Whether work runs when it is queued, and not as late as the API allows. */
   public static native void eager(boolean eager);
+
+  /** Whether launches are searched for data races. */
+  public static native void races(boolean searched);
 
   /** Turns of a block's threads: 0 forward, 1 reverse, 2 shuffled. */
   public static native void threadOrder(int order);
