@@ -3,16 +3,20 @@ package dev.questspark.job;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.job.corpus.UnreadableInput;
 import dev.questspark.job.executor.FailurePolicy;
+import dev.questspark.job.options.BoundOptions;
 import dev.questspark.job.options.Choices;
-import dev.questspark.job.options.CommandLineFlags;
-import dev.questspark.job.options.JobKeys;
-import dev.questspark.job.options.JobOptions;
-import dev.questspark.job.options.OptionResolver;
+import dev.questspark.job.options.ExitCode;
+import dev.questspark.job.options.OptionListing;
+import dev.questspark.job.options.keys.JobOptions;
+import dev.questspark.job.options.resolve.CommandLineFlags;
+import dev.questspark.job.options.resolve.ExecutorNeeds;
+import dev.questspark.job.options.resolve.OptionBinder;
+import dev.questspark.job.options.resolve.OptionConflicts;
+import dev.questspark.job.options.resolve.OptionResolver;
 import dev.questspark.job.plugin.ExecutorCheck;
 import dev.questspark.job.plugin.QuestDriverPlugin;
 import dev.questspark.job.plugin.SparkVersion;
 import dev.questspark.job.resources.InferResources;
-import dev.questspark.job.run.ExitCode;
 import dev.questspark.job.run.JobRun;
 import dev.questspark.job.sweep.MeasureRun;
 import dev.questspark.job.sweep.ReportRun;
@@ -48,26 +52,20 @@ public final class LongDocJob {
       String... args) {
     if (CommandLineFlags.wantsHelp(args)) {
       out.print(CommandLineFlags.help());
-      return 0;
+      return ExitCode.DONE;
     }
     boolean verbose = List.of(args).contains("--verbose");
     try {
       SparkVersion.check();
       JobOptions options = OptionResolver.resolve(CommandLineFlags.parse(args), conf(submitted));
-      verbose = options.get(JobKeys.VERBOSE);
-      Command command = command(options, out);
-      if (options.get(JobKeys.COMMAND) != Choices.Command.REPORT) {
-        print(options, out);
+      verbose = options.verbose();
+      Checked checked = check(options, submitted, out);
+      if (checked.options().command() != Choices.Command.REPORT) {
+        print(checked.options().listing(), out);
       }
-      SparkConf conf = SparkSettings.of(submitted);
-      ExecutorCheck.describe(options, conf);
-      if (options.get(JobKeys.COMMAND) != Choices.Command.REPORT) {
-        InferResources.check(options, conf);
-      }
-      ExecutorCheck.device(options, conf);
-      SparkSession spark = sessions.open(conf);
+      SparkSession spark = sessions.open(checked.conf());
       try {
-        return command.run(spark);
+        return checked.command().run(spark);
       } finally {
         spark.sparkContext().clearJobGroup(); // of this thread, whose next job may be another's
         sessions.close(spark);
@@ -85,20 +83,45 @@ public final class LongDocJob {
     }
   }
 
-  /** What {@code --command} asks for, everything checked that needs no Spark. */
-  private static Command command(JobOptions options, PrintStream out) {
-    UnheededOptions.refuse(options);
-    return switch (options.get(JobKeys.COMMAND)) {
-      case RUN -> new JobRun(options, out)::run;
-      case SWEEP -> MeasureRun.sweep(options, out)::run;
-      case EVAL -> MeasureRun.eval(options, out)::run;
-      case REPORT -> new ReportRun(options, out)::run;
-    };
+  /**
+   * Resolves and checks a command line without Spark: options, presets, templates, resources, the
+   * device and a model on this machine.
+   *
+   * @throws ConfigException on the first thing that is wrong
+   */
+  static Checked check(SparkConf submitted, PrintStream out, String... args) {
+    return check(
+        OptionResolver.resolve(CommandLineFlags.parse(args), conf(submitted)), submitted, out);
   }
+
+  private static Checked check(JobOptions resolved, SparkConf submitted, PrintStream out) {
+    BoundOptions options = OptionBinder.bind(resolved);
+    SparkConf conf = SparkSettings.of(submitted);
+    Command command =
+        switch (options.command()) {
+          case RUN -> {
+            JobRun run = new JobRun(options, out);
+            OptionConflicts.refuseUnaskedQuestion(resolved, run.asksQuestion());
+            yield run::run;
+          }
+          case SWEEP, EVAL -> new MeasureRun(options, out)::run;
+          case REPORT -> new ReportRun(options, out)::run;
+        };
+    ExecutorNeeds.describe(options.listing(), conf);
+    if (options.command() != Choices.Command.REPORT) {
+      InferResources.check(options.inference(), conf);
+      ExecutorCheck.device(options.inference().engine(), conf);
+      ExecutorCheck.model(options.inference().engine(), conf);
+    }
+    return new Checked(options, conf, command);
+  }
+
+  /** A command that nothing keeps from starting, as far as can be told without Spark. */
+  record Checked(BoundOptions options, SparkConf conf, Command command) {}
 
   /** Runs on a Spark session and gives the exit code. */
   @FunctionalInterface
-  private interface Command {
+  interface Command {
     int run(SparkSession spark) throws IOException;
   }
 
@@ -109,13 +132,13 @@ public final class LongDocJob {
   }
 
   /** What someone set, one a line, then the defaults. */
-  private static void print(JobOptions options, PrintStream out) {
+  private static void print(OptionListing options, PrintStream out) {
     List<String> defaults = new ArrayList<>();
     options
         .settings()
         .forEach(
             (name, setting) -> {
-              if (options.isDefault(name) && !setting.texts().isEmpty()) {
+              if (setting.isDefault() && !setting.texts().isEmpty()) {
                 defaults.add(name + "=" + setting.shown());
               } else if (!setting.texts().isEmpty()) {
                 out.printf("%-24s %-40s (%s)%n", name, setting.shown(), setting.origin());

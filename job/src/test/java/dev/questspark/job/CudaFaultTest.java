@@ -9,7 +9,7 @@ import com.sun.jna.Function;
 import com.sun.jna.NativeLibrary;
 import dev.questspark.job.JobHarness.Ended;
 import dev.questspark.job.cluster.StandaloneCluster;
-import dev.questspark.job.run.ExitCode;
+import dev.questspark.job.options.ExitCode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -5,7 +5,7 @@ import static dev.questspark.job.JobHarness.table;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.questspark.job.JobHarness.Ended;
-import dev.questspark.job.run.ExitCode;
+import dev.questspark.job.options.ExitCode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;

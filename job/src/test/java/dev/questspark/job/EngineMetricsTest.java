@@ -6,9 +6,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.questspark.job.executor.ExecutorEngine;
-import dev.questspark.job.options.CommandLineFlags;
-import dev.questspark.job.options.JobOptions;
-import dev.questspark.job.options.OptionResolver;
+import dev.questspark.job.options.BoundOptions;
+import dev.questspark.job.options.resolve.CommandLineFlags;
+import dev.questspark.job.options.resolve.OptionBinder;
+import dev.questspark.job.options.resolve.OptionResolver;
 import dev.questspark.job.plugin.QuestSparkPlugin;
 import dev.questspark.job.run.JobRun;
 import java.io.ByteArrayOutputStream;
@@ -61,15 +62,16 @@ class EngineMetricsTest {
   void theEndpointTellsWhatTheStatisticsSay() throws Exception {
     SparkSession spark = session();
     Path output = folder.resolve("out");
-    JobOptions options =
-        OptionResolver.resolve(
-            CommandLineFlags.parse(
-                JobHarness.arguments(
-                    JobHarness.shortDocuments(folder, 24),
-                    output,
-                    "--selectors=all,quest",
-                    "--kv-budgets=64,full")),
-            List.of());
+    BoundOptions options =
+        OptionBinder.bind(
+            OptionResolver.resolve(
+                CommandLineFlags.parse(
+                    JobHarness.arguments(
+                        JobHarness.shortDocuments(folder, 24),
+                        output,
+                        "--selectors=all,quest",
+                        "--kv-budgets=64,full")),
+                List.of()));
     JobRun run = new JobRun(options, new PrintStream(new ByteArrayOutputStream()));
     Set<String> described = ConcurrentHashMap.newKeySet();
     spark

@@ -5,7 +5,7 @@ import static dev.questspark.job.JobHarness.table;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.questspark.job.JobHarness.Ended;
-import dev.questspark.job.run.ExitCode;
+import dev.questspark.job.options.ExitCode;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -40,7 +40,7 @@ class MistakesTest {
     assertThat(ended.code()).isEqualTo(ExitCode.REFUSED);
   }
 
-  // ---- options that contradict each other, or could have no effect
+  // ---- options
 
   @Test
   void aPresetsModeDoesNotKeepARunFromResuming() throws IOException {
@@ -50,87 +50,27 @@ class MistakesTest {
     Ended resumed = run(input, "--preset", preset, "--selectors", "all", "--resume");
     assertThat(resumed.err()).isEmpty();
     assertThat(resumed.out()).contains("4 rows were found finished and not computed again");
-    assertThat(run(input, "--mode", "append", "--resume").err()).contains("leave --mode out");
   }
 
+  /** The other options that are refused before Spark starts are in {@link RefusalsTest}. */
   @Test
-  void aSummaryIsNotAskedWithATemplateThatAsksQuestions() throws IOException {
-    Path input = JobHarness.corpus(folder, 1);
-    Ended noQuestion = run(input, "--task", "summarize");
-    assertThat(noQuestion.err())
-        .startsWith("Error: task is summarize (flag), but prompt_template ")
-        .contains("demo.txt (flag) asks {{question}}; give --prompt-template a file without it");
-    // both from the command line, with a question: a summary about something
-    assertThat(run(input, "--task", "summarize", "--question", "What is it about?").err())
-        .isEmpty();
-  }
-
-  @Test
-  void aTaskGivenForTheRunDoesNotYieldToAPresetsTemplateInSilence() throws IOException {
-    Path template = file("ask.txt", "{{document}}\n{{question}}");
-    Path preset =
-        preset(
-            "model = " + JobHarness.MODEL,
-            "prompt_template = " + template,
-            "question_col = question",
-            "max_model_len = 1024",
-            "kv_cache_memory_bytes = 64m");
-    Ended ended =
-        JobHarness.runWith(
-            "--preset=" + preset,
-            "--input=" + JobHarness.corpus(folder, 1),
-            "--output=" + folder.resolve("out"),
-            "--task=summarize");
+  void aRefusedOptionEndsTheProcessWithOneLineAndNoOutput() throws IOException {
     refused(
-        ended,
-        "task is summarize (flag), but prompt_template "
-            + template
-            + " (own.conf) asks {{question}}; give --prompt-template a file without it, or use a"
-            + " preset without a template.");
-  }
-
-  @Test
-  void optionsWithoutEffectAreRefused() throws IOException {
-    Path input = JobHarness.corpus(folder, 1);
-    refused(
-        run(input, "--system-prompt", "Be brief."),
-        "system_prompt (flag) is a turn of the chat template, which is off; add"
-            + " --apply-chat-template, or write the text into --prompt-template.");
-    refused(
-        run(input, "--chunk-tokens", "100"),
-        "--chunk-tokens belongs to --on-too-long map_reduce; give both, or neither.");
-    refused(
-        run(input, "--suite", "needle"),
-        "--suite belongs to sweep and eval; a run that answers has no use for it.");
-    refused(
-        run(input, "--on-too-long=map_reduce", "--chunk-tokens=100", "--chunk-overlap-tokens=100"),
-        "chunk_overlap_tokens is 100 and chunk_tokens 100; neighbouring chunks must share fewer"
-            + " tokens than a chunk has.");
-  }
-
-  @Test
-  void aTemplateIsBlamedUnderItsOwnNameBeforeAnyWork() throws IOException {
-    Path input = JobHarness.corpus(folder, 1);
-    Path template = file("combine.txt", "Put {{answers}} together.");
-    refused(
-        run(input, "--on-too-long=map_reduce", "--combine-template", template.toString()),
-        "combine_template " + template + " has no {{document}}, where the document is to stand.");
-  }
-
-  @Test
-  void aFlagWithoutAValueIsNamedAsItWasTyped() {
-    Path input = folder.resolve("none");
-    refused(run(input, "--kv-budgets"), "--kv-budgets has no value; it takes <list of integers>.");
-    refused(run(input, "--id-col"), "--id-col has no value; it takes <text>.");
+        run(JobHarness.corpus(folder, 1), "--suite", "needle"),
+        "--suite has no effect on run, only on eval; leave it out.");
+    assertThat(folder.resolve("out")).doesNotExist();
   }
 
   // ---- a context with no room
 
   @Test
-  void maxTokensMustLeaveRoomForAPrompt() throws IOException {
-    refused(
-        run(JobHarness.corpus(folder, 1), "--max-tokens", "1024"),
-        "max_tokens 1024 leaves no room for a prompt in max_model_len 1024; lower --max-tokens.");
+  void maxTokensMustLeaveRoomInTheModelsOwnContext() throws IOException {
+    Ended ended =
+        run(JobHarness.corpus(folder, 1), "--max-model-len", "0", "--max-tokens", "100000");
+    assertThat(ended.code()).isEqualTo(ExitCode.REFUSED);
+    assertThat(ended.err())
+        .startsWith("Error: max_tokens 100000 leaves no room for a prompt in max_model_len ")
+        .hasLineCount(1);
   }
 
   @Test

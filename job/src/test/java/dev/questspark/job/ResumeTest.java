@@ -7,9 +7,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.questspark.job.JobHarness.Ended;
 import dev.questspark.job.cluster.TestProcess;
+import dev.questspark.job.options.ExitCode;
 import dev.questspark.job.output.OutputFolder;
 import dev.questspark.job.output.RunLock;
-import dev.questspark.job.run.ExitCode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -5,7 +5,7 @@ import static dev.questspark.job.JobHarness.table;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.questspark.job.JobHarness.Ended;
-import dev.questspark.job.run.ExitCode;
+import dev.questspark.job.options.ExitCode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -89,14 +89,8 @@ class TooLongForMeasurementTest {
   }
 
   @Test
-  void nothingIsMeasuredOfMapReduceAndOfLengthsWithoutRoom() throws IOException {
+  void nothingIsMeasuredOfLengthsWithoutRoom() throws IOException {
     Path output = folder.resolve("out");
-    for (String command : List.of("sweep", "eval")) {
-      Ended reduced = measure(command, output, "--on-too-long=map_reduce");
-      assertThat(reduced.code()).isEqualTo(ExitCode.REFUSED);
-      assertThat(reduced.err())
-          .contains("--on-too-long map_reduce", "give error or truncate_middle");
-    }
     for (String suite : List.of("passkey_facts", "needle", "variable_tracking", "perplexity")) {
       List<String> args = new ArrayList<>(List.of("--suite=" + suite, "--lengths=100,100000"));
       if (!suite.equals("passkey_facts")) {

@@ -3,7 +3,9 @@ package dev.questspark.engine.select;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.ops.PageBudget;
 import dev.questspark.engine.ops.backend.Backend;
+import java.util.Collections;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.BiFunction;
 
@@ -20,6 +22,11 @@ public final class PageSelectors {
               "sink_recent", (spec, pageSize) -> new SinkRecentPages(budget(spec, pageSize))));
 
   private PageSelectors() {}
+
+  /** Every selector that {@link #of} knows, in alphabetical order. */
+  public static Set<String> names() {
+    return Collections.unmodifiableSet(FACTORIES.keySet());
+  }
 
   /**
    * The selector of a spec.

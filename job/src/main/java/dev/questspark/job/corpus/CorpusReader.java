@@ -26,8 +26,7 @@ import static org.apache.spark.sql.functions.when;
 import static org.apache.spark.sql.functions.xxhash64;
 
 import dev.questspark.job.options.Choices.InputFormat;
-import dev.questspark.job.options.JobKeys;
-import dev.questspark.job.options.JobOptions;
+import dev.questspark.job.options.CorpusOptions;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
@@ -60,9 +59,9 @@ public final class CorpusReader {
   private static final Column NO_TEXT = lit(null).cast(DataTypes.StringType);
 
   private final SparkSession spark;
-  private final JobOptions options;
+  private final CorpusOptions options;
 
-  public CorpusReader(SparkSession spark, JobOptions options) {
+  public CorpusReader(SparkSession spark, CorpusOptions options) {
     this.spark = spark;
     this.options = options;
   }
@@ -75,9 +74,7 @@ public final class CorpusReader {
   public Dataset<Row> read() {
     CorpusLocation location =
         CorpusLocation.of(
-            options.require(JobKeys.INPUT),
-            options.get(JobKeys.INPUT_FORMAT),
-            spark.sparkContext().hadoopConfiguration());
+            options.input(), options.format(), spark.sparkContext().hadoopConfiguration());
     Dataset<Row> records =
         switch (location.format()) {
           case TEXT -> textFiles(location);
@@ -114,12 +111,11 @@ public final class CorpusReader {
 
   /** Not deterministic to Spark, so that no file is parsed once per column. */
   private Dataset<Row> parsedFiles(CorpusLocation location) {
-    FileText parser =
-        new FileText(
-            options.get(JobKeys.MAX_TEXT_CHARACTERS), options.get(JobKeys.PARSE_TIMEOUT_S));
+    FileText parser = new FileText(options.maxTextCharacters(), options.parseTimeoutSeconds());
     UserDefinedFunction parse =
         udf((UDF2<String, byte[], Row>) parser::read, FileText.SCHEMA).asNondeterministic();
-    RecordColumns columns = new RecordColumns(options, new StructType(), "", FILES_HAVE_NONE);
+    RecordColumns columns =
+        new RecordColumns(options.columns(), new StructType(), "", FILES_HAVE_NONE);
     return files(location)
         .select(
             col("path"),
@@ -140,7 +136,7 @@ public final class CorpusReader {
 
   private Dataset<Row> textFiles(CorpusLocation location) {
     StructType noColumns = new StructType();
-    RecordColumns columns = new RecordColumns(options, noColumns, "", FILES_HAVE_NONE);
+    RecordColumns columns = new RecordColumns(options.columns(), noColumns, "", FILES_HAVE_NONE);
     return files(location)
         .select(
             fileId(location).as(ID),
@@ -193,7 +189,7 @@ public final class CorpusReader {
         from_json(col("value"), schema, Map.of("columnNameOfCorruptRecord", CORRUPT)).as("record");
     RecordColumns columns =
         new RecordColumns(
-            options,
+            options.columns(),
             without(found, CORRUPT),
             "record.",
             "Input "
@@ -257,7 +253,10 @@ public final class CorpusReader {
     renamed[header.length() + 1] = rows.col("_metadata.file_path").as(SOURCE);
     RecordColumns columns =
         new RecordColumns(
-            options, named, "", "Input " + path + " is empty: its first line must name columns");
+            options.columns(),
+            named,
+            "",
+            "Input " + path + " is empty: its first line must name columns");
     return rows.select(renamed)
         .select(
             utf8(columns.id()).as(ID),
@@ -266,7 +265,7 @@ public final class CorpusReader {
             col(CORRUPT).as(MALFORMED),
             NO_TEXT.as(REFUSED),
             NO_TEXT.as(REASON),
-            options.get(JobKeys.QUESTION).isEmpty()
+            options.columns().asked().isEmpty()
                 ? transform(columns.questions(), CorpusReader::utf8).as(QUESTIONS)
                 : columns.questions().as(QUESTIONS),
             transform(columns.answers(), CorpusReader::utf8).as(ANSWERS),
@@ -276,7 +275,8 @@ public final class CorpusReader {
   private Dataset<Row> parquet(String path) {
     Dataset<Row> rows = spark.read().parquet(path);
     RecordColumns columns =
-        new RecordColumns(options, rows.schema(), "", "Input " + path + " has no columns");
+        new RecordColumns(
+            options.columns(), rows.schema(), "", "Input " + path + " has no columns");
     return rows.select(
         columns.id().as(ID),
         columns.text().cast(DataTypes.StringType).as(TEXT),

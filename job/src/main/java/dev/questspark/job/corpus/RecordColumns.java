@@ -5,10 +5,8 @@ import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.lit;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.job.options.Choices.Task;
-import dev.questspark.job.options.JobKeys;
-import dev.questspark.job.options.JobOptions;
-import dev.questspark.job.options.OptionKey;
+import dev.questspark.job.options.CorpusOptions.Columns;
+import dev.questspark.job.options.CorpusOptions.NamedColumn;
 import java.util.List;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.types.ArrayType;
@@ -20,7 +18,7 @@ import org.apache.spark.sql.types.StructType;
 final class RecordColumns {
   private static final DataType TEXTS = DataTypes.createArrayType(DataTypes.StringType);
 
-  private final JobOptions options;
+  private final Columns options;
   private final StructType schema;
   private final String prefix;
   private final String nothingIn;
@@ -29,7 +27,7 @@ final class RecordColumns {
    * @param prefix of column paths, such as {@code record.}; may be empty
    * @param nothingIn what an input without any column is told, as a sentence without its end
    */
-  RecordColumns(JobOptions options, StructType schema, String prefix, String nothingIn) {
+  RecordColumns(Columns options, StructType schema, String prefix, String nothingIn) {
     this.options = options;
     this.schema = schema;
     this.prefix = prefix;
@@ -37,16 +35,16 @@ final class RecordColumns {
   }
 
   Column id() {
-    return named(JobKeys.ID_COL).cast(DataTypes.StringType);
+    return named(options.id()).cast(DataTypes.StringType);
   }
 
   Column text() {
-    Column text = named(JobKeys.TEXT_COL);
-    DataType type = typeOf(JobKeys.TEXT_COL);
+    Column text = named(options.text());
+    DataType type = typeOf(options.text());
     if (!type.equals(DataTypes.StringType) && !type.equals(DataTypes.BinaryType)) {
       throw new ConfigException(
           "Column '"
-              + options.get(JobKeys.TEXT_COL)
+              + options.text().name()
               + "' is of type "
               + type.simpleString()
               + "; the text column must be a string. Name it with --text-col.");
@@ -56,84 +54,84 @@ final class RecordColumns {
 
   /** Array of questions, null where the record has none. */
   Column questions() {
-    List<String> asked = options.get(JobKeys.QUESTION);
+    List<String> asked = options.asked();
     if (!asked.isEmpty()) {
       return array(asked.stream().map(question -> lit(question)).toArray(Column[]::new));
     }
-    if (options.get(JobKeys.TASK) == Task.SUMMARIZE && !options.given(JobKeys.QUESTION_COL)) {
+    if (!options.questionNeeded()) {
       return array(lit(null).cast(DataTypes.StringType));
     }
-    if (!has(JobKeys.QUESTION_COL)) {
-      throw missing(JobKeys.QUESTION_COL, ", or ask every document with --question");
+    if (!has(options.question())) {
+      throw missing(options.question(), ", or ask every document with --question");
     }
-    return texts(JobKeys.QUESTION_COL);
+    return texts(options.question());
   }
 
   /** Array of reference answers, null without any. */
   Column answers() {
-    if (options.get(JobKeys.ANSWER_COL) == null) {
+    if (options.answer() == null) {
       return lit(null).cast(TEXTS);
     }
-    Column answers = texts(JobKeys.ANSWER_COL);
+    Column answers = texts(options.answer());
     boolean questionList =
-        has(JobKeys.QUESTION_COL) && typeOf(JobKeys.QUESTION_COL) instanceof ArrayType;
-    boolean answerList = typeOf(JobKeys.ANSWER_COL) instanceof ArrayType;
-    if (options.get(JobKeys.QUESTION).isEmpty() && answerList != questionList) {
+        has(options.question()) && typeOf(options.question()) instanceof ArrayType;
+    boolean answerList = typeOf(options.answer()) instanceof ArrayType;
+    if (options.asked().isEmpty() && answerList != questionList) {
       throw new ConfigException(
           "Columns '"
-              + options.get(JobKeys.QUESTION_COL)
+              + options.question().name()
               + "' and '"
-              + options.get(JobKeys.ANSWER_COL)
+              + options.answer().name()
               + "' must have the same shape: both strings, or both arrays of strings.");
     }
     return answers;
   }
 
-  private Column texts(OptionKey<String> key) {
-    Column column = named(key);
-    DataType type = typeOf(key);
+  private Column texts(NamedColumn column) {
+    Column texts = named(column);
+    DataType type = typeOf(column);
     if (type instanceof ArrayType list && list.elementType().equals(DataTypes.StringType)) {
-      return column;
+      return texts;
     }
     if (type.equals(DataTypes.StringType)) {
-      return array(column);
+      return array(texts);
     }
     throw new ConfigException(
         "Column '"
-            + options.get(key)
+            + column.name()
             + "' is of type "
             + type.simpleString()
             + "; it must be a string or an array of strings. Name another with "
-            + key.flag()
+            + column.flag()
             + ".");
   }
 
-  private boolean has(OptionKey<String> key) {
-    return List.of(schema.fieldNames()).contains(options.get(key));
+  private boolean has(NamedColumn column) {
+    return List.of(schema.fieldNames()).contains(column.name());
   }
 
-  private DataType typeOf(OptionKey<String> key) {
-    return schema.apply(options.get(key)).dataType();
+  private DataType typeOf(NamedColumn column) {
+    return schema.apply(column.name()).dataType();
   }
 
-  private Column named(OptionKey<String> key) {
-    if (!has(key)) {
-      throw missing(key, "");
+  private Column named(NamedColumn column) {
+    if (!has(column)) {
+      throw missing(column, "");
     }
-    return col(prefix + "`" + options.get(key) + "`");
+    return col(prefix + "`" + column.name() + "`");
   }
 
-  private ConfigException missing(OptionKey<String> key, String orElse) {
+  private ConfigException missing(NamedColumn column, String orElse) {
     if (schema.isEmpty()) {
       return new ConfigException(nothingIn + ".");
     }
     return new ConfigException(
         "The input has no column '"
-            + options.get(key)
+            + column.name()
             + "' (it has: "
             + String.join(", ", schema.fieldNames())
             + "); name it with "
-            + key.flag()
+            + column.flag()
             + orElse
             + ".");
   }

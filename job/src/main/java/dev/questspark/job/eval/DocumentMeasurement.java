@@ -10,9 +10,7 @@ import dev.questspark.engine.model.SamplingParams;
 import dev.questspark.engine.select.SelectorSpec;
 import dev.questspark.engine.tokens.GenerationDefaults;
 import dev.questspark.job.corpus.Defect;
-import dev.questspark.job.options.Choices.QuestionAttention;
-import dev.questspark.job.options.JobKeys;
-import dev.questspark.job.options.JobOptions;
+import dev.questspark.job.options.InferenceOptions;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -24,7 +22,7 @@ import java.util.concurrent.CompletionException;
 final class DocumentMeasurement {
   private final Engine engine;
   private final EvalSettings settings;
-  private final JobOptions options;
+  private final InferenceOptions options;
   private final List<SelectorSpec> policies;
   private final List<Integer> endTokenIds;
 
@@ -34,10 +32,10 @@ final class DocumentMeasurement {
     this.options = settings.infer().options();
     this.policies = settings.infer().policies();
     GenerationDefaults generation =
-        GenerationDefaults.read(options.get(JobKeys.GENERATION_CONFIG), engine.modelFolder());
+        GenerationDefaults.read(options.engine().model().generationConfig(), engine.modelFolder());
     this.endTokenIds =
         new ArrayList<>(generation.stopTokenIds(engine.model().eosTokenIds(), engine.tokenizer()));
-    endTokenIds.addAll(options.get(JobKeys.STOP_TOKEN_IDS));
+    endTokenIds.addAll(options.sampling().end().stopTokenIds());
   }
 
   /**
@@ -48,22 +46,25 @@ final class DocumentMeasurement {
     if (document.perplexity()) {
       return new DocumentResult(document.docId(), perplexity(document, rows), List.of(), List.of());
     }
-    int speedTokens = settings.repetitions() > 0 ? options.get(JobKeys.SPEED_TOKENS) : 0;
+    int speedTokens = settings.protocol().speedTokens();
     TokenizedEvalDocument prompt =
         TokenizedEvalDocument.of(
             document, settings, engine, Math.max(speedTokens, document.maxTokens()));
     if (prompt.asked().isEmpty()) {
       return new DocumentResult(document.docId(), refused(prompt, rows), List.of(), List.of());
     }
-    int tail = options.get(JobKeys.QUESTION_TAIL_CHARACTERS);
+    int tail = settings.protocol().questionTailCharacters();
     if (tail > 0) {
       return new DocumentResult(
           document.docId(), withTails(document, prompt, rows, tail), List.of(), List.of());
     }
     SpeedBlocks blocks =
         new SpeedBlocks(
-            policies, settings.repetitions(), options.get(JobKeys.MAX_NUM_SEQS), speedTokens);
-    boolean denseQuestion = options.get(JobKeys.QUESTION_ATTENTION) == QuestionAttention.DENSE;
+            policies,
+            settings.protocol().repetitions(),
+            options.engine().batching().maxNumSeqs(),
+            speedTokens);
+    boolean denseQuestion = options.selection().denseQuestion();
     List<QuestionRequest> requests =
         new ArrayList<>(blocks.requests(prompt.questions(), denseQuestion));
     int speedRows = requests.size();
@@ -158,7 +159,7 @@ final class DocumentMeasurement {
    * longer than the length asked for ends there, which drops nothing that was to be scored.
    */
   private List<QualityRow> perplexity(EvalDocument document, AnswerRows rows) {
-    int[] tokens = TokenizedEvalDocument.text(document, options, engine);
+    int[] tokens = TokenizedEvalDocument.text(document, options.prompt(), engine);
     int[] text = Arrays.copyOf(tokens, Math.min(tokens.length, document.lengthTokens()));
     int[] first = {text[0]};
     int[] rest = Arrays.copyOfRange(text, 1, text.length);
@@ -177,7 +178,7 @@ final class DocumentMeasurement {
 
   private SamplingParams greedy(int maxTokens) {
     return new SamplingParams(
-        maxTokens, 0, 1, 0, 0, 1, 0, options.get(JobKeys.STOP), endTokenIds, false);
+        maxTokens, 0, 1, 0, 0, 1, 0, options.sampling().end().stop(), endTokenIds, false);
   }
 
   private static List<QualityRow> rowsOf(

@@ -2,6 +2,7 @@ package dev.questspark.job.eval;
 
 import dev.questspark.job.executor.InferSettings;
 import dev.questspark.job.options.Choices.OnTooLong;
+import dev.questspark.job.options.MeasureOptions;
 import java.io.Serializable;
 import java.util.HashSet;
 import java.util.List;
@@ -13,17 +14,32 @@ import java.util.Set;
  * @param infer options, policies, model, output
  * @param onTooLong what happens to a document that does not fit, see {@link
  *     dev.questspark.job.eval.suite.Suites#onTooLong}
- * @param repetitions speed measurements per policy and document; 0 measures answers alone
+ * @param protocol how a document is measured
  * @param studied ids of the documents whose attention is watched
  * @param cellsFolder where finished documents go
  */
 public record EvalSettings(
     InferSettings infer,
     OnTooLong onTooLong,
-    int repetitions,
+    Protocol protocol,
     Set<String> studied,
     String cellsFolder)
     implements Serializable {
+
+  /**
+   * How a document is measured.
+   *
+   * @param repetitions speed measurements per policy and document; 0 measures answers alone
+   * @param speedTokens tokens per row of a speed measurement
+   * @param questionTailCharacters of the prompt that read through the policy; 0 for the question
+   */
+  public record Protocol(int repetitions, int speedTokens, int questionTailCharacters)
+      implements Serializable {
+    public static Protocol of(MeasureOptions options) {
+      return new Protocol(
+          options.repetitions(), options.speedTokens(), options.questionTailCharacters());
+    }
+  }
 
   /** Ids of {@code count} documents, evenly spread, so that lengths and depths are all met. */
   public static Set<String> spread(List<EvalDocument> suite, int count) {
@@ -38,6 +54,7 @@ public record EvalSettings(
   /** The name of a document's result, the document given as it stands in {@code suite.jsonl}. */
   String resultName(EvalDocument document, String line) {
     boolean watched = studied.contains(document.docId());
-    return DocumentResultFiles.name(line, infer.paramsHash() + " " + repetitions + " " + watched);
+    return DocumentResultFiles.name(
+        line, infer.paramsHash() + " " + protocol.repetitions() + " " + watched);
   }
 }

@@ -52,7 +52,7 @@ final class MeasurePartition implements VoidFunction<Iterator<String>> {
   }
 
   private DocumentResult measure(DocumentMeasurement measurement, EvalDocument document) {
-    if (settings.repetitions() == 0) {
+    if (settings.protocol().repetitions() == 0) {
       return measurement.measure(document);
     }
     synchronized (ALONE) {

@@ -8,8 +8,7 @@ import dev.questspark.engine.tokens.PromptTemplate;
 import dev.questspark.engine.tokens.Tokenizer;
 import dev.questspark.job.corpus.Defect;
 import dev.questspark.job.options.Choices.OnTooLong;
-import dev.questspark.job.options.JobKeys;
-import dev.questspark.job.options.JobOptions;
+import dev.questspark.job.options.PromptOptions;
 import dev.questspark.job.prompt.LongDocument;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -46,7 +45,7 @@ record TokenizedEvalDocument(
    */
   static TokenizedEvalDocument of(
       EvalDocument document, EvalSettings settings, Engine engine, int newTokens) {
-    PromptTemplate template = template(document, settings.infer().options(), engine);
+    PromptTemplate template = template(document, settings.infer().options().prompt(), engine);
     int[] prefix = template.prefix(document.text());
     int room = engine.maxModelLen() - newTokens;
     int least = settings.onTooLong() == OnTooLong.TRUNCATE_MIDDLE ? LEAST_KEPT : prefix.length;
@@ -93,13 +92,14 @@ record TokenizedEvalDocument(
   }
 
   /** The tokens of a text that is scored itself: as the template begins it, and nothing behind. */
-  static int[] text(EvalDocument document, JobOptions options, Engine engine) {
+  static int[] text(EvalDocument document, PromptOptions options, Engine engine) {
     return template(document, options, engine).prefix(document.text());
   }
 
-  private static PromptTemplate template(EvalDocument document, JobOptions options, Engine engine) {
+  private static PromptTemplate template(
+      EvalDocument document, PromptOptions options, Engine engine) {
     Tokenizer tokenizer = engine.tokenizer();
-    if (!document.chat() || !options.get(JobKeys.APPLY_CHAT_TEMPLATE)) {
+    if (!document.chat() || !options.applyChatTemplate()) {
       return PromptTemplate.plain(document.template(), tokenizer);
     }
     Path model = engine.modelFolder();
@@ -112,10 +112,7 @@ record TokenizedEvalDocument(
                             + model
                             + " has no chat template; drop --apply-chat-template."));
     return PromptTemplate.chat(
-        document.template(),
-        chat,
-        Optional.ofNullable(options.get(JobKeys.SYSTEM_PROMPT)),
-        tokenizer);
+        document.template(), chat, Optional.ofNullable(options.systemPrompt()), tokenizer);
   }
 
   /**

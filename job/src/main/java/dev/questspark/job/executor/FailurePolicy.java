@@ -15,9 +15,6 @@ import java.util.concurrent.CompletionException;
  * for its process; anything else is a bug and fails the task as itself.
  */
 public final class FailurePolicy {
-  /** Exit code of an executor that lost its device; Spark replaces it. */
-  static final int DEVICE_LOST = 20;
-
   private static final String DRIVER = "driver";
 
   private FailurePolicy() {}

@@ -2,14 +2,15 @@ package dev.questspark.job.executor;
 
 import dev.questspark.engine.EngineConfig;
 import dev.questspark.engine.model.SamplingParams;
-import dev.questspark.engine.ops.backend.DeviceName;
 import dev.questspark.engine.select.SelectorSpec;
 import dev.questspark.job.corpus.Question;
-import dev.questspark.job.options.Choices.QuestionAttention;
-import dev.questspark.job.options.JobKeys;
-import dev.questspark.job.options.JobOptions;
+import dev.questspark.job.options.EngineOptions;
+import dev.questspark.job.options.InferenceOptions;
+import dev.questspark.job.options.SamplingOptions.AnswerEnd;
+import dev.questspark.job.options.SamplingOptions.Draw;
 import dev.questspark.job.prompt.TaskTemplates;
 import java.io.Serializable;
+import java.util.ArrayList;
 import java.util.List;
 import org.apache.spark.util.SerializableConfiguration;
 
@@ -23,7 +24,7 @@ import org.apache.spark.util.SerializableConfiguration;
  * @param hadoop how to reach it
  */
 public record InferSettings(
-    JobOptions options,
+    InferenceOptions options,
     List<SelectorSpec> policies,
     TaskTemplates templates,
     String runId,
@@ -39,22 +40,12 @@ public record InferSettings(
    * @param backend {@link #device}, or the one of its GPUs that Spark assigned
    */
   EngineConfig engineConfig(String backend) {
-    return EngineConfig.builder(options.model().folder(hadoop.value()))
-        .device(DeviceName.parse(backend))
-        .dtype(options.get(JobKeys.DTYPE))
-        .weightDType(options.get(JobKeys.WEIGHT_DTYPE))
-        .maxModelLen(options.get(JobKeys.MAX_MODEL_LEN))
-        .pageSize(options.get(JobKeys.PAGE_SIZE))
-        .maxNumSeqs(options.get(JobKeys.MAX_NUM_SEQS))
-        .maxNumBatchedTokens(options.get(JobKeys.MAX_NUM_BATCHED_TOKENS))
-        .kvCacheBytes(options.get(JobKeys.KV_CACHE_MEMORY_BYTES))
-        .memoryUtilization(options.get(JobKeys.GPU_MEMORY_UTILIZATION))
-        .pageScores(Policies.pageScores(policies))
-        .digestDType(options.get(JobKeys.DIGEST_DTYPE))
-        .threads(threads > 0 ? threads : Runtime.getRuntime().availableProcessors())
-        .batchInvariant(options.get(JobKeys.BATCH_INVARIANT))
-        .overcommit(options.get(JobKeys.OVERCOMMIT))
-        .build();
+    EngineOptions engine = options.engine();
+    return engine.config(
+        engine.model().location().folder(hadoop.value()),
+        backend,
+        Policies.pageScores(policies),
+        threads > 0 ? threads : Runtime.getRuntime().availableProcessors());
   }
 
   /** The same for some of the policies; the engine stays the same one. */
@@ -65,16 +56,11 @@ public record InferSettings(
 
   /** Where the engine runs, as the {@code gpu_address} column shows it. */
   public String device() {
-    return options.get(JobKeys.BACKEND).toString();
-  }
-
-  public boolean denseQuestion() {
-    return options.get(JobKeys.QUESTION_ATTENTION) == QuestionAttention.DENSE;
+    return options.engine().device();
   }
 
   public int maxInFlight() {
-    int given = options.get(JobKeys.MAX_IN_FLIGHT);
-    return given > 0 ? given : options.get(JobKeys.MAX_NUM_SEQS) + 1;
+    return options.engine().maxInFlight();
   }
 
   /**
@@ -84,18 +70,20 @@ public record InferSettings(
    * @param endTokenIds the model's own ends
    */
   public SamplingParams sampling(String documentId, Question question, List<Integer> endTokenIds) {
-    List<Integer> ends = new java.util.ArrayList<>(endTokenIds);
-    ends.addAll(options.get(JobKeys.STOP_TOKEN_IDS));
+    Draw draw = options.sampling().draw();
+    AnswerEnd end = options.sampling().end();
+    List<Integer> ends = new ArrayList<>(endTokenIds);
+    ends.addAll(end.stopTokenIds());
     return new SamplingParams(
-        options.get(JobKeys.MAX_TOKENS),
-        options.get(JobKeys.TEMPERATURE).floatValue(),
-        options.get(JobKeys.TOP_P).floatValue(),
-        options.get(JobKeys.TOP_K),
-        options.get(JobKeys.MIN_P).floatValue(),
-        options.get(JobKeys.REPETITION_PENALTY).floatValue(),
-        RowSeed.of(options.get(JobKeys.SEED), documentId, question.number()),
-        options.get(JobKeys.STOP),
+        end.maxTokens(),
+        (float) draw.temperature(),
+        (float) draw.topP(),
+        draw.topK(),
+        (float) draw.minP(),
+        (float) draw.repetitionPenalty(),
+        RowSeed.of(draw.seed(), documentId, question.number()),
+        end.stop(),
         ends,
-        options.get(JobKeys.IGNORE_EOS));
+        end.ignoreEos());
   }
 }

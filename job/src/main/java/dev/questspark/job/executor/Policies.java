@@ -4,9 +4,10 @@ import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.select.PageSelectors;
 import dev.questspark.engine.select.SelectorSpec;
-import dev.questspark.job.options.JobKeys;
-import dev.questspark.job.options.JobOptions;
+import dev.questspark.job.options.InferenceOptions;
 import dev.questspark.job.options.KvBudget;
+import dev.questspark.job.options.SelectionOptions;
+import dev.questspark.job.options.SelectionOptions.PageRule;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -23,9 +24,10 @@ public final class Policies {
    *
    * @throws ConfigException when a selector is unknown, or a budget too small for what it must keep
    */
-  public static List<SelectorSpec> of(JobOptions options) {
-    List<KvBudget> budgets = options.get(JobKeys.KV_BUDGETS);
-    Set<String> selectors = new LinkedHashSet<>(options.get(JobKeys.SELECTORS));
+  public static List<SelectorSpec> of(InferenceOptions options) {
+    SelectionOptions selection = options.selection();
+    List<KvBudget> budgets = selection.kvBudgets();
+    Set<String> selectors = new LinkedHashSet<>(selection.selectors());
     Set<SelectorSpec> policies = new LinkedHashSet<>();
     if (selectors.contains("all") || budgets.stream().anyMatch(KvBudget::full)) {
       policies.add(SelectorSpec.all());
@@ -33,7 +35,7 @@ public final class Policies {
     for (String selector : selectors) {
       for (KvBudget budget : budgets) {
         if (!selector.equals("all") && !budget.full()) {
-          policies.add(sparse(options, selector, budget.tokens()));
+          policies.add(sparse(selection.pages(), selector, budget.tokens()));
         }
       }
     }
@@ -41,7 +43,7 @@ public final class Policies {
       throw new ConfigException(
           "--selectors and --kv-budgets name no page selection; give for example --selectors all.");
     }
-    policies.forEach(policy -> PageSelectors.of(policy, options.get(JobKeys.PAGE_SIZE)));
+    policies.forEach(policy -> PageSelectors.of(policy, options.engine().batching().pageSize()));
     return new ArrayList<>(policies);
   }
 
@@ -61,15 +63,15 @@ public final class Policies {
         .collect(Collectors.toSet());
   }
 
-  private static SelectorSpec sparse(JobOptions options, String selector, int budgetTokens) {
+  private static SelectorSpec sparse(PageRule rule, String selector, int budgetTokens) {
     return new SelectorSpec(
         selector,
         budgetTokens,
-        options.get(JobKeys.PAGE_SCORE),
-        options.get(JobKeys.GROUP_REDUCTION),
-        options.get(JobKeys.KV_SINK_TOKENS),
-        options.get(JobKeys.KV_RECENT_TOKENS),
-        options.get(JobKeys.SPARSE_SKIP_LAYERS),
-        options.get(JobKeys.SPARSE_MIN_CONTEXT));
+        rule.score(),
+        rule.groupReduction(),
+        rule.sinkTokens(),
+        rule.recentTokens(),
+        rule.skipLayers(),
+        rule.minContext());
   }
 }

@@ -1,5 +1,6 @@
 package dev.questspark.job.executor;
 
+import dev.questspark.job.options.ExitCode;
 import dev.questspark.job.resources.DeviceClaim;
 import java.util.Map;
 import org.apache.spark.SparkEnv;
@@ -33,7 +34,7 @@ public final class TaskEngine {
         (failed, failure) -> {
           if (FailurePolicy.endsExecutor(failure, executorId)) {
             LOG.error("this executor has lost its device and ends: {}", failure.getMessage());
-            System.exit(FailurePolicy.DEVICE_LOST);
+            System.exit(ExitCode.DEVICE_LOST);
           }
         });
     return lease;

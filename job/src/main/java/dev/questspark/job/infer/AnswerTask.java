@@ -5,7 +5,6 @@ import dev.questspark.job.executor.InferSettings;
 import dev.questspark.job.infer.AnswerBatches.Batch;
 import dev.questspark.job.infer.AnswerBatches.Place;
 import dev.questspark.job.infer.InferPartition.Answered;
-import dev.questspark.job.options.JobKeys;
 import dev.questspark.job.output.AnswerFiles;
 import dev.questspark.job.output.AnswerSchema;
 import dev.questspark.job.partition.PlannedDocument;
@@ -27,11 +26,14 @@ final class AnswerTask implements VoidFunction<Iterator<PlannedDocument>> {
   private final InferSettings settings;
   private final RunCounters counters;
   private final AnswerFiles.Folders folders;
+  private final int batchRows;
 
-  AnswerTask(InferSettings settings, RunCounters counters, AnswerFiles.Folders folders) {
+  AnswerTask(
+      InferSettings settings, RunCounters counters, AnswerFiles.Folders folders, int batchRows) {
     this.settings = settings;
     this.counters = counters;
     this.folders = folders;
+    this.batchRows = batchRows;
   }
 
   @Override
@@ -40,12 +42,7 @@ final class AnswerTask implements VoidFunction<Iterator<PlannedDocument>> {
     AnswerFiles files =
         new AnswerFiles(
             folders, task.partitionId(), task.taskAttemptId(), settings.hadoop().value());
-    AnswerBatches batches =
-        new AnswerBatches(
-            documents,
-            settings.options().get(JobKeys.ANSWER_BATCH_ROWS),
-            files::has,
-            counters::keep);
+    AnswerBatches batches = new AnswerBatches(documents, batchRows, files::has, counters::keep);
     if (!batches.hasNext()) {
       return; // nothing left to do needs no engine
     }

@@ -16,17 +16,19 @@ public final class AnswerWriter {
   /**
    * Adds the answers of all documents, exactly once whatever becomes of tasks and executors.
    *
+   * @param batchRows rows after which a task commits a file
    * @throws IOException when the output folder cannot be written
    */
   public static void write(
       OutputFolder output,
       JavaRDD<PlannedDocument> documents,
       InferSettings settings,
-      RunCounters counters)
+      RunCounters counters,
+      int batchRows)
       throws IOException {
     AnswerFiles.Folders folders = output.beginAnswers(settings.runId());
     InferResources.on(documents, settings.options())
-        .foreachPartition(new AnswerTask(settings, counters, folders));
+        .foreachPartition(new AnswerTask(settings, counters, folders, batchRows));
     if (!output.hasAnswers()) { // no document: no rows, but a table that every reader can open
       new AnswerFiles(folders, 0, 0, settings.hadoop().value()).commit(0, List.of());
     }

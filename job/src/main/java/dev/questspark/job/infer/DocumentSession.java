@@ -13,7 +13,6 @@ import dev.questspark.job.corpus.Document;
 import dev.questspark.job.corpus.Question;
 import dev.questspark.job.executor.FailurePolicy;
 import dev.questspark.job.executor.InferSettings;
-import dev.questspark.job.options.JobKeys;
 import dev.questspark.job.partition.PlannedDocument;
 import dev.questspark.job.prompt.LongDocument;
 import dev.questspark.job.prompt.PromptTokenizer;
@@ -115,7 +114,7 @@ final class DocumentSession {
     if (tooLong.isEmpty()) {
       return;
     }
-    switch (settings.options().get(JobKeys.ON_TOO_LONG)) {
+    switch (settings.options().longDocuments().onTooLong()) {
       case ERROR ->
           tooLong.forEach(
               question ->
@@ -197,7 +196,7 @@ final class DocumentSession {
     return new QuestionRequest(
         prompts.suffix(question),
         policy,
-        settings.denseQuestion(),
+        settings.options().selection().denseQuestion(),
         settings.sampling(document.id(), question, prompts.endTokenIds()));
   }
 
@@ -239,6 +238,6 @@ final class DocumentSession {
   }
 
   private int maxTokens() {
-    return settings.options().get(JobKeys.MAX_TOKENS);
+    return settings.options().sampling().end().maxTokens();
   }
 }

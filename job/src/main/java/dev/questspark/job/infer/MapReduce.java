@@ -18,7 +18,6 @@ import dev.questspark.job.corpus.Document;
 import dev.questspark.job.corpus.Question;
 import dev.questspark.job.executor.FailurePolicy;
 import dev.questspark.job.executor.InferSettings;
-import dev.questspark.job.options.JobKeys;
 import dev.questspark.job.prompt.PromptTokenizer;
 import dev.questspark.job.prompt.PromptTokens;
 import java.time.Instant;
@@ -171,9 +170,9 @@ final class MapReduce {
               + engine.maxModelLen()
               + "; lower --max-tokens or shorten the question");
     }
-    int wanted = settings.options().get(JobKeys.CHUNK_TOKENS);
+    int wanted = settings.options().longDocuments().chunkTokens();
     int chunkTokens = wanted > 0 ? Math.min(wanted, room) : room;
-    int overlap = settings.options().get(JobKeys.CHUNK_OVERLAP_TOKENS);
+    int overlap = settings.options().longDocuments().chunkOverlapTokens();
     if (chunkTokens <= overlap) {
       throw new DocumentException(
           ErrorCode.TOO_LONG,

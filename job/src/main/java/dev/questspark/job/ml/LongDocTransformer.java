@@ -1,8 +1,8 @@
 package dev.questspark.job.ml;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.job.options.OptionKey;
-import dev.questspark.job.options.QueryOptions;
+import dev.questspark.job.options.keys.OptionKey;
+import dev.questspark.job.options.resolve.QueryOptions;
 import dev.questspark.job.sql.AnswerColumn;
 import dev.questspark.job.sql.EngineFunction;
 import java.util.ArrayList;
@@ -73,8 +73,8 @@ public final class LongDocTransformer extends Transformer implements DefaultPara
       options.put(
           key.name(),
           key.repeated()
-              ? new StringArrayParam(this, camelCase(key), key.sentence())
-              : new Param<String>(this, camelCase(key), key.sentence()));
+              ? new StringArrayParam(this, camelCase(key), key.description())
+              : new Param<String>(this, camelCase(key), key.description()));
     }
     setDefault(outputCol, uid + "__output");
     setDefault(task, EngineFunction.ANSWER.word());

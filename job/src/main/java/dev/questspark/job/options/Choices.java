@@ -1,5 +1,9 @@
 package dev.questspark.job.options;
 
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+
 /** The closed lists of words that options choose from. */
 public final class Choices {
   private Choices() {}
@@ -10,6 +14,11 @@ public final class Choices {
     SWEEP,
     EVAL,
     REPORT
+  }
+
+  /** Some commands, in the order of their declaration. */
+  public static List<Command> inOrder(Set<Command> commands) {
+    return Arrays.stream(Command.values()).filter(commands::contains).toList();
   }
 
   /** {@code task}. */

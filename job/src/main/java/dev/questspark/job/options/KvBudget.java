@@ -8,11 +8,20 @@ import dev.questspark.engine.select.SelectorSpec;
  * @param tokens at least 1, or {@link SelectorSpec#FULL}
  */
 public record KvBudget(int tokens) {
-  static KvBudget parse(String text) {
+  /**
+   * Reads one element.
+   *
+   * @throws IllegalArgumentException when it is neither {@code full} nor a number of at least 1
+   */
+  public static KvBudget parse(String text) {
     if (text.equalsIgnoreCase("full")) {
       return new KvBudget(SelectorSpec.FULL);
     }
-    return new KvBudget(OptionKey.checked(Integer.valueOf(text), tokens -> tokens >= 1));
+    int tokens = Integer.parseInt(text);
+    if (tokens < 1) {
+      throw new IllegalArgumentException(text);
+    }
+    return new KvBudget(tokens);
   }
 
   /** Whether everything is read. */

@@ -1,7 +1,6 @@
 /**
- * Every option of the job, declared once ({@link dev.questspark.job.options.JobKeys}); where its
- * value comes from ({@link dev.questspark.job.options.OptionResolver}): flag, Spark conf, preset,
- * model folder, default, the first that speaks. The same stem everywhere: {@code --kebab-case} as a
- * flag, {@code snake_case} in a preset, {@code spark.questspark.snake_case} in Spark's conf.
+ * What a job or a query was told, as typed records by the subject of their reader: made once, on
+ * the driver, and taken along by tasks. {@code keys} declares the options that they come from;
+ * {@code resolve} finds the values, checks and types them.
  */
 package dev.questspark.job.options;

@@ -38,17 +38,21 @@ public final class EarlierAnswers {
 
   private final OutputFolder output;
   private final InferSettings settings;
-  private final String modelFingerprint;
+  private final Map<String, String> decides;
   private final Dataset<Row> rows;
 
   /**
    * @param output has answers
+   * @param decides what this run's answers depend on, by name: {@link RunJson#decides}
    */
   public EarlierAnswers(
-      SparkSession spark, OutputFolder output, InferSettings settings, String modelFingerprint) {
+      SparkSession spark,
+      OutputFolder output,
+      InferSettings settings,
+      Map<String, String> decides) {
     this.output = output;
     this.settings = settings;
-    this.modelFingerprint = modelFingerprint;
+    this.decides = decides;
     this.rows = spark.read().schema(AnswerSchema.schema()).parquet(output.answers());
   }
 
@@ -192,7 +196,7 @@ public final class EarlierAnswers {
 
   /** What decided the earlier answers and is different now, as far as their run.json tells. */
   private String differences(List<String> hashes) throws IOException {
-    Map<String, String> now = new TreeMap<>(RunJson.decides(settings, modelFingerprint));
+    Map<String, String> now = new TreeMap<>(decides);
     for (String text : output.runJsons()) {
       JsonObject run = JsonParser.parseString(text).getAsJsonObject();
       JsonElement decided = run.get("decides");

@@ -4,7 +4,7 @@ import com.google.gson.GsonBuilder;
 import com.google.gson.JsonObject;
 import dev.questspark.engine.stats.EngineReport;
 import dev.questspark.job.executor.InferSettings;
-import dev.questspark.job.options.OptionFingerprint;
+import dev.questspark.job.options.OptionListing;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -15,14 +15,17 @@ public final class RunJson {
   private RunJson() {}
 
   /** The text when the run begins; it tells a later run what its answers were made with. */
-  public static String begun(InferSettings settings, RunFacts facts) {
-    return text(head(settings, facts, "running"));
+  public static String begun(OptionListing options, InferSettings settings, RunFacts facts) {
+    return text(head(options, settings, facts, "running"));
   }
 
   /** The text when the run has ended. */
   public static String of(
-      InferSettings settings, RunFacts facts, Map<String, EngineReport> engines) {
-    return of(settings, facts, engines, 0, 0);
+      OptionListing options,
+      InferSettings settings,
+      RunFacts facts,
+      Map<String, EngineReport> engines) {
+    return of(options, settings, facts, engines, 0, 0);
   }
 
   /**
@@ -32,12 +35,13 @@ public final class RunJson {
    * @param rowsKept rows that lost attempts at a task had committed
    */
   public static String of(
+      OptionListing options,
       InferSettings settings,
       RunFacts facts,
       Map<String, EngineReport> engines,
       long rowsFound,
       long rowsKept) {
-    JsonObject run = head(settings, facts, "finished");
+    JsonObject run = head(options, settings, facts, "finished");
     run.addProperty("duration_s", facts.durationNanos() / NANOS_PER_S);
     run.addProperty("records", facts.records());
     run.addProperty("partitions", facts.partitions());
@@ -50,15 +54,17 @@ public final class RunJson {
   }
 
   /** Everything that goes into the parameters' hash, by name. */
-  static Map<String, String> decides(InferSettings settings, String modelFingerprint) {
-    Map<String, String> deciding = new LinkedHashMap<>(OptionFingerprint.of(settings.options()));
+  public static Map<String, String> decides(
+      OptionListing options, InferSettings settings, String modelFingerprint) {
+    Map<String, String> deciding = new LinkedHashMap<>(options.deciding());
     deciding.put("the model", modelFingerprint);
     deciding.put("the prompt template", settings.templates().ask());
     deciding.put("the combine template", settings.templates().combine());
     return deciding;
   }
 
-  private static JsonObject head(InferSettings settings, RunFacts facts, String state) {
+  private static JsonObject head(
+      OptionListing listing, InferSettings settings, RunFacts facts, String state) {
     JsonObject run = new JsonObject();
     run.addProperty("run_id", facts.runId());
     run.addProperty("state", state);
@@ -69,11 +75,10 @@ public final class RunJson {
     run.addProperty("model_fingerprint", facts.modelFingerprint());
     run.addProperty("params_hash", settings.paramsHash());
     JsonObject decides = new JsonObject();
-    decides(settings, facts.modelFingerprint()).forEach(decides::addProperty);
+    decides(listing, settings, facts.modelFingerprint()).forEach(decides::addProperty);
     run.add("decides", decides);
     JsonObject options = new JsonObject();
-    settings
-        .options()
+    listing
         .settings()
         .forEach(
             (name, setting) -> {

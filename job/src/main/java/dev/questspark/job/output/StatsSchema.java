@@ -2,11 +2,11 @@ package dev.questspark.job.output;
 
 import dev.questspark.engine.stats.EngineReport;
 import dev.questspark.engine.stats.SelectorReport;
-import dev.questspark.job.options.JobKeys;
-import dev.questspark.job.options.OptionKey;
+import dev.questspark.job.options.EngineOptions;
 import java.sql.Timestamp;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.Function;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
@@ -63,7 +63,7 @@ final class StatsSchema {
         integer("kv_recent_tokens", "always read", s -> s.policy.recentTokens()),
         integer("sparse_skip_layers", "dense layers", s -> s.policy.skipLayers()),
         integer("sparse_min_context", "tokens", s -> s.policy.minContext()),
-        text("question_attention", "sparse or dense", option(JobKeys.QUESTION_ATTENTION)));
+        text("question_attention", "sparse or dense", StatsSchema::questionAttention));
   }
 
   private static List<Column> counts() {
@@ -182,23 +182,21 @@ final class StatsSchema {
     return List.of(
         integer("engines", "engines that ran", s -> s.engines.engines()),
         text("backend", "as it describes itself", s -> s.engines.backend()),
-        text("model", "folder", option(JobKeys.MODEL)),
+        text("model", "folder", s -> engine(s).model().location().model()),
         text("model_fingerprint", "hash of config and weights", s -> s.facts.modelFingerprint()),
         text("dtype", "of matrix products and KV cache", s -> s.engines.dtype()),
-        text("weight_dtype", "of matrix products", option(JobKeys.WEIGHT_DTYPE)),
-        text("digest_dtype", "of page digests", option(JobKeys.DIGEST_DTYPE)),
-        integer("page_size", "tokens", s -> s.settings.options().get(JobKeys.PAGE_SIZE)),
-        integer("max_num_seqs", "per engine", s -> s.settings.options().get(JobKeys.MAX_NUM_SEQS)),
+        text("weight_dtype", "of matrix products", s -> engine(s).types().weights().toString()),
+        text("digest_dtype", "of page digests", s -> engine(s).types().digests().toString()),
+        integer("page_size", "tokens", s -> engine(s).batching().pageSize()),
+        integer("max_num_seqs", "per engine", s -> engine(s).batching().maxNumSeqs()),
         integer(
-            "max_num_batched_tokens",
-            "per step",
-            s -> s.settings.options().get(JobKeys.MAX_NUM_BATCHED_TOKENS)),
+            "max_num_batched_tokens", "per step", s -> engine(s).batching().maxNumBatchedTokens()),
         new Column(
             "batch_invariant",
             DataTypes.BooleanType,
             "reduction order fixed",
-            s -> s.settings.options().get(JobKeys.BATCH_INVARIANT)),
-        count("seed", "", s -> s.settings.options().get(JobKeys.SEED)),
+            s -> engine(s).batching().batchInvariant()),
+        count("seed", "", s -> s.settings.options().sampling().draw().seed()),
         text("spark_version", "", s -> s.facts.sparkVersion()),
         text("java_version", "", s -> System.getProperty("java.version")),
         text("app_version", "", s -> s.facts.appVersion()),
@@ -214,8 +212,12 @@ final class StatsSchema {
     return stats.facts.durationNanos() / NANOS_PER_S;
   }
 
-  private static Function<PolicyStats, Object> option(OptionKey<?> key) {
-    return stats -> stats.settings.options().settings().get(key.name()).shown();
+  private static EngineOptions engine(PolicyStats stats) {
+    return stats.settings.options().engine();
+  }
+
+  private static String questionAttention(PolicyStats stats) {
+    return stats.settings.options().selection().questionAttention().name().toLowerCase(Locale.ROOT);
   }
 
   private static Column text(String name, String meaning, Function<PolicyStats, ?> value) {

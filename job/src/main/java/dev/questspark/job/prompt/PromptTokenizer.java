@@ -8,7 +8,8 @@ import dev.questspark.engine.tokens.PromptTemplate;
 import dev.questspark.engine.tokens.Tokenizer;
 import dev.questspark.job.corpus.Question;
 import dev.questspark.job.executor.InferSettings;
-import dev.questspark.job.options.JobKeys;
+import dev.questspark.job.options.InferenceOptions;
+import dev.questspark.job.options.PromptOptions;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -30,27 +31,20 @@ public final class PromptTokenizer {
    * @throws ConfigException when a chat template is asked for and the model folder has none
    */
   public static PromptTokenizer of(InferSettings settings, Engine engine) {
-    int maxTokens = settings.options().get(JobKeys.MAX_TOKENS);
-    if (maxTokens >= engine.maxModelLen()) {
-      throw new ConfigException(
-          "max_tokens "
-              + maxTokens
-              + " leaves no room for a prompt in max_model_len "
-              + engine.maxModelLen()
-              + "; lower --max-tokens.");
-    }
+    InferenceOptions options = settings.options();
+    options.sampling().end().refuseWithoutRoom(engine.maxModelLen());
     Path model = engine.modelFolder();
     GenerationDefaults generation =
-        GenerationDefaults.read(settings.options().get(JobKeys.GENERATION_CONFIG), model);
+        GenerationDefaults.read(options.engine().model().generationConfig(), model);
     return new PromptTokenizer(
-        template(settings, settings.templates().ask(), model, engine.tokenizer()),
-        template(settings, settings.templates().combine(), model, engine.tokenizer()),
+        template(options.prompt(), settings.templates().ask(), model, engine.tokenizer()),
+        template(options.prompt(), settings.templates().combine(), model, engine.tokenizer()),
         generation.stopTokenIds(engine.model().eosTokenIds(), engine.tokenizer()));
   }
 
   private static PromptTemplate template(
-      InferSettings settings, String text, Path model, Tokenizer tokenizer) {
-    if (!settings.options().get(JobKeys.APPLY_CHAT_TEMPLATE)) {
+      PromptOptions options, String text, Path model, Tokenizer tokenizer) {
+    if (!options.applyChatTemplate()) {
       return PromptTemplate.plain(text, tokenizer);
     }
     ChatTemplate chat =
@@ -61,7 +55,7 @@ public final class PromptTokenizer {
                         "Model folder "
                             + model
                             + " has no chat template; drop --apply-chat-template."));
-    Optional<String> system = Optional.ofNullable(settings.options().get(JobKeys.SYSTEM_PROMPT));
+    Optional<String> system = Optional.ofNullable(options.systemPrompt());
     return PromptTemplate.chat(text, chat, system, tokenizer);
   }
 

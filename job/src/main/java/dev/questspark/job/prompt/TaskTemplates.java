@@ -2,9 +2,7 @@ package dev.questspark.job.prompt;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.job.options.Choices.Task;
-import dev.questspark.job.options.JobKeys;
-import dev.questspark.job.options.JobOptions;
-import dev.questspark.job.options.OptionKey;
+import dev.questspark.job.options.PromptOptions;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.Serializable;
@@ -29,53 +27,28 @@ public record TaskTemplates(String ask, String combine) implements Serializable 
   /**
    * The user's template, or the task's own.
    *
-   * @throws ConfigException when a file cannot be read or has no {{document}}, or when the options
-   *     about the prompt contradict each other
+   * @throws ConfigException when a file cannot be read or has no {{document}}
    */
-  public static TaskTemplates of(JobOptions options) {
-    boolean summarize = options.get(JobKeys.TASK) == Task.SUMMARIZE;
-    String task = summarize ? "summarize" : "qa";
-    String own = file(options, JobKeys.PROMPT_TEMPLATE);
-    String ownCombine = file(options, JobKeys.COMBINE_TEMPLATE);
-    if (options.given(JobKeys.SYSTEM_PROMPT) && !options.get(JobKeys.APPLY_CHAT_TEMPLATE)) {
-      throw new ConfigException(
-          "system_prompt "
-              + options.origin(JobKeys.SYSTEM_PROMPT)
-              + " is a turn of the chat template, which is off; add --apply-chat-template, or write"
-              + " the text into --prompt-template.");
-    }
+  public static TaskTemplates of(PromptOptions options) {
+    String task = options.task() == Task.SUMMARIZE ? "summarize" : "qa";
+    String own = file("prompt_template", options.template());
+    String ownCombine = file("combine_template", options.combineTemplate());
     String ask = own == null ? resource(task) : own;
     return new TaskTemplates(
         ask, ownCombine != null ? ownCombine : own != null ? own : resource(task + "-combine"));
   }
 
-  /**
-   * Refuses a summary with a template that asks a question, unless a run gives both on purpose.
-   *
-   * @throws ConfigException naming both and what to do
-   */
-  public void refuseUnaskedQuestions(JobOptions options) {
-    if (options.get(JobKeys.TASK) != Task.SUMMARIZE || !PLACE_OF_QUESTION.matcher(ask).find()) {
-      return;
-    }
-    boolean asked = !options.get(JobKeys.QUESTION).isEmpty() || options.given(JobKeys.QUESTION_COL);
-    boolean onPurpose =
-        options.askedFor(JobKeys.PROMPT_TEMPLATE) || !options.askedFor(JobKeys.TASK);
-    if (!asked || !onPurpose) {
-      throw new ConfigException(
-          "task is summarize "
-              + options.origin(JobKeys.TASK)
-              + ", but prompt_template "
-              + options.get(JobKeys.PROMPT_TEMPLATE)
-              + " "
-              + options.origin(JobKeys.PROMPT_TEMPLATE)
-              + " asks {{question}}; give --prompt-template a file without it, or use a preset"
-              + " without a template.");
-    }
+  /** Whether the template over a document has a place for a question. */
+  public boolean asksQuestion() {
+    return PLACE_OF_QUESTION.matcher(ask).find();
   }
 
-  private static String file(JobOptions options, OptionKey<String> key) {
-    String path = options.get(key);
+  /**
+   * A template's text; null without a path.
+   *
+   * @param option named in the refusal
+   */
+  private static String file(String option, String path) {
     if (path == null) {
       return null;
     }
@@ -84,11 +57,11 @@ public record TaskTemplates(String ask, String combine) implements Serializable 
       text = withoutLastBreak(Files.readString(Path.of(path)));
     } catch (IOException unreadable) {
       throw new ConfigException(
-          key + " " + path + " cannot be read; give a UTF-8 text file.", unreadable);
+          option + " " + path + " cannot be read; give a UTF-8 text file.", unreadable);
     }
     if (!PLACE_OF_DOCUMENT.matcher(text).find()) {
       throw new ConfigException(
-          key + " " + path + " has no " + DOCUMENT + ", where the document is to stand.");
+          option + " " + path + " has no " + DOCUMENT + ", where the document is to stand.");
     }
     return text;
   }

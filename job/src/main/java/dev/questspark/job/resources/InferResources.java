@@ -1,11 +1,10 @@
 package dev.questspark.job.resources;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.job.options.JobKeys;
-import dev.questspark.job.options.JobOptions;
-import dev.questspark.job.options.OptionKey;
-import dev.questspark.job.options.StageKeys;
-import java.util.List;
+import dev.questspark.job.options.InferenceOptions;
+import dev.questspark.job.options.StageOptions;
+import dev.questspark.job.options.StageOptions.Amount;
+import java.util.Optional;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.java.JavaRDD;
@@ -28,17 +27,13 @@ public final class InferResources {
   private static final int PARTITIONS_PER_CORE = 2;
   private static final int BYTES_PER_MIB_LOG2 = 20;
 
-  private static final List<OptionKey<? extends Number>> OF_EXECUTORS =
-      List.of(
-          StageKeys.INFER_EXECUTOR_GPUS,
-          StageKeys.INFER_EXECUTOR_CORES,
-          StageKeys.INFER_EXECUTOR_MEMORY);
-
-  private final JobOptions options;
+  private final StageOptions stage;
+  private final String device;
   private final SparkConf conf;
 
-  private InferResources(JobOptions options, SparkConf conf) {
-    this.options = options;
+  private InferResources(InferenceOptions options, SparkConf conf) {
+    this.stage = options.stage();
+    this.device = options.engine().device();
     this.conf = conf;
   }
 
@@ -47,32 +42,25 @@ public final class InferResources {
    *
    * @throws ConfigException when Spark would refuse it, ignore it, or wait for it for ever
    */
-  public static void check(JobOptions options, SparkConf conf) {
+  public static void check(InferenceOptions options, SparkConf conf) {
     new InferResources(options, conf).check();
   }
 
   /** The same data; the stage that it ends in has the resources that the options ask for. */
-  public static <T> JavaRDD<T> on(JavaRDD<T> documents, JobOptions options) {
+  public static <T> JavaRDD<T> on(JavaRDD<T> documents, InferenceOptions options) {
     InferResources resources = new InferResources(options, documents.context().getConf());
-    return resources.asked() ? documents.withResources(resources.profile().build()) : documents;
-  }
-
-  /** CPU threads of an engine, as far as the options say; 0 when they do not. */
-  private static int threads(JobOptions options) {
-    int threads = options.get(JobKeys.THREADS);
-    return threads > 0 ? threads : options.get(StageKeys.INFER_EXECUTOR_CORES);
+    return resources.stage.first().isPresent()
+        ? documents.withResources(resources.profile().build())
+        : documents;
   }
 
   /**
    * CPU threads of an engine: as the options say, otherwise the executor's cores; 0 when only the
    * executor can tell.
    */
-  public static int threads(JobOptions options, SparkContext spark) {
-    return threads(threads(options), spark);
-  }
-
-  /** The same in a query, whose stages are as the session has them. */
-  public static int threads(int wanted, SparkContext spark) {
+  public static int threads(InferenceOptions options, SparkContext spark) {
+    int threads = options.engine().threads();
+    int wanted = threads > 0 ? threads : options.stage().executorCores().or(0);
     if (wanted > 0) {
       return wanted;
     }
@@ -87,7 +75,8 @@ public final class InferResources {
   private void check() {
     String master = conf.get("spark.master");
     boolean local = master.equals("local") || master.startsWith("local[");
-    if (!asked()) {
+    Optional<Amount> first = stage.first();
+    if (first.isEmpty()) {
       if (!local && unassigned()) {
         throw new ConfigException(
             EXECUTOR_GPUS
@@ -101,19 +90,17 @@ public final class InferResources {
       return;
     }
     if (local) {
-      OptionKey<?> key = given(StageKeys.STAGE_KEYS).get(0);
       throw refusal(
-          key,
+          first.get(),
           "spark.master is " + master + ", where all stages share the machine",
           "leave it out, or submit to a cluster");
     }
-    if (!dynamic()) {
-      for (OptionKey<?> key : given(OF_EXECUTORS)) {
-        throw refusal(
-            key,
-            DYNAMIC + " is not true, so that all stages share the executors",
-            "set it to true, or set spark.executor.* for all");
-      }
+    Optional<Amount> ofExecutors = stage.ofExecutors().filter(Amount::given).findFirst();
+    if (!dynamic() && ofExecutors.isPresent()) {
+      throw refusal(
+          ofExecutors.get(),
+          DYNAMIC + " is not true, so that all stages share the executors",
+          "set it to true, or set spark.executor.* for all");
     }
     checkGpus();
     checkCores();
@@ -121,30 +108,28 @@ public final class InferResources {
 
   /** Whether executors have GPUs, and nothing says which task gets which. */
   private boolean unassigned() {
-    return options.get(JobKeys.BACKEND).toString().equals(DeviceClaim.CUDA)
+    return device.equals(DeviceClaim.CUDA)
         && executorGpus() > 0
         && conf.getDouble(TASK_GPUS, 0) == 0;
   }
 
   private void checkGpus() {
-    String backend = options.get(JobKeys.BACKEND).toString();
-    List<OptionKey<?>> gpuKeys =
-        given(List.of(StageKeys.INFER_TASK_GPUS, StageKeys.INFER_EXECUTOR_GPUS));
-    if (!gpuKeys.isEmpty() && !backend.equals(DeviceClaim.CUDA)) {
+    boolean task = stage.taskGpus().given();
+    if ((task || stage.executorGpus().given()) && !device.equals(DeviceClaim.CUDA)) {
       throw refusal(
-          gpuKeys.get(0),
-          "backend is " + backend + ", which takes no GPU that Spark assigns",
+          task ? stage.taskGpus() : stage.executorGpus(),
+          "backend is " + device + ", which takes no GPU that Spark assigns",
           "give --backend cuda, or leave it out");
     }
     if (taskGpus() > executorGpus()) {
       throw refusal(
-          StageKeys.INFER_TASK_GPUS,
+          stage.taskGpus(),
           "an executor of the stage has " + executorGpus() + " GPUs",
           "set " + EXECUTOR_GPUS + (dynamic() ? ", or give --infer-executor-gpus" : ""));
     }
     if (!dynamic() && sharesOnSpark35()) {
       throw refusal(
-          StageKeys.INFER_TASK_GPUS,
+          stage.taskGpus(),
           "on Spark 3.5 a GPU has as many tasks as " + TASK_GPUS + " says in all stages, here one",
           "give 1, of which task the engine still batches many documents, or use dynamic"
               + " allocation or Spark 4.1");
@@ -154,17 +139,16 @@ public final class InferResources {
   /** Executors of Spark 3.5 divide their GPUs once, by the default profile; SPARK-45527. */
   private boolean sharesOnSpark35() {
     return package$.MODULE$.SPARK_VERSION().startsWith("3.")
-        && options.get(StageKeys.INFER_TASK_GPUS) > 0
+        && stage.taskGpus().given()
         && taskGpus() < 1
         && conf.getDouble(TASK_GPUS, 1) > taskGpus();
   }
 
   private void checkCores() {
-    int asked = options.get(StageKeys.INFER_EXECUTOR_CORES);
-    int cores = asked > 0 ? asked : conf.getInt(EXECUTOR_CORES, Integer.MAX_VALUE);
-    if (options.get(StageKeys.INFER_TASK_CPUS) > cores) {
+    int cores = stage.executorCores().or(conf.getInt(EXECUTOR_CORES, Integer.MAX_VALUE));
+    if (stage.taskCpus().value() > cores) {
       throw refusal(
-          StageKeys.INFER_TASK_CPUS,
+          stage.taskCpus(),
           "an executor of the stage has " + cores + " cores",
           "lower it, or raise " + EXECUTOR_CORES + (dynamic() ? " or --infer-executor-cores" : ""));
     }
@@ -187,14 +171,13 @@ public final class InferResources {
   /** Spark fills in cores and memory where a profile has none, but never GPUs. */
   private ExecutorResourceRequests executor() {
     ExecutorResourceRequests executor = new ExecutorResourceRequests();
-    int cores = options.get(StageKeys.INFER_EXECUTOR_CORES);
-    if (cores > 0 || conf.contains(EXECUTOR_CORES)) {
-      executor.cores(cores > 0 ? cores : conf.getInt(EXECUTOR_CORES, 0));
+    int cores = stage.executorCores().or(conf.getInt(EXECUTOR_CORES, 0));
+    if (cores > 0) {
+      executor.cores(cores);
     }
-    long memory = options.get(StageKeys.INFER_EXECUTOR_MEMORY);
     executor.memory(
-        memory > 0
-            ? (memory >> BYTES_PER_MIB_LOG2) + "m"
+        stage.executorMemory().given()
+            ? ((long) stage.executorMemory().value() >> BYTES_PER_MIB_LOG2) + "m"
             : conf.get("spark.executor.memory", "1g"));
     if (executorGpus() > 0) {
       executor.resource(
@@ -206,40 +189,25 @@ public final class InferResources {
     return executor;
   }
 
-  private boolean asked() {
-    return !given(StageKeys.STAGE_KEYS).isEmpty();
-  }
-
   private boolean dynamic() {
     return conf.getBoolean(DYNAMIC, false);
   }
 
   private int executorGpus() {
-    int asked = options.get(StageKeys.INFER_EXECUTOR_GPUS);
-    return asked > 0 ? asked : conf.getInt(EXECUTOR_GPUS, 0);
+    return stage.executorGpus().or(conf.getInt(EXECUTOR_GPUS, 0));
   }
 
   /** A profile's task has nothing of the default's; one on an executor with GPUs takes a GPU. */
   private double taskGpus() {
-    double asked = options.get(StageKeys.INFER_TASK_GPUS);
-    return asked > 0 ? asked : conf.getDouble(TASK_GPUS, Math.min(1, executorGpus()));
+    return stage.taskGpus().or(conf.getDouble(TASK_GPUS, Math.min(1, executorGpus())));
   }
 
   private int taskCpus() {
-    int asked = options.get(StageKeys.INFER_TASK_CPUS);
-    return asked > 0 ? asked : conf.getInt("spark.task.cpus", 1);
+    return stage.taskCpus().or(conf.getInt("spark.task.cpus", 1));
   }
 
-  private List<OptionKey<?>> given(List<? extends OptionKey<? extends Number>> keys) {
-    return keys.stream()
-        .filter(key -> options.get(key).doubleValue() > 0)
-        .<OptionKey<?>>map(key -> key)
-        .toList();
-  }
-
-  private ConfigException refusal(OptionKey<?> key, String why, String remedy) {
+  private static ConfigException refusal(Amount given, String why, String remedy) {
     return new ConfigException(
-        "%s is %s, but %s; %s."
-            .formatted(key, options.settings().get(key.name()).shown(), why, remedy));
+        "%s is %s, but %s; %s.".formatted(given.name(), given.text(), why, remedy));
   }
 }

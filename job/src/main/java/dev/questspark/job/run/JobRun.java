@@ -9,9 +9,8 @@ import dev.questspark.job.executor.Policies;
 import dev.questspark.job.infer.AnswerWriter;
 import dev.questspark.job.infer.RunCounters;
 import dev.questspark.job.model.ModelFolder;
-import dev.questspark.job.options.Contradictions;
-import dev.questspark.job.options.JobKeys;
-import dev.questspark.job.options.JobOptions;
+import dev.questspark.job.options.BoundOptions;
+import dev.questspark.job.options.ExitCode;
 import dev.questspark.job.output.EarlierAnswers;
 import dev.questspark.job.output.MostFrequentError;
 import dev.questspark.job.output.OutputFolder;
@@ -44,7 +43,7 @@ import org.apache.spark.sql.SparkSession;
 public final class JobRun {
   private static final double NANOS_PER_S = 1e9;
 
-  private final JobOptions options;
+  private final BoundOptions options;
   private final List<SelectorSpec> policies;
   private final TaskTemplates templates;
   private ModelFolder model;
@@ -55,29 +54,32 @@ public final class JobRun {
    *
    * @throws dev.questspark.engine.failure.ConfigException on the first thing that is wrong
    */
-  public JobRun(JobOptions options, PrintStream out) {
+  public JobRun(BoundOptions options, PrintStream out) {
     this.options = options;
     this.out = out;
-    options.require(JobKeys.INPUT);
-    options.require(JobKeys.OUTPUT);
-    options.require(JobKeys.MODEL);
-    this.policies = Policies.of(options);
-    this.templates = TaskTemplates.of(options);
-    Contradictions.refuse(options);
-    templates.refuseUnaskedQuestions(options);
+    this.policies = Policies.of(options.inference());
+    this.templates = TaskTemplates.of(options.inference().prompt());
+  }
+
+  /** Whether the prompt template has a place for a question. */
+  public boolean asksQuestion() {
+    return templates.asksQuestion();
   }
 
   /** Runs; returns the process's exit code. */
   public int run(SparkSession spark) throws IOException {
     boolean local = spark.sparkContext().isLocal();
-    model = ModelFolder.of(options.model(), local, spark.sparkContext().hadoopConfiguration());
+    model =
+        ModelFolder.of(
+            options.inference().engine().model().location(),
+            local,
+            spark.sparkContext().hadoopConfiguration());
     if (local || model.visible()) {
       model.check();
     }
     OutputFolder output =
-        new OutputFolder(
-            options.require(JobKeys.OUTPUT), spark.sparkContext().hadoopConfiguration());
-    Dataset<Row> records = new CorpusReader(spark, options).read();
+        new OutputFolder(options.output().folder(), spark.sparkContext().hadoopConfiguration());
+    Dataset<Row> records = new CorpusReader(spark, options.corpus()).read();
     InferSettings settings = RunSettings.of(spark, options, policies, templates, model, output, "");
     // The session may be shared: a lost lock ends this run's jobs and nobody else's.
     spark
@@ -86,9 +88,9 @@ public final class JobRun {
     try (RunLock lock =
         output.lock(
             settings.runId(), () -> spark.sparkContext().cancelJobGroup(settings.runId()))) {
-      if (!output.prepare(options.get(JobKeys.MODE), options.get(JobKeys.RESUME))) {
+      if (!output.prepare(options.output().mode(), options.output().resume())) {
         out.println(output + " already has answers; --mode ignore leaves them as they are.");
-        return 0;
+        return ExitCode.DONE;
       }
       return run(spark, output, records, settings, lock);
     }
@@ -136,10 +138,10 @@ public final class JobRun {
   private CorpusPlan plan(SparkSession spark, Dataset<Row> records, Iterator<FinishedRow> found) {
     return CorpusSurvey.plan(
         records,
-        options.get(JobKeys.PARTITIONS),
+        options.inference().engine().partitions(),
         InferResources.automaticPartitions(spark.sparkContext()),
         policies.size(),
-        options.get(JobKeys.MAX_TOKENS),
+        options.inference().sampling().end().maxTokens(),
         found);
   }
 
@@ -151,12 +153,17 @@ public final class JobRun {
       return Collections.emptyIterator();
     }
     EarlierAnswers.checkColumns(spark, output);
-    if (!options.get(JobKeys.RESUME)) {
+    if (!options.output().resume()) {
       return Collections.emptyIterator();
     }
-    EarlierAnswers earlier = new EarlierAnswers(spark, output, settings, model.fingerprint());
+    EarlierAnswers earlier =
+        new EarlierAnswers(
+            spark,
+            output,
+            settings,
+            RunJson.decides(options.listing(), settings, model.fingerprint()));
     earlier.check(records);
-    if (options.get(JobKeys.RETRY_ERRORS)) {
+    if (options.output().retryErrors()) {
       out.printf("%d error rows are computed again%n", earlier.dropErrors());
     }
     return earlier.finished();
@@ -181,7 +188,8 @@ public final class JobRun {
     Instant startedAt = Instant.now();
     long startedNanos = System.nanoTime();
     output.writeRunJson(
-        RunJson.begun(settings, facts(spark, settings, plan, startedAt, 0, counters)));
+        RunJson.begun(
+            options.listing(), settings, facts(spark, settings, plan, startedAt, 0, counters)));
     ProgressLine progress =
         new ProgressLine(
             out,
@@ -191,7 +199,12 @@ public final class JobRun {
             plan.questions() * policies.size() - plan.rowsFound());
     spark.sparkContext().addSparkListener(progress);
     try (progress) {
-      AnswerWriter.write(output, PartitionedCorpus.planned(records, plan), settings, counters);
+      AnswerWriter.write(
+          output,
+          PartitionedCorpus.planned(records, plan),
+          settings,
+          counters,
+          options.output().answerBatchRows());
     } finally {
       spark.sparkContext().removeSparkListener(progress);
     }
@@ -211,7 +224,13 @@ public final class JobRun {
     Map<String, EngineReport> engines = counters.engines().value();
     List<PolicyStats> stats = StatsWriter.write(spark, output, settings, facts, engines.values());
     output.rewriteRunJson(
-        RunJson.of(settings, facts, engines, counters.found().value(), counters.kept().value()));
+        RunJson.of(
+            options.listing(),
+            settings,
+            facts,
+            engines,
+            counters.found().value(),
+            counters.kept().value()));
     out.println();
     out.print(ResultTable.of(stats));
     out.println();
@@ -230,7 +249,7 @@ public final class JobRun {
     out.printf("run      %s%n", output.runJson());
     long rows = plan.rowsFound() + stats.stream().mapToLong(PolicyStats::rows).sum();
     long failed = plan.errorsFound() + stats.stream().mapToLong(PolicyStats::failed).sum();
-    double allowed = options.get(JobKeys.MAX_ERROR_RATE);
+    double allowed = options.output().maxErrorRate();
     if (rows > 0 && (double) failed / rows > allowed) {
       out.printf(
           "%d of %d rows are error rows, more than --max-error-rate %s allows; see error_code in"
@@ -239,7 +258,7 @@ public final class JobRun {
       MostFrequentError.read(spark, output).ifPresent(out::println);
       return ExitCode.TOO_MANY_ERRORS;
     }
-    return unusedBudget(stats) ? ExitCode.BUDGET_NEVER_USED : 0;
+    return unusedBudget(stats) ? ExitCode.BUDGET_NEVER_USED : ExitCode.DONE;
   }
 
   /**

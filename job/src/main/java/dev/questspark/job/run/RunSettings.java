@@ -3,8 +3,7 @@ package dev.questspark.job.run;
 import dev.questspark.engine.select.SelectorSpec;
 import dev.questspark.job.executor.InferSettings;
 import dev.questspark.job.model.ModelFolder;
-import dev.questspark.job.options.JobOptions;
-import dev.questspark.job.options.OptionFingerprint;
+import dev.questspark.job.options.BoundOptions;
 import dev.questspark.job.output.OutputFolder;
 import dev.questspark.job.prompt.TaskTemplates;
 import dev.questspark.job.resources.InferResources;
@@ -27,7 +26,7 @@ public final class RunSettings {
    */
   public static InferSettings of(
       SparkSession spark,
-      JobOptions options,
+      BoundOptions options,
       List<SelectorSpec> policies,
       TaskTemplates templates,
       ModelFolder model,
@@ -40,17 +39,17 @@ public final class RunSettings {
     String paramsHash =
         ModelFolder.hash(
             model.fingerprint()
-                + OptionFingerprint.of(options)
+                + options.listing().deciding()
                 + templates.ask()
                 + templates.combine()
                 + deciding);
     return new InferSettings(
-        options,
+        options.inference(),
         policies,
         templates,
         runId,
         paramsHash,
-        InferResources.threads(options, spark.sparkContext()),
+        InferResources.threads(options.inference(), spark.sparkContext()),
         output.steps(),
         new SerializableConfiguration(spark.sparkContext().hadoopConfiguration()));
   }

@@ -1,8 +1,8 @@
 package dev.questspark.job.sql;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.job.options.JobOptions;
-import dev.questspark.job.options.QueryOptions;
+import dev.questspark.job.options.InferenceOptions;
+import dev.questspark.job.options.resolve.QueryOptions;
 import java.io.Serial;
 import java.io.Serializable;
 import java.util.ArrayList;
@@ -31,10 +31,10 @@ final class CallOptions implements Serializable {
           .add("error_code", DataTypes.StringType)
           .add("error_message", DataTypes.StringType);
 
-  private final JobOptions options;
+  private final InferenceOptions options;
   private final boolean recordsErrors;
 
-  private CallOptions(JobOptions options, boolean recordsErrors) {
+  private CallOptions(InferenceOptions options, boolean recordsErrors) {
     this.options = options;
     this.recordsErrors = recordsErrors;
   }
@@ -56,7 +56,7 @@ final class CallOptions implements Serializable {
   static CallOptions of(EngineFunction function, Map<String, List<String>> given, SQLConf session) {
     Map<String, List<String>> texts = new LinkedHashMap<>(given);
     List<String> onError = texts.remove(ON_ERROR);
-    JobOptions options =
+    InferenceOptions options =
         QueryOptions.resolve(
             function.task(), texts, CollectionConverters.asJava(session.getAllConfs()).entrySet());
     EmbeddedEngine.check(options);
@@ -102,7 +102,7 @@ final class CallOptions implements Serializable {
     return texts;
   }
 
-  JobOptions options() {
+  InferenceOptions options() {
     return options;
   }
 
@@ -120,12 +120,12 @@ final class CallOptions implements Serializable {
   public boolean equals(Object other) {
     return other instanceof CallOptions same
         && recordsErrors == same.recordsErrors
-        && options.settings().equals(same.options.settings());
+        && options.equals(same.options);
   }
 
   @Override
   public int hashCode() {
-    return options.settings().hashCode();
+    return options.hashCode();
   }
 
   /** Nothing: the options of a call would drown a plan. */

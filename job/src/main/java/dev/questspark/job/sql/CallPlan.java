@@ -37,7 +37,7 @@ record CallPlan(List<Expression> arguments, List<Asked> documents, int calls)
 
   private record Shared(int text, CallOptions options) {
     boolean shares(int otherText, CallOptions other) {
-      return text == otherText && options.options().settings().equals(other.options().settings());
+      return text == otherText && options.options().equals(other.options());
     }
   }
 

@@ -4,8 +4,7 @@ import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.select.SelectorSpec;
 import dev.questspark.job.executor.InferSettings;
 import dev.questspark.job.executor.Policies;
-import dev.questspark.job.options.JobKeys;
-import dev.questspark.job.options.JobOptions;
+import dev.questspark.job.options.InferenceOptions;
 import dev.questspark.job.prompt.TaskTemplates;
 import dev.questspark.job.resources.InferResources;
 import java.util.List;
@@ -24,28 +23,27 @@ public final class EmbeddedEngine {
   /**
    * Checks everything that needs no Spark.
    *
-   * @throws ConfigException when the model is missing, or the options name several policies
+   * @throws ConfigException when a template cannot be used, or the options name several policies
    */
-  public static void check(JobOptions options) {
-    options.require(JobKeys.MODEL);
-    TaskTemplates.of(options);
+  public static void check(InferenceOptions options) {
+    TaskTemplates.of(options.prompt());
     policies(options);
   }
 
   /** What tasks need to know. */
-  public static InferSettings settings(JobOptions options, SparkContext spark) {
+  public static InferSettings settings(InferenceOptions options, SparkContext spark) {
     return new InferSettings(
         options,
         policies(options),
-        TaskTemplates.of(options),
+        TaskTemplates.of(options.prompt()),
         RUN,
         "",
-        InferResources.threads(options.get(JobKeys.THREADS), spark),
+        InferResources.threads(options, spark),
         "",
         new SerializableConfiguration(spark.hadoopConfiguration()));
   }
 
-  private static List<SelectorSpec> policies(JobOptions options) {
+  private static List<SelectorSpec> policies(InferenceOptions options) {
     List<SelectorSpec> policies = Policies.of(options);
     if (policies.size() != 1) {
       throw new ConfigException(

@@ -16,9 +16,10 @@ import dev.questspark.job.executor.EngineReports;
 import dev.questspark.job.executor.ExecutorEngine;
 import dev.questspark.job.executor.InferSettings;
 import dev.questspark.job.model.ModelFolder;
+import dev.questspark.job.options.BoundOptions;
 import dev.questspark.job.options.Choices.OnTooLong;
-import dev.questspark.job.options.JobKeys;
-import dev.questspark.job.options.JobOptions;
+import dev.questspark.job.options.ExitCode;
+import dev.questspark.job.options.Suite;
 import dev.questspark.job.output.OutputFolder;
 import dev.questspark.job.output.RunFacts;
 import dev.questspark.job.output.RunJson;
@@ -27,7 +28,6 @@ import dev.questspark.job.partition.PartitionedCorpus;
 import dev.questspark.job.prompt.TaskTemplates;
 import dev.questspark.job.report.Report;
 import dev.questspark.job.resources.InferResources;
-import dev.questspark.job.run.ExitCode;
 import dev.questspark.job.run.RunSettings;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -45,56 +45,46 @@ import org.apache.spark.sql.SparkSession;
  * where it stopped: what is finished lies in {@code cells/}.
  */
 public final class MeasureRun {
-  private final JobOptions options;
+  private final BoundOptions options;
   private final PrintStream out;
-  private final String suite;
-  private final int repetitions;
+  private final Suite suite;
   private ModelFolder model;
   private final List<SelectorSpec> policies;
   private final TaskTemplates templates;
   private final OnTooLong onTooLong;
 
-  private MeasureRun(JobOptions options, PrintStream out, String suite, int repetitions) {
-    options.require(JobKeys.OUTPUT);
+  /**
+   * Checks everything that needs no Spark.
+   *
+   * @throws ConfigException on the first thing that is wrong
+   */
+  public MeasureRun(BoundOptions options, PrintStream out) {
     this.options = options;
     this.out = out;
-    this.suite = suite;
-    this.repetitions = repetitions;
-    options.require(JobKeys.MODEL);
-    this.policies = SweepPolicies.of(options);
-    this.templates = TaskTemplates.of(options);
-    this.onTooLong = Suites.onTooLong(suite, options);
-  }
-
-  /** The corpus, every policy's speed and answers. */
-  public static MeasureRun sweep(JobOptions options, PrintStream out) {
-    options.require(JobKeys.INPUT);
-    if (options.get(JobKeys.QUESTION_TAIL_CHARACTERS) > 0) {
-      throw new ConfigException(
-          "--question-tail-characters belongs to eval: a sweep times whole questions.");
-    }
-    return new MeasureRun(options, out, Suites.CORPUS, options.get(JobKeys.REPETITIONS));
-  }
-
-  /** A suite, every policy's answers. */
-  public static MeasureRun eval(JobOptions options, PrintStream out) {
-    return new MeasureRun(options, out, options.get(JobKeys.SUITE), 0);
+    this.suite = options.measure().suite().suite();
+    this.policies = SweepPolicies.of(options.inference(), options.measure());
+    this.templates = TaskTemplates.of(options.inference().prompt());
+    this.onTooLong = Suites.onTooLong(suite, options.inference().longDocuments());
   }
 
   /** Runs; returns the process's exit code. */
   public int run(SparkSession spark) throws IOException {
     boolean local = spark.sparkContext().isLocal();
-    model = ModelFolder.of(options.model(), local, spark.sparkContext().hadoopConfiguration());
+    model =
+        ModelFolder.of(
+            options.inference().engine().model().location(),
+            local,
+            spark.sparkContext().hadoopConfiguration());
     if (local || model.visible()) {
       model.check();
     }
     OutputFolder output =
-        new OutputFolder(
-            options.require(JobKeys.OUTPUT), spark.sparkContext().hadoopConfiguration());
+        new OutputFolder(options.output().folder(), spark.sparkContext().hadoopConfiguration());
     output.prepareMeasurement();
     List<EvalDocument> documents = documents(spark);
     InferSettings settings =
-        RunSettings.of(spark, options, policies, templates, model, output, deciding());
+        RunSettings.of(
+            spark, options, policies, templates, model, output, policies + " " + onTooLong);
     if (!local) {
       return measure(spark, output, settings, documents);
     }
@@ -106,45 +96,29 @@ public final class MeasureRun {
     }
   }
 
-  /** What a finished document's result must have been measured with to count. */
-  private String deciding() {
-    return policies
-        + " "
-        + options.get(JobKeys.MAX_NUM_SEQS)
-        + " "
-        + options.get(JobKeys.SPEED_TOKENS)
-        + " "
-        + options.get(JobKeys.QUESTION_TAIL_CHARACTERS)
-        + " "
-        + onTooLong;
-  }
-
   private List<EvalDocument> documents(SparkSession spark) {
     try (Tokenizer tokenizer = HfTokenizer.open(model.path())) {
       return Suites.documents(
-          suite,
-          new SuiteInput(options, tokenizer, templates.ask(), maxModelLen(), () -> corpus(spark)));
+          new SuiteInput(
+              options.measure().suite(),
+              tokenizer,
+              templates.ask(),
+              maxModelLen(),
+              () -> corpus(spark)));
     }
   }
 
-  /** As a summary reads them: an input without questions has no column of them. */
-  private JobOptions textsAlone() {
-    return options
-        .with(JobKeys.TASK, "summarize")
-        .with(JobKeys.QUESTION)
-        .with(JobKeys.QUESTION_COL)
-        .with(JobKeys.ANSWER_COL);
-  }
-
   private int maxModelLen() {
-    int given = options.get(JobKeys.MAX_MODEL_LEN);
+    int given = options.inference().engine().batching().maxModelLen();
     return given > 0 ? given : ModelConfigReader.read(model.path()).contextTokens();
   }
 
   /** The input's documents, sound ones only; suites are small enough for the driver. */
   private List<Document> corpus(SparkSession spark) {
     Dataset<Row> records =
-        new CorpusReader(spark, Suites.asksInput(suite) ? options : textsAlone()).read();
+        new CorpusReader(
+                spark, suite.asksInput() ? options.corpus() : options.corpus().textsAlone())
+            .read();
     List<Document> documents = new ArrayList<>();
     int defects = 0;
     for (Document document :
@@ -167,7 +141,7 @@ public final class MeasureRun {
   }
 
   private boolean tooManyErrors(Evaluation.Outcome outcome) {
-    double allowed = options.get(JobKeys.MAX_ERROR_RATE);
+    double allowed = options.output().maxErrorRate();
     boolean tooMany = outcome.errorRows() > allowed * outcome.qualityRows();
     if (tooMany) {
       out.printf(
@@ -185,16 +159,14 @@ public final class MeasureRun {
     spark.sparkContext().register(reports, "engines");
     Instant startedAt = Instant.now();
     long started = System.nanoTime();
-    if (Suites.cutsByProtocol(suite, options)) {
+    if (Suites.cutsByProtocol(suite, options.inference().longDocuments())) {
       out.printf(
           "Suite %s cuts the middle out of documents over max_model_len, as its protocol has it;"
               + " --on-too-long error makes error rows of them.%n",
-          suite);
+          suite.word());
     }
-    int partitions =
-        options.get(JobKeys.PARTITIONS) > 0
-            ? options.get(JobKeys.PARTITIONS)
-            : InferResources.automaticPartitions(spark.sparkContext());
+    int wanted = options.inference().engine().partitions();
+    int partitions = wanted > 0 ? wanted : InferResources.automaticPartitions(spark.sparkContext());
     Evaluation.Outcome outcome =
         new Evaluation(
                 spark,
@@ -202,8 +174,8 @@ public final class MeasureRun {
                 new EvalSettings(
                     settings,
                     onTooLong,
-                    repetitions,
-                    EvalSettings.spread(documents, options.get(JobKeys.SELECTION_STUDY)),
+                    EvalSettings.Protocol.of(options.measure()),
+                    EvalSettings.spread(documents, options.measure().selectionStudy()),
                     output.cells()),
                 out)
             .run(documents, partitions, reports);
@@ -218,12 +190,12 @@ public final class MeasureRun {
             outcome.documents(),
             partitions);
     if (outcome.documents() > outcome.found()) { // otherwise nothing ran, and run.json still holds
-      output.writeRunJson(RunJson.of(settings, facts, reports.value()));
+      output.writeRunJson(RunJson.of(options.listing(), settings, facts, reports.value()));
     }
-    Report report = Report.read(spark, output.toString(), options.get(JobKeys.MAX_QUALITY_LOSS));
+    Report report = Report.read(spark, output.toString(), options.measure().maxQualityLoss());
     report.write();
     out.println();
     report.print(out);
-    return tooManyErrors(outcome) ? ExitCode.TOO_MANY_ERRORS : 0;
+    return tooManyErrors(outcome) ? ExitCode.TOO_MANY_ERRORS : ExitCode.DONE;
   }
 }

@@ -1,7 +1,7 @@
 package dev.questspark.job.sweep;
 
-import dev.questspark.job.options.JobKeys;
-import dev.questspark.job.options.JobOptions;
+import dev.questspark.job.options.BoundOptions;
+import dev.questspark.job.options.ExitCode;
 import dev.questspark.job.report.Report;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -9,11 +9,10 @@ import org.apache.spark.sql.SparkSession;
 
 /** {@code report DIR}: writes the report of a finished sweep or evaluation again. */
 public final class ReportRun {
-  private final JobOptions options;
+  private final BoundOptions options;
   private final PrintStream out;
 
-  public ReportRun(JobOptions options, PrintStream out) {
-    options.require(JobKeys.OUTPUT);
+  public ReportRun(BoundOptions options, PrintStream out) {
     this.options = options;
     this.out = out;
   }
@@ -21,9 +20,9 @@ public final class ReportRun {
   /** Runs; returns the process's exit code. */
   public int run(SparkSession spark) throws IOException {
     Report report =
-        Report.read(spark, options.require(JobKeys.OUTPUT), options.get(JobKeys.MAX_QUALITY_LOSS));
+        Report.read(spark, options.output().folder(), options.measure().maxQualityLoss());
     report.write();
     report.print(out);
-    return 0;
+    return ExitCode.DONE;
   }
 }

@@ -3,8 +3,8 @@ package dev.questspark.job.sweep;
 import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.select.SelectorSpec;
 import dev.questspark.job.executor.Policies;
-import dev.questspark.job.options.JobKeys;
-import dev.questspark.job.options.JobOptions;
+import dev.questspark.job.options.InferenceOptions;
+import dev.questspark.job.options.MeasureOptions;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -18,9 +18,9 @@ public final class SweepPolicies {
    * Dense first, whether named or not: everything is compared with it. Then every policy of the
    * options with every page score (where it scores pages) and every number of dense layers.
    */
-  public static List<SelectorSpec> of(JobOptions options) {
-    List<PageScore> scores = options.get(JobKeys.PAGE_SCORES);
-    List<Integer> skips = options.get(JobKeys.SKIP_LAYERS);
+  public static List<SelectorSpec> of(InferenceOptions options, MeasureOptions measure) {
+    List<PageScore> scores = measure.pageScores();
+    List<Integer> skips = measure.skipLayers();
     Set<SelectorSpec> policies = new LinkedHashSet<>();
     policies.add(SelectorSpec.all());
     for (SelectorSpec policy : Policies.of(options)) {

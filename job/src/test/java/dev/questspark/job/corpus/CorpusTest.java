@@ -6,9 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.failure.ErrorCode;
 import dev.questspark.job.TestSpark;
-import dev.questspark.job.options.CommandLineFlags;
-import dev.questspark.job.options.JobOptions;
-import dev.questspark.job.options.OptionResolver;
+import dev.questspark.job.options.CorpusOptions;
+import dev.questspark.job.options.keys.CorpusKeys;
+import dev.questspark.job.options.resolve.CommandLineFlags;
+import dev.questspark.job.options.resolve.OptionResolver;
 import dev.questspark.job.partition.CorpusSurvey;
 import dev.questspark.job.partition.PartitionedCorpus;
 import java.io.ByteArrayOutputStream;
@@ -40,11 +41,11 @@ class CorpusTest {
 
   @TempDir Path folder;
 
-  private static JobOptions options(Path input, String... more) {
+  private static CorpusOptions options(Path input, String... more) {
     List<String> args = new ArrayList<>(List.of("--input", input.toString()));
     args.addAll(List.of(more));
-    return OptionResolver.resolve(
-        CommandLineFlags.parse(args.toArray(String[]::new)), Map.<String, String>of().entrySet());
+    return CorpusKeys.bind(
+        OptionResolver.resolve(CommandLineFlags.parse(args.toArray(String[]::new)), List.of()));
   }
 
   private static List<Document> read(int partitions, Path input, String... more) {

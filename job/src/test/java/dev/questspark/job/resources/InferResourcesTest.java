@@ -4,8 +4,9 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.job.options.CommandLineFlags;
-import dev.questspark.job.options.OptionResolver;
+import dev.questspark.job.options.resolve.CommandLineFlags;
+import dev.questspark.job.options.resolve.OptionBinder;
+import dev.questspark.job.options.resolve.OptionResolver;
 import java.util.List;
 import org.apache.spark.SparkConf;
 import org.apache.spark.package$;
@@ -31,7 +32,9 @@ class InferResourcesTest {
       }
     }
     String[] args = flags.isEmpty() ? new String[0] : flags.split(" ");
-    InferResources.check(OptionResolver.resolve(CommandLineFlags.parse(args), List.of()), conf);
+    InferResources.check(
+        OptionBinder.inference(OptionResolver.resolve(CommandLineFlags.parse(args), List.of())),
+        conf);
   }
 
   @ParameterizedTest

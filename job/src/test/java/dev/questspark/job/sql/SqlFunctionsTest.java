@@ -9,7 +9,7 @@ import dev.questspark.engine.stats.SelectorReport;
 import dev.questspark.job.TestSpark;
 import dev.questspark.job.executor.ExecutorEngine;
 import dev.questspark.job.options.Choices.Task;
-import dev.questspark.job.options.QueryOptions;
+import dev.questspark.job.options.resolve.QueryOptions;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

@@ -5,7 +5,6 @@ import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.job.eval.EvalDocument;
 import dev.questspark.job.eval.EvalDocument.EvalQuestion;
 import dev.questspark.job.eval.score.Metric;
-import dev.questspark.job.options.JobKeys;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -24,7 +23,7 @@ final class KvpressSuite {
 
   static List<EvalDocument> documents(SuiteInput input) {
     List<EvalDocument> documents = new ArrayList<>();
-    for (Path file : JsonLines.files(input.options().require(JobKeys.INPUT))) {
+    for (Path file : JsonLines.files(input.options().input())) {
       Map<Group, List<EvalQuestion>> groups = new LinkedHashMap<>();
       for (JsonObject line : JsonLines.read(file)) {
         Group group =

@@ -8,7 +8,6 @@ import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.job.eval.EvalDocument;
 import dev.questspark.job.eval.EvalDocument.EvalQuestion;
 import dev.questspark.job.eval.score.Metric;
-import dev.questspark.job.options.JobKeys;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
@@ -25,7 +24,7 @@ import java.util.regex.Matcher;
  * max_model_len loses its middle, as the benchmark has it, unless {@code on_too_long} is given.
  */
 final class LongBenchSuite {
-  static final String NAME = "longbench";
+  private static final String NAME = "longbench";
 
   private static final String TASKS = "/dev/questspark/job/longbench/tasks.conf";
   private static final String PROMPTS = "dataset2prompt.json";
@@ -35,7 +34,7 @@ final class LongBenchSuite {
   static List<EvalDocument> documents(SuiteInput input) {
     Config tasks = tasks();
     List<EvalDocument> documents = new ArrayList<>();
-    for (Path file : JsonLines.files(input.options().require(JobKeys.INPUT))) {
+    for (Path file : JsonLines.files(input.options().input())) {
       String task = file.getFileName().toString().replaceFirst("(_e)?\\.jsonl$", "");
       if (!tasks.hasPath(quoted(task))) {
         throw new ConfigException(

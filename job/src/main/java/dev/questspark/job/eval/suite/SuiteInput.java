@@ -3,8 +3,7 @@ package dev.questspark.job.eval.suite;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.tokens.Tokenizer;
 import dev.questspark.job.corpus.Document;
-import dev.questspark.job.options.JobKeys;
-import dev.questspark.job.options.JobOptions;
+import dev.questspark.job.options.MeasureOptions.SuiteOptions;
 import java.util.List;
 import java.util.Random;
 import java.util.function.Supplier;
@@ -18,7 +17,7 @@ import java.util.function.Supplier;
  * @param corpus documents of {@code --input}; read only by suites that need text or questions
  */
 public record SuiteInput(
-    JobOptions options,
+    SuiteOptions options,
     Tokenizer tokenizer,
     String template,
     int maxModelLen,
@@ -35,7 +34,7 @@ public record SuiteInput(
    *     length must not lose a part of it
    */
   List<Integer> lengths(int beyond) {
-    List<Integer> lengths = options.get(JobKeys.LENGTHS);
+    List<Integer> lengths = options.lengths();
     int longest = lengths.stream().max(Integer::compare).orElse(0);
     int room = maxModelLen - Math.max(0, beyond);
     if (longest > room) {
@@ -64,7 +63,7 @@ public record SuiteInput(
         "--lengths has "
             + length
             + ", but suite "
-            + options.get(JobKeys.SUITE)
+            + options.suite().word()
             + " needs "
             + least
             + " tokens for what it asks and hides; give a longer one, such as "
@@ -73,15 +72,15 @@ public record SuiteInput(
   }
 
   List<Integer> depths() {
-    return options.get(JobKeys.DEPTHS);
+    return options.depths();
   }
 
   int samples() {
-    return options.get(JobKeys.SAMPLES);
+    return options.samples();
   }
 
   int maxTokens() {
-    return options.get(JobKeys.MAX_TOKENS);
+    return options.maxTokens();
   }
 
   int tokens(String text) {
@@ -90,7 +89,7 @@ public record SuiteInput(
 
   /** A generator of its own for each document, so that one more length moves no other. */
   Random random(String documentId) {
-    return new Random(options.get(JobKeys.SEED) * 1_000_003L + documentId.hashCode());
+    return new Random(options.seed() * 1_000_003L + documentId.hashCode());
   }
 
   /** Document texts of the corpus, as filler. */

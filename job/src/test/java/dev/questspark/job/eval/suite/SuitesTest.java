@@ -10,8 +10,9 @@ import dev.questspark.engine.tokens.Tokenizer;
 import dev.questspark.job.corpus.Document;
 import dev.questspark.job.corpus.Question;
 import dev.questspark.job.eval.EvalDocument;
-import dev.questspark.job.options.CommandLineFlags;
-import dev.questspark.job.options.OptionResolver;
+import dev.questspark.job.options.keys.MeasureKeys;
+import dev.questspark.job.options.resolve.CommandLineFlags;
+import dev.questspark.job.options.resolve.OptionResolver;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -55,7 +56,9 @@ class SuitesTest {
     tokenizer.close();
   }
 
-  private static SuiteInput input(String... flags) {
+  private static SuiteInput input(String suite, String... flags) {
+    List<String> args = new ArrayList<>(List.of("--command=eval", "--suite=" + suite));
+    args.addAll(List.of(flags));
     Document prose =
         new Document(
             "prose",
@@ -65,7 +68,8 @@ class SuitesTest {
             "here",
             Optional.empty());
     return new SuiteInput(
-        OptionResolver.resolve(CommandLineFlags.parse(flags), List.of()),
+        MeasureKeys.suite(
+            OptionResolver.resolve(CommandLineFlags.parse(args.toArray(String[]::new)), List.of())),
         tokenizer,
         TEMPLATE,
         CONTEXT,
@@ -76,7 +80,7 @@ class SuitesTest {
     List<String> flags =
         new ArrayList<>(List.of("--lengths=400,900", "--depths=0,50,100", "--samples=3"));
     flags.addAll(List.of(more));
-    return Suites.documents(suite, input(flags.toArray(String[]::new)));
+    return Suites.documents(input(suite, flags.toArray(String[]::new)));
   }
 
   @ParameterizedTest
@@ -113,7 +117,7 @@ class SuitesTest {
     Map<String, EvalDocument> byId = new HashMap<>();
     grid(suite).forEach(document -> byId.put(document.docId(), document));
     for (EvalDocument document :
-        Suites.documents(suite, input("--lengths=900", "--depths=50,0,100", "--samples=3"))) {
+        Suites.documents(input(suite, "--lengths=900", "--depths=50,0,100", "--samples=3"))) {
       assertThat(document).isEqualTo(byId.get(document.docId()));
     }
     assertThat(grid(suite, "--seed=8").get(0).text()).isNotEqualTo(grid(suite).get(0).text());
@@ -220,14 +224,14 @@ class SuitesTest {
     Files.writeString(
         folder.resolve("trec.jsonl"),
         "{\"input\": \"Q\", \"context\": \"C\", \"answers\": [\"Date\"], \"all_classes\": [\"Date\", \"City\"]}\n");
-    assertThatThrownBy(() -> Suites.documents("longbench", input("--input=" + folder)))
+    assertThatThrownBy(() -> Suites.documents(input("longbench", "--input=" + folder)))
         .isInstanceOf(ConfigException.class)
         .hasMessageContaining("dataset2prompt.json");
     Files.writeString(
         folder.resolve("dataset2prompt.json"),
         "{\"qasper\": \"Read {context}. Answer {input} now.\", \"trec\": \"{context} {input}\"}");
 
-    List<EvalDocument> documents = Suites.documents("longbench", input("--input=" + folder));
+    List<EvalDocument> documents = Suites.documents(input("longbench", "--input=" + folder));
     assertThat(documents).hasSize(2);
     EvalDocument qasper = documents.get(0);
     assertThat(qasper.template()).isEqualTo("Read {{document}}. Answer {{question}} now.");
@@ -238,7 +242,7 @@ class SuitesTest {
     assertThat(documents.get(1).chat()).isFalse();
 
     Files.writeString(folder.resolve("unheard.jsonl"), "{}\n");
-    assertThatThrownBy(() -> Suites.documents("longbench", input("--input=" + folder)))
+    assertThatThrownBy(() -> Suites.documents(input("longbench", "--input=" + folder)))
         .hasMessageContainingAll("unheard", "narrativeqa");
   }
 
@@ -252,21 +256,21 @@ class SuitesTest {
         {"context": "Text. ", "question": "B? ", "answer_prefix": "", "answer": "y", "max_new_tokens": 7}
         {"context": "Other. ", "question": "C? ", "answer": "z", "max_new_tokens": 9}
         """);
-    List<EvalDocument> documents = Suites.documents("kvpress", input("--input=" + file));
+    List<EvalDocument> documents = Suites.documents(input("kvpress", "--input=" + file));
     assertThat(documents).extracting(EvalDocument::text).containsExactly("Text. ", "Other. ");
     assertThat(documents.get(0).questions())
         .extracting(EvalDocument.EvalQuestion::text)
         .containsExactly("A? It is", "B? ");
     assertThat(documents.get(1).maxTokens()).isEqualTo(9);
     Files.writeString(file, "{\"context\": \"Text\", \"question\": \"A?\"}\n");
-    assertThatThrownBy(() -> Suites.documents("kvpress", input("--input=" + file)))
+    assertThatThrownBy(() -> Suites.documents(input("kvpress", "--input=" + file)))
         .hasMessageContaining("max_new_tokens");
   }
 
   @Test
   void anUnknownSuiteListsTheKnownOnes() {
-    assertThatThrownBy(() -> Suites.documents("ruler", input()))
+    assertThatThrownBy(() -> Suites.documents(input("ruler")))
         .isInstanceOf(ConfigException.class)
-        .hasMessageContainingAll("ruler", "passkey", "longbench");
+        .hasMessageContainingAll("suite is 'ruler' (flag)", "passkey", "longbench");
   }
 }

@@ -1,0 +1,24 @@
+package dev.questspark.job.options;
+
+/**
+ * What an option tells about the documents and questions of a measurement. An option names at most
+ * one aspect; a {@link Suite} names those that it reads.
+ */
+public enum Aspect {
+  /** Where the input lies. */
+  INPUT,
+  /** How texts are read from the input. */
+  TEXTS,
+  /** Which questions the input asks. */
+  QUESTIONS,
+  /** Lengths of generated prompts. */
+  LENGTHS,
+  /** What a generated document hides, and where. */
+  HIDDEN_FACTS,
+  /** The user's prompt template. */
+  TEMPLATE,
+  /** How many tokens an answer may have. */
+  ANSWER_LENGTH,
+  /** How an answer is asked for, whatever the question. */
+  ASKING
+}

@@ -1,0 +1,93 @@
+package dev.questspark.job.options;
+
+import dev.questspark.engine.EngineConfig;
+import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.backend.ComputeDType;
+import dev.questspark.engine.ops.backend.DeviceName;
+import dev.questspark.engine.ops.backend.DigestDType;
+import dev.questspark.engine.ops.backend.WeightDType;
+import dev.questspark.job.model.ModelLocation;
+import java.io.Serializable;
+import java.nio.file.Path;
+import java.util.Set;
+
+/**
+ * What {@link dev.questspark.job.options.keys.EngineKeys} say of the model and its engine. A new
+ * option of the engine is declared there, bound here, and has a field in {@link EngineConfig}.
+ *
+ * @param device {@code cpu}, {@code cuda} or {@code cuda:N}: a {@link DeviceName}
+ * @param threads 0 takes the executor's cores
+ * @param maxInFlight documents that a task submits ahead
+ * @param partitions 0 for automatic
+ */
+public record EngineOptions(
+    Model model,
+    String device,
+    Types types,
+    Batching batching,
+    Memory memory,
+    int threads,
+    int maxInFlight,
+    int partitions)
+    implements Serializable {
+
+  /**
+   * Where the model is.
+   *
+   * @param location null in a report, which needs no model
+   * @param generationConfig {@code auto}, {@code none} or a path
+   */
+  public record Model(ModelLocation location, String generationConfig) implements Serializable {}
+
+  /** Types of numbers. */
+  public record Types(ComputeDType compute, WeightDType weights, DigestDType digests)
+      implements Serializable {}
+
+  /**
+   * Sizes of pages and steps.
+   *
+   * @param maxModelLen tokens; 0 takes the model's
+   */
+  public record Batching(
+      int maxModelLen,
+      int pageSize,
+      int maxNumSeqs,
+      int maxNumBatchedTokens,
+      boolean batchInvariant,
+      boolean overcommit)
+      implements Serializable {}
+
+  /**
+   * Memory for KV pages and digests.
+   *
+   * @param kvCacheBytes 0 takes {@code utilization} of what is free
+   */
+  public record Memory(long kvCacheBytes, double utilization) implements Serializable {}
+
+  /**
+   * What an engine opens with.
+   *
+   * @param model folder on this machine
+   * @param device {@link #device}, or the one of its GPUs that Spark assigned
+   * @param scores digests that the policies read
+   * @param threads at least 1
+   */
+  public EngineConfig config(Path model, String device, Set<PageScore> scores, int threads) {
+    return EngineConfig.builder(model)
+        .device(DeviceName.parse(device))
+        .dtype(types.compute)
+        .weightDType(types.weights)
+        .maxModelLen(batching.maxModelLen)
+        .pageSize(batching.pageSize)
+        .maxNumSeqs(batching.maxNumSeqs)
+        .maxNumBatchedTokens(batching.maxNumBatchedTokens)
+        .kvCacheBytes(memory.kvCacheBytes)
+        .memoryUtilization(memory.utilization)
+        .pageScores(scores)
+        .digestDType(types.digests)
+        .threads(threads)
+        .batchInvariant(batching.batchInvariant)
+        .overcommit(batching.overcommit)
+        .build();
+  }
+}

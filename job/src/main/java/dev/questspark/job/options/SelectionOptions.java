@@ -1,0 +1,38 @@
+package dev.questspark.job.options;
+
+import dev.questspark.engine.ops.GroupReduction;
+import dev.questspark.engine.ops.PageScore;
+import dev.questspark.job.options.Choices.QuestionAttention;
+import java.io.Serializable;
+import java.util.List;
+
+/**
+ * What {@link dev.questspark.job.options.keys.SelectionKeys} say.
+ *
+ * @param selectors names of page selectors
+ * @param kvBudgets combined with each selector
+ * @param pages what all of these policies share
+ * @param questionAttention whether the question's tokens read through the selector
+ */
+public record SelectionOptions(
+    List<String> selectors,
+    List<KvBudget> kvBudgets,
+    PageRule pages,
+    QuestionAttention questionAttention)
+    implements Serializable {
+
+  /** Parameters that every policy of a run shares. */
+  public record PageRule(
+      PageScore score,
+      GroupReduction groupReduction,
+      int sinkTokens,
+      int recentTokens,
+      int skipLayers,
+      int minContext)
+      implements Serializable {}
+
+  /** Whether the question's tokens read everything. */
+  public boolean denseQuestion() {
+    return questionAttention == QuestionAttention.DENSE;
+  }
+}

@@ -1,0 +1,50 @@
+package dev.questspark.job.options;
+
+import static dev.questspark.job.options.Aspect.ANSWER_LENGTH;
+import static dev.questspark.job.options.Aspect.ASKING;
+import static dev.questspark.job.options.Aspect.HIDDEN_FACTS;
+import static dev.questspark.job.options.Aspect.INPUT;
+import static dev.questspark.job.options.Aspect.LENGTHS;
+import static dev.questspark.job.options.Aspect.QUESTIONS;
+import static dev.questspark.job.options.Aspect.TEMPLATE;
+import static dev.questspark.job.options.Aspect.TEXTS;
+
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+
+/** {@code suite}: what an evaluation asks, and which aspects of the options it reads. */
+public enum Suite {
+  /** The input's own documents and questions. */
+  CORPUS(INPUT, TEXTS, QUESTIONS, TEMPLATE, ANSWER_LENGTH, ASKING),
+  PASSKEY(LENGTHS, HIDDEN_FACTS, ASKING),
+  PASSKEY_FACTS(LENGTHS, HIDDEN_FACTS, TEMPLATE, ASKING),
+  NEEDLE(INPUT, TEXTS, LENGTHS, HIDDEN_FACTS, TEMPLATE, ANSWER_LENGTH, ASKING),
+  MULTIKEY(INPUT, TEXTS, LENGTHS, HIDDEN_FACTS, ASKING),
+  MULTIKEY_FACTS(INPUT, TEXTS, LENGTHS, HIDDEN_FACTS, TEMPLATE, ANSWER_LENGTH, ASKING),
+  VARIABLE_TRACKING(INPUT, TEXTS, LENGTHS, HIDDEN_FACTS, ASKING),
+  LONGBENCH(INPUT, ASKING),
+  KVPRESS(INPUT, ASKING),
+  PERPLEXITY(INPUT, TEXTS, LENGTHS, TEMPLATE);
+
+  private final Set<Aspect> aspects;
+
+  Suite(Aspect... aspects) {
+    this.aspects = Set.copyOf(List.of(aspects));
+  }
+
+  /** Whether the suite reads options of this aspect. */
+  public boolean reads(Aspect aspect) {
+    return aspects.contains(aspect);
+  }
+
+  /** Whether the suite asks the input's own questions, and does not only read its texts. */
+  public boolean asksInput() {
+    return reads(QUESTIONS);
+  }
+
+  /** As a user writes it. */
+  public String word() {
+    return name().toLowerCase(Locale.ROOT);
+  }
+}

@@ -1,0 +1,186 @@
+package dev.questspark.job.options.keys;
+
+import static dev.questspark.job.options.keys.OptionTypes.bool;
+import static dev.questspark.job.options.keys.OptionTypes.bytes;
+import static dev.questspark.job.options.keys.OptionTypes.choice;
+import static dev.questspark.job.options.keys.OptionTypes.integer;
+import static dev.questspark.job.options.keys.OptionTypes.number;
+import static dev.questspark.job.options.keys.OptionTypes.text;
+import static dev.questspark.job.options.keys.Scope.Decides.ANSWERS;
+import static dev.questspark.job.options.keys.Scope.Decides.MEASUREMENTS;
+import static dev.questspark.job.options.keys.Scope.Decides.NOTHING;
+import static dev.questspark.job.options.keys.Scope.INFERENCE;
+import static dev.questspark.job.options.keys.Scope.Query.IN_QUERY;
+import static dev.questspark.job.options.keys.Scope.Query.JOB_ONLY;
+import static dev.questspark.job.options.keys.Scope.RUN_ONLY;
+
+import dev.questspark.engine.ops.backend.ComputeDType;
+import dev.questspark.engine.ops.backend.DeviceName;
+import dev.questspark.engine.ops.backend.WeightDType;
+import dev.questspark.job.model.ModelLocation;
+import dev.questspark.job.options.EngineOptions;
+
+/**
+ * The model and how an engine runs it; {@link EngineOptions} has the values. The model itself is in
+ * the parameters' hash by its fingerprint.
+ */
+public final class EngineKeys {
+  static final OptionSection SECTION = new OptionSection("Model and engine");
+
+  private static final int MOST_THREADS = 1024;
+
+  private EngineKeys() {}
+
+  public static final OptionKey<String> MODEL =
+      text("model", "a Hugging Face model folder")
+          .alias("model_path", "model_source", "model_name")
+          .scope(INFERENCE, NOTHING, IN_QUERY)
+          .requiredBy(INFERENCE)
+          .description(
+              SECTION,
+              "Hugging Face folder (config.json, safetensors, tokenizer.json): a path that every node has, a URI such as hdfs:// or s3a://, or a name inside --archives.");
+  public static final OptionKey<String> MODEL_CACHE =
+      text("model_cache", "a folder of every node")
+          .defaultValue(ModelLocation.DEFAULT_CACHE)
+          .scope(INFERENCE, NOTHING, IN_QUERY)
+          .description(
+              SECTION,
+              "Folder where a node keeps its copy of a model given as a URI, for all its executors and later runs. Only damaged copies are deleted.");
+  public static final OptionKey<String> GENERATION_CONFIG =
+      text("generation_config", "auto, none or a path")
+          .defaultValue("auto")
+          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .description(
+              SECTION,
+              "Source of sampling defaults and end-of-sequence ids. auto reads the model folder's generation_config.json; none reads nothing; a path reads that file.");
+  public static final OptionKey<DeviceName> BACKEND =
+      OptionTypes.device("backend")
+          .defaultValue("cpu")
+          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .description(
+              SECTION,
+              "Device. cuda takes the GPU that Spark assigned to the task, or the first one; cuda:N takes the GPU of ordinal N. There is no fallback to another device.");
+  public static final OptionKey<ComputeDType> DTYPE =
+      choice("dtype", ComputeDType.class)
+          .defaultValue("auto")
+          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .description(
+              SECTION,
+              "Arithmetic of matrix products and type of the KV cache. auto is bfloat16 on a GPU. On a CPU it is bfloat16 if the CPU multiplies it (AVX512_BF16, AMX) and the checkpoint is bfloat16 or float16; otherwise float32.");
+  public static final OptionKey<WeightDType> WEIGHT_DTYPE =
+      choice("weight_dtype", WeightDType.class)
+          .defaultValue("auto")
+          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .description(
+              SECTION,
+              "Type of the weights of matrix products on a CPU. auto follows dtype, but keeps the checkpoint's bfloat16 under float32 arithmetic. int8 keeps 8-bit weights with one scale per output channel, in half the memory of bfloat16; it needs AVX_VNNI, AVX512_VNNI or AMX.");
+  public static final OptionKey<Integer> MAX_MODEL_LEN =
+      integer("max_model_len", 0, "a number of tokens, or 0 for the model's own")
+          .alias("context_length", "n_ctx")
+          .unit("tokens")
+          .defaultValue("0")
+          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .description(
+              SECTION,
+              "Most tokens of document, question and answer together; 0 takes the model's limit.");
+  public static final OptionKey<Integer> PAGE_SIZE =
+      integer("page_size", 1, "at least 1")
+          .alias("block_size")
+          .unit("tokens")
+          .defaultValue("16")
+          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .description(SECTION, "Tokens per KV page.");
+  public static final OptionKey<Integer> MAX_NUM_SEQS =
+      integer("max_num_seqs", 1, "at least 1")
+          .alias("max_running_requests", "n_parallel")
+          .unit("sequences")
+          .defaultValue("8")
+          .scope(INFERENCE, MEASUREMENTS, IN_QUERY)
+          .description(SECTION, "Most sequences that an engine runs at the same time.");
+  public static final OptionKey<Integer> MAX_NUM_BATCHED_TOKENS =
+      integer("max_num_batched_tokens", 1, "at least 1")
+          .alias("chunked_prefill_size")
+          .unit("tokens")
+          .defaultValue("2048")
+          .scope(INFERENCE, NOTHING, IN_QUERY)
+          .description(
+              SECTION,
+              "Most tokens in one engine step. Long documents are prefilled in chunks of this size.");
+  public static final OptionKey<Long> KV_CACHE_MEMORY_BYTES =
+      bytes("kv_cache_memory_bytes")
+          .alias("kv_cache_memory")
+          .unit("bytes")
+          .defaultValue("0")
+          .scope(INFERENCE, NOTHING, IN_QUERY)
+          .description(
+              SECTION,
+              "Memory for KV pages and digests; 0 takes gpu_memory_utilization of the free memory.");
+  public static final OptionKey<Double> GPU_MEMORY_UTILIZATION =
+      number("gpu_memory_utilization", "above 0 and at most 1", share -> share > 0 && share <= 1)
+          .alias("mem_fraction_static")
+          .defaultValue("0.5")
+          .scope(INFERENCE, NOTHING, IN_QUERY)
+          .description(
+              SECTION,
+              "Share of the device's free memory that an automatic KV cache takes, on a CPU too.");
+  public static final OptionKey<Integer> THREADS =
+      integer("threads", 0, MOST_THREADS, "1 to 1024, or 0 for the executor's cores")
+          .defaultValue("0")
+          .scope(INFERENCE, NOTHING, IN_QUERY)
+          .description(SECTION, "CPU worker threads of an engine; 0 takes the executor's cores.");
+  public static final OptionKey<Boolean> BATCH_INVARIANT =
+      bool("batch_invariant")
+          .defaultValue("true")
+          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .description(
+              SECTION, "An answer is the same to the last bit, whatever else is in the batch.");
+  public static final OptionKey<Boolean> OVERCOMMIT =
+      bool("overcommit")
+          .defaultValue("false")
+          .scope(INFERENCE, NOTHING, IN_QUERY)
+          .description(
+              SECTION,
+              "Reserve KV pages for the prompt alone, and preempt sequences when pages run out.");
+  public static final OptionKey<Integer> MAX_IN_FLIGHT =
+      integer("max_in_flight", 0, "at least 1, or 0 for automatic")
+          .unit("documents")
+          .defaultValue("0")
+          .scope(RUN_ONLY, NOTHING, IN_QUERY)
+          .description(SECTION, "Documents that a task submits ahead; 0 takes max_num_seqs + 1.");
+  public static final OptionKey<Integer> PARTITIONS =
+      integer("partitions", 0, "at least 1, or 0 for automatic")
+          .defaultValue("0")
+          .scope(INFERENCE, NOTHING, JOB_ONLY)
+          .description(
+              SECTION,
+              "Partitions, balanced by estimated tokens; 0 takes two per core, at most one per document.");
+
+  /** Types the options. */
+  public static EngineOptions bind(JobOptions options) {
+    int maxNumSeqs = options.get(MAX_NUM_SEQS);
+    int maxInFlight = options.get(MAX_IN_FLIGHT);
+    return new EngineOptions(
+        new EngineOptions.Model(location(options), options.get(GENERATION_CONFIG)),
+        options.get(BACKEND).toString(),
+        new EngineOptions.Types(
+            options.get(DTYPE), options.get(WEIGHT_DTYPE), options.get(SelectionKeys.DIGEST_DTYPE)),
+        new EngineOptions.Batching(
+            options.get(MAX_MODEL_LEN),
+            options.get(PAGE_SIZE),
+            maxNumSeqs,
+            options.get(MAX_NUM_BATCHED_TOKENS),
+            options.get(BATCH_INVARIANT),
+            options.get(OVERCOMMIT)),
+        new EngineOptions.Memory(
+            options.get(KV_CACHE_MEMORY_BYTES), options.get(GPU_MEMORY_UTILIZATION)),
+        options.get(THREADS),
+        maxInFlight > 0 ? maxInFlight : maxNumSeqs + 1,
+        options.get(PARTITIONS));
+  }
+
+  /** Where the model is; null when nobody named one. */
+  public static ModelLocation location(JobOptions options) {
+    String model = options.get(EngineKeys.MODEL);
+    return model == null ? null : new ModelLocation(model, options.get(EngineKeys.MODEL_CACHE));
+  }
+}

@@ -1,0 +1,148 @@
+package dev.questspark.job.options.keys;
+
+import static dev.questspark.job.options.keys.OptionTypes.choice;
+import static dev.questspark.job.options.keys.OptionTypes.integer;
+import static dev.questspark.job.options.keys.OptionTypes.integers;
+import static dev.questspark.job.options.keys.OptionTypes.number;
+import static dev.questspark.job.options.keys.Scope.Decides.MEASUREMENTS;
+import static dev.questspark.job.options.keys.Scope.Decides.NOTHING;
+import static dev.questspark.job.options.keys.Scope.Decides.POLICIES;
+import static dev.questspark.job.options.keys.Scope.EVAL_ONLY;
+import static dev.questspark.job.options.keys.Scope.MEASUREMENT;
+import static dev.questspark.job.options.keys.Scope.Query.JOB_ONLY;
+import static dev.questspark.job.options.keys.Scope.REPORTED;
+import static dev.questspark.job.options.keys.Scope.SWEEP_ONLY;
+
+import dev.questspark.engine.ops.PageScore;
+import dev.questspark.job.options.Aspect;
+import dev.questspark.job.options.Choices.Command;
+import dev.questspark.job.options.MeasureOptions;
+import dev.questspark.job.options.MeasureOptions.SuiteOptions;
+import dev.questspark.job.options.Suite;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * What a sweep and an evaluation measure; {@link MeasureOptions} has the values. Those that make
+ * the documents decide nothing, since each document's result is kept under its text.
+ */
+public final class MeasureKeys {
+  static final OptionSection SECTION = new OptionSection("Sweep, evaluation and report");
+
+  private MeasureKeys() {}
+
+  public static final OptionKey<Suite> SUITE =
+      choice("suite", Suite.class)
+          .defaultValue("corpus")
+          .scope(EVAL_ONLY, NOTHING, JOB_ONLY)
+          .description(SECTION, "What eval asks; corpus asks the questions of the input.");
+  public static final OptionKey<List<Integer>> LENGTHS =
+      integers(
+              "lengths",
+              "numbers of tokens, at least 2, separated by commas",
+              tokens -> tokens >= 2)
+          .unit("tokens")
+          .defaultValue("1024", "2048", "4096")
+          .scope(EVAL_ONLY, NOTHING, JOB_ONLY)
+          .aspect(Aspect.LENGTHS)
+          .description(
+              SECTION,
+              "Prompt lengths of a generated suite, to within a sentence. A length that is too short for the question and the hidden facts, or over max_model_len, is refused.");
+  public static final OptionKey<List<Integer>> DEPTHS =
+      integers(
+              "depths",
+              "percents from 0 to 100, separated by commas",
+              percent -> percent >= 0 && percent <= 100)
+          .unit("%")
+          .defaultValue("0", "25", "50", "75", "100")
+          .scope(EVAL_ONLY, NOTHING, JOB_ONLY)
+          .aspect(Aspect.HIDDEN_FACTS)
+          .description(
+              SECTION, "Where a generated suite hides the facts that it asks for; 0 is the start.");
+  public static final OptionKey<Integer> SAMPLES =
+      integer("samples", 1, "at least 1")
+          .defaultValue("5")
+          .scope(EVAL_ONLY, NOTHING, JOB_ONLY)
+          .aspect(Aspect.HIDDEN_FACTS)
+          .description(SECTION, "Documents of a generated suite per length and depth.");
+  public static final OptionKey<Integer> QUESTION_TAIL_CHARACTERS =
+      integer("question_tail_characters", 0, "0 or more")
+          .unit("characters")
+          .defaultValue("0")
+          .scope(EVAL_ONLY, MEASUREMENTS, JOB_ONLY)
+          .aspect(Aspect.ASKING)
+          .description(
+              SECTION,
+              "Only this many last characters of the prompt attend to the selected pages, as in Quest's own evaluation; 0 takes the whole question.");
+  public static final OptionKey<List<PageScore>> PAGE_SCORES =
+      OptionKey.list(
+              "page_scores",
+              "list of names",
+              OptionKey.Shape.COMMA_LIST,
+              "minmax or meanstd, separated by commas",
+              name -> PageScore.valueOf(name.toUpperCase(Locale.ROOT)))
+          .scope(MEASUREMENT, POLICIES, JOB_ONLY)
+          .description(SECTION, "Page scores to compare. Without it page_score alone is used.");
+  public static final OptionKey<List<Integer>> SKIP_LAYERS =
+      integers("skip_layers", "numbers of layers, 0 or more, separated by commas", n -> n >= 0)
+          .unit("layers")
+          .scope(MEASUREMENT, POLICIES, JOB_ONLY)
+          .description(
+              SECTION,
+              "Values of sparse_skip_layers to compare. Without it that one alone is used.");
+  public static final OptionKey<Integer> REPETITIONS =
+      integer("repetitions", 1, "at least 1")
+          .defaultValue("3")
+          .scope(SWEEP_ONLY, NOTHING, JOB_ONLY)
+          .description(SECTION, "Speed measurements of each policy, interleaved.");
+  public static final OptionKey<Integer> SPEED_TOKENS =
+      integer("speed_tokens", 2, "at least 2")
+          .unit("tokens")
+          .defaultValue("64")
+          .scope(SWEEP_ONLY, MEASUREMENTS, JOB_ONLY)
+          .description(
+              SECTION,
+              "Tokens generated per request when measuring speed (end-of-sequence ignored).");
+  public static final OptionKey<Integer> SELECTION_STUDY =
+      integer("selection_study", 0, "0 or more")
+          .unit("documents")
+          .defaultValue("4")
+          .scope(MEASUREMENT, NOTHING, JOB_ONLY)
+          .aspect(Aspect.ASKING)
+          .description(
+              SECTION,
+              "Documents on which each policy's pages are compared with the exact attention weights, per layer and head. Copies all keys to the host, which is slow for large models; 0 for none.");
+  public static final OptionKey<Double> MAX_QUALITY_LOSS =
+      number("max_quality_loss", "between 0 and 1", loss -> loss >= 0 && loss <= 1)
+          .defaultValue("0.01")
+          .scope(REPORTED, NOTHING, JOB_ONLY)
+          .description(
+              SECTION,
+              "The report recommends the smallest budget whose score is at most this much below dense.");
+
+  /** Types the options. */
+  public static MeasureOptions bind(JobOptions options) {
+    boolean sweep = options.get(RunKeys.COMMAND) == Command.SWEEP;
+    return new MeasureOptions(
+        suite(options),
+        sweep ? 0 : options.get(QUESTION_TAIL_CHARACTERS),
+        options.get(PAGE_SCORES),
+        options.get(SKIP_LAYERS),
+        sweep ? options.get(REPETITIONS) : 0,
+        sweep ? options.get(SPEED_TOKENS) : 0,
+        options.get(SELECTION_STUDY),
+        options.get(MAX_QUALITY_LOSS));
+  }
+
+  /** What a suite makes its documents of. */
+  public static SuiteOptions suite(JobOptions options) {
+    return new SuiteOptions(
+        RunKeys.suite(options),
+        options.get(CorpusKeys.INPUT),
+        options.get(MeasureKeys.LENGTHS),
+        options.get(MeasureKeys.DEPTHS),
+        options.get(MeasureKeys.SAMPLES),
+        options.get(SamplingKeys.MAX_TOKENS),
+        options.get(SamplingKeys.SEED));
+  }
+}

@@ -1,0 +1,122 @@
+package dev.questspark.job.options.keys;
+
+import static dev.questspark.job.options.keys.OptionKey.checked;
+import static dev.questspark.job.options.keys.OptionKey.list;
+import static dev.questspark.job.options.keys.OptionKey.single;
+
+import dev.questspark.engine.ops.backend.DeviceName;
+import dev.questspark.job.options.keys.OptionKey.Declaration;
+import dev.questspark.job.options.keys.OptionKey.Shape;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.DoublePredicate;
+import java.util.function.IntPredicate;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** The kinds of value an option can have: how each is read, and what its refusal says. */
+public final class OptionTypes {
+  private static final Pattern BYTES = Pattern.compile("(\\d+)\\s*([kmgt]?)(i?b)?");
+
+  private OptionTypes() {}
+
+  static Declaration<String> text(String name, String allowed) {
+    return single(name, "text", allowed, text -> checked(text, value -> !value.isEmpty()));
+  }
+
+  static Declaration<Integer> integer(String name, int least, String allowed) {
+    return single(
+        name, "integer", allowed, text -> checked(Integer.valueOf(text), value -> value >= least));
+  }
+
+  static Declaration<Integer> integer(String name, int least, int most, String allowed) {
+    return single(
+        name,
+        "integer",
+        allowed,
+        text -> checked(Integer.valueOf(text), value -> value >= least && value <= most));
+  }
+
+  static Declaration<Long> longInteger(String name, String allowed) {
+    return single(name, "integer", allowed, Long::valueOf);
+  }
+
+  static Declaration<Double> number(String name, String allowed, DoublePredicate holds) {
+    return single(
+        name, "number", allowed, text -> checked(Double.valueOf(text), value -> holds.test(value)));
+  }
+
+  static Declaration<Boolean> bool(String name) {
+    return single(
+        name,
+        "true/false",
+        "true or false",
+        text ->
+            switch (text.toLowerCase(Locale.ROOT)) {
+              case "true" -> true;
+              case "false" -> false;
+              default -> throw new IllegalArgumentException();
+            });
+  }
+
+  /** One constant of an enum, written in lower case. */
+  static <E extends Enum<E>> Declaration<E> choice(String name, Class<E> type) {
+    return single(name, "choice", "one of " + words(type), text -> constant(type, text));
+  }
+
+  /** A device of a backend that is on the class path. */
+  static Declaration<DeviceName> device(String name) {
+    return single(
+        name,
+        "choice",
+        "one of " + DeviceName.allowed(),
+        text -> DeviceName.find(text).orElseThrow(IllegalArgumentException::new));
+  }
+
+  static Declaration<List<String>> texts(String name) {
+    return list(name, "texts", Shape.REPEATED, "text", text -> text);
+  }
+
+  static Declaration<List<Integer>> integers(String name, String allowed) {
+    return integers(name, allowed, value -> true);
+  }
+
+  static Declaration<List<Integer>> integers(String name, String allowed, IntPredicate holds) {
+    return list(
+        name,
+        "list of integers",
+        Shape.COMMA_LIST,
+        allowed,
+        text -> checked(Integer.valueOf(text), holds::test));
+  }
+
+  /** {@code 536870912}, {@code 512m}, {@code 2g}, {@code 2GiB}; powers of 1024. */
+  static Declaration<Long> bytes(String name) {
+    return single(
+        name,
+        "bytes",
+        "a number of bytes such as 536870912, 512m or 2g, or 0 for automatic",
+        text -> {
+          Matcher match = BYTES.matcher(text.toLowerCase(Locale.ROOT));
+          checked(match, Matcher::matches);
+          int power = match.group(2).isEmpty() ? 0 : "kmgt".indexOf(match.group(2)) + 1;
+          try {
+            return Math.multiplyExact(Long.parseLong(match.group(1)), 1L << (10 * power));
+          } catch (ArithmeticException tooLarge) {
+            throw new IllegalArgumentException(tooLarge);
+          }
+        });
+  }
+
+  private static <E extends Enum<E>> E constant(Class<E> type, String text) {
+    return Enum.valueOf(type, text.toUpperCase(Locale.ROOT));
+  }
+
+  private static <E extends Enum<E>> String words(Class<E> type) {
+    return String.join(
+        ", ",
+        List.of(type.getEnumConstants()).stream()
+            .map(constant -> constant.name().toLowerCase(Locale.ROOT))
+            .toList());
+  }
+}

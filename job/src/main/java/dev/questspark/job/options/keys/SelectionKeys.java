@@ -1,0 +1,135 @@
+package dev.questspark.job.options.keys;
+
+import static dev.questspark.job.options.keys.OptionTypes.choice;
+import static dev.questspark.job.options.keys.OptionTypes.integer;
+import static dev.questspark.job.options.keys.Scope.Decides.ANSWERS;
+import static dev.questspark.job.options.keys.Scope.Decides.POLICIES;
+import static dev.questspark.job.options.keys.Scope.INFERENCE;
+import static dev.questspark.job.options.keys.Scope.Query.IN_QUERY;
+
+import dev.questspark.engine.ops.GroupReduction;
+import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.backend.DigestDType;
+import dev.questspark.engine.select.PageSelectors;
+import dev.questspark.job.options.Aspect;
+import dev.questspark.job.options.Choices.QuestionAttention;
+import dev.questspark.job.options.KvBudget;
+import dev.questspark.job.options.SelectionOptions;
+import java.util.List;
+import java.util.Locale;
+
+/** Which pages a decode step reads; {@link SelectionOptions} has the values. */
+public final class SelectionKeys {
+  static final OptionSection SECTION = new OptionSection("Page selection");
+
+  private SelectionKeys() {}
+
+  public static final OptionKey<List<String>> SELECTORS =
+      OptionKey.list(
+              "selectors",
+              "list of names",
+              OptionKey.Shape.COMMA_LIST,
+              "names of page selectors ("
+                  + String.join(", ", PageSelectors.names())
+                  + "), separated by commas",
+              SelectionKeys::selectorName)
+          .alias("selector", "sparse_attention")
+          .defaultValue("quest")
+          .scope(INFERENCE, POLICIES, IN_QUERY)
+          .description(
+              SECTION,
+              "Which pages a decode step reads; all is dense attention. Several are compared on one prefill.");
+  public static final OptionKey<List<KvBudget>> KV_BUDGETS =
+      OptionKey.list(
+              "kv_budgets",
+              "list of integers",
+              OptionKey.Shape.COMMA_LIST,
+              "numbers of tokens, each at least 1, or full, separated by commas",
+              KvBudget::parse)
+          .alias("kv_budget", "token_budget")
+          .unit("tokens")
+          .defaultValue("2048")
+          .scope(INFERENCE, POLICIES, IN_QUERY)
+          .description(SECTION, "Tokens attended per KV head and layer; full means selector all.");
+  public static final OptionKey<PageScore> PAGE_SCORE =
+      choice("page_score", PageScore.class)
+          .defaultValue("minmax")
+          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .description(
+              SECTION,
+              "Score of a page, from its digest: Quest's upper bound (minmax), or mean + standard deviation (meanstd).");
+  public static final OptionKey<DigestDType> DIGEST_DTYPE =
+      choice("digest_dtype", DigestDType.class)
+          .defaultValue("auto")
+          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .description(
+              SECTION,
+              "Type of the page digests. auto is the KV cache's type; int8 rounds outward to 8 bits, so that scoring reads fewer bytes.");
+  public static final OptionKey<GroupReduction> GROUP_REDUCTION =
+      choice("group_reduction", GroupReduction.class)
+          .defaultValue("max")
+          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .description(
+              SECTION,
+              "How the scores of the query heads that share a KV head become one score per page.");
+  public static final OptionKey<Integer> KV_SINK_TOKENS =
+      integer("kv_sink_tokens", 0, "0 or more")
+          .unit("tokens")
+          .defaultValue("4")
+          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .description(
+              SECTION,
+              "First tokens that are always read, in whole pages. They count in the budget.");
+  public static final OptionKey<Integer> KV_RECENT_TOKENS =
+      integer("kv_recent_tokens", 0, "0 or more")
+          .unit("tokens")
+          .defaultValue("0")
+          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .description(
+              SECTION,
+              "Last tokens that are always read. They count in the budget; the current page is always read.");
+  public static final OptionKey<Integer> SPARSE_SKIP_LAYERS =
+      integer("sparse_skip_layers", 0, "0 or more")
+          .unit("layers")
+          .defaultValue("2")
+          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .description(SECTION, "First layers that stay dense.");
+  public static final OptionKey<Integer> SPARSE_MIN_CONTEXT =
+      integer("sparse_min_context", 0, "0 or more")
+          .alias("seq_len_threshold", "sparse_min_ctx")
+          .unit("tokens")
+          .defaultValue("0")
+          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .description(SECTION, "Contexts shorter than this stay dense.");
+  public static final OptionKey<QuestionAttention> QUESTION_ATTENTION =
+      choice("question_attention", QuestionAttention.class)
+          .defaultValue("sparse")
+          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .aspect(Aspect.ASKING)
+          .description(
+              SECTION,
+              "Whether the question's tokens attend to the selected pages (sparse) or to all (dense).");
+
+  /** The words other engines use for no sparsity mean {@code all}. */
+  private static String selectorName(String text) {
+    String name = text.toLowerCase(Locale.ROOT);
+    return OptionKey.checked(
+        name.equals("none") || name.equals("dense") ? "all" : name,
+        PageSelectors.names()::contains);
+  }
+
+  /** Types the options. */
+  public static SelectionOptions bind(JobOptions options) {
+    return new SelectionOptions(
+        options.get(SELECTORS),
+        options.get(KV_BUDGETS),
+        new SelectionOptions.PageRule(
+            options.get(PAGE_SCORE),
+            options.get(GROUP_REDUCTION),
+            options.get(KV_SINK_TOKENS),
+            options.get(KV_RECENT_TOKENS),
+            options.get(SPARSE_SKIP_LAYERS),
+            options.get(SPARSE_MIN_CONTEXT)),
+        options.get(QUESTION_ATTENTION));
+  }
+}

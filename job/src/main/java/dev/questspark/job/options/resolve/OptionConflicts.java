@@ -1,0 +1,89 @@
+package dev.questspark.job.options.resolve;
+
+import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.job.options.Choices.Command;
+import dev.questspark.job.options.Choices.OnTooLong;
+import dev.questspark.job.options.Choices.Task;
+import dev.questspark.job.options.keys.CorpusKeys;
+import dev.questspark.job.options.keys.EngineKeys;
+import dev.questspark.job.options.keys.JobOptions;
+import dev.questspark.job.options.keys.LongDocumentKeys;
+import dev.questspark.job.options.keys.PromptKeys;
+import dev.questspark.job.options.keys.RunKeys;
+import dev.questspark.job.options.keys.SamplingKeys;
+import dev.questspark.job.options.keys.Scope;
+
+/** The rules between values of several options. */
+public final class OptionConflicts {
+  private OptionConflicts() {}
+
+  /**
+   * Refuses the first conflict.
+   *
+   * @throws ConfigException naming both options and what to do
+   */
+  static void refuse(JobOptions options) {
+    Command command = options.get(RunKeys.COMMAND);
+    boolean mapReduce = options.get(LongDocumentKeys.ON_TOO_LONG) == OnTooLong.MAP_REDUCE;
+    if (mapReduce && Scope.MEASUREMENT.contains(command)) {
+      throw new ConfigException(
+          "--on-too-long map_reduce cannot be measured by sweep and eval, which compare answers from"
+              + " one prompt each; give error or truncate_middle.");
+    }
+    if (command == Command.RUN) {
+      if (mapReduce) {
+        refuseOverlap(options);
+      }
+      refuseNoRoom(options);
+    }
+  }
+
+  private static void refuseOverlap(JobOptions options) {
+    int chunk = options.get(LongDocumentKeys.CHUNK_TOKENS);
+    int overlap = options.get(LongDocumentKeys.CHUNK_OVERLAP_TOKENS);
+    if (chunk > 0 && overlap >= chunk) {
+      throw new ConfigException(
+          "chunk_overlap_tokens is "
+              + overlap
+              + " and chunk_tokens "
+              + chunk
+              + "; neighbouring chunks must share fewer tokens than a chunk has.");
+    }
+  }
+
+  /** Where max_model_len is the model's, the engine finds it when it opens. */
+  private static void refuseNoRoom(JobOptions options) {
+    int context = options.get(EngineKeys.MAX_MODEL_LEN);
+    if (context > 0) {
+      SamplingKeys.bind(options).end().refuseWithoutRoom(context);
+    }
+  }
+
+  /**
+   * Refuses a summary with a template that asks a question, unless a run gives both on purpose.
+   *
+   * @param asksQuestion whether the template has a place for a question
+   * @throws ConfigException naming both and what to do
+   */
+  public static void refuseUnaskedQuestion(JobOptions options, boolean asksQuestion) {
+    if (options.get(PromptKeys.TASK) != Task.SUMMARIZE || !asksQuestion) {
+      return;
+    }
+    boolean asked =
+        !options.get(CorpusKeys.QUESTION).isEmpty() || options.given(CorpusKeys.QUESTION_COL);
+    boolean onPurpose =
+        options.givenByCommand(PromptKeys.PROMPT_TEMPLATE)
+            || !options.givenByCommand(PromptKeys.TASK);
+    if (!asked || !onPurpose) {
+      throw new ConfigException(
+          "task is summarize "
+              + options.origin(PromptKeys.TASK)
+              + ", but prompt_template "
+              + options.get(PromptKeys.PROMPT_TEMPLATE)
+              + " "
+              + options.origin(PromptKeys.PROMPT_TEMPLATE)
+              + " asks {{question}}; give --prompt-template a file without it, or use a preset"
+              + " without a template.");
+    }
+  }
+}

@@ -1,0 +1,59 @@
+package dev.questspark.job.options.resolve;
+
+import dev.questspark.job.options.ExitCode;
+import dev.questspark.job.options.keys.OptionKey;
+import dev.questspark.job.options.keys.OptionRegistry;
+import dev.questspark.job.options.keys.OptionSection;
+import java.util.stream.Collectors;
+
+/** Renders {@code conf/README.md} from the declarations. */
+final class OptionDocs {
+  private static final String HEAD =
+      """
+      # Options
+
+      Generated from the declarations in `job.options`; a test fails if this file is stale.
+
+      Each option has one name in three spellings: the flag `--max-tokens 64`, the preset key
+      `max_tokens = 64`, the Spark conf `spark.questspark.max_tokens=64`. Precedence, highest first:
+      flag, Spark conf, preset, the model folder's `generation_config.json`, default.
+
+      An unknown option is an error. So is a flag or a Spark conf that does not apply to the command:
+      run, sweep, report, or eval with its suite. A preset may hold such options, because it may
+      serve several commands. The resolved values are printed at the start and stored in `run.json`.
+
+      Presets are HOCON files; `base.conf` holds what they share. `prompts/` holds the prompt
+      templates of the tasks.
+      """;
+
+  private OptionDocs() {}
+
+  static String markdown() {
+    StringBuilder page = new StringBuilder(HEAD);
+    for (OptionSection section : OptionRegistry.SECTIONS) {
+      page.append("\n## ").append(section.title()).append("\n\n");
+      page.append("| option | value | default | meaning |\n|---|---|---|---|\n");
+      section.keys().forEach(key -> page.append(row(key)));
+    }
+    page.append("\n## Exit codes\n\n| code | meaning |\n|---|---|\n");
+    for (ExitCode.Meaning exit : ExitCode.ALL) {
+      page.append("| %d | %s |%n".formatted(exit.code(), exit.sentence()).replace("\r", ""));
+    }
+    return page.toString();
+  }
+
+  private static String row(OptionKey<?> key) {
+    String aliases =
+        key.aliases().isEmpty()
+            ? ""
+            : key.aliases().stream()
+                .map(alias -> "`" + alias + "`")
+                .collect(Collectors.joining(", ", " Also: ", "."));
+    String defaultText =
+        key.defaultTexts().isEmpty() ? "" : "`" + String.join(",", key.defaultTexts()) + "`";
+    String unit = key.unit().isEmpty() ? "" : " (" + key.unit() + ")";
+    return "| `%s` | %s%s | %s | %s%s |%n"
+        .formatted(key.name(), key.allowed(), unit, defaultText, key.description(), aliases)
+        .replace("\r", "");
+  }
+}

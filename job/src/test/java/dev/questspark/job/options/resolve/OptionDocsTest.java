@@ -1,0 +1,28 @@
+package dev.questspark.job.options.resolve;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.questspark.job.options.keys.OptionRegistry;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+
+class OptionDocsTest {
+  private static final Path PAGE = Path.of("..", "conf", "README.md");
+
+  /** Renew the page with {@code -Dquestspark.renew.docs=true}. */
+  @Test
+  void pageIsNotStale() throws IOException {
+    if (Boolean.getBoolean("questspark.renew.docs")) {
+      Files.writeString(PAGE, OptionDocs.markdown());
+    }
+    assertThat(Files.readString(PAGE)).isEqualTo(OptionDocs.markdown());
+  }
+
+  @Test
+  void helpNamesEveryOption() {
+    String help = CommandLineFlags.help();
+    assertThat(OptionRegistry.all()).allSatisfy(key -> assertThat(help).contains(key.flag()));
+  }
+}

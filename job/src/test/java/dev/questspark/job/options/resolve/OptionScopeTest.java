@@ -1,0 +1,168 @@
+package dev.questspark.job.options.resolve;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.questspark.job.options.keys.JobOptions;
+import dev.questspark.job.options.keys.OptionKey;
+import dev.questspark.job.options.keys.OptionRegistry;
+import dev.questspark.job.options.keys.Scope.Decides;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/**
+ * The scopes of all options, side by side: a new option shows up here, and so does one whose scope
+ * changes.
+ */
+class OptionScopeTest {
+  private static List<String> names(Decides decides) {
+    return OptionRegistry.all().stream()
+        .filter(key -> key.decides() == decides)
+        .map(OptionKey::name)
+        .toList();
+  }
+
+  /** Forgetting one lets {@code --resume} mix answers that were made in different ways. */
+  @Test
+  void theseDecideWhatAnAnswerSays() {
+    assertThat(names(Decides.ANSWERS))
+        .containsExactly(
+            "task",
+            "apply_chat_template",
+            "system_prompt",
+            "generation_config",
+            "backend",
+            "dtype",
+            "weight_dtype",
+            "max_model_len",
+            "page_size",
+            "batch_invariant",
+            "page_score",
+            "digest_dtype",
+            "group_reduction",
+            "kv_sink_tokens",
+            "kv_recent_tokens",
+            "sparse_skip_layers",
+            "sparse_min_context",
+            "question_attention",
+            "max_tokens",
+            "temperature",
+            "top_p",
+            "top_k",
+            "min_p",
+            "repetition_penalty",
+            "seed",
+            "stop",
+            "stop_token_ids",
+            "ignore_eos",
+            "on_too_long",
+            "chunk_tokens",
+            "chunk_overlap_tokens");
+    assertThat(names(Decides.POLICIES))
+        .containsExactly("selectors", "kv_budgets", "page_scores", "skip_layers");
+    assertThat(names(Decides.MEASUREMENTS))
+        .containsExactly("max_num_seqs", "question_tail_characters", "speed_tokens");
+  }
+
+  /** Neither here nor above: where, when and how fast, and which documents there are. */
+  @Test
+  void theseDecideNothing() {
+    assertThat(names(Decides.NOTHING))
+        .containsExactly(
+            "input",
+            "input_format",
+            "max_text_characters",
+            "parse_timeout_s",
+            "id_col",
+            "text_col",
+            "question_col",
+            "answer_col",
+            "question",
+            "prompt_template",
+            "combine_template",
+            "output",
+            "mode",
+            "resume",
+            "retry_errors",
+            "answer_batch_rows",
+            "max_error_rate",
+            "model",
+            "model_cache",
+            "max_num_batched_tokens",
+            "kv_cache_memory_bytes",
+            "gpu_memory_utilization",
+            "threads",
+            "overcommit",
+            "max_in_flight",
+            "partitions",
+            "suite",
+            "lengths",
+            "depths",
+            "samples",
+            "repetitions",
+            "selection_study",
+            "max_quality_loss",
+            "infer_task_gpus",
+            "infer_task_cpus",
+            "infer_executor_gpus",
+            "infer_executor_cores",
+            "infer_executor_memory",
+            "command",
+            "preset",
+            "verbose");
+  }
+
+  @Test
+  void theHashOfARunLeavesOutWhatOnlyMeasurementsHold() {
+    assertThat(deciding("--command=run", "--input=i")).doesNotContain("max_num_seqs");
+    assertThat(deciding("--command=sweep", "--input=i")).contains("max_num_seqs", "speed_tokens");
+  }
+
+  private static List<String> deciding(String command, String input) {
+    JobOptions options =
+        OptionResolver.resolve(
+            CommandLineFlags.parse(command, input, "--model=m", "--output=o"), List.of());
+    return List.copyOf(OptionBinder.bind(options).listing().deciding().keySet());
+  }
+
+  /** Whoever reads a query says where rows come from and go. */
+  @Test
+  void theseAreNotForAQuery() {
+    assertThat(OptionRegistry.all().stream().filter(key -> !key.inQuery()).map(OptionKey::name))
+        .contains("input", "task", "output", "partitions", "suite", "infer_task_gpus", "command")
+        .doesNotContain("model", "prompt_template", "selectors", "seed", "on_too_long", "preset");
+  }
+
+  /** Other packages take typed records; keys and what reads them stay in this one. */
+  @Test
+  void onlyTheEntriesOfTheJobReadOptionsAsText() throws IOException {
+    Path sources = Path.of("src", "main", "java", "dev", "questspark", "job");
+    Pattern text =
+        Pattern.compile("\\b(JobOptions|OptionKey|OptionResolver|[A-Z][A-Za-z]+Keys)\\b");
+    List<String> readers;
+    try (Stream<Path> files = Files.walk(sources)) {
+      readers =
+          files
+              .filter(file -> file.toString().endsWith(".java"))
+              .filter(file -> !file.startsWith(sources.resolve("options")))
+              .filter(file -> text.matcher(read(file)).find())
+              .map(file -> file.getFileName().toString())
+              .sorted()
+              .toList();
+    }
+    assertThat(readers).containsExactly("LongDocJob.java", "LongDocTransformer.java");
+  }
+
+  private static String read(Path file) {
+    try {
+      return Files.readString(file);
+    } catch (IOException unreadable) {
+      throw new UncheckedIOException(unreadable);
+    }
+  }
+}
