@@ -29,17 +29,14 @@ public final class ExecutorEngine {
 
   private final String id;
   private final Engine engine;
-  private final PromptTokenizer prompts;
   private final StepTrace trace;
   private final long openedNanos = System.nanoTime();
   private final LatestStep latest;
   private int leases;
 
-  private ExecutorEngine(
-      String id, Engine engine, PromptTokenizer prompts, StepTrace trace, LatestStep latest) {
+  private ExecutorEngine(String id, Engine engine, StepTrace trace, LatestStep latest) {
     this.id = id;
     this.engine = engine;
-    this.prompts = prompts;
     this.trace = trace;
     this.latest = latest;
   }
@@ -61,10 +58,6 @@ public final class ExecutorEngine {
     /** The engine, open as long as the lease. */
     public Engine engine() {
       return engine;
-    }
-
-    public PromptTokenizer prompts() {
-      return prompts;
     }
 
     /** Tells this engine from those of other executors. */
@@ -135,7 +128,9 @@ public final class ExecutorEngine {
     LatestStep latest = new LatestStep();
     Engine engine = Engine.open(key.config, tokenizer, trace.andThen(latest));
     try {
-      return new ExecutorEngine(id, engine, PromptTokenizer.of(settings, engine), trace, latest);
+      // Tasks make their own; made here once, it refuses what would fail each of them.
+      PromptTokenizer.of(settings.options(), settings.templates(), engine);
+      return new ExecutorEngine(id, engine, trace, latest);
     } catch (RuntimeException unusable) {
       engine.close();
       throw unusable;

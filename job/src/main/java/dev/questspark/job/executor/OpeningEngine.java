@@ -2,6 +2,7 @@ package dev.questspark.job.executor;
 
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import org.apache.spark.SparkContext;
 
 /** The engine of a driver that is its own executor, opening while the driver does other things. */
 public final class OpeningEngine implements AutoCloseable {
@@ -13,8 +14,14 @@ public final class OpeningEngine implements AutoCloseable {
     this.lease = lease;
   }
 
-  /** Begins to open the engine, or takes a lease on one that is open. */
-  public static OpeningEngine begin(InferSettings settings) {
+  /**
+   * Begins to open the engine, or takes a lease on one that is open. On a cluster, where the driver
+   * has no engine, there is nothing to wait for.
+   */
+  public static OpeningEngine begin(InferSettings settings, SparkContext spark) {
+    if (!spark.isLocal()) {
+      return new OpeningEngine(CompletableFuture.completedFuture(null));
+    }
     return new OpeningEngine(
         CompletableFuture.supplyAsync(
             () -> ExecutorEngine.lease(settings, EXECUTOR_ID),

@@ -1,7 +1,7 @@
 package dev.questspark.job.infer;
 
 import dev.questspark.job.answer.Answer;
-import dev.questspark.job.infer.InferPartition.Asked;
+import dev.questspark.job.infer.EngineStream.Asked;
 import dev.questspark.job.partition.PlannedDocument;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
+import java.util.Optional;
 
 /**
  * Cuts a partition into batches: runs of whole documents, a new one after so many rows. Where the
@@ -115,7 +116,8 @@ final class AnswerBatches implements Iterator<Asked<AnswerBatches.Place>> {
       current.keys.add(document.key());
       current.answers.add(null);
       current.closed = last;
-      ready = new Asked<>(new Place(current, current.documents() - 1), document);
+      ready =
+          new Asked<>(new Place(current, current.documents() - 1), List.of(Optional.of(document)));
     } else if (last) {
       kept.batch(batchDocuments, rows);
     }

@@ -1,12 +1,12 @@
 package dev.questspark.job.output;
 
 import java.io.IOException;
-import java.io.Serializable;
 import java.util.List;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Row;
+import org.apache.spark.util.SerializableConfiguration;
 
 /**
  * How the answers of one task get into {@code answers/}: batch by batch, each a small Parquet file
@@ -31,13 +31,20 @@ import org.apache.spark.sql.Row;
  * has no folders, a left-over executor could still commit the batch it had begun; the lock's
  * patience ({@link RunLock}) is what guards against it there.
  */
-public final class AnswerFiles {
+final class AnswerFiles implements AnswerStore.Task {
   /**
    * The folders of a run.
    *
    * @param uncommitted exists as long as the run may commit
+   * @param hadoop how to reach them
    */
-  public record Folders(String answers, String uncommitted, String runId) implements Serializable {}
+  record Folders(String answers, String uncommitted, String runId, SerializableConfiguration hadoop)
+      implements AnswerStore.Run {
+    @Override
+    public AnswerFiles task(int partition, long attempt) throws IOException {
+      return new AnswerFiles(this, partition, attempt);
+    }
+  }
 
   private final Folders folders;
   private final int partition;
@@ -45,11 +52,8 @@ public final class AnswerFiles {
   private final FileSystem files;
   private final AnswerParquet format;
 
-  /**
-   * @param attempt tells apart all attempts of the application
-   */
-  public AnswerFiles(Folders folders, int partition, long attempt, Configuration hadoop)
-      throws IOException {
+  private AnswerFiles(Folders folders, int partition, long attempt) throws IOException {
+    Configuration hadoop = folders.hadoop.value();
     this.folders = folders;
     this.partition = partition;
     this.attempt = attempt;
@@ -57,17 +61,12 @@ public final class AnswerFiles {
     this.format = new AnswerParquet(files, hadoop);
   }
 
-  /** Whether an attempt at this partition has committed the batch. */
+  @Override
   public boolean has(int batch) throws IOException {
     return files.exists(committed(batch));
   }
 
-  /**
-   * Writes a batch, unless another attempt is faster.
-   *
-   * @param rows of whole documents
-   * @throws IOException when it cannot be written, or another run has taken the output over
-   */
+  @Override
   public void commit(int batch, List<Row> rows) throws IOException {
     Path unfinished = new Path(folders.uncommitted, committed(batch).getName() + "." + attempt);
     format.write(unfinished, rows);

@@ -17,7 +17,6 @@ import java.util.Map;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.functions;
 
 /** What the committed answers of a run add up to, per policy; one pass over their small columns. */
@@ -34,7 +33,7 @@ final class AnswerTotals {
   }
 
   /** Policy to totals; a policy without answers has no entry. */
-  static Map<String, AnswerTotals> read(SparkSession spark, String answers, String runId) {
+  static Map<String, AnswerTotals> read(Dataset<Row> answers, String runId) {
     List<Column> sums = new ArrayList<>();
     sums.add(count_distinct(col("doc_id")).as("documents"));
     sums.add(count("*").as("rows"));
@@ -57,10 +56,7 @@ final class AnswerTotals {
               .as("percentiles_" + latency));
     }
     Dataset<Row> grouped =
-        spark
-            .read()
-            .schema(AnswerSchema.schema())
-            .parquet(answers)
+        answers
             .where(col("run_id").equalTo(runId))
             .groupBy("sparse_policy", "kv_budget")
             .agg(sums.get(0), sums.subList(1, sums.size()).toArray(Column[]::new));

@@ -12,7 +12,6 @@ import org.apache.hadoop.fs.RawLocalFileSystem;
 import org.apache.parquet.example.data.Group;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.VoidFunction;
-import org.apache.spark.util.SerializableConfiguration;
 
 /**
  * Replaces a file of {@code answers/} by the same without its error rows. The new file takes the
@@ -25,17 +24,15 @@ final class DropErrors implements VoidFunction<String> {
 
   private final AnswerFiles.Folders folders;
   private final String paramsHash;
-  private final SerializableConfiguration hadoop;
 
-  DropErrors(AnswerFiles.Folders folders, String paramsHash, SerializableConfiguration hadoop) {
+  DropErrors(AnswerFiles.Folders folders, String paramsHash) {
     this.folders = folders;
     this.paramsHash = paramsHash;
-    this.hadoop = hadoop;
   }
 
   @Override
   public void call(String name) throws IOException {
-    Configuration conf = hadoop.value();
+    Configuration conf = folders.hadoop().value();
     Path file = new Path(name);
     FileSystem files = OutputFolder.files(file, conf);
     Path remaining =

@@ -9,7 +9,6 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.failure.ErrorCode;
 import dev.questspark.engine.select.SelectorSpec;
 import dev.questspark.job.corpus.RecordSchema;
 import dev.questspark.job.executor.InferSettings;
@@ -23,7 +22,6 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
-import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -34,7 +32,6 @@ import org.apache.spark.sql.SparkSession;
  */
 public final class EarlierAnswers {
   private static final int SHOWN = 40;
-  private static final int MOST_TASKS = 256;
 
   private final OutputFolder output;
   private final InferSettings settings;
@@ -53,7 +50,7 @@ public final class EarlierAnswers {
     this.output = output;
     this.settings = settings;
     this.decides = decides;
-    this.rows = spark.read().schema(AnswerSchema.schema()).parquet(output.answers());
+    this.rows = output.answers().read(spark);
   }
 
   /**
@@ -63,7 +60,7 @@ public final class EarlierAnswers {
    * @throws ConfigException when another version wrote them, with other columns
    */
   public static void checkColumns(SparkSession spark, OutputFolder output) {
-    Set<String> columns = Set.of(spark.read().parquet(output.answers()).columns());
+    Set<String> columns = Set.copyOf(output.answers().columns(spark));
     String lacking =
         Stream.of(AnswerSchema.schema().fieldNames())
             .filter(name -> !columns.contains(name))
@@ -141,31 +138,14 @@ public final class EarlierAnswers {
 
   /**
    * Takes the error rows out of the answers, so that they are computed again; a run that is
-   * interrupted leaves them to the next. Those of records whose id another record has stay: no run
-   * would answer them.
+   * interrupted leaves them to the next.
    *
    * @return how many
    */
   public long dropErrors() throws IOException {
-    Dataset<Row> errors =
-        ours()
-            .where(
-                col("status")
-                    .equalTo("error")
-                    .and(col("error_code").notEqual(ErrorCode.DUPLICATE_ID.name())))
-            .select(col("_metadata.file_path").as("file"));
-    List<String> files =
-        errors.distinct().collectAsList().stream().map(row -> row.getString(0)).toList();
-    long dropped = errors.count();
-    if (!files.isEmpty()) {
-      DropErrors drop =
-          new DropErrors(
-              output.beginAnswers(settings.runId()), settings.paramsHash(), settings.hadoop());
-      JavaSparkContext.fromSparkContext(errors.sparkSession().sparkContext())
-          .parallelize(files, Math.min(files.size(), MOST_TASKS))
-          .foreach(drop);
-    }
-    return dropped;
+    return output
+        .answers()
+        .dropErrors(rows.sparkSession(), settings.runId(), settings.paramsHash());
   }
 
   /** The rows that need not be computed again; those of other policies are none of this run's. */

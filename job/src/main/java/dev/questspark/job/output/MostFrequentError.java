@@ -9,8 +9,8 @@ import static org.apache.spark.sql.functions.min_by;
 import java.util.List;
 import java.util.Optional;
 import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.SparkSession;
 
 /**
  * What most error rows of an output have in common, with one of them as an example.
@@ -22,14 +22,11 @@ import org.apache.spark.sql.SparkSession;
  */
 public record MostFrequentError(String code, long rows, String docId, String message) {
 
-  /** Reads the committed answers; empty where no row is an error row. */
-  public static Optional<MostFrequentError> read(SparkSession spark, OutputFolder output) {
+  /** Reads all of the answers; empty where no row is an error row. */
+  public static Optional<MostFrequentError> in(Dataset<Row> answers) {
     Column place = coalesce(col("doc_id"), lit("")); // min_by passes over null
     List<Row> first =
-        spark
-            .read()
-            .schema(AnswerSchema.schema())
-            .parquet(output.answers())
+        answers
             .where(col("error_code").isNotNull())
             .groupBy("error_code")
             .agg(

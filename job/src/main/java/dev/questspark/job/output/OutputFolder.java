@@ -22,11 +22,10 @@ public final class OutputFolder {
   private static final DateTimeFormatter ENDED =
       DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss-SSS").withZone(ZoneOffset.UTC);
 
-  private static final String SUCCESS = "_SUCCESS";
-
   private final Path root;
   private final FileSystem files;
   private final Configuration hadoop;
+  private final AnswerStore answers;
 
   /**
    * @throws ConfigException when the path is of an unknown kind
@@ -37,14 +36,15 @@ public final class OutputFolder {
       this.hadoop = hadoop;
       this.files = path.getFileSystem(hadoop);
       this.root = files.makeQualified(path);
+      this.answers = new ParquetAnswers(root, files, hadoop);
     } catch (IOException | IllegalArgumentException unusable) {
       throw new ConfigException(
           "Output " + output + " cannot be used: " + unusable.getMessage(), unusable);
     }
   }
 
-  public String answers() {
-    return new Path(root, "answers").toString();
+  public AnswerStore answers() {
+    return answers;
   }
 
   public String stats() {
@@ -106,7 +106,7 @@ public final class OutputFolder {
     try {
       probe();
       return RunLock.take(
-          files(root, hadoop), new Path(root, "_lock"), runId, this::now, this::fence, lost);
+          files(root, hadoop), new Path(root, "_lock"), runId, this::now, answers::fence, lost);
     } catch (IOException refused) {
       throw unwritable(refused);
     }
@@ -120,44 +120,10 @@ public final class OutputFolder {
     }
   }
 
-  private void fence(String deadRunId) throws IOException {
-    files.delete(uncommitted(deadRunId), true);
-  }
-
-  private Path uncommitted(String runId) {
-    return new Path(new Path(root, "_uncommitted"), runId);
-  }
-
-  /** Makes the folders that a run commits its answers through. */
-  public AnswerFiles.Folders beginAnswers(String runId) throws IOException {
-    files.delete(new Path(answers(), SUCCESS), false);
-    files.mkdirs(new Path(answers()));
-    files.mkdirs(uncommitted(runId));
-    return new AnswerFiles.Folders(answers(), uncommitted(runId).toString(), runId);
-  }
-
-  /** Marks the answers as complete, the way Spark does. */
-  public void endAnswers(String runId) throws IOException {
-    files.delete(uncommitted(runId).getParent(), true);
-    files.create(new Path(answers(), SUCCESS), true).close();
-  }
-
   /** Whether an engine left a trace of its steps here. */
   public boolean hasSteps() {
     try {
       return files.exists(new Path(steps()));
-    } catch (IOException unreadable) {
-      throw unwritable(unreadable);
-    }
-  }
-
-  /** Whether an earlier run left answers here. */
-  public boolean hasAnswers() {
-    try {
-      FileStatus[] found =
-          files.globStatus(
-              new Path(answers(), "*.parquet"), path -> !path.getName().startsWith("_"));
-      return found != null && found.length > 0;
     } catch (IOException unreadable) {
       throw unwritable(unreadable);
     }
@@ -173,7 +139,7 @@ public final class OutputFolder {
     if (resume) {
       return true;
     }
-    boolean exists = hasAnswers();
+    boolean exists = answers.hasAnswers();
     if (exists && mode == Mode.ERRORIFEXISTS) {
       throw new ConfigException(
           "Output "
@@ -186,7 +152,8 @@ public final class OutputFolder {
     }
     try {
       if (mode == Mode.OVERWRITE) {
-        for (String part : new String[] {answers(), stats(), steps()}) {
+        answers.clear();
+        for (String part : new String[] {stats(), steps()}) {
           files.delete(new Path(part), true);
         }
         for (Path run : runFiles()) {

@@ -22,7 +22,7 @@ public final class StatsWriter {
       RunFacts facts,
       Collection<EngineReport> engines) {
     Map<String, AnswerTotals> answers =
-        AnswerTotals.read(spark, output.answers(), settings.runId());
+        AnswerTotals.read(output.answers().read(spark), settings.runId());
     EngineSums sums = new EngineSums(engines);
     List<PolicyStats> stats =
         settings.policies().stream()

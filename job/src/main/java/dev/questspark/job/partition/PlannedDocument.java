@@ -12,6 +12,11 @@ import java.util.BitSet;
  *     has touched
  */
 public record PlannedDocument(long key, Document document, int policies, BitSet finished) {
+  /** A document outside any plan: one policy, every row wanted. */
+  public static PlannedDocument whole(Document document) {
+    return new PlannedDocument(0, document, 1, new BitSet());
+  }
+
   /** Whether every row is wanted. */
   public boolean untouched() {
     return finished.isEmpty();

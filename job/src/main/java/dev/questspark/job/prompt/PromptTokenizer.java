@@ -7,7 +7,6 @@ import dev.questspark.engine.tokens.GenerationDefaults;
 import dev.questspark.engine.tokens.PromptTemplate;
 import dev.questspark.engine.tokens.Tokenizer;
 import dev.questspark.job.corpus.Question;
-import dev.questspark.job.executor.InferSettings;
 import dev.questspark.job.options.InferenceOptions;
 import dev.questspark.job.options.PromptOptions;
 import java.nio.file.Path;
@@ -30,15 +29,15 @@ public final class PromptTokenizer {
   /**
    * @throws ConfigException when a chat template is asked for and the model folder has none
    */
-  public static PromptTokenizer of(InferSettings settings, Engine engine) {
-    InferenceOptions options = settings.options();
+  public static PromptTokenizer of(
+      InferenceOptions options, TaskTemplates templates, Engine engine) {
     options.sampling().end().refuseWithoutRoom(engine.maxModelLen());
     Path model = engine.modelFolder();
     GenerationDefaults generation =
         GenerationDefaults.read(options.engine().model().generationConfig(), model);
     return new PromptTokenizer(
-        template(options.prompt(), settings.templates().ask(), model, engine.tokenizer()),
-        template(options.prompt(), settings.templates().combine(), model, engine.tokenizer()),
+        template(options.prompt(), templates.ask(), model, engine.tokenizer()),
+        template(options.prompt(), templates.combine(), model, engine.tokenizer()),
         generation.stopTokenIds(engine.model().eosTokenIds(), engine.tokenizer()));
   }
 

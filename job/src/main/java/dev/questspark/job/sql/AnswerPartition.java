@@ -9,9 +9,10 @@ import dev.questspark.job.corpus.Question;
 import dev.questspark.job.corpus.Utf8;
 import dev.questspark.job.executor.EngineReports;
 import dev.questspark.job.executor.InferSettings;
-import dev.questspark.job.infer.AnswersInOrder;
-import dev.questspark.job.infer.AnswersInOrder.Answered;
-import dev.questspark.job.infer.AnswersInOrder.Asked;
+import dev.questspark.job.infer.EngineStream;
+import dev.questspark.job.infer.EngineStream.Answered;
+import dev.questspark.job.infer.EngineStream.Asked;
+import dev.questspark.job.partition.PlannedDocument;
 import java.io.Serial;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -70,7 +71,7 @@ final class AnswerPartition implements FlatMapFunction<Iterator<InternalRow>, In
         UnsafeProjection.create(Plans.<Expression>seq(Plans.list(output)), output);
     List<InferSettings> settings = plan.documents().stream().map(CallPlan.Asked::settings).toList();
     Iterator<Answered<RowContext>> answers =
-        new AnswersInOrder<>(settings, reports, mapped(rows, row -> ask(row, arguments)));
+        EngineStream.asAsked(settings, reports, mapped(rows, row -> ask(row, arguments)));
     return mapped(
         answers,
         answered -> result.apply(new JoinedRow(answered.context().row(), results(answered))));
@@ -79,7 +80,7 @@ final class AnswerPartition implements FlatMapFunction<Iterator<InternalRow>, In
   private Asked<RowContext> ask(InternalRow row, UnsafeProjection arguments) {
     InternalRow values = arguments.apply(row);
     List<List<CallPlan.Call>> askedCalls = new ArrayList<>();
-    List<Optional<Document>> documents = new ArrayList<>();
+    List<Optional<PlannedDocument>> documents = new ArrayList<>();
     for (CallPlan.Asked asked : plan.documents()) {
       List<CallPlan.Call> calls = new ArrayList<>();
       List<Question> questions = new ArrayList<>();
@@ -97,7 +98,8 @@ final class AnswerPartition implements FlatMapFunction<Iterator<InternalRow>, In
       documents.add(
           nothing
               ? Optional.empty()
-              : Optional.of(document(values.getUTF8String(asked.text()), questions)));
+              : Optional.of(
+                  PlannedDocument.whole(document(values.getUTF8String(asked.text()), questions))));
     }
     return new Asked<>(new RowContext(row.copy(), askedCalls), documents);
   }

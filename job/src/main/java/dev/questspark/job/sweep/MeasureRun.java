@@ -13,9 +13,7 @@ import dev.questspark.job.eval.Evaluation;
 import dev.questspark.job.eval.suite.SuiteInput;
 import dev.questspark.job.eval.suite.Suites;
 import dev.questspark.job.executor.EngineReports;
-import dev.questspark.job.executor.ExecutorEngine;
-import dev.questspark.job.executor.InferSettings;
-import dev.questspark.job.model.ModelFolder;
+import dev.questspark.job.executor.OpeningEngine;
 import dev.questspark.job.options.BoundOptions;
 import dev.questspark.job.options.Choices.OnTooLong;
 import dev.questspark.job.options.ExitCode;
@@ -28,9 +26,10 @@ import dev.questspark.job.partition.PartitionedCorpus;
 import dev.questspark.job.prompt.TaskTemplates;
 import dev.questspark.job.report.Report;
 import dev.questspark.job.resources.InferResources;
-import dev.questspark.job.run.RunSettings;
+import dev.questspark.job.run.OpenRun;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -48,7 +47,6 @@ public final class MeasureRun {
   private final BoundOptions options;
   private final PrintStream out;
   private final Suite suite;
-  private ModelFolder model;
   private final List<SelectorSpec> policies;
   private final TaskTemplates templates;
   private final OnTooLong onTooLong;
@@ -69,48 +67,32 @@ public final class MeasureRun {
 
   /** Runs; returns the process's exit code. */
   public int run(SparkSession spark) throws IOException {
-    boolean local = spark.sparkContext().isLocal();
-    model =
-        ModelFolder.of(
-            options.inference().engine().model().location(),
-            local,
-            spark.sparkContext().hadoopConfiguration());
-    if (local || model.visible()) {
-      model.check();
-    }
-    OutputFolder output =
-        new OutputFolder(options.output().folder(), spark.sparkContext().hadoopConfiguration());
-    output.prepareMeasurement();
-    List<EvalDocument> documents = documents(spark);
-    InferSettings settings =
-        RunSettings.of(
-            spark, options, policies, templates, model, output, policies + " " + onTooLong);
-    if (!local) {
-      return measure(spark, output, settings, documents);
-    }
-    ExecutorEngine.Lease open = ExecutorEngine.lease(settings, "driver");
-    try {
-      return measure(spark, output, settings, documents);
-    } finally {
-      open.close();
+    OpenRun run =
+        OpenRun.open(spark, options, policies, templates, policies + " " + onTooLong);
+    run.output().prepareMeasurement();
+    List<EvalDocument> documents = documents(run);
+    try (OpeningEngine engine = OpeningEngine.begin(run.settings(), spark.sparkContext())) {
+      engine.await();
+      return measure(run, documents);
     }
   }
 
-  private List<EvalDocument> documents(SparkSession spark) {
-    try (Tokenizer tokenizer = HfTokenizer.open(model.path())) {
+  private List<EvalDocument> documents(OpenRun run) {
+    Path model = run.model().path();
+    try (Tokenizer tokenizer = HfTokenizer.open(model)) {
       return Suites.documents(
           new SuiteInput(
               options.measure().suite(),
               tokenizer,
               templates.ask(),
-              maxModelLen(),
-              () -> corpus(spark)));
+              maxModelLen(model),
+              () -> corpus(run.spark())));
     }
   }
 
-  private int maxModelLen() {
+  private int maxModelLen(Path model) {
     int given = options.inference().engine().batching().maxModelLen();
-    return given > 0 ? given : ModelConfigReader.read(model.path()).contextTokens();
+    return given > 0 ? given : ModelConfigReader.read(model).contextTokens();
   }
 
   /** The input's documents, sound ones only; suites are small enough for the driver. */
@@ -152,9 +134,9 @@ public final class MeasureRun {
     return tooMany;
   }
 
-  private int measure(
-      SparkSession spark, OutputFolder output, InferSettings settings, List<EvalDocument> documents)
-      throws IOException {
+  private int measure(OpenRun run, List<EvalDocument> documents) throws IOException {
+    SparkSession spark = run.spark();
+    OutputFolder output = run.output();
     EngineReports reports = new EngineReports();
     spark.sparkContext().register(reports, "engines");
     Instant startedAt = Instant.now();
@@ -172,7 +154,7 @@ public final class MeasureRun {
                 spark,
                 output.toString(),
                 new EvalSettings(
-                    settings,
+                    run.settings(),
                     onTooLong,
                     EvalSettings.Protocol.of(options.measure()),
                     EvalSettings.spread(documents, options.measure().selectionStudy()),
@@ -180,17 +162,9 @@ public final class MeasureRun {
                 out)
             .run(documents, partitions, reports);
     RunFacts facts =
-        new RunFacts(
-            settings.runId(),
-            startedAt,
-            System.nanoTime() - started,
-            RunSettings.version(),
-            spark.version(),
-            model.fingerprint(),
-            outcome.documents(),
-            partitions);
+        run.facts(startedAt, System.nanoTime() - started, outcome.documents(), partitions);
     if (outcome.documents() > outcome.found()) { // otherwise nothing ran, and run.json still holds
-      output.writeRunJson(RunJson.of(options.listing(), settings, facts, reports.value()));
+      output.writeRunJson(RunJson.of(options.listing(), run.settings(), facts, reports.value()));
     }
     Report report = Report.read(spark, output.toString(), options.measure().maxQualityLoss());
     report.write();

@@ -59,9 +59,9 @@ class AnswerBatchesTest {
                 places.add(
                     asked.context().batch().number()
                         + " "
-                        + asked.document().key()
+                        + asked.documents().get(0).orElseThrow().key()
                         + " "
-                        + asked.document().document().id()));
+                        + asked.documents().get(0).orElseThrow().document().id()));
     return places;
   }
 }

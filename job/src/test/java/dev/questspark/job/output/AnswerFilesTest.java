@@ -25,15 +25,15 @@ class AnswerFilesTest {
   private static final int BATCHES = 20;
 
   @TempDir Path output;
-  private AnswerFiles.Folders folders;
+  private AnswerStore.Run run;
 
   @BeforeEach
   void open() throws IOException {
-    folders = new OutputFolder(output.toString(), new Configuration()).beginAnswers("run");
+    run = new OutputFolder(output.toString(), new Configuration()).answers().begin("run");
   }
 
-  private AnswerFiles attempt(long number) throws IOException {
-    return new AnswerFiles(folders, 3, number, new Configuration());
+  private AnswerStore.Task attempt(long number) throws IOException {
+    return run.task(3, number);
   }
 
   private static List<Row> rows(int batch) {
@@ -58,7 +58,7 @@ class AnswerFilesTest {
     try {
       List<Callable<Boolean>> work = new ArrayList<>();
       for (int number = 0; number < 4; number++) {
-        AnswerFiles files = attempt(number);
+        AnswerStore.Task files = attempt(number);
         work.add(
             () -> {
               for (int batch = 0; batch < BATCHES; batch++) {
@@ -85,7 +85,7 @@ class AnswerFilesTest {
 
   @Test
   void aRunThatHasLostItsFolderCommitsNothing() throws IOException {
-    AnswerFiles late = attempt(1);
+    AnswerStore.Task late = attempt(1);
     late.commit(0, rows(0));
     Files.delete(output.resolve("_uncommitted/run")); // what a run that takes over does
     assertThatThrownBy(() -> late.commit(1, rows(1))).isInstanceOf(IOException.class);

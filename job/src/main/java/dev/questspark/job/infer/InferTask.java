@@ -4,9 +4,9 @@ import dev.questspark.job.answer.Answer;
 import dev.questspark.job.executor.InferSettings;
 import dev.questspark.job.infer.AnswerBatches.Batch;
 import dev.questspark.job.infer.AnswerBatches.Place;
-import dev.questspark.job.infer.InferPartition.Answered;
-import dev.questspark.job.output.AnswerFiles;
+import dev.questspark.job.infer.EngineStream.Answered;
 import dev.questspark.job.output.AnswerSchema;
+import dev.questspark.job.output.AnswerStore;
 import dev.questspark.job.partition.PlannedDocument;
 import dev.questspark.job.resources.DeviceClaim;
 import java.io.IOException;
@@ -19,33 +19,29 @@ import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.VoidFunction;
 import org.apache.spark.sql.Row;
 
-/** One Spark task: a partition's documents through the engine, their answers into batch files. */
-final class AnswerTask implements VoidFunction<Iterator<PlannedDocument>> {
+/** One Spark task: a partition's documents through the engine, their answers batch by batch out. */
+final class InferTask implements VoidFunction<Iterator<PlannedDocument>> {
   @Serial private static final long serialVersionUID = 1L;
 
   private final InferSettings settings;
   private final RunCounters counters;
-  private final AnswerFiles.Folders folders;
+  private final AnswerStore.Run answers;
   private final int batchRows;
 
-  AnswerTask(
-      InferSettings settings, RunCounters counters, AnswerFiles.Folders folders, int batchRows) {
+  InferTask(
+      InferSettings settings, RunCounters counters, AnswerStore.Run answers, int batchRows) {
     this.settings = settings;
     this.counters = counters;
-    this.folders = folders;
+    this.answers = answers;
     this.batchRows = batchRows;
   }
 
   @Override
   public void call(Iterator<PlannedDocument> documents) throws IOException {
     TaskContext task = TaskContext.get();
-    AnswerFiles files =
-        new AnswerFiles(
-            folders, task.partitionId(), task.taskAttemptId(), settings.hadoop().value());
-    AnswerBatches batches = new AnswerBatches(documents, batchRows, files::has, counters::keep);
-    if (!batches.hasNext()) {
-      return; // nothing left to do needs no engine
-    }
+    AnswerStore.Task committed = answers.task(task.partitionId(), task.taskAttemptId());
+    AnswerBatches batches =
+        new AnswerBatches(documents, batchRows, committed::has, counters::keep);
     AnswerSchema.Origin origin =
         new AnswerSchema.Origin(
             settings.runId(),
@@ -53,12 +49,13 @@ final class AnswerTask implements VoidFunction<Iterator<PlannedDocument>> {
             SparkEnv.get().executorId(),
             DeviceClaim.backend(settings.device(), task),
             task.stageAttemptNumber() + task.attemptNumber());
-    Iterator<Answered<Place>> answers = InferPartition.answers(settings, counters, batches);
-    while (answers.hasNext()) {
-      Answered<Place> answered = answers.next();
-      if (answered.context().complete(answered.answers())) {
+    Iterator<Answered<Place>> stream = EngineStream.asFinished(settings, counters, batches);
+    while (stream.hasNext()) {
+      Answered<Place> answered = stream.next();
+      counters.documents().add(1);
+      if (answered.context().complete(answered.answers().get(0))) {
         Batch batch = answered.context().batch();
-        files.commit(batch.number(), rows(batch, origin));
+        committed.commit(batch.number(), rows(batch, origin));
       }
     }
   }

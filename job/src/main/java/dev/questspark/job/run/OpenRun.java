@@ -1,0 +1,98 @@
+package dev.questspark.job.run;
+
+import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.job.executor.InferSettings;
+import dev.questspark.job.model.ModelFolder;
+import dev.questspark.job.options.BoundOptions;
+import dev.questspark.job.output.OutputFolder;
+import dev.questspark.job.output.RunFacts;
+import dev.questspark.job.prompt.TaskTemplates;
+import dev.questspark.job.resources.InferResources;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.util.List;
+import java.util.UUID;
+import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.util.SerializableConfiguration;
+
+/**
+ * A run's model, its output folder and what its tasks need to know, put together on the driver;
+ * every command that runs an engine begins with it.
+ */
+public record OpenRun(
+    SparkSession spark, ModelFolder model, OutputFolder output, InferSettings settings) {
+  private static final int SUFFIX = 4;
+
+  /**
+   * Finds the model and the output folder.
+   *
+   * @param deciding whatever else decides what is computed, for the parameters' hash
+   * @throws dev.questspark.engine.failure.ConfigException when one of them cannot be used
+   */
+  public static OpenRun open(
+      SparkSession spark,
+      BoundOptions options,
+      List<SelectorSpec> policies,
+      TaskTemplates templates,
+      String deciding) {
+    Configuration hadoop = spark.sparkContext().hadoopConfiguration();
+    boolean local = spark.sparkContext().isLocal();
+    ModelFolder model =
+        ModelFolder.of(options.inference().engine().model().location(), local, hadoop);
+    if (local || model.visible()) {
+      model.check();
+    }
+    OutputFolder output = new OutputFolder(options.output().folder(), hadoop);
+    String paramsHash =
+        ModelFolder.hash(
+            model.fingerprint()
+                + options.listing().deciding()
+                + templates.ask()
+                + templates.combine()
+                + deciding);
+    InferSettings settings =
+        new InferSettings(
+            options.inference(),
+            policies,
+            templates,
+            newId(),
+            paramsHash,
+            InferResources.threads(options.inference(), spark.sparkContext()),
+            output.steps(),
+            new SerializableConfiguration(hadoop));
+    return new OpenRun(spark, model, output, settings);
+  }
+
+  private static String newId() {
+    return DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss")
+            .format(Instant.now().atZone(ZoneOffset.UTC))
+        + "-"
+        + UUID.randomUUID().toString().substring(0, SUFFIX);
+  }
+
+  /**
+   * What is known of the run besides its options.
+   *
+   * @param durationNanos inference
+   * @param records in the corpus
+   */
+  public RunFacts facts(Instant startedAt, long durationNanos, long records, int partitions) {
+    return new RunFacts(
+        settings.runId(),
+        startedAt,
+        durationNanos,
+        version(),
+        spark.version(),
+        model.fingerprint(),
+        records,
+        partitions);
+  }
+
+  /** The version of the jar. */
+  private static String version() {
+    String version = OpenRun.class.getPackage().getImplementationVersion();
+    return version == null ? "development" : version;
+  }
+}

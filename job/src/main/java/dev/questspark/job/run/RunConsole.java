@@ -1,0 +1,89 @@
+package dev.questspark.job.run;
+
+import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.job.output.MostFrequentError;
+import dev.questspark.job.output.OutputFolder;
+import dev.questspark.job.output.PolicyStats;
+import dev.questspark.job.output.RunFacts;
+import dev.questspark.job.partition.CorpusPlan;
+import dev.questspark.job.progress.Quantities;
+import dev.questspark.job.progress.ResultTable;
+import java.io.PrintStream;
+import java.util.List;
+
+/** What a run says before it begins and after it has ended. */
+final class RunConsole {
+  private static final double NANOS_PER_S = 1e9;
+
+  private final PrintStream out;
+
+  RunConsole(PrintStream out) {
+    this.out = out;
+  }
+
+  void leftAsItIs(OpenRun run) {
+    out.println(run.output() + " already has answers; --mode ignore leaves them as they are.");
+  }
+
+  void computesAgain(long errorRows) {
+    out.printf("%d error rows are computed again%n", errorRows);
+  }
+
+  void begins(CorpusPlan plan, List<SelectorSpec> policies) {
+    out.printf(
+        "%s, %s x %s, %s%s%n",
+        Quantities.counted(plan.records(), "document"),
+        Quantities.counted(plan.questions(), "question"),
+        policies.size() == 1 ? "1 policy" : policies.size() + " policies",
+        Quantities.counted(plan.partitions(), "partition"),
+        plan.rowsFound() == 0 ? "" : ", " + plan.rowsFound() + " rows found finished");
+  }
+
+  void ends(OpenRun run, CorpusPlan plan, RunFacts facts, List<PolicyStats> stats) {
+    double startUpSeconds = stats.get(0).startUpSeconds();
+    out.println();
+    out.print(ResultTable.of(stats));
+    out.println();
+    out.printf(
+        "%s; engine start-up %.1f s, inference %.1f s%n",
+        startUpSeconds > 0 ? facts.runId() : facts.runId() + " (no engine ran)",
+        startUpSeconds,
+        facts.durationNanos() / NANOS_PER_S);
+    if (plan.rowsFound() > 0) {
+      out.printf("%d rows were found finished and not computed again%n", plan.rowsFound());
+    }
+    OutputFolder output = run.output();
+    out.printf("answers  %s%nstats    %s%n", output.answers().place(), output.stats());
+    if (output.hasSteps()) {
+      out.printf("steps    %s%n", output.steps());
+    }
+    out.printf("run      %s%n", output.runJson());
+  }
+
+  /** Whether more rows are error rows than the share allowed; says so if it is. */
+  boolean tooManyErrors(OpenRun run, CorpusPlan plan, List<PolicyStats> stats, double allowed) {
+    long rows = plan.rowsFound() + stats.stream().mapToLong(PolicyStats::rows).sum();
+    long failed = plan.errorsFound() + stats.stream().mapToLong(PolicyStats::failed).sum();
+    if (rows == 0 || (double) failed / rows <= allowed) {
+      return false;
+    }
+    out.printf(
+        "%d of %d rows are error rows, more than --max-error-rate %s allows; see error_code in"
+            + " the answers.%n",
+        failed, rows, allowed);
+    MostFrequentError.in(run.output().answers().read(run.spark())).ifPresent(out::println);
+    return true;
+  }
+
+  /** Whether a comparison with a budget that never took effect compared dense with dense. */
+  boolean unusedBudget(List<PolicyStats> stats) {
+    List<PolicyStats> unused = stats.stream().filter(PolicyStats::neverSparse).toList();
+    for (PolicyStats policy : unused) {
+      out.printf(
+          "%s with kv_budget %d never read less than dense attention: no context was longer than"
+              + " the budget (or than sparse_min_context). Lower it, or use --selectors all.%n",
+          policy.policy().selector(), policy.policy().kvBudget());
+    }
+    return !unused.isEmpty();
+  }
+}
