@@ -1,6 +1,7 @@
 package dev.questspark.job.sql;
 
 import java.io.Serializable;
+import java.util.List;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.analysis.TypeCheckResult;
 import org.apache.spark.sql.catalyst.expressions.Expression;
@@ -22,7 +23,7 @@ import scala.jdk.javaapi.CollectionConverters;
  * by.
  */
 public final class EngineCall extends Expression
-    implements Unevaluable, UserDefinedExpression, Serializable {
+    implements CatalystNode, Unevaluable, UserDefinedExpression, Serializable {
   private static final long serialVersionUID = 1L;
 
   private final EngineFunction function;
@@ -114,28 +115,13 @@ public final class EngineCall extends Expression
   }
 
   @Override
-  public int productArity() {
-    return 3;
-  }
-
-  @Override
-  public Object productElement(int at) {
-    return switch (at) {
-      case 0 -> function;
-      case 1 -> arguments;
-      case 2 -> options;
-      default -> throw new IndexOutOfBoundsException(at);
-    };
-  }
-
-  @Override
-  public boolean canEqual(Object other) {
-    return other instanceof EngineCall;
+  public List<Object> constructorArguments() {
+    return List.of(function, arguments, options);
   }
 
   @Override
   public boolean equals(Object other) {
-    return other instanceof EngineCall same && Plans.equal(this, same);
+    return equalNode(other);
   }
 
   @Override

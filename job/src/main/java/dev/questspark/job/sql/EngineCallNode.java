@@ -1,5 +1,6 @@
 package dev.questspark.job.sql;
 
+import java.util.List;
 import org.apache.spark.sql.catalyst.expressions.Attribute;
 import org.apache.spark.sql.catalyst.expressions.AttributeSet;
 import org.apache.spark.sql.catalyst.expressions.Expression;
@@ -9,7 +10,7 @@ import scala.collection.immutable.IndexedSeq;
 import scala.collection.immutable.Seq;
 
 /** The child's rows, in their order, each with the results of the calls at its end. */
-public final class EngineCallNode extends LogicalPlan {
+public final class EngineCallNode extends LogicalPlan implements CatalystNode {
   private final Seq<Expression> calls;
   private final Seq<Attribute> results;
   private final LogicalPlan child;
@@ -74,28 +75,13 @@ public final class EngineCallNode extends LogicalPlan {
   }
 
   @Override
-  public int productArity() {
-    return 3;
-  }
-
-  @Override
-  public Object productElement(int at) {
-    return switch (at) {
-      case 0 -> calls;
-      case 1 -> results;
-      case 2 -> child;
-      default -> throw new IndexOutOfBoundsException(at);
-    };
-  }
-
-  @Override
-  public boolean canEqual(Object other) {
-    return other instanceof EngineCallNode;
+  public List<Object> constructorArguments() {
+    return List.of(calls, results, child);
   }
 
   @Override
   public boolean equals(Object other) {
-    return other instanceof EngineCallNode same && Plans.equal(this, same);
+    return equalNode(other);
   }
 
   @Override

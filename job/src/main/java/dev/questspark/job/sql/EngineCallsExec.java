@@ -1,6 +1,7 @@
 package dev.questspark.job.sql;
 
 import dev.questspark.job.executor.EngineReports;
+import java.util.List;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.rdd.RDD;
 import org.apache.spark.sql.catalyst.InternalRow;
@@ -18,7 +19,7 @@ import scala.reflect.ClassTag;
 import scala.reflect.ClassTag$;
 
 /** Runs {@link EngineCallNode}: each partition streams through its executor's engine. */
-public final class EngineCallsExec extends SparkPlan {
+public final class EngineCallsExec extends SparkPlan implements CatalystNode {
   private static final long serialVersionUID = 1L;
 
   private final Seq<Expression> calls;
@@ -81,28 +82,13 @@ public final class EngineCallsExec extends SparkPlan {
   }
 
   @Override
-  public int productArity() {
-    return 3;
-  }
-
-  @Override
-  public Object productElement(int at) {
-    return switch (at) {
-      case 0 -> calls;
-      case 1 -> results;
-      case 2 -> child;
-      default -> throw new IndexOutOfBoundsException(at);
-    };
-  }
-
-  @Override
-  public boolean canEqual(Object other) {
-    return other instanceof EngineCallsExec;
+  public List<Object> constructorArguments() {
+    return List.of(calls, results, child);
   }
 
   @Override
   public boolean equals(Object other) {
-    return other instanceof EngineCallsExec same && Plans.equal(this, same);
+    return equalNode(other);
   }
 
   @Override

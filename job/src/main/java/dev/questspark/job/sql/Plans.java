@@ -5,7 +5,6 @@ import java.util.List;
 import org.apache.spark.sql.catalyst.expressions.Attribute;
 import org.apache.spark.sql.catalyst.expressions.AttributeSet;
 import org.apache.spark.sql.catalyst.expressions.Expression;
-import scala.Product;
 import scala.collection.Iterable;
 import scala.collection.immutable.Seq;
 import scala.jdk.javaapi.CollectionConverters;
@@ -38,10 +37,5 @@ final class Plans {
 
   static AttributeSet set(Seq<Attribute> attributes) {
     return AttributeSet.apply(Plans.<Expression>seq(list(attributes)));
-  }
-
-  /** Equality as Scala's case classes have it. */
-  static boolean equal(Product one, Product other) {
-    return one.productIterator().sameElements(other.productIterator());
   }
 }
