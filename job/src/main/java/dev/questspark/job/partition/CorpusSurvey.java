@@ -26,7 +26,12 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.storage.StorageLevel;
 
-/** Reads the corpus once without keeping any text: lengths for packing, ids for duplicates. */
+/**
+ * A first pass over the corpus: lengths for packing, ids for duplicates. It keeps no text, so the
+ * documents are read again, and files parsed again, on the way to their partitions. Files' own
+ * sizes would spare the first parse, but say little of the text: a scanned PDF is large and has
+ * none. Kept texts would hold Spark's reading executors for the whole inference.
+ */
 public final class CorpusSurvey {
   private static final String ID_HASH = "id_hash";
 
