@@ -21,14 +21,14 @@ final class OpenBenchmark {
     try (Engine engine = open(arguments, context, 1, 2048, step -> {})) {
       double seconds = (System.nanoTime() - start) / 1e9;
       EngineReport report = engine.report();
-      long planned = report.weightBytes() + report.kvCacheBytes();
+      long planned = report.memory().weightBytes() + report.memory().kvCacheBytes();
       new Measurement("open")
-          .with("backend", report.backend())
+          .with("backend", report.setup().backend())
           .with("process_cpu_s", Measurement.cpuSeconds())
-          .with("warm_up_s", report.warmupNanos() / 1e9)
-          .with("weight_bytes", report.weightBytes())
-          .with("kv_cache_bytes", report.kvCacheBytes())
-          .with("workspace_bytes", report.workspaceBytes())
+          .with("warm_up_s", report.setup().warmupNanos() / 1e9)
+          .with("weight_bytes", report.memory().weightBytes())
+          .with("kv_cache_bytes", report.memory().kvCacheBytes())
+          .with("workspace_bytes", report.memory().workspaceBytes())
           .with("resident_bytes", Measurement.statusBytes("VmRSS"))
           .with("peak_resident_bytes", Measurement.statusBytes("VmHWM"))
           .with("resident_over_plan_mb", (Measurement.statusBytes("VmRSS") - planned) / 1e6)

@@ -41,14 +41,14 @@ final class PrefillBenchmark {
         if (round >= 0) {
           attended[round] = attention.sum() / 1e9;
           rates[round] =
-              (after.prefillTokens() - before.prefillTokens())
+              (after.work().prefillTokens() - before.work().prefillTokens())
                   * 1e9
-                  / (after.prefillNanos() - before.prefillNanos());
+                  / (after.work().prefillNanos() - before.work().prefillNanos());
         }
       }
       new Measurement("prefill")
           .with("context", tokens)
-          .with("backend", engine.report().backend())
+          .with("backend", engine.report().setup().backend())
           .with("attention_s", Measurement.median(attended))
           .print(Measurement.median(rates), "tokens/s");
     }

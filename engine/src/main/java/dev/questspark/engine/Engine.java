@@ -51,7 +51,8 @@ public final class Engine implements AutoCloseable {
   private final int maxModelLen;
   private final Deque<AutoCloseable> resources;
   private final EngineTotals totals;
-  private final EngineTotals.Fixed fixed;
+  private final EngineReport.Setup setup;
+  private final EngineReport.Memory memory;
   private final EngineLoop loop;
   private final Thread thread;
   private final AtomicLong nextId = new AtomicLong();
@@ -63,7 +64,8 @@ public final class Engine implements AutoCloseable {
     this.maxModelLen = opening.maxModelLen;
     this.resources = opening.resources;
     this.totals = new EngineTotals();
-    this.fixed = opening.fixed;
+    this.setup = opening.setup;
+    this.memory = opening.memory;
     StepPlanner planner =
         new StepPlanner(
             config.pageSize(),
@@ -122,7 +124,8 @@ public final class Engine implements AutoCloseable {
     KvStore kvStore;
     Decoder decoder;
     int maxModelLen;
-    EngineTotals.Fixed fixed;
+    EngineReport.Setup setup;
+    EngineReport.Memory memory;
 
     Opening(EngineConfig config, Tokenizer tokenizer) {
       this.config = config;
@@ -157,28 +160,26 @@ public final class Engine implements AutoCloseable {
                   config.maxNumSeqs()));
       long loaded = System.nanoTime();
       WarmUp.run(backend, decoder, config, maxModelLen);
-      fixed =
-          new EngineTotals.Fixed(
+      memory = new EngineReport.Memory(weights.bytes(), kvStore.bytes(), decoder.workspaceBytes());
+      setup =
+          new EngineReport.Setup(
               backend.describe(),
               backend.cacheDType().optionName(),
               loaded - start,
               System.nanoTime() - loaded,
-              weights.bytes(),
-              kvStore.bytes(),
-              decoder.workspaceBytes(),
               pages,
               config.pageSize(),
               maxModelLen);
       LOG.info(
           "engine open: {}; {} KV pages of {} tokens ({} MiB), weights {} MiB, max_model_len {}, loaded in {} ms, warm in {} ms",
-          fixed.backend(),
+          setup.backend(),
           pages,
           config.pageSize(),
-          fixed.kvCacheBytes() >> 20,
-          fixed.weightBytes() >> 20,
+          memory.kvCacheBytes() >> 20,
+          memory.weightBytes() >> 20,
           maxModelLen,
-          fixed.modelLoadNanos() / 1_000_000,
-          fixed.warmupNanos() / 1_000_000);
+          setup.loadNanos() / 1_000_000,
+          setup.warmupNanos() / 1_000_000);
     }
 
     private <T extends AutoCloseable> T keep(T resource) {
@@ -200,7 +201,7 @@ public final class Engine implements AutoCloseable {
     Sequence.Document document =
         new Sequence.Document(nextId.getAndIncrement(), request, System.nanoTime());
     List<CompletableFuture<Completion>> futures = new ArrayList<>();
-    List<Sequence> rows = new ArrayList<>();
+    List<Sequence> sequences = new ArrayList<>();
     for (QuestionRequest question : request.questions()) {
       List<SelectorSpec> policies =
           question
@@ -208,28 +209,28 @@ public final class Engine implements AutoCloseable {
               .map(SelectionStudy::policies)
               .orElseGet(() -> List.of(question.selector()));
       policies.forEach(this::check);
-      Sequence row =
+      Sequence sequence =
           new Sequence(
               nextId.getAndIncrement(),
               document,
               question,
               new StopChecker(tokenizer, question.sampling()));
-      futures.add(row.future);
-      int total = row.promptTokens() + question.sampling().maxTokens();
+      futures.add(sequence.future);
+      int total = sequence.promptTokens() + question.sampling().maxTokens();
       if (total > maxModelLen) {
-        row.future.completeExceptionally(tooLong(row, total));
+        sequence.future.completeExceptionally(tooLong(sequence, total));
       } else {
-        rows.add(row);
-        row.future.whenComplete(
+        sequences.add(sequence);
+        sequence.future.whenComplete(
             (completion, failure) -> {
-              if (row.future.isCancelled()) {
+              if (sequence.future.isCancelled()) {
                 loop.submit(new EngineLoop.Arrival(document, List.of()));
               }
             });
       }
     }
-    if (!rows.isEmpty()) {
-      loop.submit(new EngineLoop.Arrival(document, rows));
+    if (!sequences.isEmpty()) {
+      loop.submit(new EngineLoop.Arrival(document, sequences));
     }
     return futures;
   }
@@ -245,15 +246,15 @@ public final class Engine implements AutoCloseable {
     }
   }
 
-  private DocumentException tooLong(Sequence row, int total) {
+  private DocumentException tooLong(Sequence sequence, int total) {
     return new DocumentException(
         ErrorCode.TOO_LONG,
         "document "
-            + row.document.request.tokens().length
+            + sequence.document.request.tokens().length
             + " + question "
-            + row.request.tokens().length
+            + sequence.request.tokens().length
             + " + max_tokens "
-            + row.request.sampling().maxTokens()
+            + sequence.request.sampling().maxTokens()
             + " = "
             + total
             + " tokens, but max_model_len is "
@@ -262,7 +263,7 @@ public final class Engine implements AutoCloseable {
 
   /** Sums since open. */
   public EngineReport report() {
-    return totals.report(fixed);
+    return totals.report(setup, memory);
   }
 
   /** What ended the engine, if it has failed: no request will be answered any more. */

@@ -24,7 +24,7 @@ import java.util.function.Consumer;
 
 /**
  * The engine's one thread: takes submissions, asks the scheduler for a step, runs it, applies the
- * tokens. It alone touches the scheduler, the rows and the device.
+ * tokens. It alone touches the scheduler, the sequences and the device.
  */
 final class EngineLoop implements Runnable {
   private final Scheduler scheduler;
@@ -33,7 +33,7 @@ final class EngineLoop implements Runnable {
   private final EngineTotals totals;
   private final Consumer<StepStats> listener;
   private final LinkedBlockingQueue<Arrival> inbox = new LinkedBlockingQueue<>();
-  private final Map<Long, Sequence> rows = new HashMap<>();
+  private final Map<Long, Sequence> sequences = new HashMap<>();
   private final Map<Long, Sequence.Document> documents = new HashMap<>();
   private final long openedNanos = System.nanoTime();
   private long nextStep;
@@ -54,10 +54,11 @@ final class EngineLoop implements Runnable {
   }
 
   /**
-   * A document and its rows, on the way from a caller's thread. Without rows it asks to drop the
-   * document if all its rows have been cancelled; without a document it only wakes the loop.
+   * A document and its sequences, on the way from a caller's thread. Without sequences it asks to
+   * drop the document if all its sequences have been cancelled; without a document it only wakes
+   * the loop.
    */
-  record Arrival(Sequence.Document document, List<Sequence> rows) {}
+  record Arrival(Sequence.Document document, List<Sequence> sequences) {}
 
   void submit(Arrival arrival) {
     inbox.add(arrival);
@@ -94,7 +95,7 @@ final class EngineLoop implements Runnable {
       broken = e;
     } finally {
       closed = true;
-      rows.values().forEach(row -> row.future.completeExceptionally(ended()));
+      sequences.values().forEach(sequence -> sequence.future.completeExceptionally(ended()));
       failInbox();
     }
   }
@@ -110,7 +111,7 @@ final class EngineLoop implements Runnable {
 
   private void failInbox() {
     for (Arrival s = inbox.poll(); s != null; s = inbox.poll()) {
-      s.rows().forEach(row -> row.future.completeExceptionally(ended()));
+      s.sequences().forEach(sequence -> sequence.future.completeExceptionally(ended()));
     }
   }
 
@@ -121,11 +122,11 @@ final class EngineLoop implements Runnable {
   }
 
   private void accept(Arrival arrival) {
-    if (arrival.rows().isEmpty()) {
+    if (arrival.sequences().isEmpty()) {
       dropIfAbandoned(arrival.document());
       return;
     }
-    List<Sequence> candidates = new ArrayList<>(arrival.rows());
+    List<Sequence> candidates = new ArrayList<>(arrival.sequences());
     while (!candidates.isEmpty()) {
       Submission result = scheduler.submit(work(arrival.document(), candidates));
       if (result instanceof Submission.Refused refused) {
@@ -138,7 +139,7 @@ final class EngineLoop implements Runnable {
         largest.future.completeExceptionally(tooLarge(largest, refused));
       } else {
         documents.put(arrival.document().id, arrival.document());
-        candidates.forEach(row -> rows.put(row.id, row));
+        candidates.forEach(sequence -> sequences.put(sequence.id, sequence));
         return;
       }
     }
@@ -146,39 +147,42 @@ final class EngineLoop implements Runnable {
 
   /** A caller that gave up (a killed task) must not keep pages busy. */
   private void dropIfAbandoned(Sequence.Document document) {
-    List<Sequence> left = rows.values().stream().filter(row -> row.document == document).toList();
-    if (!left.isEmpty() && left.stream().allMatch(row -> row.future.isDone())) {
+    List<Sequence> left =
+        sequences.values().stream().filter(sequence -> sequence.document == document).toList();
+    if (!left.isEmpty() && left.stream().allMatch(sequence -> sequence.future.isDone())) {
       scheduler.cancel(document.id);
-      left.forEach(row -> rows.remove(row.id));
+      left.forEach(sequence -> sequences.remove(sequence.id));
       documents.remove(document.id);
     }
   }
 
-  private static DocumentWork work(Sequence.Document document, List<Sequence> rows) {
+  private static DocumentWork work(Sequence.Document document, List<Sequence> sequences) {
     return new DocumentWork(
         document.id,
         document.request.tokens().length,
-        rows.stream()
+        sequences.stream()
             .map(
-                row ->
+                sequence ->
                     new QuestionWork(
-                        row.id, row.request.tokens().length, row.request.sampling().maxTokens()))
+                        sequence.id,
+                        sequence.request.tokens().length,
+                        sequence.request.sampling().maxTokens()))
             .toList());
   }
 
-  private static int privateTokens(Sequence row) {
-    return row.request.tokens().length + row.request.sampling().maxTokens();
+  private static int privateTokens(Sequence sequence) {
+    return sequence.request.tokens().length + sequence.request.sampling().maxTokens();
   }
 
-  private static DocumentException tooLarge(Sequence row, Submission.Refused refused) {
+  private static DocumentException tooLarge(Sequence sequence, Submission.Refused refused) {
     return new DocumentException(
         ErrorCode.EXCEEDS_KV_CACHE,
         "document of "
-            + row.document.request.tokens().length
+            + sequence.document.request.tokens().length
             + " tokens with a question of "
-            + row.request.tokens().length
+            + sequence.request.tokens().length
             + " and max_tokens "
-            + row.request.sampling().maxTokens()
+            + sequence.request.sampling().maxTokens()
             + " needs "
             + refused.neededPages()
             + " KV pages, but the cache has "
@@ -191,14 +195,14 @@ final class EngineLoop implements Runnable {
     for (Span span : step.spans()) {
       noteStart(span, start);
     }
-    StepPlan plan = planner.plan(step, rows::get, documents::get);
+    StepPlan plan = planner.plan(step, sequences::get, documents::get);
     StepRunner.Outcome outcome = runner.run(plan, step.copies());
     long sampledNanos = System.nanoTime(); // one clock reading for all tokens of a step
     List<Long> finished = new ArrayList<>();
     for (int i = 0; i < outcome.tokens().length; i++) {
-      Sequence row = plan.samples().get(i);
-      if (row.accept(outcome.tokens()[i], sampledNanos)) {
-        finished.add(row.id);
+      Sequence sequence = plan.samples().get(i);
+      if (sequence.accept(outcome.tokens()[i], sampledNanos)) {
+        finished.add(sequence.id);
       }
     }
     scheduler.complete(new StepResult(finished.stream().mapToLong(Long::longValue).toArray()));
@@ -212,7 +216,7 @@ final class EngineLoop implements Runnable {
     Sequence.Document document =
         span.kind() == SpanKind.PREFILL
             ? documents.get(span.sequenceId())
-            : rows.get(span.sequenceId()).document;
+            : sequences.get(span.sequenceId()).document;
     if (document.firstStepNanos == 0) {
       document.firstStepNanos = now;
     }
@@ -221,20 +225,20 @@ final class EngineLoop implements Runnable {
       totals.documentPrefilled();
     }
     if (span.kind() == SpanKind.QUESTION) {
-      Sequence row = rows.get(span.sequenceId());
-      row.cachedTokens = Math.max(row.cachedTokens, span.cachedTokens());
-      if (span.preemptions() > row.preemptions) {
-        row.preemptions = span.preemptions();
+      Sequence sequence = sequences.get(span.sequenceId());
+      sequence.cachedTokens = Math.max(sequence.cachedTokens, span.cachedTokens());
+      if (span.preemptions() > sequence.preemptions) {
+        sequence.preemptions = span.preemptions();
         totals.preempted();
       }
     }
   }
 
   private void finish(long id) {
-    Sequence row = rows.remove(id);
-    row.future.complete(row.completion(planner.pagesFor(row.contextTokens())));
-    if (rows.values().stream().noneMatch(other -> other.document == row.document)) {
-      documents.remove(row.document.id);
+    Sequence sequence = sequences.remove(id);
+    sequence.future.complete(sequence.completion(planner.pagesFor(sequence.contextTokens())));
+    if (sequences.values().stream().noneMatch(other -> other.document == sequence.document)) {
+      documents.remove(sequence.document.id);
     }
   }
 

@@ -88,20 +88,7 @@ final class EngineTotals {
     return selectors.computeIfAbsent(selector, s -> new Sums());
   }
 
-  /** What does not change after open. */
-  record Fixed(
-      String backend,
-      String dtype,
-      long modelLoadNanos,
-      long warmupNanos,
-      long weightBytes,
-      long kvCacheBytes,
-      long workspaceBytes,
-      int kvPages,
-      int pageSize,
-      int maxModelLen) {}
-
-  synchronized EngineReport report(Fixed fixed) {
+  synchronized EngineReport report(EngineReport.Setup setup, EngineReport.Memory memory) {
     List<SelectorReport> reports = new ArrayList<>();
     selectors.forEach(
         (spec, s) ->
@@ -116,24 +103,9 @@ final class EngineTotals {
                     s.bytesDense,
                     s.sparseSteps,
                     s.denseSteps)));
-    return new EngineReport(
-        fixed.backend(),
-        fixed.dtype(),
-        fixed.modelLoadNanos(),
-        fixed.warmupNanos(),
-        fixed.weightBytes(),
-        fixed.kvCacheBytes(),
-        fixed.workspaceBytes(),
-        fixed.kvPages(),
-        fixed.pageSize(),
-        fixed.maxModelLen(),
-        steps,
-        busyNanos,
-        peakPagesUsed,
-        preemptions,
-        documents,
-        prefillTokens,
-        prefillNanos,
-        reports);
+    EngineReport.Work work =
+        new EngineReport.Work(
+            steps, busyNanos, peakPagesUsed, preemptions, documents, prefillTokens, prefillNanos);
+    return new EngineReport(setup, memory, work, reports);
   }
 }

@@ -1,6 +1,6 @@
 package dev.questspark.engine;
 
-/** Sums what one row's decode steps read; see {@link Completion.KvReads}. */
+/** Sums what one sequence's decode steps read; see {@link Completion.KvReads}. */
 final class KvReadCounter {
   private long pagesScored;
   private long pagesAttended;

@@ -79,13 +79,13 @@ final class Sequence {
     return token;
   }
 
-  /** Tokens whose keys and values are in the cache when the row ends. */
+  /** Tokens whose keys and values are in the cache when the sequence ends. */
   int contextTokens() {
     return promptTokens() + Math.max(0, generatedCount - 1);
   }
 
   /**
-   * Takes a sampled token, which may end the row.
+   * Takes a sampled token, which may end the sequence.
    *
    * @param sampledNanos when its step had sampled; the same for all rows of the step
    * @return whether it did, by a stop or by its length
@@ -108,7 +108,7 @@ final class Sequence {
     return reason != null;
   }
 
-  /** The row's answer, at the time of its last token. */
+  /** The sequence's answer, at the time of its last token. */
   Completion completion(int pagesTotal) {
     long submitted = document.submittedNanos;
     return new Completion(

@@ -11,8 +11,8 @@ import java.util.List;
  *
  * @param batch the rows
  * @param groups they cover the rows in order
- * @param samples rows that get a token, in the order of the batch's logit rows
- * @param decodes rows in their decode phase, in the order of their batch rows
+ * @param samples sequences that get a token, in the order of the batch's logit rows
+ * @param decodes sequences in their decode phase, in the order of their batch rows
  * @param firstDecodeRow batch row of the first of {@code decodes}; they stand last
  */
 record StepPlan(

@@ -41,12 +41,12 @@ final class StepPlanner {
   }
 
   /**
-   * Part of a span that attends in one way. {@code row} is null for document rows, {@code selector}
-   * for dense rows.
+   * Part of a span that attends in one way. {@code sequence} is null for document rows, {@code
+   * selector} for dense rows.
    */
   private record Piece(
       Phase phase,
-      Sequence row,
+      Sequence sequence,
       Sequence.Document document,
       SelectorSpec selector,
       int from,
@@ -54,7 +54,7 @@ final class StepPlanner {
       Span span) {
 
     int tokenAt(int position) {
-      return row == null ? document.request.tokens()[position] : row.tokenAt(position);
+      return sequence == null ? document.request.tokens()[position] : sequence.tokenAt(position);
     }
 
     boolean samples() {
@@ -62,16 +62,18 @@ final class StepPlanner {
     }
   }
 
-  StepPlan plan(Step step, LongFunction<Sequence> rows, LongFunction<Sequence.Document> documents) {
+  StepPlan plan(
+      Step step, LongFunction<Sequence> sequences, LongFunction<Sequence.Document> documents) {
     List<Piece> pieces = new ArrayList<>();
     for (Span span : step.spans()) {
-      cut(span, rows, documents, pieces);
+      cut(span, sequences, documents, pieces);
     }
     pieces.sort(
         Comparator.comparing(Piece::phase)
             .thenComparing(piece -> piece.selector() == null ? 0 : 1)
             .thenComparing(
-                piece -> piece.row() == null ? 0 : order(piece.row().request.selector())));
+                piece ->
+                    piece.sequence() == null ? 0 : order(piece.sequence().request.selector())));
     return lay(pieces);
   }
 
@@ -82,7 +84,7 @@ final class StepPlanner {
    */
   private void cut(
       Span span,
-      LongFunction<Sequence> rows,
+      LongFunction<Sequence> sequences,
       LongFunction<Sequence.Document> documents,
       List<Piece> pieces) {
     int from = span.firstPosition();
@@ -92,19 +94,21 @@ final class StepPlanner {
           new Piece(Phase.PREFILL, null, documents.apply(span.sequenceId()), null, from, to, span));
       return;
     }
-    Sequence row = rows.apply(span.sequenceId());
-    SelectorSpec selector = row.request.selector();
+    Sequence sequence = sequences.apply(span.sequenceId());
+    SelectorSpec selector = sequence.request.selector();
     if (span.kind() == SpanKind.DECODE) {
-      pieces.add(new Piece(Phase.DECODE, row, row.document, selector, from, to, span));
+      pieces.add(new Piece(Phase.DECODE, sequence, sequence.document, selector, from, to, span));
       return;
     }
-    int denseEnd = row.request.denseQuestion() ? Math.min(to, row.promptTokens()) : from;
+    int denseEnd = sequence.request.denseQuestion() ? Math.min(to, sequence.promptTokens()) : from;
     if (denseEnd > from) {
-      pieces.add(new Piece(Phase.QUESTION, row, row.document, null, from, denseEnd, span));
+      pieces.add(
+          new Piece(Phase.QUESTION, sequence, sequence.document, null, from, denseEnd, span));
     }
     if (denseEnd < to) {
       int sparseFrom = Math.max(from, denseEnd);
-      pieces.add(new Piece(Phase.QUESTION, row, row.document, selector, sparseFrom, to, span));
+      pieces.add(
+          new Piece(Phase.QUESTION, sequence, sequence.document, selector, sparseFrom, to, span));
     }
   }
 
@@ -132,11 +136,11 @@ final class StepPlanner {
       System.arraycopy(piece.span().pages(), 0, pageTable, spanPages[p], pages);
       spanPages[p + 1] = spanPages[p] + pages;
       if (piece.samples()) {
-        samples.add(piece.row());
+        samples.add(piece.sequence());
         logitRows.add(row - 1);
       }
       if (piece.phase() == Phase.DECODE) {
-        decodes.add(piece.row());
+        decodes.add(piece.sequence());
       }
       if (p + 1 == pieces.size() || !sameGroup(piece, pieces.get(p + 1))) {
         groups.add(group(piece, new RowRange(spanRows[groupStart], row), groupStart, p + 1));
@@ -160,16 +164,20 @@ final class StepPlanner {
         selector == null
             ? new AttentionGroup.Prefill(rows, fromSpan, toSpan)
             : new AttentionGroup.Selected(rows, selectorOf(piece));
-    // Dense question rows count for their row's selector: their time is part of what it costs.
-    SelectorSpec owner = piece.row() == null ? SelectorSpec.all() : piece.row().request.selector();
+    // Dense question rows count for their sequence's selector: their time is part of what it costs.
+    SelectorSpec owner =
+        piece.sequence() == null ? SelectorSpec.all() : piece.sequence().request.selector();
     return new StepPlan.Group(piece.phase(), owner, attention);
   }
 
   private static boolean sameGroup(Piece a, Piece b) {
     return a.phase() == b.phase()
         && Objects.equals(a.selector(), b.selector())
-        && (a.row() == null || a.row().request.selector().equals(b.row().request.selector()))
-        && (a.row() == b.row() || a.row() == null || a.row().request.study().isEmpty());
+        && (a.sequence() == null
+            || a.sequence().request.selector().equals(b.sequence().request.selector()))
+        && (a.sequence() == b.sequence()
+            || a.sequence() == null
+            || a.sequence().request.study().isEmpty());
   }
 
   /** Pages that hold {@code tokens} tokens. */
@@ -179,7 +187,7 @@ final class StepPlanner {
 
   private PageSelector selectorOf(Piece piece) {
     return piece
-        .row()
+        .sequence()
         .request
         .study()
         .map(studies)

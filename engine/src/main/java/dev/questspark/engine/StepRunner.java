@@ -57,10 +57,10 @@ final class StepRunner {
     return new Outcome(tokens, groupNanos, count(plan, batch.counters()));
   }
 
-  /** A step of greedy rows alone leaves the logits where they are. */
-  private int[] sample(List<Sequence> rows, Tensor stepLogits) {
-    int[] tokens = new int[rows.size()];
-    if (rows.stream().allMatch(StepRunner::greedy)) {
+  /** A step of greedy sequences alone leaves the logits where they are. */
+  private int[] sample(List<Sequence> sequences, Tensor stepLogits) {
+    int[] tokens = new int[sequences.size()];
+    if (sequences.stream().allMatch(StepRunner::greedy)) {
       backend.argmax(tokens, stepLogits);
       for (int token : tokens) {
         if (token < 0) {
@@ -70,35 +70,36 @@ final class StepRunner {
       return tokens;
     }
     for (int i = 0; i < tokens.length; i++) {
-      Sequence row = rows.get(i);
+      Sequence sequence = sequences.get(i);
       backend.read(stepLogits, i, logits);
-      tokens[i] = row.forced() ? row.force(logits) : sample(row);
+      tokens[i] = sequence.forced() ? sequence.force(logits) : sample(sequence);
     }
     return tokens;
   }
 
-  private static boolean greedy(Sequence row) {
-    SamplingParams sampling = row.request.sampling();
-    return !row.forced() && sampling.temperature() == 0 && sampling.repetitionPenalty() == 1;
+  private static boolean greedy(Sequence sequence) {
+    SamplingParams sampling = sequence.request.sampling();
+    return !sequence.forced() && sampling.temperature() == 0 && sampling.repetitionPenalty() == 1;
   }
 
-  private int sample(Sequence row) {
-    return sampler.sample(logits, row.request.sampling(), row.seen(), row.generatedTokens());
+  private int sample(Sequence sequence) {
+    return sampler.sample(
+        logits, sequence.request.sampling(), sequence.seen(), sequence.generatedTokens());
   }
 
-  /** Adds the counted reads to the decode rows and to the totals. */
+  /** Adds the counted reads to the decoding sequences and to the totals. */
   private long count(StepPlan plan, ReadCounters counters) {
     KvGeometry geometry = kvStore.geometry();
     for (int i = 0; i < plan.decodes().size(); i++) {
       int r = plan.firstDecodeRow() + i;
-      Sequence row = plan.decodes().get(i);
+      Sequence sequence = plan.decodes().get(i);
       long denseTokens = denseTokens(plan.batch().positions()[r]);
       long tokens = counters.tokensAttended()[r];
       long read = geometry.attendBytes(tokens) + geometry.scoreBytes(counters.pagesScored()[r]);
       long dense = geometry.attendBytes(denseTokens);
-      row.reads.add(
+      sequence.reads.add(
           counters.pagesScored()[r], counters.pagesAttended()[r], tokens, denseTokens, read, dense);
-      totals.read(row.request.selector(), read, dense, tokens < denseTokens);
+      totals.read(sequence.request.selector(), read, dense, tokens < denseTokens);
     }
     long bytes = 0;
     for (int r = 0; r < plan.batch().rows(); r++) {

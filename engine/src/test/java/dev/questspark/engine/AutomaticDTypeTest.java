@@ -42,7 +42,7 @@ class AutomaticDTypeTest {
   void weightsInEightBitsAreForTheCpu() {
     Path model = ModelFolder.fixture("llama-mha");
     try (Engine engine = open(config(model, "cpu", "float32", "int8"))) {
-      assertThat(engine.report().backend()).contains(" f32 with weights in i8");
+      assertThat(engine.report().setup().backend()).contains(" f32 with weights in i8");
     }
     assertThatThrownBy(() -> open(config(model, "cuda", "float32", "int8")))
         .isInstanceOf(ConfigException.class)
@@ -67,7 +67,7 @@ class AutomaticDTypeTest {
 
   private static String opened(Path model, String dtype) {
     try (Engine engine = open(config(model, "cpu", dtype, "auto"))) {
-      return engine.report().dtype();
+      return engine.report().setup().dtype();
     }
   }
 

@@ -257,8 +257,8 @@ class CudaEngineTest {
     TestDriver.devices(3);
     try (Engine first = open(config("cuda:0", "float32", 4));
         Engine third = open(config("cuda:2", "float32", 4))) {
-      assertThat(first.report().backend()).contains("Quest test device 0 (device 0");
-      assertThat(third.report().backend()).contains("Quest test device 2 (device 2");
+      assertThat(first.report().setup().backend()).contains("Quest test device 0 (device 0");
+      assertThat(third.report().setup().backend()).contains("Quest test device 2 (device 2");
       List<List<Completion>> both = new ArrayList<>();
       for (Engine engine : List.of(first, third)) {
         both.add(

@@ -104,8 +104,8 @@ class EngineTest {
     try (Engine engine = open(config(8, 128, 0, false))) {
       together = join(engine.submit(new DocumentRequest("d", document, questions)));
       EngineReport report = engine.report();
-      assertThat(report.documents()).isEqualTo(1);
-      assertThat(report.prefillTokens()).isEqualTo(document.length);
+      assertThat(report.work().documents()).isEqualTo(1);
+      assertThat(report.work().prefillTokens()).isEqualTo(document.length);
     }
     assertThat(together.stream().map(c -> c.usage().cachedTokens()))
         .containsExactly(0, 389, 389, 389, 389);
@@ -153,7 +153,7 @@ class EngineTest {
         futures.addAll(engine.submit(document));
       }
       List<List<Integer>> answers = answers(join(futures));
-      preemptions[0] += engine.report().preemptions();
+      preemptions[0] += engine.report().work().preemptions();
       return answers;
     }
   }

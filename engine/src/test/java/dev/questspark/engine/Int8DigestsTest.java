@@ -120,9 +120,10 @@ class Int8DigestsTest {
         }
         assertThat(completion.reads().bytesRead()).isEqualTo(expected * layers * kvHeads);
       }
-      int pages = engine.report().kvPages() + 1; // the null page
+      int pages = engine.report().setup().kvPages() + 1; // the null page
       long pageBytes = 2L * 16 * vectorBytes + 2 * digestBytes;
-      assertThat(engine.report().kvCacheBytes()).isEqualTo(pages * pageBytes * layers * kvHeads);
+      assertThat(engine.report().memory().kvCacheBytes())
+          .isEqualTo(pages * pageBytes * layers * kvHeads);
     }
   }
 
@@ -145,7 +146,7 @@ class Int8DigestsTest {
         futures.addAll(engine.submit(request));
       }
       List<List<Integer>> answers = futures.stream().map(f -> f.join().tokens()).toList();
-      assertThat(engine.report().preemptions() > 0).isEqualTo(preempts);
+      assertThat(engine.report().work().preemptions() > 0).isEqualTo(preempts);
       return answers;
     }
   }

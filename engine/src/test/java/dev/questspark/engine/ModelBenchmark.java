@@ -90,7 +90,7 @@ public final class ModelBenchmark {
     Collections.sort(decodeNanos);
     Map<String, Object> line = new LinkedHashMap<>();
     line.put("what", "model " + (selector.dense() ? "dense" : "Quest " + selector.kvBudget()));
-    line.put("backend", engine.report().backend());
+    line.put("backend", engine.report().setup().backend());
     line.put("batch", batch);
     line.put("context", context);
     line.put("prefill_tokens_per_s", prefillNanos == 0 ? null : prefillRows * 1e9 / prefillNanos);
@@ -99,8 +99,8 @@ public final class ModelBenchmark {
     line.put("ms_per_step", step / 1e6);
     line.put("decode_tokens_per_s", batch * 1e9 / step);
     line.put("kv_bytes_per_step", bytes);
-    line.put("weight_bytes", engine.report().weightBytes());
-    line.put("bytes_per_s", (bytes + engine.report().weightBytes()) * 1e9 / step);
+    line.put("weight_bytes", engine.report().memory().weightBytes());
+    line.put("bytes_per_s", (bytes + engine.report().memory().weightBytes()) * 1e9 / step);
     String json =
         new Gson().newBuilder().serializeSpecialFloatingPointValues().create().toJson(line);
     System.out.println(json);

@@ -48,7 +48,7 @@ class PageDigestsTest {
   private static final int PAGE_SIZE = 16;
   private static final int PAGES = 40;
 
-  private final Map<Long, Sequence> rows = new HashMap<>();
+  private final Map<Long, Sequence> sequences = new HashMap<>();
   private final Map<Long, Sequence.Document> documents = new HashMap<>();
   private long nextId;
 
@@ -86,7 +86,7 @@ class PageDigestsTest {
       int checkedPages = 0;
       Optional<Step> step = scheduler.next();
       while (step.isPresent()) {
-        StepPlan plan = planner.plan(step.get(), rows::get, documents::get);
+        StepPlan plan = planner.plan(step.get(), sequences::get, documents::get);
         StepRunner.Outcome outcome = runner.run(plan, step.get().copies());
         for (int i = 0; i < outcome.tokens().length; i++) {
           plan.samples().get(i).accept(outcome.tokens()[i], System.nanoTime());
@@ -121,15 +121,16 @@ class PageDigestsTest {
       documents.put(document.id, document);
       List<QuestionWork> work = new ArrayList<>();
       for (QuestionRequest question : questions) {
-        Sequence row =
+        Sequence sequence =
             new Sequence(
                 nextId++,
                 document,
                 question,
                 new StopChecker(new ByteTokenizer(), question.sampling()));
-        rows.put(row.id, row);
+        sequences.put(sequence.id, sequence);
         work.add(
-            new QuestionWork(row.id, question.tokens().length, question.sampling().maxTokens()));
+            new QuestionWork(
+                sequence.id, question.tokens().length, question.sampling().maxTokens()));
       }
       scheduler.submit(new DocumentWork(document.id, text.length, work));
     }

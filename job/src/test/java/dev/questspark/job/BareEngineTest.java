@@ -188,7 +188,7 @@ class BareEngineTest {
                           .formatted(corpus.get(i).id, q, done.text(), done.reads().bytesRead()));
                 }
               });
-      bareBusyNanos = engine.report().busyNanos();
+      bareBusyNanos = engine.report().work().busyNanos();
     } catch (IOException unreadable) {
       throw new java.io.UncheckedIOException(unreadable);
     }

@@ -51,25 +51,29 @@ public final class ModelConfigReader {
     List<Integer> bos = json.integers("bos_token_id");
     return new ModelConfig(
         family,
-        json.requireCount("vocab_size"),
-        hiddenSize,
-        json.requireCount("intermediate_size"),
-        layers,
-        heads,
-        kvHeads,
-        headDim(hiddenSize, heads),
+        new ModelConfig.Shape(
+            json.requireCount("vocab_size"),
+            hiddenSize,
+            json.requireCount("intermediate_size"),
+            layers,
+            heads,
+            kvHeads,
+            headDim(hiddenSize, heads)),
+        new ModelConfig.Parts(
+            json.flagOr("tie_word_embeddings", false),
+            attentionBias || family == ModelFamily.QWEN2,
+            attentionBias,
+            family == ModelFamily.LLAMA && json.flagOr("mlp_bias", false),
+            family == ModelFamily.QWEN3),
         (float) json.requirePositive("rms_norm_eps"),
-        json.flagOr("tie_word_embeddings", false),
-        attentionBias || family == ModelFamily.QWEN2,
-        attentionBias,
-        family == ModelFamily.LLAMA && json.flagOr("mlp_bias", false),
-        family == ModelFamily.QWEN3,
-        layerWindows(layers),
-        maxPositionEmbeddings,
-        new RopeReader(json, maxPositionEmbeddings).read(),
+        new ModelConfig.Positions(
+            layerWindows(layers),
+            maxPositionEmbeddings,
+            new RopeReader(json, maxPositionEmbeddings).read()),
         dtype(),
-        bos.isEmpty() ? OptionalInt.empty() : OptionalInt.of(bos.get(0)),
-        json.integers("eos_token_id"));
+        new ModelConfig.Ends(
+            bos.isEmpty() ? OptionalInt.empty() : OptionalInt.of(bos.get(0)),
+            json.integers("eos_token_id")));
   }
 
   private static ModelFamily family(JsonFields json) {

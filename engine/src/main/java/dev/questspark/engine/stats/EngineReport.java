@@ -10,42 +10,68 @@ import java.util.List;
  * everything else in the step (projections, norms, sampling) is shared by row count. The attributed
  * times add up to {@code busyNanos}.
  *
- * @param backend the backend's description of itself
- * @param dtype what the option {@code dtype} came to: of matrix products and of the KV cache
- * @param modelLoadNanos reading and packing weights, allocating the cache
- * @param warmupNanos first steps on scratch data, before any request
- * @param weightBytes resident bytes of the packed weights
- * @param kvCacheBytes planned bytes of KV pages and digests
- * @param workspaceBytes activation buffers and rotary table
- * @param kvPages usable pages
- * @param pageSize tokens per page
- * @param maxModelLen tokens of document, question and answer together
- * @param steps steps run
- * @param busyNanos time inside steps
- * @param peakPagesUsed most pages ever in use
- * @param preemptions rows that lost their pages and were recomputed
- * @param documents documents prefilled (a recomputed one counts again)
- * @param prefillTokens document tokens computed
- * @param prefillNanos their share of step time
+ * @param setup what it opened with, and how long that took
+ * @param memory what it holds
+ * @param work what it has done, whatever the selector
  * @param selectors sums per selector and budget, in order of first use
  */
-public record EngineReport(
-    String backend,
-    String dtype,
-    long modelLoadNanos,
-    long warmupNanos,
-    long weightBytes,
-    long kvCacheBytes,
-    long workspaceBytes,
-    int kvPages,
-    int pageSize,
-    int maxModelLen,
-    long steps,
-    long busyNanos,
-    int peakPagesUsed,
-    long preemptions,
-    long documents,
-    long prefillTokens,
-    long prefillNanos,
-    List<SelectorReport> selectors)
-    implements Serializable {}
+public record EngineReport(Setup setup, Memory memory, Work work, List<SelectorReport> selectors)
+    implements Serializable {
+
+  /**
+   * Does not change after open.
+   *
+   * @param backend the backend's description of itself
+   * @param dtype what the option {@code dtype} came to: of matrix products and of the KV cache
+   * @param loadNanos reading and packing weights, allocating the cache
+   * @param warmupNanos first steps on scratch data, before any request
+   * @param kvPages usable pages
+   * @param pageSize tokens per page
+   * @param maxModelLen tokens of document, question and answer together
+   */
+  public record Setup(
+      String backend,
+      String dtype,
+      long loadNanos,
+      long warmupNanos,
+      int kvPages,
+      int pageSize,
+      int maxModelLen)
+      implements Serializable {
+    /** From nothing to the first step. */
+    public long startUpNanos() {
+      return loadNanos + warmupNanos;
+    }
+  }
+
+  /**
+   * Planned once, at open.
+   *
+   * @param weightBytes resident bytes of the packed weights
+   * @param kvCacheBytes planned bytes of KV pages and digests
+   * @param workspaceBytes activation buffers and rotary table
+   */
+  public record Memory(long weightBytes, long kvCacheBytes, long workspaceBytes)
+      implements Serializable {}
+
+  /**
+   * Sums since open.
+   *
+   * @param steps steps run
+   * @param busyNanos time inside steps
+   * @param peakPagesUsed most pages ever in use
+   * @param preemptions rows that lost their pages and were recomputed
+   * @param documents documents prefilled (a recomputed one counts again)
+   * @param prefillTokens document tokens computed
+   * @param prefillNanos their share of step time
+   */
+  public record Work(
+      long steps,
+      long busyNanos,
+      int peakPagesUsed,
+      long preemptions,
+      long documents,
+      long prefillTokens,
+      long prefillNanos)
+      implements Serializable {}
+}

@@ -73,13 +73,13 @@ final class DocumentMeasurement {
     }
     Optional<AttentionWatch> watch = watch(document, prompt);
     watch.ifPresent(it -> requests.add(it.request()));
-    long prefillBefore = engine.report().prefillNanos();
+    long prefillBefore = engine.report().work().prefillNanos();
     List<CompletableFuture<Completion>> futures =
         engine.submit(new DocumentRequest(document.docId(), prompt.document(), requests));
     List<SpeedRow> speed = List.of();
     if (speedRows > 0) {
       Optional<List<Completion>> timed = timed(futures.subList(0, speedRows));
-      long prefill = engine.report().prefillNanos() - prefillBefore;
+      long prefill = engine.report().work().prefillNanos() - prefillBefore;
       speed = timed.map(it -> blocks.rows(document.docId(), prompt, it, prefill)).orElse(List.of());
     }
     List<QualityRow> quality = refused(prompt, rows);

@@ -56,6 +56,6 @@ public final class EngineReports
   }
 
   private static EngineReport later(EngineReport one, EngineReport other) {
-    return one.steps() >= other.steps() ? one : other;
+    return one.work().steps() >= other.work().steps() ? one : other;
   }
 }

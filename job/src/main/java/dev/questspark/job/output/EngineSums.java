@@ -22,12 +22,12 @@ final class EngineSums {
 
   /** What ran, as the first engine describes itself. */
   String backend() {
-    return engines.stream().map(EngineReport::backend).findFirst().orElse(null);
+    return engines.stream().map(report -> report.setup().backend()).findFirst().orElse(null);
   }
 
   /** What the dtype came to in the first engine. */
   String dtype() {
-    return engines.stream().map(EngineReport::dtype).findFirst().orElse(null);
+    return engines.stream().map(report -> report.setup().dtype()).findFirst().orElse(null);
   }
 
   long sum(ToLongFunction<EngineReport> value) {

@@ -1,7 +1,6 @@
 package dev.questspark.job.output;
 
 import dev.questspark.engine.select.SelectorSpec;
-import dev.questspark.engine.stats.EngineReport;
 import dev.questspark.engine.stats.SelectorReport;
 import dev.questspark.job.executor.InferSettings;
 
@@ -50,7 +49,8 @@ public final class PolicyStats {
   /** Document tokens per second of prefill time; all policies share the prefill. */
   public Double prefillThroughput() {
     return EngineSums.ratio(
-        engines.sum(EngineReport::prefillTokens), engines.seconds(EngineReport::prefillNanos));
+        engines.sum(report -> report.work().prefillTokens()),
+        engines.seconds(report -> report.work().prefillNanos()));
   }
 
   /** Generated tokens per second of decode time. */
@@ -73,7 +73,7 @@ public final class PolicyStats {
   }
 
   public double startUpSeconds() {
-    return engines.slowestSeconds(EngineReport::modelLoadNanos)
-        + engines.slowestSeconds(EngineReport::warmupNanos);
+    return engines.slowestSeconds(report -> report.setup().loadNanos())
+        + engines.slowestSeconds(report -> report.setup().warmupNanos());
   }
 }

@@ -97,16 +97,16 @@ public final class RunJson {
 
   private static JsonObject engine(EngineReport report) {
     JsonObject engine = new JsonObject();
-    engine.addProperty("backend", report.backend());
-    engine.addProperty("dtype", report.dtype());
-    engine.addProperty("model_load_s", report.modelLoadNanos() / NANOS_PER_S);
-    engine.addProperty("warmup_s", report.warmupNanos() / NANOS_PER_S);
-    engine.addProperty("busy_s", report.busyNanos() / NANOS_PER_S);
-    engine.addProperty("max_model_len", report.maxModelLen());
-    engine.addProperty("kv_pages", report.kvPages());
-    engine.addProperty("kv_cache_bytes", report.kvCacheBytes());
-    engine.addProperty("weight_bytes", report.weightBytes());
-    engine.addProperty("workspace_bytes", report.workspaceBytes());
+    engine.addProperty("backend", report.setup().backend());
+    engine.addProperty("dtype", report.setup().dtype());
+    engine.addProperty("model_load_s", report.setup().loadNanos() / NANOS_PER_S);
+    engine.addProperty("warmup_s", report.setup().warmupNanos() / NANOS_PER_S);
+    engine.addProperty("busy_s", report.work().busyNanos() / NANOS_PER_S);
+    engine.addProperty("max_model_len", report.setup().maxModelLen());
+    engine.addProperty("kv_pages", report.setup().kvPages());
+    engine.addProperty("kv_cache_bytes", report.memory().kvCacheBytes());
+    engine.addProperty("weight_bytes", report.memory().weightBytes());
+    engine.addProperty("workspace_bytes", report.memory().workspaceBytes());
     return engine;
   }
 }

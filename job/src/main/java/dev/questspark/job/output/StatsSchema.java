@@ -1,6 +1,5 @@
 package dev.questspark.job.output;
 
-import dev.questspark.engine.stats.EngineReport;
 import dev.questspark.engine.stats.SelectorReport;
 import dev.questspark.job.options.EngineOptions;
 import java.sql.Timestamp;
@@ -85,14 +84,19 @@ final class StatsSchema {
         number(
             "model_load_s",
             "slowest engine",
-            s -> s.engines.slowestSeconds(EngineReport::modelLoadNanos)),
+            s -> s.engines.slowestSeconds(report -> report.setup().loadNanos())),
         number(
-            "warmup_s", "slowest engine", s -> s.engines.slowestSeconds(EngineReport::warmupNanos)),
+            "warmup_s",
+            "slowest engine",
+            s -> s.engines.slowestSeconds(report -> report.setup().warmupNanos())),
         count(
             "prefill_tokens",
             "document tokens computed, all policies",
-            s -> s.engines.sum(EngineReport::prefillTokens)),
-        number("prefill_s", "engine time", s -> s.engines.seconds(EngineReport::prefillNanos)),
+            s -> s.engines.sum(report -> report.work().prefillTokens())),
+        number(
+            "prefill_s",
+            "engine time",
+            s -> s.engines.seconds(report -> report.work().prefillNanos())),
         number("prefill_throughput", "tokens/s of prefill_s", PolicyStats::prefillThroughput),
         count(
             "question_tokens",
@@ -131,7 +135,7 @@ final class StatsSchema {
             "time in steps, of duration_s x engines",
             s ->
                 EngineSums.ratio(
-                    s.engines.seconds(EngineReport::busyNanos),
+                    s.engines.seconds(report -> report.work().busyNanos()),
                     durationSeconds(s) * s.engines.engines())));
   }
 
@@ -159,12 +163,24 @@ final class StatsSchema {
             "dense_steps",
             "rows x steps",
             s -> s.engines.sum(s.policy, SelectorReport::denseSteps)),
-        count("kv_cache_bytes", "all engines", s -> s.engines.sum(EngineReport::kvCacheBytes)),
-        count("weight_bytes", "all engines", s -> s.engines.sum(EngineReport::weightBytes)),
-        count("kv_pages", "all engines", s -> s.engines.sum(EngineReport::kvPages)),
-        count("peak_kv_pages", "all engines", s -> s.engines.sum(EngineReport::peakPagesUsed)),
-        count("preemptions", "all engines", s -> s.engines.sum(EngineReport::preemptions)),
-        count("engine_steps", "all engines", s -> s.engines.sum(EngineReport::steps)));
+        count(
+            "kv_cache_bytes",
+            "all engines",
+            s -> s.engines.sum(report -> report.memory().kvCacheBytes())),
+        count(
+            "weight_bytes",
+            "all engines",
+            s -> s.engines.sum(report -> report.memory().weightBytes())),
+        count("kv_pages", "all engines", s -> s.engines.sum(report -> report.setup().kvPages())),
+        count(
+            "peak_kv_pages",
+            "all engines",
+            s -> s.engines.sum(report -> report.work().peakPagesUsed())),
+        count(
+            "preemptions",
+            "all engines",
+            s -> s.engines.sum(report -> report.work().preemptions())),
+        count("engine_steps", "all engines", s -> s.engines.sum(report -> report.work().steps())));
   }
 
   private static List<Column> distribution(String latency) {

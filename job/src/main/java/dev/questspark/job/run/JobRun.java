@@ -172,7 +172,7 @@ public final class JobRun {
     return spark.isLocal()
         ? 0
         : counters.engines().value().values().stream()
-            .mapToLong(engine -> engine.modelLoadNanos() + engine.warmupNanos())
+            .mapToLong(engine -> engine.setup().startUpNanos())
             .max()
             .orElse(0);
   }

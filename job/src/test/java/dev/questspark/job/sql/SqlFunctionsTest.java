@@ -132,8 +132,8 @@ class SqlFunctionsTest {
 
     long tokens = decoded(after) - decoded(before);
     assertThat(tokens).isGreaterThanOrEqualTo(60);
-    assertThat(after.documents() - before.documents()).isEqualTo(60);
-    assertThat((double) tokens / (after.steps() - before.steps())).isGreaterThan(2);
+    assertThat(after.work().documents() - before.work().documents()).isEqualTo(60);
+    assertThat((double) tokens / (after.work().steps() - before.work().steps())).isGreaterThan(2);
   }
 
   private static EngineReport report() {
