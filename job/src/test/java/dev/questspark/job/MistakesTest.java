@@ -16,10 +16,12 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.Arrays;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What a user gets wrong, or an input is not: one sentence that names it and what to do. */
+@Tag("spark")
 class MistakesTest {
   @TempDir Path folder;
 

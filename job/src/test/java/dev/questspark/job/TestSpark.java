@@ -37,6 +37,7 @@ public final class TestSpark {
 
   /** The shared session, started when there is none. */
   public static synchronized SparkSession session() {
+    refuseInQuickLane();
     if (shared == null || shared.sparkContext().isStopped()) {
       shared = SparkSession.builder().config(SparkSettings.of(conf())).getOrCreate();
     }
@@ -45,9 +46,18 @@ public final class TestSpark {
 
   /** Makes room for a test's own Spark: a JVM has one at a time. */
   static synchronized void stop() {
+    refuseInQuickLane();
     if (shared != null) {
       shared.stop();
       shared = null;
+    }
+  }
+
+  /** Spark's start would take most of the quick lane's time. */
+  private static void refuseInQuickLane() {
+    if ("quick".equals(System.getProperty("questspark.lane"))) {
+      throw new IllegalStateException(
+          "a test class that starts Spark has a lane of its own: annotate it with @Tag(\"spark\")");
     }
   }
 }

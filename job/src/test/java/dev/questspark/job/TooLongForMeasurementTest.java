@@ -11,10 +11,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Sweeps and evaluations of documents that do not fit into the context. */
+@Tag("spark")
 class TooLongForMeasurementTest {
   @TempDir Path folder;
 
