@@ -192,7 +192,7 @@ class MeasureJobTest {
 
     Ended again = sweep(input, output);
     assertThat(again.code()).as(again.err()).isZero();
-    assertThat(again.out()).contains("2 cells to measure, 2 found finished");
+    assertThat(again.out()).contains("2 to measure, 2 found finished");
     assertThat(Files.getLastModifiedTime(cells.get(0))).isEqualTo(kept);
     assertThat(answers(output)).isEqualTo(answers);
 
@@ -284,6 +284,6 @@ class MeasureJobTest {
                     + " group by all order by all"))
         .containsExactly("all|true", "quest|true", "sink_recent|false");
     assertThat(Files.readString(output.resolve("report.html")))
-        .contains("Where it finds the needle", "class=\"heat\"");
+        .contains("Where it finds the needle", "quest minmax 128: score by length and depth");
   }
 }
