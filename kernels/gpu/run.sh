@@ -75,9 +75,11 @@ for part in $parts; do
       old=$quest/before
       rounds=1
       [[ -d $old ]] && rounds=2 && cp "$old/commit" "$out/before.txt"
+      old_benchmark=$benchmark # earlier commits have it under another name
+      [[ -f $old/tests/${benchmark//.//}.class ]] || old_benchmark=${benchmark/OpBenchmark/VerbBenchmark}
       for ((round = 1; round <= rounds; round++)); do
         if [[ -d $old ]]; then
-          "${java[@]}" -cp "$old/tests:$old/engine:$old/kernels:$quest/natives:$quest/lib/*" $benchmark \
+          "${java[@]}" -cp "$old/tests:$old/engine:$old/kernels:$quest/natives:$quest/lib/*" $old_benchmark \
             "$out/before-$round.jsonl" $sizes || { failed=1; echo "FAILED: ops before"; }
         fi
         "${java[@]}" -cp "$classpath" $benchmark "$out/ops-$round.jsonl" $sizes || { failed=1; echo "FAILED: ops"; }

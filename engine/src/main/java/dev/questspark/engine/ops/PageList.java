@@ -6,14 +6,8 @@ package dev.questspark.engine.ops;
  * distinct.
  */
 public interface PageList extends AutoCloseable {
-  /** Rows it has room for. */
-  int maxRows();
-
-  /** KV heads per row. */
-  int kvHeads();
-
-  /** Pages per (row, KV head) that it has room for. */
-  int maxPages();
+  /** What it has room for. */
+  PageListShape shape();
 
   /**
    * The list of one (row, KV head), copied to the host; waits for the device. For tests and

@@ -1,7 +1,6 @@
 package dev.questspark.engine.schedule;
 
 import dev.questspark.engine.pages.PagePool;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -107,18 +106,15 @@ public final class Scheduler {
    * maxTokens}-th token this was. An ended question's private pages are free at once, its
    * document's after the last question.
    *
-   * @return ids of the questions that ended by {@code maxTokens} and are not named in the result
    * @throws IllegalStateException if no step is in flight, or an id did not sample in it
    */
-  public long[] complete(StepResult result) {
+  public void complete(StepResult result) {
     if (!stepInFlight) {
       throw new IllegalStateException("no step is in flight");
     }
     for (long id : result.finished()) {
       sampled(id).finishedByCaller = true;
     }
-    long[] byLength = new long[sampling.size()];
-    int byLengthCount = 0;
     for (QuestionProgress question : sampling) {
       question.generated++;
       boolean full = question.generated == question.maxTokens;
@@ -127,16 +123,12 @@ public final class Scheduler {
         if (question.document.ended()) {
           forget(question.document);
         }
-        if (!question.finishedByCaller) {
-          byLength[byLengthCount++] = question.id;
-        }
       }
     }
     runQueue.running.removeIf(question -> question.ended);
     runQueue.recountSlots();
     sampling = List.of();
     stepInFlight = false;
-    return Arrays.copyOf(byLength, byLengthCount);
   }
 
   /**

@@ -1,7 +1,9 @@
 package dev.questspark.engine.model;
 
 import dev.questspark.engine.ops.Buffer;
+import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
+import dev.questspark.engine.ops.KeyOrder;
 import dev.questspark.engine.ops.LinearWeight;
 import dev.questspark.engine.ops.LoadedBatch;
 import dev.questspark.engine.ops.PageList;
@@ -11,6 +13,7 @@ import dev.questspark.engine.ops.TensorOps;
 import dev.questspark.engine.ops.backend.Backend;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.IntPredicate;
 
 /** A real backend that keeps count of what is allocated, and can refuse an allocation. */
@@ -52,7 +55,16 @@ final class LedgerBackend implements Backend {
   @Override
   public Tensor upload(HostTensor source) {
     count();
-    Tensor tensor = backend.upload(source);
+    return counted(backend.upload(source));
+  }
+
+  @Override
+  public Tensor uploadTable(HostTensor source) {
+    count();
+    return counted(backend.uploadTable(source));
+  }
+
+  private Tensor counted(Tensor tensor) {
     Buffer counted = new CountedBuffer(tensor.buffer());
     open.add(counted);
     return new Tensor(counted, tensor.dtype(), 0, tensor.rows(), tensor.cols(), tensor.cols());
@@ -130,8 +142,33 @@ final class LedgerBackend implements Backend {
   }
 
   @Override
-  public Tensor allocate(int rows, int cols) {
-    return backend.allocate(rows, cols);
+  public Tensor allocate(DType dtype, int rows, int cols) {
+    return backend.allocate(dtype, rows, cols);
+  }
+
+  @Override
+  public DType activationDType() {
+    return backend.activationDType();
+  }
+
+  @Override
+  public DType cacheDType() {
+    return backend.cacheDType();
+  }
+
+  @Override
+  public int feedForwardRows() {
+    return backend.feedForwardRows();
+  }
+
+  @Override
+  public KeyOrder keyOrder() {
+    return backend.keyOrder();
+  }
+
+  @Override
+  public Optional<Tensor> rowsOf(LinearWeight weight) {
+    return backend.rowsOf(((CountedWeight) weight).weight);
   }
 
   @Override

@@ -51,7 +51,7 @@ final class SelectionRecorder {
 
   private void record(PageList list, RowRange rows) {
     for (int row = 0; row < rows.count(); row++) {
-      for (int head = 0; head < list.kvHeads(); head++) {
+      for (int head = 0; head < list.shape().kvHeads(); head++) {
         selections.add(Arrays.stream(list.read(row, head)).boxed().toList());
       }
     }

@@ -26,16 +26,12 @@ public interface Backend extends AutoCloseable {
   TensorOps ops();
 
   /** Allocates a zeroed (rows, cols) tensor of float; the caller closes its buffer. */
-  Tensor allocate(int rows, int cols);
+  default Tensor allocate(int rows, int cols) {
+    return allocate(DType.F32, rows, cols);
+  }
 
   /** As {@link #allocate(int, int)}, of {@link #activationDType}, {@link #cacheDType} or I8. */
-  default Tensor allocate(DType dtype, int rows, int cols) {
-    if (dtype != DType.F32) {
-      throw new IllegalArgumentException(
-          "backend " + name() + " keeps tensors in f32, not " + dtype);
-    }
-    return allocate(rows, cols);
-  }
+  Tensor allocate(DType dtype, int rows, int cols);
 
   /** Allocates many at once, in order; a backend whose allocation takes time shares it out. */
   default List<Tensor> allocateAll(List<TensorShape> shapes) {
@@ -52,27 +48,19 @@ public interface Backend extends AutoCloseable {
   }
 
   /** Element type of the activations between ops; scores, sums and logits are always float. */
-  default DType activationDType() {
-    return DType.F32;
-  }
+  DType activationDType();
 
   /**
    * Rows that pass the feed-forward block at a time, whose intermediate activations are several
    * times as wide as the model: more take more memory, fewer keep less hardware busy.
    */
-  default int feedForwardRows() {
-    return Integer.MAX_VALUE;
-  }
+  int feedForwardRows();
 
   /** Element type of keys and values, and of digests unless they are kept in 8 bits. */
-  default DType cacheDType() {
-    return DType.F32;
-  }
+  DType cacheDType();
 
   /** How keys lie inside a page. */
-  default KeyOrder keyOrder() {
-    return KeyOrder.SLOT_MAJOR;
-  }
+  KeyOrder keyOrder();
 
   /** Allocates a page list with room for {@code maxRows} x {@code kvHeads} x {@code maxPages}. */
   PageList allocatePageList(int maxRows, int kvHeads, int maxPages);
@@ -84,18 +72,14 @@ public interface Backend extends AutoCloseable {
    * Copies a table that {@code embed} reads, (vocabulary, H), to the device; in the checkpoint's
    * own type where the backend reads that. The caller closes its buffer.
    */
-  default Tensor uploadTable(HostTensor source) {
-    return upload(source);
-  }
+  Tensor uploadTable(HostTensor source);
 
   /**
    * The rows of a packed weight (N, K) as a table that {@code embed} reads, where the backend can
    * read them back out of it: a model whose embedding is tied to its output projection then keeps
    * one copy of both. A view; it is gone when the weight is closed.
    */
-  default Optional<Tensor> rowsOf(LinearWeight weight) {
-    return Optional.empty();
-  }
+  Optional<Tensor> rowsOf(LinearWeight weight);
 
   /**
    * Packs the rows of several weights, one below the other, for one fused {@code linear}; biases

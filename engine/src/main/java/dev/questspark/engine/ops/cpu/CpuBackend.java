@@ -6,7 +6,9 @@ import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.KeyOrder;
 import dev.questspark.engine.ops.LinearWeight;
 import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.OpArguments;
 import dev.questspark.engine.ops.PageList;
+import dev.questspark.engine.ops.PageListShape;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
@@ -155,13 +157,8 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
-  public Tensor allocate(int rows, int cols) {
-    return allocate(DType.F32, rows, cols);
-  }
-
-  @Override
   public Tensor allocate(DType dtype, int rows, int cols) {
-    long count = Math.multiplyExact((long) rows, (long) cols);
+    long count = new TensorShape(dtype, rows, cols).elements();
     HeapBuffer buffer = new HeapBuffer(HeapBuffer.array(dtype, count), dtype, 0, count);
     return new Tensor(buffer, dtype, 0, rows, cols, cols);
   }
@@ -169,6 +166,11 @@ public final class CpuBackend implements Backend {
   @Override
   public List<Tensor> allocateAll(List<TensorShape> shapes) {
     return new SharedArrays(shapes).allocate(workers);
+  }
+
+  @Override
+  public DType activationDType() {
+    return DType.F32;
   }
 
   /** Keys and values are kept in the dtype of {@code linear}. */
@@ -190,7 +192,7 @@ public final class CpuBackend implements Backend {
 
   @Override
   public PageList allocatePageList(int maxRows, int kvHeads, int maxPages) {
-    return new CpuPageList(maxRows, kvHeads, maxPages);
+    return new CpuPageList(new PageListShape(maxRows, kvHeads, maxPages));
   }
 
   @Override
@@ -243,17 +245,7 @@ public final class CpuBackend implements Backend {
 
   @Override
   public void read(Tensor source, int row, float[] target) {
-    if (row < 0 || row >= source.rows() || target.length < source.cols()) {
-      throw new IllegalArgumentException(
-          "row "
-              + row
-              + " of ("
-              + source.rows()
-              + ", "
-              + source.cols()
-              + ") into an array of "
-              + target.length);
-    }
+    OpArguments.requireRow(source, row, target);
     int at = HeapBuffer.at(source, row);
     if (source.dtype() == DType.BF16) {
       simd.widen(HeapBuffer.bf16s(source), at, target, 0, source.cols());
@@ -269,7 +261,7 @@ public final class CpuBackend implements Backend {
 
   @Override
   public void argmax(int[] tokens, Tensor logits) {
-    Shapes.require("logits", logits, tokens.length, logits.cols());
+    OpArguments.require("logits", logits, tokens.length, logits.cols());
     float[] values = HeapBuffer.floats(logits);
     for (int row = 0; row < tokens.length; row++) {
       tokens[row] = argmax(values, HeapBuffer.at(logits, row), logits.cols());

@@ -2,6 +2,7 @@ package dev.questspark.engine.ops.cpu;
 
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.OpArguments;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.ReadCounters;
 import dev.questspark.engine.ops.RowRange;
@@ -38,10 +39,7 @@ final class CpuBatch implements LoadedBatch {
 
   static CpuBatch of(LoadedBatch batch, RowRange rows) {
     CpuBatch cpu = of(batch);
-    if (rows.to() > cpu.host.rows()) {
-      throw new IllegalArgumentException(
-          "rows end at " + rows.to() + " in a batch of " + cpu.host.rows());
-    }
+    OpArguments.requireRows(rows, cpu.host);
     return cpu;
   }
 

@@ -1,6 +1,7 @@
 package dev.questspark.engine.ops.cpu;
 
 import dev.questspark.engine.ops.DType;
+import dev.questspark.engine.ops.OpArguments;
 import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.Tensor;
 
@@ -19,7 +20,7 @@ final class CpuDigests {
 
   CpuDigests(PageScore kind, Tensor tensor, CpuKvPages pages) {
     int width = pages.digestColumns;
-    Shapes.require(kind + " digests", tensor, pages.pages() * pages.kvHeads, width);
+    OpArguments.require(kind + " digests", tensor, pages.pages() * pages.kvHeads, width);
     if (tensor.rowStride() != width) {
       throw new IllegalArgumentException(
           kind + " digests have stride " + tensor.rowStride() + "; it must be " + width);

@@ -2,6 +2,7 @@ package dev.questspark.engine.ops.cpu;
 
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.OpArguments;
 import dev.questspark.engine.ops.Tensor;
 
 /** The ops that look at one row at a time: embed, rmsNorm, addRmsNorm, siluMul, gatherRows. */
@@ -20,7 +21,7 @@ final class CpuElementwise {
   void embed(Tensor out, Tensor table, LoadedBatch batch) {
     int[] tokens = batch.host().tokens();
     int channels = table.cols();
-    Shapes.require("out", out, tokens.length, channels);
+    OpArguments.require("out", out, tokens.length, channels);
     float[] to = HeapBuffer.floats(out);
     workers.run(
         tokens.length,
@@ -50,7 +51,7 @@ final class CpuElementwise {
       throw new IllegalArgumentException(
           "x has " + x.cols() + " columns, no multiple of the weight's " + channels);
     }
-    Shapes.require("out", out, x.rows(), x.cols());
+    OpArguments.require("out", out, x.rows(), x.cols());
     int groups = x.cols() / channels;
     float[] from = HeapBuffer.floats(x);
     float[] to = HeapBuffer.floats(out);
@@ -68,9 +69,9 @@ final class CpuElementwise {
 
   void addRmsNorm(Tensor out, Tensor x, Tensor y, Tensor weight, float eps) {
     int channels = weight.cols();
-    Shapes.require("x", x, x.rows(), channels);
-    Shapes.require("y", y, x.rows(), channels);
-    Shapes.require("out", out, x.rows(), channels);
+    OpArguments.require("x", x, x.rows(), channels);
+    OpArguments.require("y", y, x.rows(), channels);
+    OpArguments.require("out", out, x.rows(), channels);
     float[] sum = HeapBuffer.floats(x);
     float[] term = HeapBuffer.floats(y);
     float[] to = HeapBuffer.floats(out);
@@ -101,7 +102,7 @@ final class CpuElementwise {
 
   void siluMul(Tensor out, Tensor gateUp) {
     int channels = out.cols();
-    Shapes.require("gateUp", gateUp, out.rows(), 2 * channels);
+    OpArguments.require("gateUp", gateUp, out.rows(), 2 * channels);
     float[] from = HeapBuffer.floats(gateUp);
     float[] to = HeapBuffer.floats(out);
     // Rows are cut as well: a decode step has one, and an exponential per channel.
@@ -121,8 +122,8 @@ final class CpuElementwise {
 
   void gatherRows(Tensor out, Tensor x, LoadedBatch batch) {
     int[] rows = batch.host().logitRows();
-    Shapes.require("out", out, rows.length, x.cols());
-    Shapes.require("x", x, batch.host().rows(), x.cols());
+    OpArguments.require("out", out, rows.length, x.cols());
+    OpArguments.require("x", x, batch.host().rows(), x.cols());
     float[] from = HeapBuffer.floats(x);
     float[] to = HeapBuffer.floats(out);
     for (int i = 0; i < rows.length; i++) {

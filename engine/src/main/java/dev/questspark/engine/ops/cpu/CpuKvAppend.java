@@ -2,6 +2,7 @@ package dev.questspark.engine.ops.cpu;
 
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.OpArguments;
 import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.Tensor;
@@ -20,11 +21,11 @@ final class CpuKvAppend {
   void appendKv(KvLayer kv, Tensor q, Tensor k, Tensor v, Tensor rope, LoadedBatch loaded) {
     CpuBatch batch = CpuBatch.of(loaded);
     CpuKvPages pages = new CpuKvPages(kv);
-    int queryHeads = Shapes.queryHeads(q, kv);
-    Shapes.require("q", q, batch.rows(), q.cols());
-    Shapes.require("k", k, batch.rows(), pages.kvHeads * pages.headDim);
-    Shapes.require("v", v, batch.rows(), pages.kvHeads * pages.headDim);
-    Shapes.require("rope", rope, 0, pages.headDim);
+    int queryHeads = OpArguments.queryHeads(q, kv);
+    OpArguments.require("q", q, batch.rows(), q.cols());
+    OpArguments.require("k", k, batch.rows(), pages.kvHeads * pages.headDim);
+    OpArguments.require("v", v, batch.rows(), pages.kvHeads * pages.headDim);
+    OpArguments.require("rope", rope, 0, pages.headDim);
     workers.run(
         batch.rows(),
         4L * q.cols(),

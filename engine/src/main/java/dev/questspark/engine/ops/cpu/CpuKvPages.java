@@ -3,6 +3,7 @@ package dev.questspark.engine.ops.cpu;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.KvLayer;
+import dev.questspark.engine.ops.OpArguments;
 import dev.questspark.engine.ops.Tensor;
 
 /**
@@ -75,7 +76,7 @@ final class CpuKvPages {
     this.pages = kv.keys().rows() / (kvHeads * pageSize);
     requirePacked("keys", kv.keys().cols(), kv.keys().rowStride());
     requirePacked("values", kv.values().cols(), kv.values().rowStride());
-    Shapes.require("values", kv.values(), kv.keys().rows(), headDim);
+    OpArguments.require("values", kv.values(), kv.keys().rows(), headDim);
   }
 
   private void requirePacked(String name, int cols, int stride) {

@@ -2,6 +2,7 @@ package dev.questspark.engine.ops.cpu;
 
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.OpArguments;
 import dev.questspark.engine.ops.PageList;
 import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.ops.Tensor;
@@ -75,10 +76,10 @@ final class CpuPageAttention {
     CpuBatch batch = CpuBatch.of(loaded, rows);
     CpuKvPages pages = new CpuKvPages(kv);
     CpuPageList list = CpuPageList.of(pageList, rows.count(), pages.kvHeads);
-    int queryHeads = Shapes.queryHeads(q, kv);
-    Shapes.require("q", q, rows.to(), q.cols());
-    Shapes.require("out", out, rows.to(), q.cols());
-    Shapes.require("logSumExp", logSumExp, rows.to(), queryHeads);
+    int queryHeads = OpArguments.queryHeads(q, kv);
+    OpArguments.require("q", q, rows.to(), q.cols());
+    OpArguments.require("out", out, rows.to(), q.cols());
+    OpArguments.require("logSumExp", logSumExp, rows.to(), queryHeads);
     int group = queryHeads / pages.kvHeads;
     Call call = new Call(out, logSumExp, q, pages, batch, rows, list, group, scale);
     int lists = rows.count() * pages.kvHeads;
@@ -230,9 +231,9 @@ final class CpuPageAttention {
   void mergeAttention(Tensor out, Tensor logSumExp, Tensor otherOut, Tensor otherLogSumExp) {
     int heads = logSumExp.cols();
     int headDim = out.cols() / heads;
-    Shapes.require("out", out, logSumExp.rows(), heads * headDim);
-    Shapes.require("otherOut", otherOut, logSumExp.rows(), out.cols());
-    Shapes.require("otherLogSumExp", otherLogSumExp, logSumExp.rows(), heads);
+    OpArguments.require("out", out, logSumExp.rows(), heads * headDim);
+    OpArguments.require("otherOut", otherOut, logSumExp.rows(), out.cols());
+    OpArguments.require("otherLogSumExp", otherLogSumExp, logSumExp.rows(), heads);
     float[] sums = HeapBuffer.floats(logSumExp);
     float[] otherSums = HeapBuffer.floats(otherLogSumExp);
     workers.run(

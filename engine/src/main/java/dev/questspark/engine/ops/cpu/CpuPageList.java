@@ -1,53 +1,32 @@
 package dev.questspark.engine.ops.cpu;
 
 import dev.questspark.engine.ops.PageList;
+import dev.questspark.engine.ops.PageListShape;
 import java.util.Arrays;
 
 /**
  * Page lists in one array: the list of (row, kvHead) starts at (row * kvHeads + kvHead) * maxPages.
  */
 final class CpuPageList implements PageList {
-  private final int maxRows;
-  private final int kvHeads;
-  private final int maxPages;
+  private final PageListShape shape;
   private int[] pages;
   private int[] counts;
 
-  CpuPageList(int maxRows, int kvHeads, int maxPages) {
-    long entries = Math.multiplyExact((long) maxRows * kvHeads, (long) maxPages);
-    if (maxRows < 0 || kvHeads < 1 || maxPages < 1 || entries > Integer.MAX_VALUE - 8) {
+  CpuPageList(PageListShape shape) {
+    if (shape.entries() > Integer.MAX_VALUE - 8) {
       throw new IllegalArgumentException(
-          "a page list of "
-              + maxRows
-              + " rows x "
-              + kvHeads
-              + " KV heads x "
-              + maxPages
-              + " pages; at most 2^31 - 9 entries fit one list");
+          shape + " has " + shape.entries() + " entries; at most 2^31 - 9 fit one page list");
     }
-    this.maxRows = maxRows;
-    this.kvHeads = kvHeads;
-    this.maxPages = maxPages;
-    this.pages = new int[(int) entries];
-    this.counts = new int[maxRows * kvHeads];
+    this.shape = shape;
+    this.pages = new int[(int) shape.entries()];
+    this.counts = new int[(int) shape.lists()];
   }
 
   static CpuPageList of(PageList list, int rows, int kvHeads) {
     if (!(list instanceof CpuPageList cpu)) {
       throw new IllegalArgumentException("the page list belongs to another backend");
     }
-    if (rows > cpu.maxRows || kvHeads != cpu.kvHeads) {
-      throw new IllegalArgumentException(
-          "a page list of ("
-              + cpu.maxRows
-              + " rows, "
-              + cpu.kvHeads
-              + " KV heads) for ("
-              + rows
-              + ", "
-              + kvHeads
-              + ")");
-    }
+    cpu.shape.requireRoom(rows, kvHeads);
     return cpu;
   }
 
@@ -58,7 +37,7 @@ final class CpuPageList implements PageList {
 
   /** Index of the first page of list {@code row * kvHeads + kvHead}. */
   int start(int list) {
-    return list * maxPages;
+    return list * shape.maxPages();
   }
 
   int count(int list) {
@@ -67,36 +46,18 @@ final class CpuPageList implements PageList {
 
   /** Sets the length of a list, before its pages are written. */
   void count(int list, int count) {
-    if (count > maxPages) {
-      throw new IllegalArgumentException(
-          "row "
-              + list / kvHeads
-              + " keeps "
-              + count
-              + " pages, but the page list has room for "
-              + maxPages);
-    }
+    shape.requirePages(count);
     counts[list] = count;
   }
 
   @Override
-  public int maxRows() {
-    return maxRows;
-  }
-
-  @Override
-  public int kvHeads() {
-    return kvHeads;
-  }
-
-  @Override
-  public int maxPages() {
-    return maxPages;
+  public PageListShape shape() {
+    return shape;
   }
 
   @Override
   public int[] read(int row, int kvHead) {
-    int list = row * kvHeads + kvHead;
+    int list = row * shape.kvHeads() + kvHead;
     return Arrays.copyOfRange(pages, start(list), start(list) + count(list));
   }
 

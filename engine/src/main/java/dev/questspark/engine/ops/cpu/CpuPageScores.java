@@ -3,6 +3,7 @@ package dev.questspark.engine.ops.cpu;
 import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.OpArguments;
 import dev.questspark.engine.ops.PageBudget;
 import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.RowRange;
@@ -51,9 +52,9 @@ final class CpuPageScores {
     }
     CpuDigests digests = new CpuDigests(kind, tensor, new CpuKvPages(kv));
     int kvHeads = digests.pages().kvHeads;
-    int group = Shapes.queryHeads(q, kv) / kvHeads;
-    Shapes.require("scores", scores, rows.count() * kvHeads, scores.cols());
-    Shapes.require("q", q, rows.to(), q.cols());
+    int group = OpArguments.queryHeadsPerKvHead(q, kv);
+    OpArguments.require("scores", scores, rows.count() * kvHeads, scores.cols());
+    OpArguments.require("q", q, rows.to(), q.cols());
     int width = 2 * digests.pages().headDim;
     grow(digests.pages().kvHeads * group * width, width, group);
     Call call = new Call(scores, q, digests, batch, kind, reduction == GroupReduction.SUM, group);

@@ -2,6 +2,7 @@ package dev.questspark.engine.ops.cpu;
 
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.OpArguments;
 import dev.questspark.engine.ops.PageBudget;
 import dev.questspark.engine.ops.PageList;
 import dev.questspark.engine.ops.RowRange;
@@ -27,7 +28,7 @@ final class CpuPageSelection {
     CpuPageList list = CpuPageList.of(target, rows.count(), kvHeads);
     workers.run(
         rows.count(),
-        (long) kvHeads * Math.min(budget.pages(), list.maxPages()),
+        (long) kvHeads * Math.min(budget.pages(), list.shape().maxPages()),
         (i, worker) -> {
           Kept kept = Kept.of(rows.from() + i, kv, batch, budget);
           for (int head = 0; head < kvHeads; head++) {
@@ -49,7 +50,7 @@ final class CpuPageSelection {
     CpuBatch batch = CpuBatch.of(loaded, rows);
     int kvHeads = kv.geometry().kvHeads();
     CpuPageList list = CpuPageList.of(target, rows.count(), kvHeads);
-    Shapes.require("scores", scores, rows.count() * kvHeads, scores.cols());
+    OpArguments.require("scores", scores, rows.count() * kvHeads, scores.cols());
     growKeys(scores.cols());
     workers.run(
         rows.count() * kvHeads,

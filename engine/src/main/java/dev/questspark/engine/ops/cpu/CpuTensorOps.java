@@ -4,6 +4,7 @@ import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.LinearWeight;
 import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.OpArguments;
 import dev.questspark.engine.ops.PageBudget;
 import dev.questspark.engine.ops.PageList;
 import dev.questspark.engine.ops.PageScore;
@@ -48,8 +49,8 @@ final class CpuTensorOps implements TensorOps {
 
   @Override
   public void linear(Tensor out, Tensor x, LinearWeight weight) {
-    Shapes.require("x", x, 0, weight.inFeatures());
-    Shapes.require("out", out, x.rows(), weight.outFeatures());
+    OpArguments.require("x", x, 0, weight.inFeatures());
+    OpArguments.require("out", out, x.rows(), weight.outFeatures());
     gemm.linear(out, x, weight);
   }
 

@@ -3,6 +3,7 @@ package dev.questspark.engine.ops.cpu;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.LinearWeight;
+import dev.questspark.engine.ops.OpArguments;
 import dev.questspark.engine.ops.Tensor;
 import java.util.List;
 import java.util.Optional;
@@ -50,7 +51,7 @@ final class JavaGemm implements Gemm {
 
   @Override
   public LinearWeight pack(List<HostTensor> weights, List<HostTensor> biases) {
-    int n = WeightRows.outFeatures(weights);
+    int n = OpArguments.outFeatures(weights);
     int k = weights.get(0).cols();
     float[] transposed = new float[Math.multiplyExact(n, k)];
     float[] row = new float[k];

@@ -4,6 +4,7 @@ import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.LinearWeight;
+import dev.questspark.engine.ops.OpArguments;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.backend.BackendOptions;
 import java.nio.ByteBuffer;
@@ -106,7 +107,7 @@ final class OneDnnGemm implements Gemm {
 
   @Override
   public LinearWeight pack(List<HostTensor> weights, List<HostTensor> biases) {
-    int n = WeightRows.outFeatures(weights);
+    int n = OpArguments.outFeatures(weights);
     int k = weights.get(0).cols();
     float[] bias = WeightRows.bias(weights, biases);
     if (rowDType == DType.I8 && k > FixedPoint16.LONGEST) {
@@ -148,7 +149,7 @@ final class OneDnnGemm implements Gemm {
   /** Whether these weights stay in the checkpoint's bf16 although the rows are in f32. */
   private boolean keepsBf16(List<HostTensor> weights, int lastColumns) {
     int k = weights.get(0).cols();
-    int columns = Math.min(PANEL, WeightRows.outFeatures(weights));
+    int columns = Math.min(PANEL, OpArguments.outFeatures(weights));
     return widensBf16
         && weights.stream().allMatch(weight -> weight.dtype() == DType.BF16)
         && widening(k, columns).isPresent()

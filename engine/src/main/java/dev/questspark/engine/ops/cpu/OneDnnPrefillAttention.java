@@ -3,6 +3,7 @@ package dev.questspark.engine.ops.cpu;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.OpArguments;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.Tensor;
 import java.util.ArrayList;
@@ -147,10 +148,10 @@ final class OneDnnPrefillAttention implements PrefillAttention {
       Tensor out, Tensor q, KvLayer kv, LoadedBatch loaded, int fromSpan, int toSpan, float scale) {
     CpuBatch batch = CpuBatch.of(loaded);
     CpuKvPages pages = new CpuKvPages(kv);
-    int group = Shapes.queryHeads(q, kv) / pages.kvHeads;
+    int group = OpArguments.queryHeadsPerKvHead(q, kv);
     RaggedBatch host = batch.host();
-    Shapes.require("q", q, host.rows(), q.cols());
-    Shapes.require("out", out, host.rows(), q.cols());
+    OpArguments.require("q", q, host.rows(), q.cols());
+    OpArguments.require("out", out, host.rows(), q.cols());
     FlashTile[] tiles = tiles(new TileShape(pages.dtype(), pages.headDim));
     Call call = new Call(out, q, pages, batch, scale);
     // Groups wider than a tile are cut into slices of heads.

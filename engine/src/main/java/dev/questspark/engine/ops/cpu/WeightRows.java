@@ -2,62 +2,22 @@ package dev.questspark.engine.ops.cpu;
 
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
+import dev.questspark.engine.ops.OpArguments;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.ShortBuffer;
 import java.util.List;
 
-/**
- * Reads checkpoint tensors as floats, and checks the parts of a fused weight against each other.
- */
+/** Reads checkpoint tensors as floats. */
 final class WeightRows {
   private WeightRows() {}
 
-  /** Rows of all parts; every part must have the first one's columns. */
-  static int outFeatures(List<HostTensor> weights) {
-    int rows = 0;
-    for (HostTensor weight : weights) {
-      if (weight.cols() != weights.get(0).cols()) {
-        throw new IllegalArgumentException(
-            weight.name()
-                + " has "
-                + weight.cols()
-                + " columns, "
-                + weights.get(0).name()
-                + " has "
-                + weights.get(0).cols()
-                + "; fused weights read the same input");
-      }
-      rows = Math.addExact(rows, weight.rows());
-    }
-    return rows;
-  }
-
   /** The biases back to back, zeros when there are none. */
   static float[] bias(List<HostTensor> weights, List<HostTensor> biases) {
-    float[] bias = new float[outFeatures(weights)];
-    if (biases.isEmpty()) {
-      return bias;
-    }
-    if (biases.size() != weights.size()) {
-      throw new IllegalArgumentException(
-          biases.size() + " biases for " + weights.size() + " fused weights");
-    }
+    OpArguments.requireBiases(weights, biases);
+    float[] bias = new float[OpArguments.outFeatures(weights)];
     int at = 0;
-    for (int i = 0; i < weights.size(); i++) {
-      HostTensor part = biases.get(i);
-      if (part.rows() != 1 || part.cols() != weights.get(i).rows()) {
-        throw new IllegalArgumentException(
-            part.name()
-                + " is ("
-                + part.rows()
-                + ", "
-                + part.cols()
-                + "), expected (1, "
-                + weights.get(i).rows()
-                + ") for "
-                + weights.get(i).name());
-      }
+    for (HostTensor part : biases) {
       row(part, 0, bias, at);
       at += part.cols();
     }

@@ -3,16 +3,21 @@ package dev.questspark.engine.ops.cuda;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
+import dev.questspark.engine.ops.KeyOrder;
 import dev.questspark.engine.ops.LinearWeight;
 import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.OpArguments;
 import dev.questspark.engine.ops.PageList;
+import dev.questspark.engine.ops.PageListShape;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
+import dev.questspark.engine.ops.TensorShape;
 import dev.questspark.engine.ops.backend.Backend;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -129,11 +134,6 @@ public final class CudaBackend implements Backend {
   }
 
   @Override
-  public Tensor allocate(int rows, int cols) {
-    return allocate(DType.F32, rows, cols);
-  }
-
-  @Override
   public Tensor allocate(DType dtype, int rows, int cols) {
     Tensor tensor = uninitialised(dtype, rows, cols);
     stream.zero(DeviceBuffer.of(tensor), tensor.buffer().bytes());
@@ -141,7 +141,7 @@ public final class CudaBackend implements Backend {
   }
 
   private Tensor uninitialised(DType dtype, int rows, int cols) {
-    long elements = Math.multiplyExact((long) rows, (long) cols);
+    long elements = new TensorShape(dtype, rows, cols).elements();
     // Whole 16-byte units: a view's end is never in the middle of a vector load.
     long bytes = (Math.multiplyExact(elements, (long) dtype.bytes()) + 15) / 16 * 16;
     return new Tensor(pool.allocate(bytes), dtype, 0, rows, cols, cols);
@@ -152,6 +152,17 @@ public final class CudaBackend implements Backend {
     return options.dtype();
   }
 
+  /** All that a step may have: the workspace is the device's, and sized for them. */
+  @Override
+  public int feedForwardRows() {
+    return Integer.MAX_VALUE;
+  }
+
+  @Override
+  public KeyOrder keyOrder() {
+    return KeyOrder.SLOT_MAJOR;
+  }
+
   @Override
   public DType cacheDType() {
     return options.kvDType();
@@ -159,12 +170,23 @@ public final class CudaBackend implements Backend {
 
   @Override
   public PageList allocatePageList(int maxRows, int kvHeads, int maxPages) {
-    return new CudaPageList(pool, readback, maxRows, kvHeads, maxPages);
+    return new CudaPageList(pool, readback, new PageListShape(maxRows, kvHeads, maxPages));
   }
 
   @Override
   public Tensor upload(HostTensor source) {
     return upload(source, DType.F32);
+  }
+
+  @Override
+  public Tensor uploadTable(HostTensor source) {
+    return upload(source);
+  }
+
+  /** A packed weight is row-major here, but in the arithmetic's type, not in the table's. */
+  @Override
+  public Optional<Tensor> rowsOf(LinearWeight weight) {
+    return Optional.empty();
   }
 
   /** As {@link #upload(HostTensor)}, in another element type. */
@@ -176,61 +198,24 @@ public final class CudaBackend implements Backend {
 
   @Override
   public LinearWeight pack(List<HostTensor> weights, List<HostTensor> biases) {
-    Tensor weight = stack(weights, options.dtype());
-    return new CudaLinearWeight(weight, biases.isEmpty() ? null : joined(biases, weight));
-  }
-
-  /** Matrices of as many columns, one below the other. */
-  private Tensor stack(List<HostTensor> parts, DType dtype) {
-    int cols = parts.get(0).cols();
-    int rows = 0;
-    for (HostTensor part : parts) {
-      if (part.cols() != cols) {
-        throw new IllegalArgumentException(
-            part.name()
-                + " has "
-                + part.cols()
-                + " columns; "
-                + parts.get(0).name()
-                + " has "
-                + cols);
-      }
-      rows = Math.addExact(rows, part.rows());
-    }
-    Tensor whole = uninitialised(dtype, rows, cols);
+    OpArguments.requireBiases(weights, biases);
+    int outFeatures = OpArguments.outFeatures(weights);
+    Tensor weight = uninitialised(options.dtype(), outFeatures, weights.get(0).cols());
     int row = 0;
-    for (HostTensor part : parts) {
-      uploads.upload(part, whole.rows(row, row + part.rows()));
+    for (HostTensor part : weights) {
+      uploads.upload(part, weight.rows(row, row + part.rows()));
       row += part.rows();
     }
-    return whole;
+    return new CudaLinearWeight(weight, biases.isEmpty() ? null : joined(biases, outFeatures));
   }
 
   /** Vectors, one after the other, as one row of floats. */
-  private Tensor joined(List<HostTensor> parts, Tensor weight) {
-    Tensor whole = uninitialised(DType.F32, 1, weight.rows());
+  private Tensor joined(List<HostTensor> parts, int count) {
+    Tensor whole = uninitialised(DType.F32, 1, count);
     int col = 0;
     for (HostTensor part : parts) {
-      if (part.rows() != 1 || col + part.cols() > whole.cols()) {
-        throw new IllegalArgumentException(
-            "bias "
-                + part.name()
-                + " is ("
-                + part.rows()
-                + ", "
-                + part.cols()
-                + "), after "
-                + col
-                + " of "
-                + whole.cols()
-                + " output features");
-      }
       uploads.upload(part, whole.cols(col, col + part.cols()));
       col += part.cols();
-    }
-    if (col != whole.cols()) {
-      throw new IllegalArgumentException(
-          "biases cover " + col + " of " + whole.cols() + " output features");
     }
     return whole;
   }

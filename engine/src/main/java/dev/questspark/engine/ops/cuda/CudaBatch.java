@@ -1,6 +1,7 @@
 package dev.questspark.engine.ops.cuda;
 
 import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.OpArguments;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.ReadCounters;
 import dev.questspark.engine.ops.RowRange;
@@ -32,10 +33,7 @@ final class CudaBatch implements LoadedBatch {
 
   static CudaBatch of(LoadedBatch batch, RowRange rows) {
     CudaBatch cuda = of(batch);
-    if (rows.to() > cuda.host.rows()) {
-      throw new IllegalArgumentException(
-          "rows end at " + rows.to() + " in a batch of " + cuda.host.rows());
-    }
+    OpArguments.requireRows(rows, cuda.host);
     return cuda;
   }
 

@@ -5,6 +5,7 @@ import static dev.questspark.engine.ops.cuda.CudaShapes.ceilDiv;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.KvLayer;
+import dev.questspark.engine.ops.OpArguments;
 import dev.questspark.engine.ops.PageList;
 import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.RowRange;
@@ -61,11 +62,11 @@ final class CudaKvOps implements AutoCloseable {
   void appendKv(KvLayer kv, Tensor q, Tensor k, Tensor v, Tensor rope, CudaBatch batch) {
     KvGeometry geometry = kv.geometry();
     int kvColumns = geometry.kvHeads() * geometry.headDim();
-    CudaShapes.require("q", q, batch.rows(), q.cols());
-    CudaShapes.require("k", k, batch.rows(), kvColumns);
-    CudaShapes.require("v", v, batch.rows(), kvColumns);
+    OpArguments.require("q", q, batch.rows(), q.cols());
+    OpArguments.require("k", k, batch.rows(), kvColumns);
+    OpArguments.require("v", v, batch.rows(), kvColumns);
     int last = batch.lastPosition(new RowRange(0, batch.rows()));
-    CudaShapes.require("rope", rope, last + 1, geometry.headDim());
+    OpArguments.require("rope", rope, last + 1, geometry.headDim());
     boolean narrow = geometry.digestDType() == DType.I8;
     CudaKernels.Family family = narrow ? CudaKernels.APPEND_KV_I8 : CudaKernels.APPEND_KV;
     launch
@@ -86,7 +87,7 @@ final class CudaKvOps implements AutoCloseable {
         .integer(geometry.kvHeads())
         .integer(geometry.headDim())
         .integer(geometry.pageSize())
-        .integer(CudaShapes.group(q, kv))
+        .integer(OpArguments.queryHeadsPerKvHead(q, kv))
         .integer(q.rowStride())
         .integer(k.rowStride())
         .integer(v.rowStride())
@@ -152,12 +153,12 @@ final class CudaKvOps implements AutoCloseable {
       PageList list,
       float scale) {
     KvGeometry geometry = kv.geometry();
-    int group = CudaShapes.group(q, kv);
+    int group = OpArguments.queryHeadsPerKvHead(q, kv);
     CudaPageList pages = CudaPageList.of(list, rows.count(), geometry.kvHeads());
-    CudaShapes.require("q", q, rows.to(), q.cols());
-    CudaShapes.require("out", out, rows.to(), q.cols());
-    CudaShapes.require("logSumExp", logSumExp, rows.to(), geometry.kvHeads() * group);
-    workspace.reserve(pages.maxRows(), geometry.kvHeads(), group, geometry.headDim());
+    OpArguments.require("q", q, rows.to(), q.cols());
+    OpArguments.require("out", out, rows.to(), q.cols());
+    OpArguments.require("logSumExp", logSumExp, rows.to(), geometry.kvHeads() * group);
+    workspace.reserve(pages.shape().maxRows(), geometry.kvHeads(), group, geometry.headDim());
     CudaKernels.Family tiled =
         geometry.pageSize() % TILE_TOKENS == 0
             ? tiled(CudaKernels.ATTEND_PAGES_TILED, geometry)
@@ -188,7 +189,7 @@ final class CudaKvOps implements AutoCloseable {
         .integer(geometry.pageSize())
         .integer(group)
         .integer(kv.window())
-        .integer(pages.maxPages())
+        .integer(pages.shape().maxPages())
         .integer(q.rowStride())
         .integer(out.rowStride())
         .integer(logSumExp.rowStride())
@@ -205,9 +206,9 @@ final class CudaKvOps implements AutoCloseable {
       Tensor out, Tensor q, KvLayer kv, CudaBatch batch, int fromSpan, int toSpan, float scale) {
     KvGeometry geometry = kv.geometry();
     int headDim = geometry.headDim();
-    int group = CudaShapes.group(q, kv);
-    CudaShapes.require("q", q, batch.rows(), q.cols());
-    CudaShapes.require("out", out, batch.rows(), q.cols());
+    int group = OpArguments.queryHeadsPerKvHead(q, kv);
+    OpArguments.require("q", q, batch.rows(), q.cols());
+    OpArguments.require("out", out, batch.rows(), q.cols());
     int longest = 0;
     for (int span = fromSpan; span < toSpan; span++) {
       longest =

@@ -1,6 +1,7 @@
 package dev.questspark.engine.ops.cuda;
 
 import dev.questspark.engine.ops.PageList;
+import dev.questspark.engine.ops.PageListShape;
 import java.nio.ByteBuffer;
 
 /**
@@ -8,50 +9,24 @@ import java.nio.ByteBuffer;
  * kvHeads).
  */
 final class CudaPageList implements PageList {
-  private final int maxRows;
-  private final int kvHeads;
-  private final int maxPages;
+  private final PageListShape shape;
   private final DeviceBuffer pages;
   private final DeviceBuffer counts;
   private final Readback readback;
   private int longest;
 
-  CudaPageList(DevicePool pool, Readback readback, int maxRows, int kvHeads, int maxPages) {
-    if (maxRows < 0 || kvHeads < 1 || maxPages < 1) {
-      throw new IllegalArgumentException(
-          "a page list of "
-              + maxRows
-              + " rows x "
-              + kvHeads
-              + " KV heads x "
-              + maxPages
-              + " pages");
-    }
-    this.maxRows = maxRows;
-    this.kvHeads = kvHeads;
-    this.maxPages = maxPages;
+  CudaPageList(DevicePool pool, Readback readback, PageListShape shape) {
+    this.shape = shape;
     this.readback = readback;
-    long lists = (long) maxRows * kvHeads;
-    this.pages = pool.allocate(Math.multiplyExact(4L * maxPages, lists));
-    this.counts = pool.allocate(4 * lists);
+    this.pages = pool.allocate(Math.multiplyExact(4L, shape.entries()));
+    this.counts = pool.allocate(4 * shape.lists());
   }
 
   static CudaPageList of(PageList list, int rows, int kvHeads) {
     if (!(list instanceof CudaPageList cuda)) {
       throw new IllegalArgumentException("the page list belongs to another backend");
     }
-    if (rows > cuda.maxRows || kvHeads != cuda.kvHeads) {
-      throw new IllegalArgumentException(
-          "a page list of ("
-              + cuda.maxRows
-              + " rows, "
-              + cuda.kvHeads
-              + " KV heads) for ("
-              + rows
-              + ", "
-              + kvHeads
-              + ")");
-    }
+    cuda.shape.requireRoom(rows, kvHeads);
     return cuda;
   }
 
@@ -60,10 +35,7 @@ final class CudaPageList implements PageList {
    * to learn it.
    */
   void fill(int longest) {
-    if (longest > maxPages) {
-      throw new IllegalArgumentException(
-          "a row keeps " + longest + " pages, but the page list has room for " + maxPages);
-    }
+    shape.requirePages(longest);
     this.longest = longest;
   }
 
@@ -81,25 +53,15 @@ final class CudaPageList implements PageList {
   }
 
   @Override
-  public int maxRows() {
-    return maxRows;
-  }
-
-  @Override
-  public int kvHeads() {
-    return kvHeads;
-  }
-
-  @Override
-  public int maxPages() {
-    return maxPages;
+  public PageListShape shape() {
+    return shape;
   }
 
   @Override
   public int[] read(int row, int kvHead) {
-    long list = (long) row * kvHeads + kvHead;
+    long list = (long) row * shape.kvHeads() + kvHead;
     int count = readback.read(counts, 4 * list, 4).getInt(0);
-    ByteBuffer bytes = readback.read(pages, 4 * list * maxPages, 4L * count);
+    ByteBuffer bytes = readback.read(pages, 4 * list * shape.maxPages(), 4L * count);
     int[] read = new int[count];
     for (int i = 0; i < count; i++) {
       read[i] = bytes.getInt(4 * i);

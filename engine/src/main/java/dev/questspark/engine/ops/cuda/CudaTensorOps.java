@@ -8,6 +8,7 @@ import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.LinearWeight;
 import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.OpArguments;
 import dev.questspark.engine.ops.PageBudget;
 import dev.questspark.engine.ops.PageList;
 import dev.questspark.engine.ops.PageScore;
@@ -39,7 +40,7 @@ final class CudaTensorOps implements TensorOps {
   @Override
   public void embed(Tensor out, Tensor table, LoadedBatch batch) {
     CudaBatch loaded = CudaBatch.of(batch);
-    CudaShapes.require("out", out, loaded.rows(), table.cols());
+    OpArguments.require("out", out, loaded.rows(), table.cols());
     for (int token : loaded.host().tokens()) { // the kernel would read past the table
       if (token < 0 || token >= table.rows()) {
         throw new IllegalArgumentException(
@@ -60,7 +61,7 @@ final class CudaTensorOps implements TensorOps {
   @Override
   public void rmsNorm(Tensor out, Tensor x, Tensor weight, float eps) {
     int channels = weight.cols();
-    CudaShapes.require("out", out, x.rows(), x.cols());
+    OpArguments.require("out", out, x.rows(), x.cols());
     if (x.cols() % channels != 0) {
       throw new IllegalArgumentException(
           "x has " + x.cols() + " columns, which is no multiple of the weight's " + channels);
@@ -80,9 +81,9 @@ final class CudaTensorOps implements TensorOps {
   @Override
   public void addRmsNorm(Tensor out, Tensor x, Tensor y, Tensor weight, float eps) {
     int channels = weight.cols();
-    CudaShapes.require("x", x, 0, channels);
-    CudaShapes.require("y", y, x.rows(), channels);
-    CudaShapes.require("out", out, x.rows(), channels);
+    OpArguments.require("x", x, 0, channels);
+    OpArguments.require("y", y, x.rows(), channels);
+    OpArguments.require("out", out, x.rows(), channels);
     launch
         .of(CudaKernels.ADD_RMS_NORM.of(out.dtype()))
         .out(out)
@@ -105,8 +106,8 @@ final class CudaTensorOps implements TensorOps {
   @Override
   public void linear(Tensor out, Tensor x, LinearWeight weight) {
     CudaLinearWeight packed = CudaLinearWeight.of(weight);
-    CudaShapes.require("x", x, 0, packed.inFeatures());
-    CudaShapes.require("out", out, x.rows(), packed.outFeatures());
+    OpArguments.require("x", x, 0, packed.inFeatures());
+    OpArguments.require("out", out, x.rows(), packed.outFeatures());
     gemm.linear(out, x, packed);
   }
 
@@ -133,9 +134,9 @@ final class CudaTensorOps implements TensorOps {
       PageBudget budget) {
     CudaBatch loaded = CudaBatch.of(batch, rows);
     KvGeometry geometry = layer.geometry();
-    int group = CudaShapes.group(q, layer);
+    int group = OpArguments.queryHeadsPerKvHead(q, layer);
     int visiblePages = visiblePages(layer, loaded, rows);
-    CudaShapes.require("scores", scores, rows.count() * geometry.kvHeads(), scores.cols());
+    OpArguments.require("scores", scores, rows.count() * geometry.kvHeads(), scores.cols());
     Tensor digests = layer.digests().get(score);
     if (digests == null) {
       throw new IllegalArgumentException("the cache keeps no digests for page_score " + score);
@@ -200,7 +201,7 @@ final class CudaTensorOps implements TensorOps {
         .outInts(target.countsAddress())
         .in(scores)
         .rows(loaded, rows.from())
-        .integer(target.maxPages())
+        .integer(target.shape().maxPages())
         .integer(scores.rowStride())
         .integer(geometry.pageSize())
         .integer(layer.window())
@@ -226,7 +227,7 @@ final class CudaTensorOps implements TensorOps {
         .outInts(target.pagesAddress())
         .outInts(target.countsAddress())
         .rows(loaded, rows.from())
-        .integer(target.maxPages())
+        .integer(target.shape().maxPages())
         .integer(geometry.pageSize())
         .integer(layer.window())
         .budget(budget)
@@ -285,8 +286,8 @@ final class CudaTensorOps implements TensorOps {
   @Override
   public void mergeAttention(Tensor out, Tensor logSumExp, Tensor otherOut, Tensor otherLogSumExp) {
     int heads = logSumExp.cols();
-    CudaShapes.require("otherOut", otherOut, out.rows(), out.cols());
-    CudaShapes.require("otherLogSumExp", otherLogSumExp, out.rows(), heads);
+    OpArguments.require("otherOut", otherOut, out.rows(), out.cols());
+    OpArguments.require("otherLogSumExp", otherLogSumExp, out.rows(), heads);
     launch
         .of(CudaKernels.MERGE_ATTENTION.of(out.dtype()))
         .out(out)
@@ -303,7 +304,7 @@ final class CudaTensorOps implements TensorOps {
 
   @Override
   public void siluMul(Tensor out, Tensor gateUp) {
-    CudaShapes.require("gateUp", gateUp, out.rows(), 2 * out.cols());
+    OpArguments.require("gateUp", gateUp, out.rows(), 2 * out.cols());
     launch
         .of(CudaKernels.SILU_MUL.of(out.dtype()))
         .out(out)
@@ -318,7 +319,7 @@ final class CudaTensorOps implements TensorOps {
   public void gatherRows(Tensor out, Tensor x, LoadedBatch batch) {
     CudaBatch loaded = CudaBatch.of(batch);
     int logitRows = loaded.host().logitRows().length;
-    CudaShapes.require("out", out, logitRows, x.cols());
+    OpArguments.require("out", out, logitRows, x.cols());
     launch
         .of(CudaKernels.GATHER_ROWS.of(out.dtype()))
         .out(out)

@@ -1,5 +1,6 @@
 package dev.questspark.engine.ops.cuda;
 
+import dev.questspark.engine.ops.OpArguments;
 import dev.questspark.engine.ops.Tensor;
 import java.nio.ByteBuffer;
 
@@ -20,7 +21,7 @@ final class GreedyTokens implements AutoCloseable {
   }
 
   void argmax(int[] target, Tensor logits) {
-    CudaShapes.require("logits", logits, target.length, logits.cols());
+    OpArguments.require("logits", logits, target.length, logits.cols());
     if (target.length > maxRows) {
       throw new IllegalArgumentException(
           "logits of " + target.length + " rows; the backend was opened for " + maxRows);

@@ -1,6 +1,7 @@
 package dev.questspark.engine.ops.cuda;
 
 import dev.questspark.engine.ops.DType;
+import dev.questspark.engine.ops.OpArguments;
 import dev.questspark.engine.ops.Tensor;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -31,17 +32,7 @@ final class Readback implements AutoCloseable {
 
   /** Row {@code row} of a tensor, widened to float. */
   void read(Tensor source, int row, float[] target) {
-    if (row < 0 || row >= source.rows() || target.length < source.cols()) {
-      throw new IllegalArgumentException(
-          "row "
-              + row
-              + " of ("
-              + source.rows()
-              + ", "
-              + source.cols()
-              + ") into an array of "
-              + target.length);
-    }
+    OpArguments.requireRow(source, row, target);
     int bytes = source.dtype().bytes();
     long rowBytes = (long) source.cols() * bytes;
     long span = ((source.rows() - 1L) * source.rowStride() + source.cols()) * bytes;
