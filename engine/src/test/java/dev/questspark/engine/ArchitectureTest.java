@@ -9,11 +9,19 @@ import static com.tngtech.archunit.core.domain.properties.HasOwner.Predicates.Wi
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+import static org.assertj.core.api.Assertions.assertThat;
 
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.domain.Source;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
 
 /** Who may know whom: one way through the house, as {@code ARCHITECTURE.md} draws it. */
 @AnalyzeClasses(
@@ -123,4 +131,24 @@ class ArchitectureTest {
   @ArchTest
   static final ArchRule arrowsPointDownOnly =
       slices().matching(ENGINE + ".(*)..").should().beFreeOfCycles();
+
+  /** Packages one by one: those within {@code ops} as well. */
+  @ArchTest
+  static final ArchRule noTwoPackagesKnowEachOther =
+      slices().matching("dev.questspark.(**)").should().beFreeOfCycles();
+
+  /** Whoever opens a package should be able to read the list of its files. */
+  @ArchTest
+  static void noPackageHasMoreFilesThanAReaderCanSurvey(JavaClasses classes) {
+    Map<String, Set<String>> files = new TreeMap<>();
+    for (JavaClass found : classes) {
+      files
+          .computeIfAbsent(found.getPackageName(), name -> new TreeSet<>())
+          .add(found.getSource().flatMap(Source::getFileName).orElseThrow());
+    }
+    files.values().forEach(names -> names.remove("package-info.java"));
+    assertThat(files).hasSizeGreaterThan(10);
+    assertThat(files)
+        .allSatisfy((name, names) -> assertThat(names).as(name).hasSizeLessThanOrEqualTo(20));
+  }
 }

@@ -4,6 +4,10 @@ import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.LoadedBatch;
 import dev.questspark.engine.ops.OpArguments;
 import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.cpu.gemm.TableRows;
+import dev.questspark.engine.ops.cpu.memory.HeapBuffer;
+import dev.questspark.engine.ops.cpu.memory.Workers;
+import dev.questspark.engine.ops.cpu.simd.SimdOps;
 
 /** The ops that look at one row at a time: embed, rmsNorm, addRmsNorm, siluMul, gatherRows. */
 final class CpuElementwise {

@@ -11,6 +11,14 @@ import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
+import dev.questspark.engine.ops.cpu.attention.CpuPageAttention;
+import dev.questspark.engine.ops.cpu.attention.PrefillAttention;
+import dev.questspark.engine.ops.cpu.gemm.Gemm;
+import dev.questspark.engine.ops.cpu.memory.Workers;
+import dev.questspark.engine.ops.cpu.pages.CpuKvAppend;
+import dev.questspark.engine.ops.cpu.pages.CpuPageScores;
+import dev.questspark.engine.ops.cpu.pages.CpuPageSelection;
+import dev.questspark.engine.ops.cpu.simd.SimdOps;
 
 /** The ops on the CPU: a table of contents, each line leading to the class of its family. */
 final class CpuTensorOps implements TensorOps {

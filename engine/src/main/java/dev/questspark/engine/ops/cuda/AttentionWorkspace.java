@@ -1,5 +1,10 @@
 package dev.questspark.engine.ops.cuda;
 
+import dev.questspark.engine.ops.cuda.driver.CudaStream;
+import dev.questspark.engine.ops.cuda.driver.DeviceBuffer;
+import dev.questspark.engine.ops.cuda.driver.DevicePool;
+import dev.questspark.engine.ops.cuda.driver.LaunchRecorder;
+
 /**
  * Where {@code attend_pages} leaves the parts of its splits: outputs (entry, 64, slots, D), states
  * (entry, 64, slots, 2) and one ticket per entry, zero between launches. An entry is a (row, KV

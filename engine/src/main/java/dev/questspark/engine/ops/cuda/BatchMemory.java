@@ -2,6 +2,13 @@ package dev.questspark.engine.ops.cuda;
 
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.ReadCounters;
+import dev.questspark.engine.ops.cuda.driver.CudaContext;
+import dev.questspark.engine.ops.cuda.driver.CudaStream;
+import dev.questspark.engine.ops.cuda.driver.DeviceBuffer;
+import dev.questspark.engine.ops.cuda.driver.DevicePool;
+import dev.questspark.engine.ops.cuda.driver.LaunchRecorder;
+import dev.questspark.engine.ops.cuda.driver.PinnedBuffer;
+import dev.questspark.engine.ops.cuda.driver.Readback;
 import java.nio.ByteBuffer;
 import java.nio.IntBuffer;
 

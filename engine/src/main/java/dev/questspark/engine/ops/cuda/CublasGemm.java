@@ -7,6 +7,13 @@ import static jcuda.jcublas.cublasOperation.CUBLAS_OP_T;
 
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.cuda.driver.CudaContext;
+import dev.questspark.engine.ops.cuda.driver.CudaKernels;
+import dev.questspark.engine.ops.cuda.driver.CudaStream;
+import dev.questspark.engine.ops.cuda.driver.DeviceBuffer;
+import dev.questspark.engine.ops.cuda.driver.DevicePool;
+import dev.questspark.engine.ops.cuda.driver.Kernel;
+import dev.questspark.engine.ops.cuda.driver.LaunchRecorder;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Optional;

@@ -2,6 +2,9 @@ package dev.questspark.engine.ops.cuda;
 
 import dev.questspark.engine.ops.PageList;
 import dev.questspark.engine.ops.PageListShape;
+import dev.questspark.engine.ops.cuda.driver.DeviceBuffer;
+import dev.questspark.engine.ops.cuda.driver.DevicePool;
+import dev.questspark.engine.ops.cuda.driver.Readback;
 import java.nio.ByteBuffer;
 
 /**

@@ -1,9 +1,10 @@
 package dev.questspark.engine.ops.cuda;
 
 import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.cuda.driver.DeviceBuffer;
 
 /** What a launch asks of shapes: alignment, and blocks that cover them. */
-final class CudaShapes {
+public final class CudaShapes {
   private CudaShapes() {}
 
   /** Whether every row starts at a 16-byte boundary, as tensor-core kernels load it. */

@@ -15,6 +15,7 @@ import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
+import dev.questspark.engine.ops.cuda.driver.CudaKernels;
 
 /**
  * The ops as launches: one each, with the grid that the head of its {@code .cu} file asks for.

@@ -4,6 +4,10 @@ import static dev.questspark.engine.ops.cuda.CudaShapes.ceilDiv;
 
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.cuda.driver.CudaDevice;
+import dev.questspark.engine.ops.cuda.driver.CudaKernels;
+import dev.questspark.engine.ops.cuda.driver.DeviceBuffer;
+import dev.questspark.engine.ops.cuda.driver.Kernel;
 
 /**
  * Our own {@code linear}: needs nothing but the driver. All its tile shapes add the same products

@@ -2,6 +2,10 @@ package dev.questspark.engine.ops.cuda;
 
 import dev.questspark.engine.ops.PageBudget;
 import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.cuda.driver.CudaKernels;
+import dev.questspark.engine.ops.cuda.driver.DeviceBuffer;
+import dev.questspark.engine.ops.cuda.driver.Kernel;
+import dev.questspark.engine.ops.cuda.driver.LaunchRecorder;
 
 /**
  * Builds one launch: arguments in order, each checked against the kernel's declaration, then grid

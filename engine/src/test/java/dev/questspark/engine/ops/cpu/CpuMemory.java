@@ -5,6 +5,7 @@ import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.ops.backend.BackendOptions;
+import dev.questspark.engine.ops.cpu.memory.HeapBuffer;
 
 /** What tests of other packages need from inside the CPU backend. */
 public final class CpuMemory {

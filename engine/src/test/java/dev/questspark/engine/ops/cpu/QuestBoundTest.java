@@ -14,6 +14,7 @@ import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.backend.BackendOptions;
+import dev.questspark.engine.ops.cpu.memory.HeapBuffer;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Map;

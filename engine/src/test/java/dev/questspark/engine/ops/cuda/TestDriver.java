@@ -3,6 +3,7 @@ package dev.questspark.engine.ops.cuda;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.cuda.driver.DevicePool;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import jcuda.driver.CUcontext;

@@ -1,0 +1,142 @@
+package dev.questspark.engine.ops.cpu.attention;
+
+import dev.questspark.engine.ops.cpu.simd.ScalarMath;
+import dev.questspark.engine.ops.cpu.simd.SimdOps;
+import java.util.Arrays;
+
+/**
+ * Running attention states, folded block by block (online softmax, arXiv 1805.02867): per state the
+ * largest logit so far, the sum of exp(logit - largest), and the weighted sum of values, which
+ * stands in the caller's output. A state is one query head; the heads of a group are folded
+ * together, so that they share each page while it is in the first-level cache. The bits depend on
+ * the order of the blocks alone. One per worker.
+ */
+final class OnlineSoftmax {
+  private final SimdOps simd;
+  private float[] weights = new float[0]; // (heads, tokens of a block)
+  private float[] max = new float[0];
+  private float[] sum = new float[0];
+
+  OnlineSoftmax(SimdOps simd) {
+    this.simd = simd;
+  }
+
+  /** Empties {@code states} states; the caller zeroes their outputs. */
+  void reset(int states) {
+    if (max.length < states) {
+      max = new float[states];
+      sum = new float[states];
+    }
+    Arrays.fill(max, 0, states, Float.NEGATIVE_INFINITY);
+    Arrays.fill(sum, 0, states, 0f);
+  }
+
+  /**
+   * Adds the tokens of a block that lie at positions [firstVisible, position] to the states of a
+   * group's query heads; at least one must.
+   *
+   * @param state the first head's state
+   * @param query index of the first head's first channel in {@code queries}
+   * @param target index of the first head's first output in {@code outs}
+   */
+  void fold(
+      int state,
+      int heads,
+      float[] queries,
+      int query,
+      float[] outs,
+      int target,
+      PageBlock block,
+      int firstVisible,
+      int position,
+      float scale) {
+    int headDim = block.headDim();
+    int pageSize = block.pageSize();
+    int tokens = block.pages() * pageSize;
+    if (weights.length < heads * tokens) {
+      weights = new float[heads * tokens];
+    }
+    for (int i = 0; i < block.pages(); i++) {
+      int at = i * pageSize;
+      float[] keys = block.keys();
+      int key = block.keyAt(i);
+      simd.logits(weights, at, tokens, queries, query, heads, keys, key, headDim, pageSize, scale);
+      hide(heads, tokens, at, block.first(i, firstVisible), block.last(i, position), pageSize);
+    }
+    for (int g = 0; g < heads; g++) {
+      weigh(state + g, g * tokens, tokens, outs, target + g * headDim, headDim);
+    }
+    for (int i = 0; i < block.pages(); i++) {
+      int first = block.first(i, firstVisible);
+      int last = block.last(i, position);
+      if (first < last) {
+        simd.addValues(
+            outs,
+            target,
+            heads,
+            headDim,
+            weights,
+            i * pageSize,
+            tokens,
+            block.values(),
+            block.valueAt(i),
+            first,
+            last);
+      }
+    }
+  }
+
+  /** Removes the logits of a page outside slots [first, last): the slots may hold anything. */
+  private void hide(int heads, int stride, int page, int first, int last, int pageSize) {
+    if (first == 0 && last == pageSize) {
+      return;
+    }
+    for (int g = 0; g < heads; g++) {
+      int at = g * stride + page;
+      if (first >= last) {
+        Arrays.fill(weights, at, at + pageSize, Float.NEGATIVE_INFINITY);
+      } else {
+        Arrays.fill(weights, at, at + first, Float.NEGATIVE_INFINITY);
+        Arrays.fill(weights, at + last, at + pageSize, Float.NEGATIVE_INFINITY);
+      }
+    }
+  }
+
+  /** Turns a head's logits into weights, after bringing its state to the largest logit. */
+  private void weigh(int state, int at, int tokens, float[] outs, int target, int headDim) {
+    float largest = Math.max(max[state], simd.max(weights, at, tokens));
+    if (largest > max[state]) {
+      float shrink = ScalarMath.exp(max[state] - largest);
+      ScalarMath.scale(outs, target, shrink, headDim);
+      sum[state] *= shrink;
+      max[state] = largest;
+    }
+    sum[state] += simd.exponentiate(weights, at, tokens, largest);
+  }
+
+  float max(int state) {
+    return max[state];
+  }
+
+  float sum(int state) {
+    return sum[state];
+  }
+
+  /**
+   * Divides the state's output by its sum.
+   *
+   * @return log of the sum of exp(logit); -infinity for an empty state
+   */
+  float finish(int state, float[] outs, int target, int headDim) {
+    return finish(max[state], sum[state], outs, target, headDim);
+  }
+
+  /** As {@link #finish(int, float[], int, int)}, for a state that is kept elsewhere. */
+  static float finish(float max, float sum, float[] outs, int target, int headDim) {
+    if (sum == 0f) {
+      return Float.NEGATIVE_INFINITY;
+    }
+    ScalarMath.scale(outs, target, 1f / sum, headDim);
+    return (float) (max + Math.log(sum));
+  }
+}

@@ -1,0 +1,12 @@
+package dev.questspark.engine.ops.cpu.attention;
+
+import dev.questspark.engine.ops.KvLayer;
+import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.Tensor;
+
+/** How this backend attends many rows densely: on oneDNN where its library loads, else in Java. */
+public interface PrefillAttention {
+  /** See {@link dev.questspark.engine.ops.TensorOps#attendPrefill}. */
+  void attendPrefill(
+      Tensor out, Tensor q, KvLayer kv, LoadedBatch batch, int fromSpan, int toSpan, float scale);
+}

@@ -1,0 +1,2 @@
+/** The ops that attend: page lists for decode, whole spans for prefill. */
+package dev.questspark.engine.ops.cpu.attention;

@@ -1,0 +1,106 @@
+package dev.questspark.engine.ops.cpu.pages;
+
+import dev.questspark.engine.ops.KvLayer;
+import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.OpArguments;
+import dev.questspark.engine.ops.RaggedBatch;
+import dev.questspark.engine.ops.ReadCounters;
+import dev.questspark.engine.ops.RowRange;
+import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicLongArray;
+
+/** The step's batch with the span of every row, and the row's read counters. */
+public final class CpuBatch implements LoadedBatch {
+  private final RaggedBatch host;
+  private final int[] spanOfRow;
+  // Heads of one row are read by several workers; each adds once per (row, head).
+  private final AtomicLongArray pagesScored;
+  private final AtomicLongArray pagesAttended;
+  private final AtomicLongArray tokensAttended;
+
+  public CpuBatch(RaggedBatch host) {
+    int rows = host.rows();
+    this.host = host;
+    this.spanOfRow = new int[rows];
+    for (int s = 0; s < host.spans(); s++) {
+      Arrays.fill(spanOfRow, host.spanRows()[s], host.spanRows()[s + 1], s);
+    }
+    this.pagesScored = new AtomicLongArray(rows);
+    this.pagesAttended = new AtomicLongArray(rows);
+    this.tokensAttended = new AtomicLongArray(rows);
+  }
+
+  public static CpuBatch of(LoadedBatch batch) {
+    if (batch instanceof CpuBatch cpu) {
+      return cpu;
+    }
+    throw new IllegalArgumentException("the batch was loaded by another backend");
+  }
+
+  public static CpuBatch of(LoadedBatch batch, RowRange rows) {
+    CpuBatch cpu = of(batch);
+    OpArguments.requireRows(rows, cpu.host);
+    return cpu;
+  }
+
+  int rows() {
+    return host.rows();
+  }
+
+  public int position(int row) {
+    return host.positions()[row];
+  }
+
+  /** Page id of logical page {@code logical} of the row's sequence. */
+  public int page(int row, int logical) {
+    int span = spanOfRow[row];
+    int entry = host.spanPages()[span] + logical;
+    if (logical < 0 || entry >= host.spanPages()[span + 1]) {
+      throw new IllegalArgumentException(
+          "row "
+              + row
+              + " at position "
+              + position(row)
+              + " needs logical page "
+              + logical
+              + " of a page table of "
+              + (host.spanPages()[span + 1] - host.spanPages()[span]));
+    }
+    return host.pageTable()[entry];
+  }
+
+  /** Logical page of the row itself. */
+  int currentPage(int row, KvLayer kv) {
+    return position(row) / kv.geometry().pageSize();
+  }
+
+  /** First logical page that holds a position the row sees. */
+  int firstPage(int row, KvLayer kv) {
+    return kv.firstVisible(position(row)) / kv.geometry().pageSize();
+  }
+
+  void countScored(int row, int pages) {
+    pagesScored.addAndGet(row, pages);
+  }
+
+  public void countAttended(int row, int pages, long tokens) {
+    pagesAttended.addAndGet(row, pages);
+    tokensAttended.addAndGet(row, tokens);
+  }
+
+  @Override
+  public RaggedBatch host() {
+    return host;
+  }
+
+  @Override
+  public ReadCounters counters() {
+    return new ReadCounters(copy(pagesScored), copy(pagesAttended), copy(tokensAttended));
+  }
+
+  private static long[] copy(AtomicLongArray counts) {
+    long[] copy = new long[counts.length()];
+    Arrays.setAll(copy, counts::get);
+    return copy;
+  }
+}

@@ -1,0 +1,198 @@
+package dev.questspark.engine.ops.cpu.pages;
+
+import dev.questspark.engine.ops.DType;
+import dev.questspark.engine.ops.KvGeometry;
+import dev.questspark.engine.ops.KvLayer;
+import dev.questspark.engine.ops.OpArguments;
+import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.cpu.memory.CacheLines;
+import dev.questspark.engine.ops.cpu.memory.HeapBuffer;
+import dev.questspark.engine.ops.cpu.simd.SimdOps;
+
+/**
+ * One layer's keys and values as arrays, for the length of one op: the only place of this backend
+ * that turns (page, kvHead) into an index. Keys are {@link
+ * dev.questspark.engine.ops.KeyOrder#CHANNEL_MAJOR}.
+ */
+public final class CpuKvPages {
+  public final int headDim;
+  public final int pageSize;
+  public final int kvHeads;
+  final int digestColumns;
+  private final Numbers keys;
+  private final Numbers values;
+  private final int window;
+  private final int pages;
+
+  /** A tensor's elements, float or bf16: the array that is not there is null. */
+  private record Numbers(float[] floats, short[] bits, int from) {
+
+    static Numbers of(Tensor tensor) {
+      return tensor.dtype() == DType.BF16
+          ? new Numbers(null, HeapBuffer.bf16s(tensor), HeapBuffer.at(tensor, 0))
+          : new Numbers(HeapBuffer.floats(tensor), null, HeapBuffer.at(tensor, 0));
+    }
+
+    float get(int at) {
+      return bits == null ? floats[at] : DType.bf16ToFloat(bits[at]);
+    }
+
+    void set(int at, float value) {
+      if (bits == null) {
+        floats[at] = value;
+      } else {
+        bits[at] = DType.floatToBf16(value);
+      }
+    }
+
+    void copy(int source, int target, int count) {
+      Object array = bits == null ? floats : bits;
+      System.arraycopy(array, source, array, target, count);
+    }
+
+    /** See {@link CacheLines}. */
+    float touch(int at, int count) {
+      return bits == null
+          ? CacheLines.touch(floats, at, at + count)
+          : CacheLines.touch(bits, at, at + count);
+    }
+
+    /** Copies elements to a float array, widened. */
+    void read(int at, float[] target, int to, int count, SimdOps simd) {
+      if (bits == null) {
+        System.arraycopy(floats, at, target, to, count);
+      } else {
+        simd.widen(bits, at, target, to, count);
+      }
+    }
+  }
+
+  public CpuKvPages(KvLayer kv) {
+    KvGeometry geometry = kv.geometry();
+    this.headDim = geometry.headDim();
+    this.pageSize = geometry.pageSize();
+    this.kvHeads = geometry.kvHeads();
+    this.digestColumns = geometry.digestColumns();
+    this.window = kv.window();
+    this.keys = Numbers.of(kv.keys());
+    this.values = Numbers.of(kv.values());
+    this.pages = kv.keys().rows() / (kvHeads * pageSize);
+    requirePacked("keys", kv.keys().cols(), kv.keys().rowStride());
+    requirePacked("values", kv.values().cols(), kv.values().rowStride());
+    OpArguments.require("values", kv.values(), kv.keys().rows(), headDim);
+  }
+
+  private void requirePacked(String name, int cols, int stride) {
+    if (cols != headDim || stride != headDim) {
+      throw new IllegalArgumentException(
+          name + " have " + cols + " columns, stride " + stride + "; head_dim is " + headDim);
+    }
+  }
+
+  /** First position that a row at {@code position} sees. */
+  public int firstVisible(int position) {
+    return window == 0 ? 0 : Math.max(0, position - window + 1);
+  }
+
+  /** Pages that the layer has room for. */
+  int pages() {
+    return pages;
+  }
+
+  /** Numbers of one (page, kvHead) in keys or values. */
+  public int pageFloats() {
+    return pageSize * headDim;
+  }
+
+  /** The keys as floats, or null if they are bf16. */
+  public float[] keyFloats() {
+    return keys.floats;
+  }
+
+  /** The values as floats, or null if they are bf16. */
+  public float[] valueFloats() {
+    return values.floats;
+  }
+
+  /** The values as they are stored: an array of the cache's {@link #dtype}. */
+  public Object valueArray() {
+    return values.bits == null ? values.floats : values.bits;
+  }
+
+  /** What the cache stores: f32 or bf16. */
+  public DType dtype() {
+    return values.bits == null ? DType.F32 : DType.BF16;
+  }
+
+  /** Index of channel 0 of the keys of (page, kvHead), slot 0; channel c is c * pageSize on. */
+  public int keyAt(int page, int kvHead) {
+    return (int) (keys.from + block(page, kvHead));
+  }
+
+  /** Index of the first value of (page, kvHead). */
+  public int valueAt(int page, int kvHead) {
+    return (int) (values.from + block(page, kvHead));
+  }
+
+  private long block(int page, int kvHead) {
+    if (page < 0 || page >= pages) {
+      throw new IllegalArgumentException("page " + page + " of a layer of " + pages + " pages");
+    }
+    return ((long) page * kvHeads + kvHead) * pageFloats();
+  }
+
+  /** The key's channel at an index from {@link #keyAt}. */
+  float key(int at) {
+    return keys.get(at);
+  }
+
+  /** Copies {@code count} key numbers from an index of {@link #keyAt} on, widened. */
+  public void readKeys(int at, float[] target, int to, int count, SimdOps simd) {
+    keys.read(at, target, to, count, simd);
+  }
+
+  /**
+   * Copies the keys of {@code tokens} slots from an index of {@link #keyAt} on, as rows of one
+   * channel each.
+   *
+   * @param target an array of the cache's {@link #dtype}
+   */
+  public void copyChannels(int at, Object target, int to, int toStride, int tokens, SimdOps simd) {
+    if (keys.floats != null) {
+      simd.copyRows(keys.floats, at, pageSize, (float[]) target, to, toStride, headDim, tokens);
+    } else {
+      simd.copyRows(keys.bits, at, pageSize, (short[]) target, to, toStride, headDim, tokens);
+    }
+  }
+
+  /** Copies {@code count} value numbers from an index of {@link #valueAt} on, widened. */
+  public void readValues(int at, float[] target, int to, int count, SimdOps simd) {
+    values.read(at, target, to, count, simd);
+  }
+
+  /** Asks memory for the keys of one (page, kvHead), from an index of {@link #keyAt} on. */
+  public float touchKeys(int at) {
+    return keys.touch(at, pageFloats());
+  }
+
+  /** Asks memory for the values of one (page, kvHead), from an index of {@link #valueAt} on. */
+  public float touchValues(int at) {
+    return values.touch(at, pageFloats());
+  }
+
+  /** Stores one token's key and value, rounded to the cache's dtype. */
+  void store(int page, int kvHead, int slot, float[] key, int k, float[] value, int v) {
+    int keyTo = keyAt(page, kvHead) + slot;
+    int valueTo = valueAt(page, kvHead) + slot * headDim;
+    for (int c = 0; c < headDim; c++) {
+      keys.set(keyTo + c * pageSize, key[k + c]);
+      values.set(valueTo + c, value[v + c]);
+    }
+  }
+
+  /** Copies a whole page, all KV heads. */
+  void copy(int from, int to) {
+    keys.copy(keyAt(from, 0), keyAt(to, 0), kvHeads * pageFloats());
+    values.copy(valueAt(from, 0), valueAt(to, 0), kvHeads * pageFloats());
+  }
+}

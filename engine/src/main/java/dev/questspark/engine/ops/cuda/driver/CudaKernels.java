@@ -1,0 +1,313 @@
+package dev.questspark.engine.ops.cuda.driver;
+
+import dev.questspark.engine.ops.DType;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Every kernel's symbol and parameters: the only place that names either. The declarations are C,
+ * so that they can be compared with the {@code .cu} files word by word. {@code {act}} is the dtype
+ * of activations, {@code {kv}} that of the cache or its digests, {@code {w}} that of weights.
+ */
+public final class CudaKernels {
+  private static final List<Kernel> ALL = new ArrayList<>();
+
+  private static final DType[] ACT = {DType.F32, DType.BF16};
+  private static final DType[] WEIGHT_OR_KV = {DType.F32, DType.BF16, DType.F16};
+  private static final DType[] DIGEST = {DType.F32, DType.BF16, DType.F16, DType.I8};
+
+  /** Where a row finds its pages, as all kernels over the cache take it. */
+  private static final String ROWS =
+      "const int* positions, const int* rowSpan, const int* spanPages, const int* pageTable, int fromRow";
+
+  private static final String BUDGET =
+      "int budgetPages, int sinkTokens, int recentTokens, int minContextTokens";
+
+  public static final Family ADD_RMS_NORM =
+      byAct(
+          "add_rms_norm_{act}",
+          "{act}* out, {act}* x, const {act}* y, const float* weight, int channels, int outStride,"
+              + " int xStride, int yStride, float eps");
+
+  public static final Family APPEND_KV = appendKv("", "{kv}");
+
+  /** With 8-bit digests. */
+  public static final Family APPEND_KV_I8 = appendKv("_i8", "i8");
+
+  public static final Kernel ARGMAX =
+      one("argmax_f32", "int* tokens, const float* logits, int vocabulary, int logitStride");
+
+  public static final Family ATTEND_PAGES = attendPages("");
+  public static final Map<Integer, Family> ATTEND_PAGES_TILED =
+      Map.of(
+          64, attendPages("_d64"),
+          96, attendPages("_d96"),
+          128, attendPages("_d128"),
+          256, attendPages("_d256"));
+
+  public static final Family ATTEND_PREFILL = attendPrefill("");
+  public static final Map<Integer, Family> ATTEND_PREFILL_TILED =
+      Map.of(
+          64, attendPrefill("_d64"),
+          96, attendPrefill("_d96"),
+          128, attendPrefill("_d128"),
+          256, attendPrefill("_d256"));
+
+  /** head_dim 128, on GPUs with {@link CudaDevice#warpgroups}. */
+  public static final Family ATTEND_PREFILL_WG = attendPrefill("_d128_wg");
+
+  public static final Kernel COPY_PAGES =
+      one(
+          "copy_pages",
+          "unsigned char* keys, unsigned char* values, unsigned char* minMax,"
+              + " unsigned char* meanStd, const int* from, const int* to, long long pageBytes,"
+              + " long long digestBytes");
+
+  public static final Family EMBED =
+      byActAndWeight(
+          "embed_{act}_{w}",
+          "{act}* out, const int* tokens, const {w}* table, int hidden, int outStride,"
+              + " int tableStride");
+
+  public static final Family GATHER_ROWS =
+      byAct(
+          "gather_rows_{act}",
+          "{act}* out, const {act}* x, const int* logitRows, int hidden, int outStride, int xStride");
+
+  public static final Kernel KEEP_PAGES =
+      one(
+          "keep_pages",
+          "int* list, int* listCount, "
+              + ROWS
+              + ", int maxPages, int pageSize, int window, "
+              + BUDGET);
+
+  public static final Kernel LINEAR_F32 = linear("f32_f32_f32", "float", "float", "float");
+
+  /** bf16 weights: out dtype and x dtype to the kernel of each tile shape. */
+  public static final Family LINEAR_M16 = linear("_m16");
+
+  public static final Family LINEAR_M64 = linear("_m64");
+  public static final Family LINEAR_M128 = linear("_m128");
+
+  /** bf16 x and weights, on GPUs with {@link CudaDevice#warpgroups}. */
+  public static final Family LINEAR_WG = linearOfHalves("_wg");
+
+  public static final Family LINEAR_WG_N16 = linearOfHalves("_wg_n16");
+  public static final Family LINEAR_WG_N64 = linearOfHalves("_wg_n64");
+
+  public static final Family MERGE_ATTENTION =
+      byAct(
+          "merge_attention_{act}",
+          "{act}* out, float* logSumExp, const {act}* otherOut, const float* otherLogSumExp,"
+              + " int headDim, int outStride, int lseStride, int otherOutStride, int otherLseStride");
+
+  public static final Family RMS_NORM =
+      byAct(
+          "rms_norm_{act}",
+          "{act}* out, const {act}* x, const float* weight, int channels, int outStride,"
+              + " int xStride, float eps");
+
+  public static final Family SCORE_PAGES =
+      byActAnd(
+          DIGEST,
+          "score_pages_{act}_{kv}",
+          "float* scores, unsigned long long* counters, const {act}* q, const {kv}* digests, "
+              + ROWS
+              + ", int kvHeads, int headDim, int pageSize, int group, int window, int scoreStride,"
+              + " int qStride, int score, int reduction, "
+              + BUDGET);
+
+  public static final Family SILU_MUL =
+      byAct(
+          "silu_mul_{act}",
+          "{act}* out, const {act}* gateUp, int inner, int outStride, int gateUpStride");
+
+  public static final Kernel TOP_PAGES =
+      one(
+          "top_pages",
+          "int* list, int* listCount, const float* scores, "
+              + ROWS
+              + ", int maxPages, int scoreStride, int pageSize, int window, int cachedPages, "
+              + BUDGET);
+
+  private static final List<Kernel> KERNELS = List.copyOf(ALL);
+
+  private CudaKernels() {}
+
+  /** All kernels, in order of their {@link Kernel#index}. */
+  static List<Kernel> all() {
+    return KERNELS;
+  }
+
+  /** One op's kernels, by the dtypes they are made for. */
+  public static final class Family {
+    private final String symbol;
+    private final Map<DType, Map<DType, Kernel>> kernels = new EnumMap<>(DType.class);
+
+    Family(String symbol) {
+      this.symbol = symbol;
+    }
+
+    private Family with(DType act, DType second, Kernel kernel) {
+      kernels.computeIfAbsent(act, key -> new EnumMap<>(DType.class)).put(second, kernel);
+      return this;
+    }
+
+    /** The kernel for activations of a dtype. */
+    public Kernel of(DType act) {
+      return of(act, act);
+    }
+
+    /** The kernel for activations of one dtype and weights or a cache of another. */
+    public Kernel of(DType act, DType second) {
+      Kernel kernel = kernels.getOrDefault(act, Map.of()).get(second);
+      if (kernel == null) {
+        throw new IllegalArgumentException(
+            "there is no kernel " + symbol + " for " + act + " and " + second);
+      }
+      return kernel;
+    }
+  }
+
+  private static Family appendKv(String suffix, String digest) {
+    return byActAnd(
+        WEIGHT_OR_KV,
+        "append_kv_{act}_{kv}" + suffix,
+        "{act}* q, {kv}* keys, {kv}* values, "
+            + digest
+            + "* minMax, "
+            + digest
+            + "* meanStd, const {act}* k, const {act}* v, const float* rope, const int* positions,"
+            + " const int* rowSpan, const int* spanRows, const int* spanPages, const int* pageTable,"
+            + " int kvHeads, int headDim, int pageSize, int group, int qStride, int kStride,"
+            + " int vStride, int ropeStride");
+  }
+
+  private static Family attendPages(String suffix) {
+    return byHeadDim(
+        "attend_pages_{act}_{kv}" + suffix,
+        "{act}* out, float* logSumExp, unsigned long long* counters, float* partOut,"
+            + " float* partState, int* tickets, const {act}* q, const {kv}* keys,"
+            + " const {kv}* values, const int* list, const int* listCount, "
+            + ROWS
+            + ", int kvHeads, int headDim, int pageSize, int group, int window, int maxPages,"
+            + " int qStride, int outStride, int lseStride, float scale",
+        !suffix.isEmpty());
+  }
+
+  private static Family attendPrefill(String suffix) {
+    return byHeadDim(
+        "attend_prefill_{act}_{kv}" + suffix,
+        "{act}* out, const {act}* q, const {kv}* keys, const {kv}* values, const int* positions,"
+            + " const int* spanRows, const int* spanPages, const int* pageTable, int fromSpan,"
+            + " int kvHeads, int headDim, int pageSize, int group, int window, int qStride,"
+            + " int outStride, float scale",
+        !suffix.isEmpty());
+  }
+
+  private static Family linear(String shape) {
+    return linearOfHalves(shape)
+        .with(DType.F32, DType.F32, linear("f32_f32_bf16" + shape, "float", "float", "bf16"));
+  }
+
+  private static Family linearOfHalves(String shape) {
+    Family family = new Family("linear_{out}_{act}_bf16" + shape);
+    DType[][] outAndX = {{DType.F32, DType.BF16}, {DType.BF16, DType.BF16}};
+    for (DType[] pair : outAndX) {
+      String name = pair[0] + "_" + pair[1] + "_bf16" + shape;
+      family.with(pair[0], pair[1], linear(name, typeOf(pair[0]), typeOf(pair[1]), "bf16"));
+    }
+    return family;
+  }
+
+  private static Kernel linear(String name, String out, String x, String weight) {
+    return one(
+        "linear_" + name,
+        out
+            + "* out, const "
+            + x
+            + "* x, const "
+            + weight
+            + "* weight, const float* bias, int rows, int outFeatures, int inFeatures,"
+            + " int outStride, int xStride, int weightStride");
+  }
+
+  /** Kernels made for one head_dim run on tensor cores, which have no float. */
+  private static Family byHeadDim(String symbol, String parameters, boolean tensorCores) {
+    Family family = new Family(symbol);
+    for (DType act : ACT) {
+      for (DType kv : WEIGHT_OR_KV) {
+        if (fits(act, kv) && (kv != DType.F32 || !tensorCores)) {
+          declare(family, act, kv, parameters);
+        }
+      }
+    }
+    return family;
+  }
+
+  private static Family byAct(String symbol, String parameters) {
+    Family family = new Family(symbol);
+    for (DType act : ACT) {
+      declare(family, act, act, parameters);
+    }
+    return family;
+  }
+
+  private static Family byActAnd(DType[] ofCache, String symbol, String parameters) {
+    Family family = new Family(symbol);
+    for (DType act : ACT) {
+      for (DType kv : ofCache) {
+        if (fits(act, kv)) {
+          declare(family, act, kv, parameters);
+        }
+      }
+    }
+    return family;
+  }
+
+  private static Family byActAndWeight(String symbol, String parameters) {
+    Family family = new Family(symbol);
+    for (DType act : ACT) {
+      for (DType weight : WEIGHT_OR_KV) {
+        if (act == DType.F32 || weight != DType.F16) {
+          declare(family, act, weight, parameters);
+        }
+      }
+    }
+    return family;
+  }
+
+  /** A float cache under bf16 activations would be precision that the activations lack. */
+  private static boolean fits(DType act, DType kv) {
+    return act == DType.F32 || kv != DType.F32;
+  }
+
+  private static void declare(Family family, DType act, DType second, String parameters) {
+    String symbol =
+        family
+            .symbol
+            .replace("{act}", act.toString())
+            .replace("{kv}", second.toString())
+            .replace("{w}", second.toString());
+    String typed =
+        parameters
+            .replace("{act}", typeOf(act))
+            .replace("{kv}", typeOf(second))
+            .replace("{w}", typeOf(second));
+    family.with(act, second, one(symbol, typed));
+  }
+
+  private static Kernel one(String symbol, String parameters) {
+    Kernel kernel = new Kernel(ALL.size(), symbol, Kernel.parameters(parameters));
+    ALL.add(kernel);
+    return kernel;
+  }
+
+  /** The C type of an element. */
+  public static String typeOf(DType dtype) {
+    return dtype == DType.F32 ? "float" : dtype.toString();
+  }
+}

@@ -1,0 +1,72 @@
+package dev.questspark.engine.ops.cuda.driver;
+
+import dev.questspark.engine.ops.DType;
+import dev.questspark.engine.ops.HostTensor;
+import dev.questspark.engine.ops.Tensor;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+
+/** Brings checkpoint tensors to the device, converted on the way, through one pinned buffer. */
+public final class WeightUpload implements AutoCloseable {
+  /** Large enough for the bus to be busy, small enough to be converted while it is in cache. */
+  private static final int CHUNK_BYTES = 4 << 20;
+
+  private final CudaStream stream;
+  private final PinnedBuffer staging;
+
+  public WeightUpload(CudaContext context, CudaStream stream) {
+    this.stream = stream;
+    this.staging = new PinnedBuffer(context, CHUNK_BYTES);
+  }
+
+  /**
+   * Copies all of {@code source} to the start of {@code target} (at least as large, contiguous).
+   */
+  public void upload(HostTensor source, Tensor target) {
+    DType to = target.dtype();
+    long elements = (long) source.rows() * source.cols();
+    ByteBuffer data = source.data().duplicate().order(ByteOrder.LITTLE_ENDIAN);
+    int chunk = CHUNK_BYTES / to.bytes();
+    for (long first = 0; first < elements; first += chunk) {
+      int count = (int) Math.min(chunk, elements - first);
+      stream.awaitUpload();
+      convert(data, Math.toIntExact(first * source.dtype().bytes()), count, source.dtype(), to);
+      stream.upload(
+          DeviceBuffer.of(target),
+          (target.offset() + first) * to.bytes(),
+          staging,
+          (long) count * to.bytes());
+    }
+  }
+
+  private void convert(ByteBuffer data, int at, int count, DType from, DType to) {
+    ByteBuffer pinned = staging.bytes();
+    if (from == to) {
+      pinned.put(0, data, at, count * from.bytes());
+      return;
+    }
+    if (to == DType.F16 || to == DType.I8) {
+      throw new IllegalArgumentException(
+          "nothing is converted to " + to + " on the way to the device");
+    }
+    for (int i = 0; i < count; i++) {
+      float value =
+          switch (from) {
+            case F32 -> data.getFloat(at + 4 * i);
+            case BF16 -> DType.bf16ToFloat(data.getShort(at + 2 * i));
+            case F16 -> DType.f16ToFloat(data.getShort(at + 2 * i));
+            case I8 -> data.get(at + i);
+          };
+      if (to == DType.F32) {
+        pinned.putFloat(4 * i, value);
+      } else {
+        pinned.putShort(2 * i, DType.floatToBf16(value));
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    staging.close();
+  }
+}
