@@ -35,6 +35,8 @@ class ArchitectureTest {
       Stream.of(
               "model",
               "options",
+              "options.keys",
+              "options.resolve",
               "corpus",
               "partition",
               "resources",

@@ -26,8 +26,7 @@ public final class InferStage {
       AnswerStore answers,
       int batchRows)
       throws IOException {
-    InferTask task =
-        new InferTask(settings, counters, answers.begin(settings.runId()), batchRows);
+    InferTask task = new InferTask(settings, counters, answers.begin(settings.runId()), batchRows);
     InferResources.on(documents, settings.options()).foreachPartition(task);
     answers.complete(settings.runId());
   }

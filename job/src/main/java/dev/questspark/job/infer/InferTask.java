@@ -28,8 +28,7 @@ final class InferTask implements VoidFunction<Iterator<PlannedDocument>> {
   private final AnswerStore.Run answers;
   private final int batchRows;
 
-  InferTask(
-      InferSettings settings, RunCounters counters, AnswerStore.Run answers, int batchRows) {
+  InferTask(InferSettings settings, RunCounters counters, AnswerStore.Run answers, int batchRows) {
     this.settings = settings;
     this.counters = counters;
     this.answers = answers;
@@ -40,8 +39,7 @@ final class InferTask implements VoidFunction<Iterator<PlannedDocument>> {
   public void call(Iterator<PlannedDocument> documents) throws IOException {
     TaskContext task = TaskContext.get();
     AnswerStore.Task committed = answers.task(task.partitionId(), task.taskAttemptId());
-    AnswerBatches batches =
-        new AnswerBatches(documents, batchRows, committed::has, counters::keep);
+    AnswerBatches batches = new AnswerBatches(documents, batchRows, committed::has, counters::keep);
     AnswerSchema.Origin origin =
         new AnswerSchema.Origin(
             settings.runId(),

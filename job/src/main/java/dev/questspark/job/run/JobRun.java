@@ -64,9 +64,7 @@ public final class JobRun {
     Dataset<Row> records = new CorpusReader(spark, options.corpus()).read();
     String runId = run.settings().runId();
     // The session may be shared: a lost lock ends this run's jobs and nobody else's.
-    spark
-        .sparkContext()
-        .setJobGroup(runId, "answers with " + Policies.shown(policies), false);
+    spark.sparkContext().setJobGroup(runId, "answers with " + Policies.shown(policies), false);
     Runnable stop = () -> spark.sparkContext().cancelJobGroup(runId);
     try (RunLock lock = run.output().lock(runId, stop)) {
       if (!run.output().prepare(options.output().mode(), options.output().resume())) {
@@ -144,7 +142,8 @@ public final class JobRun {
         .writeRunJson(
             RunJson.begun(
                 options.listing(),
-                run.settings(), run.facts(startedAt, 0, plan.records(), plan.partitions())));
+                run.settings(),
+                run.facts(startedAt, 0, plan.records(), plan.partitions())));
     ProgressLine progress =
         new ProgressLine(
             out,
@@ -185,7 +184,12 @@ public final class JobRun {
     run.output()
         .rewriteRunJson(
             RunJson.of(
-                options.listing(), run.settings(), facts, engines, counters.found().value(), counters.kept().value()));
+                options.listing(),
+                run.settings(),
+                facts,
+                engines,
+                counters.found().value(),
+                counters.kept().value()));
     console.ends(run, plan, facts, stats);
     if (console.tooManyErrors(run, plan, stats, options.output().maxErrorRate())) {
       return ExitCode.TOO_MANY_ERRORS;

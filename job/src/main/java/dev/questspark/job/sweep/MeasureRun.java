@@ -67,8 +67,7 @@ public final class MeasureRun {
 
   /** Runs; returns the process's exit code. */
   public int run(SparkSession spark) throws IOException {
-    OpenRun run =
-        OpenRun.open(spark, options, policies, templates, policies + " " + onTooLong);
+    OpenRun run = OpenRun.open(spark, options, policies, templates, policies + " " + onTooLong);
     run.output().prepareMeasurement();
     List<EvalDocument> documents = documents(run);
     try (OpeningEngine engine = OpeningEngine.begin(run.settings(), spark.sparkContext())) {
