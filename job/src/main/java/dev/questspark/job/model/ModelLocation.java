@@ -2,6 +2,7 @@ package dev.questspark.job.model;
 
 import dev.questspark.engine.failure.ConfigException;
 import java.io.IOException;
+import java.io.Serializable;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -20,7 +21,7 @@ import org.apache.spark.SparkFiles;
  * @param cache a machine's folder for copies of remote models; {@code {tmp}} and {@code {user}}
  *     stand for what they are on that machine
  */
-public record ModelLocation(String model, String cache) {
+public record ModelLocation(String model, String cache) implements Serializable {
   /** Below the folder for temporary files, which every node has. */
   public static final String DEFAULT_CACHE = "{tmp}/questspark-models-{user}";
 

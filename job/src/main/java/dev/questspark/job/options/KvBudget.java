@@ -1,13 +1,14 @@
 package dev.questspark.job.options;
 
 import dev.questspark.engine.select.SelectorSpec;
+import java.io.Serializable;
 
 /**
  * One element of {@code kv_budgets}.
  *
  * @param tokens at least 1, or {@link SelectorSpec#FULL}
  */
-public record KvBudget(int tokens) {
+public record KvBudget(int tokens) implements Serializable {
   /**
    * Reads one element.
    *

@@ -75,7 +75,7 @@ public final class MeasureKeys {
               SECTION,
               "Only this many last characters of the prompt attend to the selected pages, as in Quest's own evaluation; 0 takes the whole question.");
   public static final OptionKey<List<PageScore>> PAGE_SCORES =
-      OptionKey.list(
+      OptionDeclaration.list(
               "page_scores",
               "list of names",
               OptionKey.Shape.COMMA_LIST,

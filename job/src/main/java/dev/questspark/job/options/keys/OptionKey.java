@@ -1,16 +1,14 @@
 package dev.questspark.job.options.keys;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.job.options.Aspect;
 import dev.questspark.job.options.Choices.Command;
 import dev.questspark.job.options.Suite;
+import dev.questspark.job.options.keys.OptionDeclaration.Scoped;
 import dev.questspark.job.options.keys.Scope.Decides;
 import dev.questspark.job.options.keys.Scope.Query;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
-import java.util.function.Function;
 import java.util.function.Predicate;
 
 /**
@@ -21,7 +19,7 @@ import java.util.function.Predicate;
  */
 public final class OptionKey<T> {
   /** How the texts that a user gave become elements. */
-  public enum Shape {
+  enum Shape {
     /** One text, one value; given twice, the last wins. */
     SINGLE,
     /** Elements separated by commas, or given several times. */
@@ -30,11 +28,11 @@ public final class OptionKey<T> {
     REPEATED
   }
 
-  private final Declaration<T> declared;
+  private final OptionDeclaration<T> declared;
   private final Scoped<T> scoped;
   private final String description;
 
-  private OptionKey(Scoped<T> scoped, String description) {
+  OptionKey(Scoped<T> scoped, String description) {
     this.declared = scoped.declared;
     this.scoped = scoped;
     this.description = description;
@@ -180,126 +178,6 @@ public final class OptionKey<T> {
    * @param sentence the refusal
    */
   public record Exclusion(OptionKey<?> key, String sentence) {}
-
-  /** Starts a declaration of a single value. */
-  public static <T> Declaration<T> single(
-      String name, String type, String allowed, Function<String, T> parser) {
-    return new Declaration<>(
-        name,
-        type,
-        Shape.SINGLE,
-        allowed,
-        texts -> texts.isEmpty() ? null : parser.apply(texts.get(0)));
-  }
-
-  /** Starts a declaration of a list. */
-  public static <T> Declaration<List<T>> list(
-      String name, String type, Shape shape, String allowed, Function<String, T> parser) {
-    return new Declaration<>(
-        name, type, shape, allowed, texts -> texts.stream().map(parser).toList());
-  }
-
-  /** An option under construction: its values. {@link #scope} is the way on. */
-  public static final class Declaration<T> {
-    private final String name;
-    private final String type;
-    private final Shape shape;
-    private final Function<List<String>, T> parser;
-    private final String allowed;
-    private String unit = "";
-    private final List<String> aliases = new ArrayList<>();
-    private final List<String> defaultTexts = new ArrayList<>();
-
-    private Declaration(
-        String name, String type, Shape shape, String allowed, Function<List<String>, T> parser) {
-      this.name = name;
-      this.type = type;
-      this.shape = shape;
-      this.allowed = allowed;
-      this.parser = parser;
-    }
-
-    Declaration<T> unit(String unit) {
-      this.unit = unit;
-      return this;
-    }
-
-    Declaration<T> alias(String... names) {
-      aliases.addAll(List.of(names));
-      return this;
-    }
-
-    /** The default, as a user would write it; without it the option is null or an empty list. */
-    Declaration<T> defaultValue(String... texts) {
-      defaultTexts.addAll(List.of(texts));
-      return this;
-    }
-
-    /** Where the option applies and what it changes. */
-    Scoped<T> scope(Set<Command> commands, Decides decides, Query query) {
-      return new Scoped<>(this, new Scope(commands, decides, query));
-    }
-  }
-
-  /** An option under construction: its scope. {@link #description} ends the declaration. */
-  public static final class Scoped<T> {
-    private final Declaration<T> declared;
-    private final Scope scope;
-    private Aspect aspect;
-    private Set<Command> requiredBy = Set.of();
-    private final List<Requirement<?>> requirements = new ArrayList<>();
-    private final List<Exclusion> exclusions = new ArrayList<>();
-
-    private Scoped(Declaration<T> declared, Scope scope) {
-      this.declared = declared;
-      this.scope = scope;
-    }
-
-    /** A measurement reads the option only if its suite reads this aspect. */
-    Scoped<T> aspect(Aspect aspect) {
-      this.aspect = aspect;
-      return this;
-    }
-
-    /** The commands that cannot begin without it, where they read it. */
-    Scoped<T> requiredBy(Set<Command> commands) {
-      this.requiredBy = commands;
-      return this;
-    }
-
-    /** Without that value of the other option, this one has no effect. A preset may hold both. */
-    <V> Scoped<T> requires(OptionKey<V> other, V value) {
-      requirements.add(new Requirement<>(other, value, ""));
-      return this;
-    }
-
-    /**
-     * The same wherever this option was given, a preset included.
-     *
-     * @param why ends the refusal's sentence, which begins with the option and its origin
-     */
-    <V> Scoped<T> alwaysRequires(OptionKey<V> other, V value, String why) {
-      requirements.add(new Requirement<>(other, value, why));
-      return this;
-    }
-
-    /**
-     * The other option must not be given beside this one.
-     *
-     * @param sentence the refusal
-     */
-    Scoped<T> excludes(OptionKey<?> other, String sentence) {
-      exclusions.add(new Exclusion(other, sentence));
-      return this;
-    }
-
-    /** Ends the declaration. */
-    OptionKey<T> description(OptionSection section, String sentence) {
-      OptionKey<T> key = new OptionKey<>(this, sentence);
-      section.add(key);
-      return key;
-    }
-  }
 
   /** Turns a predicate into the exception that {@link #parse} explains. */
   public static <V> V checked(V value, Predicate<V> holds) {

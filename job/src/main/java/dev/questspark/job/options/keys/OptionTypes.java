@@ -1,11 +1,10 @@
 package dev.questspark.job.options.keys;
 
 import static dev.questspark.job.options.keys.OptionKey.checked;
-import static dev.questspark.job.options.keys.OptionKey.list;
-import static dev.questspark.job.options.keys.OptionKey.single;
+import static dev.questspark.job.options.keys.OptionDeclaration.list;
+import static dev.questspark.job.options.keys.OptionDeclaration.single;
 
 import dev.questspark.engine.ops.backend.DeviceName;
-import dev.questspark.job.options.keys.OptionKey.Declaration;
 import dev.questspark.job.options.keys.OptionKey.Shape;
 import java.util.List;
 import java.util.Locale;
@@ -20,16 +19,16 @@ public final class OptionTypes {
 
   private OptionTypes() {}
 
-  static Declaration<String> text(String name, String allowed) {
+  static OptionDeclaration<String> text(String name, String allowed) {
     return single(name, "text", allowed, text -> checked(text, value -> !value.isEmpty()));
   }
 
-  static Declaration<Integer> integer(String name, int least, String allowed) {
+  static OptionDeclaration<Integer> integer(String name, int least, String allowed) {
     return single(
         name, "integer", allowed, text -> checked(Integer.valueOf(text), value -> value >= least));
   }
 
-  static Declaration<Integer> integer(String name, int least, int most, String allowed) {
+  static OptionDeclaration<Integer> integer(String name, int least, int most, String allowed) {
     return single(
         name,
         "integer",
@@ -37,16 +36,16 @@ public final class OptionTypes {
         text -> checked(Integer.valueOf(text), value -> value >= least && value <= most));
   }
 
-  static Declaration<Long> longInteger(String name, String allowed) {
+  static OptionDeclaration<Long> longInteger(String name, String allowed) {
     return single(name, "integer", allowed, Long::valueOf);
   }
 
-  static Declaration<Double> number(String name, String allowed, DoublePredicate holds) {
+  static OptionDeclaration<Double> number(String name, String allowed, DoublePredicate holds) {
     return single(
         name, "number", allowed, text -> checked(Double.valueOf(text), value -> holds.test(value)));
   }
 
-  static Declaration<Boolean> bool(String name) {
+  static OptionDeclaration<Boolean> bool(String name) {
     return single(
         name,
         "true/false",
@@ -60,12 +59,12 @@ public final class OptionTypes {
   }
 
   /** One constant of an enum, written in lower case. */
-  static <E extends Enum<E>> Declaration<E> choice(String name, Class<E> type) {
+  static <E extends Enum<E>> OptionDeclaration<E> choice(String name, Class<E> type) {
     return single(name, "choice", "one of " + words(type), text -> constant(type, text));
   }
 
   /** A device of a backend that is on the class path. */
-  static Declaration<DeviceName> device(String name) {
+  static OptionDeclaration<DeviceName> device(String name) {
     return single(
         name,
         "choice",
@@ -73,15 +72,15 @@ public final class OptionTypes {
         text -> DeviceName.find(text).orElseThrow(IllegalArgumentException::new));
   }
 
-  static Declaration<List<String>> texts(String name) {
+  static OptionDeclaration<List<String>> texts(String name) {
     return list(name, "texts", Shape.REPEATED, "text", text -> text);
   }
 
-  static Declaration<List<Integer>> integers(String name, String allowed) {
+  static OptionDeclaration<List<Integer>> integers(String name, String allowed) {
     return integers(name, allowed, value -> true);
   }
 
-  static Declaration<List<Integer>> integers(String name, String allowed, IntPredicate holds) {
+  static OptionDeclaration<List<Integer>> integers(String name, String allowed, IntPredicate holds) {
     return list(
         name,
         "list of integers",
@@ -91,7 +90,7 @@ public final class OptionTypes {
   }
 
   /** {@code 536870912}, {@code 512m}, {@code 2g}, {@code 2GiB}; powers of 1024. */
-  static Declaration<Long> bytes(String name) {
+  static OptionDeclaration<Long> bytes(String name) {
     return single(
         name,
         "bytes",

@@ -25,7 +25,7 @@ public final class SelectionKeys {
   private SelectionKeys() {}
 
   public static final OptionKey<List<String>> SELECTORS =
-      OptionKey.list(
+      OptionDeclaration.list(
               "selectors",
               "list of names",
               OptionKey.Shape.COMMA_LIST,
@@ -40,7 +40,7 @@ public final class SelectionKeys {
               SECTION,
               "Which pages a decode step reads; all is dense attention. Several are compared on one prefill.");
   public static final OptionKey<List<KvBudget>> KV_BUDGETS =
-      OptionKey.list(
+      OptionDeclaration.list(
               "kv_budgets",
               "list of integers",
               OptionKey.Shape.COMMA_LIST,

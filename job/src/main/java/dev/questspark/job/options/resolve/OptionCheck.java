@@ -105,10 +105,13 @@ final class OptionCheck {
     }
   }
 
+  /** {@code run, sweep and eval}. */
   private static String words(Set<Command> commands) {
-    return Choices.inOrder(commands).stream()
-        .map(OptionCheck::word)
-        .collect(Collectors.joining(" and "));
+    List<String> words = Choices.inOrder(commands).stream().map(OptionCheck::word).toList();
+    int last = words.size() - 1;
+    return last == 0
+        ? words.get(0)
+        : String.join(", ", words.subList(0, last)) + " and " + words.get(last);
   }
 
   private static String word(Command command) {

@@ -6,7 +6,12 @@ import dev.questspark.job.options.keys.JobOptions;
 import dev.questspark.job.options.keys.OptionKey;
 import dev.questspark.job.options.keys.OptionRegistry;
 import dev.questspark.job.options.keys.Scope.Decides;
+import dev.questspark.job.options.InferenceOptions;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.ObjectInputStream;
+import java.io.ObjectOutputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -128,6 +133,23 @@ class OptionScopeTest {
         OptionResolver.resolve(
             CommandLineFlags.parse(command, input, "--model=m", "--output=o"), List.of());
     return List.copyOf(OptionBinder.bind(options).listing().deciding().keySet());
+  }
+
+  @Test
+  void whatATaskReadsTravels() throws IOException, ClassNotFoundException {
+    InferenceOptions told =
+        OptionBinder.inference(
+            OptionResolver.resolve(
+                CommandLineFlags.parse("--model=m", "--stop=x", "--stop-token-ids=1", "--kv-budgets=1"),
+                List.of()));
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    try (ObjectOutputStream out = new ObjectOutputStream(bytes)) {
+      out.writeObject(told);
+    }
+    try (ObjectInputStream in =
+        new ObjectInputStream(new ByteArrayInputStream(bytes.toByteArray()))) {
+      assertThat(in.readObject()).isEqualTo(told);
+    }
   }
 
   /** Whoever reads a query says where rows come from and go. */
