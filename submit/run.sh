@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Builds what is missing and submits the job. Explains itself: submit/run.sh --help
+# Submits the job; in a source tree it builds first what is missing. Usage: submit/run.sh --help
 set -euo pipefail
 
 home=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 spark_scala=2.13
+sources=
+[[ -f $home/pom.xml ]] && sources=yes
 export QUESTSPARK_HOME=$home
 
 presets() { (cd "$home/conf" && ls ./*.conf | sed 's|^\./||; s|\.conf$||' | grep -v '^base$'); }
@@ -31,9 +33,13 @@ Options of spark-submit pass through: --master, --deploy-mode, --name, --conf, -
   --jars, --packages, --repositories, --exclude-packages, --queue, --principal, --keytab, --proxy-user.
   Without them: --master local[*] --driver-memory 4g.
 
-Spark: \$SPARK_HOME/bin/spark-submit if SPARK_HOME is set; otherwise Spark's own SparkSubmit class,
-with the jars that the build took from Maven Central. Only a JDK 17 or newer is needed.
+Spark: \$SPARK_HOME/bin/spark-submit if SPARK_HOME is set. Without it, a source tree takes Spark from
+Maven Central, and a release takes the spark-submit on the PATH or the pyspark package of python3.
   --spark 4.1|3.5   which Spark; also QUESTSPARK_SPARK. Default: SPARK_HOME's own version, else 4.1.
+
+Java: 17 or 21 for Spark 4.1, 17 for Spark 3.5. JAVA_HOME names it, else the java on the PATH is taken.
+A source tree needs a JDK, since it builds; a release needs only a Java runtime.
+Exit codes: 0 done, 1 failed, 2 refused before any work, 3 too many error rows, 4 a budget was never used.
 TEXT
 }
 
@@ -127,12 +133,38 @@ show() {
 
 fail() { echo "Error: $*" >&2; exit 2; }
 
+# JAVA_HOME's java, else the one on the PATH.
 find_java() {
-  if [[ -n ${JAVA_HOME:-} && -x $JAVA_HOME/bin/java ]]; then
-    echo "$JAVA_HOME/bin/java"
+  if [[ -n ${JAVA_HOME:-} ]]; then
+    [[ -x $JAVA_HOME/bin/java ]] || fail "JAVA_HOME is $JAVA_HOME, which has no bin/java; set it to a Java $javas"
+    java=$JAVA_HOME/bin/java
   else
-    command -v java || fail "no java found; install a JDK 17 or newer, or set JAVA_HOME"
+    java=$(command -v java) || fail "no java was found; install Java $javas, or set JAVA_HOME to one"
   fi
+}
+
+# Spark $spark runs on Java $javas; any other ends in a stack trace long after the start.
+check_java() {
+  local environment=${SPARK_CONF_DIR:-${SPARK_HOME:-}/conf}/spark-env.sh
+  [[ -n ${SPARK_HOME:-} && -f $environment ]] && grep -q '^[^#]*JAVA_HOME=' "$environment" && return
+  find_java
+  local version
+  version=$("$java" -version 2>&1 | sed -n 's/.*version "\(1\.\)\{0,1\}\([0-9]*\).*/\2/p' | head -n 1)
+  [[ " ${javas//or/} " == *" $version "* ]] || fail "Spark $spark needs Java $javas, but $java is Java ${version:-of an unknown version};" \
+    "set JAVA_HOME to a Java $javas, for example: export JAVA_HOME=/usr/lib/jvm/java-17-openjdk-amd64"
+}
+
+# A release's Spark where SPARK_HOME is not set: the one on the PATH, else python3's pyspark.
+find_spark() {
+  local submit
+  if submit=$(command -v spark-submit); then
+    SPARK_HOME=$(dirname "$(dirname "$(readlink -f "$submit")")")
+  fi
+  if [[ ! -d ${SPARK_HOME:-}/jars ]]; then
+    SPARK_HOME=$(python3 -c 'import pyspark; print(pyspark.__path__[0])' 2>/dev/null) \
+      || fail "no Spark was found; set SPARK_HOME to Spark ${spark:-4.1} with Scala $spark_scala, or: pip install pyspark==4.1.*"
+  fi
+  export SPARK_HOME
 }
 
 # Which of our two builds: what was asked for, or what SPARK_HOME is, or 4.1.
@@ -140,6 +172,7 @@ build_args=()
 java_options=
 choose_build() {
   local core='' found='' scala=''
+  [[ -n ${SPARK_HOME:-} || -n $sources ]] || find_spark
   if [[ -n ${SPARK_HOME:-} ]]; then
     core=$(compgen -G "$SPARK_HOME/jars/spark-core_*.jar" | head -n 1) || true
     [[ $core =~ /spark-core_([0-9.]+)-([0-9]+\.[0-9]+)[^/]*$ ]] \
@@ -150,12 +183,15 @@ choose_build() {
     [[ ${spark:-$found} == "$found" ]] \
       || fail "Spark $spark is asked for, but SPARK_HOME is $SPARK_HOME, Spark $found; leave one of them out"
   fi
-  case ${spark:-${found:-4.1}} in
+  spark=${spark:-${found:-4.1}}
+  case $spark in
     4.1)
+      javas="17 or 21"
       build_folder=target
       jar=questspark-job.jar
       ;;
     3.5)
+      javas=17
       build_folder=target/spark-3.5
       jar=questspark-job-spark-3.5.jar
       build_args=(-P spark-3.5)
@@ -163,8 +199,14 @@ choose_build() {
       java_options=--add-modules=jdk.incubator.vector
       spark_args=(--conf "spark.executor.defaultJavaOptions=$java_options" "${spark_args[@]}")
       ;;
-    *) fail "no build for Spark ${spark:-$found}; there are 3.5 and 4.1" ;;
+    *) fail "no build for Spark $spark; there are 3.5 and 4.1" ;;
   esac
+  if [[ -z $sources ]]; then
+    jar=$home/lib/$jar
+    [[ -f $jar ]] || fail "this release has no jar for Spark $spark, which would be $jar; use the release for Spark $spark"
+    own_spark=
+    return
+  fi
   jar=$home/job/$build_folder/$jar
   own_spark=$home/submit/$build_folder/spark
 }
@@ -177,9 +219,13 @@ stale() {
 
 build() {
   local modules=()
+  [[ -n $sources ]] || return 0
   stale && modules+=(job)
   [[ -z ${SPARK_HOME:-} && ! -d $own_spark/jars ]] && modules+=(submit)
   [[ ${#modules[@]} -eq 0 ]] && return
+  [[ -n ${java:-} ]] || find_java
+  [[ -x $(dirname "$(readlink -f "$java")")/javac ]] \
+    || fail "building needs a JDK, but $java has no javac beside it; set JAVA_HOME to a JDK $javas"
   echo "Building ${modules[*]} (the first time downloads Spark: some minutes) ..." >&2
   local log=$home/job/$build_folder/build.log
   mkdir -p "${log%/*}"
@@ -263,19 +309,21 @@ done
 [[ $given == *" --driver-memory "* || $given == *" --properties-file "* ]] || spark_args+=(--driver-memory 4g)
 
 choose_build
+check_java
 build
 
 command=(--class dev.questspark.job.LongDocJob "${spark_args[@]}"
   --driver-java-options "-Dlog4j2.configurationFile=file:$home/conf/log4j2.properties${java_options:+ $java_options}$driver_options"
   "$jar" "${job_args[@]}")
 
-if [[ -n ${SPARK_HOME:-} ]]; then
+export SPARK_HOME=${SPARK_HOME:-$own_spark}
+if [[ -x $SPARK_HOME/bin/spark-submit ]]; then
   submit=("$SPARK_HOME/bin/spark-submit")
 else
-  # What bin/spark-submit does: Spark's launcher turns the arguments into a java command line,
-  # module options and memory included, its parts separated by NUL.
-  export SPARK_HOME=$own_spark SPARK_SCALA_VERSION=$spark_scala
-  java=$(find_java)
+  # A folder with Spark's jars alone. What bin/spark-submit does: Spark's launcher turns the arguments
+  # into a java command line, module options and memory included, its parts separated by NUL.
+  export SPARK_SCALA_VERSION=$spark_scala
+  [[ -n ${java:-} ]] || find_java
   export JAVA_HOME=${JAVA_HOME:-$(dirname "$(dirname "$(readlink -f "$java")")")}
   submit=(spark-submit)
 fi
