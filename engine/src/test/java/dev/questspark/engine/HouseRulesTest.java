@@ -3,12 +3,7 @@ package dev.questspark.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.file.FileVisitResult;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -24,9 +19,6 @@ class HouseRulesTest {
   private static final int MAX_LINES = 500;
   private static final int MAX_TEST_LINES = 700;
   private static final Set<String> EXTENSIONS = Set.of("java", "cu", "cuh", "py", "sh");
-  private static final Set<String> NOT_OURS =
-      Set.of(
-          ".git", ".idea", ".vscode", ".venv", "venv", "target", "__pycache__", "spark-warehouse");
 
   /** Names that say nothing about what a thing is. */
   private static final Set<String> BANNED_WORDS =
@@ -48,32 +40,9 @@ class HouseRulesTest {
 
   @BeforeAll
   static void findSources() throws IOException {
-    root = Path.of("").toAbsolutePath();
-    while (!Files.exists(root.resolve("mvnw"))) {
-      root = root.getParent();
-      assertThat(root).as("a folder above this one that holds mvnw").isNotNull();
-    }
-    List<Path> found = new ArrayList<>();
-    Files.walkFileTree(
-        root,
-        new SimpleFileVisitor<>() {
-          @Override
-          public FileVisitResult preVisitDirectory(Path folder, BasicFileAttributes attributes) {
-            return NOT_OURS.contains(folder.getFileName().toString())
-                ? FileVisitResult.SKIP_SUBTREE
-                : FileVisitResult.CONTINUE;
-          }
-
-          @Override
-          public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
-            String name = file.getFileName().toString();
-            if (EXTENSIONS.contains(name.substring(name.lastIndexOf('.') + 1))) {
-              found.add(file);
-            }
-            return FileVisitResult.CONTINUE;
-          }
-        });
-    sources = List.copyOf(found);
+    RepositoryFiles repository = RepositoryFiles.find();
+    root = repository.root();
+    sources = repository.ofType(EXTENSIONS);
   }
 
   @Test
@@ -86,7 +55,7 @@ class HouseRulesTest {
   void noFileIsTooLongToRead() {
     List<String> tooLong = new ArrayList<>();
     for (Path file : sources) {
-      int lines = (int) read(file).lines().count();
+      int lines = (int) RepositoryFiles.read(file).lines().count();
       int limit = isTest(file) ? MAX_TEST_LINES : MAX_LINES;
       if (lines > limit) {
         tooLong.add(root.relativize(file) + ": " + lines + " lines, at most " + limit);
@@ -104,7 +73,7 @@ class HouseRulesTest {
       if (isVague(stem)) {
         vague.add(root.relativize(file).toString());
       }
-      Matcher type = TYPE.matcher(read(file));
+      Matcher type = TYPE.matcher(RepositoryFiles.read(file));
       while (type.find()) {
         if (isVague(type.group(1))) {
           vague.add(root.relativize(file) + ": " + type.group(1));
@@ -119,7 +88,7 @@ class HouseRulesTest {
   void everyDocCommentStandsBeforeItsDeclaration() {
     List<String> torn = new ArrayList<>();
     for (Path file : sources) {
-      String text = read(file);
+      String text = RepositoryFiles.read(file);
       Matcher end = TORN_COMMENT.matcher(text);
       while (file.toString().endsWith(".java") && end.find()) {
         if (text.startsWith("/**", text.lastIndexOf("/*", end.start()))) {
@@ -134,7 +103,7 @@ class HouseRulesTest {
   void noTestIsSwitchedOff() {
     // Written in two parts, or this file would break its own rule.
     String annotation = "@" + "Disabled";
-    assertThat(sources).noneMatch(file -> read(file).contains(annotation));
+    assertThat(sources).noneMatch(file -> RepositoryFiles.read(file).contains(annotation));
   }
 
   @Test
@@ -164,13 +133,5 @@ class HouseRulesTest {
   private static boolean isTest(Path file) {
     String path = root.relativize(file).toString().replace('\\', '/');
     return path.contains("src/test/") || Arrays.asList(path.split("/")).contains("tests");
-  }
-
-  private static String read(Path file) {
-    try {
-      return Files.readString(file);
-    } catch (IOException e) {
-      throw new UncheckedIOException(file + " cannot be read as UTF-8", e);
-    }
   }
 }
