@@ -20,11 +20,11 @@ Usage: submit/run.sh [sweep|eval|report] [preset] [options]
                                             quality, speed and memory of every budget; ends in DIR/report.html
   submit/run.sh eval demo --output DIR --suite passkey_facts --lengths 1024,4096
   submit/run.sh report DIR                  writes DIR/report.html again
-  submit/run.sh sweep --help                and so for eval and report
+  submit/run.sh sweep --help                options of sweep; likewise for eval and report
   submit/run.sh cpu-quest --model DIR --input FILE --output DIR --question "..."
 
 Presets: $(presets | tr '\n' ' ')
-A preset is a file of conf/, or the path of a .conf file of your own.
+A preset is the name of a file in conf/, or the path of your own .conf file.
 
 Options of the job: submit/run.sh --job-help, or conf/README.md.
 Options of spark-submit pass through: --master, --deploy-mode, --name, --conf, --properties-file,
@@ -47,21 +47,21 @@ usage_sweep() {
   cat <<TEXT
 Usage: submit/run.sh sweep [preset] --output DIR [options]
 
-Compares page selection policies on the documents and questions of --input: each document is prefilled once, every policy
-is timed alone at a full batch, in turns, and answers every question. Dense attention is always one of them. Ends in
-DIR/report.html; interrupted, the same command goes on where it stopped.
+Compares page selection policies on the documents and questions of --input. Each document is prefilled once. For each policy
+the sweep measures throughput at full batch (interleaved), then accuracy on every question. Dense attention is always included.
+The result is DIR/report.html. After an interruption, run the same command again: it continues.
 
   submit/run.sh sweep demo --output DIR --kv-budgets 256,512,1024,2048 --selectors quest,sink_recent
 
   --kv-budgets, --selectors, --page-scores, --skip-layers
-                       lists of what is compared, every one with every other
-  --answer-col         reference answers; without them speed and agreement with dense, but no score
+                       lists of values; every combination is measured
+  --answer-col         column of reference answers; without it there is no accuracy, only agreement with dense
   --repetitions        speed measurements of each policy; intervals need 3
-  --speed-tokens       tokens that each row of them generates
-  --max-num-seqs       rows of a batch
+  --speed-tokens       tokens generated per request in a speed measurement
+  --max-num-seqs       requests per batch
   --on-too-long        error (an error row), or truncate_middle
-  --selection-study    documents whose true attention is held against each policy's pages
-  --max-quality-loss   what the recommended budget may lose against dense attention
+  --selection-study    documents on which each policy's pages are compared with the exact attention weights
+  --max-quality-loss   accuracy that the recommended budget may lose against dense attention
 
 TEXT
   more_options
@@ -71,25 +71,25 @@ usage_eval() {
   cat <<TEXT
 Usage: submit/run.sh eval [preset] --output DIR --suite NAME [options]
 
-Compares the answers of page selection policies, dense attention always among them, on a suite of questions. Ends in
-DIR/report.html; interrupted, the same command goes on where it stopped. Speed is what sweep measures.
+Compares the accuracy of page selection policies on a suite of questions. Dense attention is always included. The result is
+DIR/report.html. After an interruption, run the same command again: it continues. For speed, use sweep.
 
   submit/run.sh eval demo --output DIR --suite passkey_facts --lengths 1024,4096 --kv-budgets 128,512
 
 Suites:
-  passkey, passkey_facts                   made of nothing but --lengths, --depths, --samples and --seed
+  passkey, passkey_facts                   generated from --lengths, --depths, --samples and --seed
   needle, multikey, multikey_facts, variable_tracking
-                                           likewise, hidden in the texts of --input
+                                           generated likewise, hidden in the texts of --input
   corpus                                   the questions of --input, scored with --answer-col
   longbench, kvpress                       --input is a folder as published
   perplexity                               the texts of --input, cut at each of --lengths
 
   --kv-budgets, --selectors, --page-scores, --skip-layers
-                       lists of what is compared, every one with every other
-  --on-too-long        error (an error row), or truncate_middle; longbench truncates unless told
+                       lists of values; every combination is evaluated
+  --on-too-long        error (an error row), or truncate_middle; default: error, for longbench truncate_middle
   --question-tail-characters
-                       how much of the prompt's end goes through the selector
-  --max-quality-loss   what the recommended budget may lose against dense attention
+                       characters at the end of the prompt that read through the policy; default: the whole question
+  --max-quality-loss   accuracy that the recommended budget may lose against dense attention
 
 TEXT
   more_options
@@ -99,10 +99,10 @@ usage_report() {
   cat <<TEXT
 Usage: submit/run.sh report DIR [options]
 
-Writes DIR/stats/ and DIR/report.html again, from what a sweep or an eval left in DIR. Measures nothing.
+Writes DIR/stats/ and DIR/report.html again from the results of a sweep or an eval in DIR. Measures nothing.
 
-  --max-quality-loss   what the recommended budget may lose against dense attention
-  --verbose            stack traces of failures
+  --max-quality-loss   accuracy that the recommended budget may lose against dense attention
+  --verbose            show stack traces of failures
 TEXT
 }
 
@@ -167,7 +167,7 @@ find_spark() {
   export SPARK_HOME
 }
 
-# Which of our two builds: what was asked for, or what SPARK_HOME is, or 4.1.
+# The build for --spark, else for the Spark of SPARK_HOME, else for 4.1.
 build_args=()
 java_options=
 choose_build() {
@@ -176,12 +176,12 @@ choose_build() {
   if [[ -n ${SPARK_HOME:-} ]]; then
     core=$(compgen -G "$SPARK_HOME/jars/spark-core_*.jar" | head -n 1) || true
     [[ $core =~ /spark-core_([0-9.]+)-([0-9]+\.[0-9]+)[^/]*$ ]] \
-      || fail "SPARK_HOME is $SPARK_HOME, which has no jars/spark-core_*.jar"
+      || fail "SPARK_HOME is $SPARK_HOME, which has no jars/spark-core_*.jar; set it to an unpacked Spark"
     scala=${BASH_REMATCH[1]} found=${BASH_REMATCH[2]}
     [[ $scala == "$spark_scala" ]] \
       || fail "SPARK_HOME is $SPARK_HOME, a Spark with Scala $scala; use one with Scala $spark_scala"
     [[ ${spark:-$found} == "$found" ]] \
-      || fail "Spark $spark is asked for, but SPARK_HOME is $SPARK_HOME, Spark $found; leave one of them out"
+      || fail "Spark $spark is asked for, but SPARK_HOME is $SPARK_HOME, Spark $found; unset SPARK_HOME or drop --spark"
   fi
   spark=${spark:-${found:-4.1}}
   case $spark in
@@ -211,7 +211,7 @@ choose_build() {
   own_spark=$home/submit/$build_folder/spark
 }
 
-# The jar is missing, its build did not end, or a source is newer than it.
+# The jar is missing, its build was cut short, or a source is newer.
 stale() {
   [[ ! -f $jar || -f $jar.unfinished ]] || [[ -n $(find "$home"/{pom.xml,engine,job,kernels,conf/prompts} \
     \( -name target -prune \) -o -type f -newer "$jar" -print -quit) ]]
@@ -234,7 +234,7 @@ build() {
     -Dmaven.test.skip=true -Dspotless.check.skip=true) 2>&1 \
     | tee "$log" | grep --line-buffered -E '^\[INFO\] (Building |BUILD)|^\[ERROR\]' >&2 \
     || true
-  [[ -f $jar ]] && tail -n 40 "$log" | grep -q 'BUILD SUCCESS' || fail "the build failed; its log is $log"
+  [[ -f $jar ]] && tail -n 40 "$log" | grep -q 'BUILD SUCCESS' || fail "the build failed; see $log"
   rm "$jar.unfinished"
 }
 
@@ -250,7 +250,7 @@ case ${1:-} in
     shift
     ;;
   report)
-    [[ $# -ge 2 && $2 != -* ]] || fail "report needs the folder of a sweep or an eval right behind it: submit/run.sh report DIR"
+    [[ $# -ge 2 && $2 != -* ]] || fail "report needs the output folder of a sweep or an eval: submit/run.sh report DIR"
     job_args+=(--command report --output "$2")
     shift 2
     ;;

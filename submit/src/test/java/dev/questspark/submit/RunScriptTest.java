@@ -80,7 +80,7 @@ class RunScriptTest {
     Files.writeString(maven, build + "kill -9 $$\n");
     assertThat(maven.toFile().setExecutable(true)).isTrue();
     RunScript killed = RunScript.start(folder, Map.of(), List.of(script.toString(), "demo"));
-    assertThat(killed.err()).contains("the build failed; its log is");
+    assertThat(killed.err()).contains("the build failed; see");
     assertThat(jar).as("what the killed build left").exists();
 
     Files.writeString(maven, build + "echo '[INFO] BUILD SUCCESS'\n");
