@@ -70,7 +70,7 @@ class ReleaseArchiveTest {
         .contains(release.resolve("lib/questspark-job.jar").toString())
         .doesNotContain("Building");
     String answers = "read_parquet('" + output.resolve("answers") + "/*.parquet')";
-    assertThat(Duck.cell("select count(*) from " + answers + " where status = 'ok'"))
+    assertThat(DuckDb.cell("select count(*) from " + answers + " where status = 'ok'"))
         .isEqualTo(2 * 52);
   }
 

@@ -91,9 +91,9 @@ public final class EarlierAnswers {
       throw new ConfigException(
           "Output "
               + output
-              + " has answers that were made otherwise"
+              + " has answers of a run with other options"
               + differences(hashes)
-              + ". Give --resume the options of the run that it goes on with, or choose another"
+              + ". Repeat the options of that run with --resume, or choose another"
               + " --output or --mode overwrite.");
     }
     List<String> changed = changedDocuments(records);
@@ -105,7 +105,7 @@ public final class EarlierAnswers {
               + changed.get(0)
               + "' with another text or other questions"
               + (changed.size() > 1 ? ", and to more such documents" : "")
-              + ". --resume needs the documents it began with: restore them, or choose another"
+              + ". Restore the documents that the run began with, or choose another"
               + " --output or --mode overwrite.");
     }
   }

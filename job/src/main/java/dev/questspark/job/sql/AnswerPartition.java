@@ -139,7 +139,7 @@ final class AnswerPartition implements FlatMapFunction<Iterator<InternalRow>, In
           defect.code()
               + ": "
               + defect.message()
-              + ". on_error => 'record' would make it part of the result.");
+              + "; with on_error => 'record' the row keeps the error and the query goes on");
     }
     return UTF8String.fromString(answer.outcome().orElseThrow().text());
   }
