@@ -29,8 +29,8 @@ import org.w3c.dom.Node;
  * but a JDK.
  *
  * <p>A dependency's licences are those of its pom or of the nearest parent that names any. The build fails on a licence
- * that {@code third-party.txt} does not list, on several or none without a choice there, on a native library without a
- * row, on a licence other than Apache-2.0 whose text is neither in the dependency nor in {@code licences/}, and on rows
+ * that {@code third-party.txt} does not list, on several or none without a choice there, on a native library or a script
+ * without a row, on a licence other than Apache-2.0 whose text is neither in the dependency nor in {@code licences/}, and on rows
  * that nothing needs.
  *
  * <pre>java ThirdParty.java JOB_FOLDER SHADED_JAR CLASS_PATH_FILE TIMESTAMP</pre>
@@ -38,7 +38,7 @@ import org.w3c.dom.Node;
 final class ThirdParty {
   private static final String APACHE = "Apache-2.0";
   private static final Pattern LICENCE_FILE = Pattern.compile("(?i)(META-INF/([^/]+/)?)?(LICEN[CS]E|COPYING)(\\.\\w+)?");
-  private static final Pattern NATIVE = Pattern.compile(".*\\.(so(\\.\\d+)*|dll|dylib|jnilib)");
+  private static final Pattern BINARY = Pattern.compile(".*\\.(so(\\.\\d+)*|dll|dylib|jnilib|min\\.js)");
 
   /** Licence by the name that a pom gives it. */
   private final Map<String, String> names = new TreeMap<>();
@@ -46,8 +46,8 @@ final class ThirdParty {
   /** Chosen licence by {@code group:artifact}. */
   private final Map<String, String> choices = new TreeMap<>();
 
-  /** What a native library is and its licences, by file name. */
-  private final Map<String, String> natives = new TreeMap<>();
+  /** What a native library or a script is and its licences, by file name. */
+  private final Map<String, String> binaries = new TreeMap<>();
 
   private final Set<String> used = new HashSet<>();
   private final List<String> faults = new ArrayList<>();
@@ -109,7 +109,7 @@ final class ThirdParty {
       switch (parts[0]) {
         case "licence" -> List.of(sides[1].split("\\s*\\|\\s*")).forEach(name -> names.put(name, sides[0]));
         case "choose" -> choices.put(sides[0], sides[1]);
-        case "native" -> natives.put(sides[0], sides[1]);
+        case "file" -> binaries.put(sides[0], sides[1]);
         default -> throw new IllegalStateException("third-party.txt: '" + line + "' is no rule");
       }
     }
@@ -140,17 +140,17 @@ final class ThirdParty {
         }
       }
     }
-    text.append("\nNative libraries in this jar, what they are and their licences.\n\n");
-    for (String library : nativesOf(shaded)) {
+    text.append("\nNative libraries and scripts in this jar, what they are and their licences.\n\n");
+    for (String library : binariesOf(shaded)) {
       used.add(library);
-      String told = natives.get(library);
+      String told = binaries.get(library);
       if (told == null) {
-        faults.add("native library " + library + " has no row 'native' in third-party.txt");
+        faults.add(library + " has no row 'file' in third-party.txt");
       }
       text.append(String.format("%-44s %s%n", library, told));
     }
     choices.keySet().stream().filter(key -> !used.contains(key)).forEach(key -> faults.add("nothing needs 'choose " + key + "'"));
-    natives.keySet().stream().filter(key -> !used.contains(key)).forEach(key -> faults.add("nothing needs 'native " + key + "'"));
+    binaries.keySet().stream().filter(key -> !used.contains(key)).forEach(key -> faults.add("nothing needs 'file " + key + "'"));
     names.keySet().stream().filter(key -> !used.contains(key)).forEach(key -> faults.add("no pom names a licence '" + key + "'"));
     texts.forEach(
         (licence, keys) ->
@@ -214,9 +214,9 @@ final class ThirdParty {
     return "";
   }
 
-  private static Set<String> nativesOf(Path shaded) throws IOException {
+  private static Set<String> binariesOf(Path shaded) throws IOException {
     try (ZipFile zip = new ZipFile(shaded.toFile())) {
-      return zip.stream().map(ZipEntry::getName).filter(name -> NATIVE.matcher(name).matches())
+      return zip.stream().map(ZipEntry::getName).filter(name -> BINARY.matcher(name).matches())
           .map(name -> name.substring(name.lastIndexOf('/') + 1)).collect(Collectors.toCollection(TreeSet::new));
     }
   }
