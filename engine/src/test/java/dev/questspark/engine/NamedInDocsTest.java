@@ -195,7 +195,7 @@ class NamedInDocsTest {
       return membersExist(member.group(1).split("\\."));
     }
     if (TYPE.matcher(name).matches()) {
-      return isType(name);
+      return isType(name) || fileExists(name, document); // Makefile, Dockerfile
     }
     if (FOLDER.matcher(name).matches() && startsAtTheRoot(name)) {
       return fileExists(name.replaceFirst("/$", ""), document);
