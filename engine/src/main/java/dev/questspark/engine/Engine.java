@@ -39,7 +39,7 @@ import org.slf4j.LoggerFactory;
  * thread of its own runs the steps. All memory is planned at open; a request that cannot fit is
  * refused with numbers.
  *
- * <p>A document is prefilled once, densely, whatever the number of its questions and of their
+ * <p>A document is prefilled once, densely, regardless of the number of its questions and of their
  * selectors.
  */
 public final class Engine implements AutoCloseable {

@@ -10,8 +10,8 @@ import java.nio.file.Path;
 import java.util.Set;
 
 /**
- * Everything an engine needs at open. Ranges and units are checked here and nowhere else. Made by a
- * {@link Builder}, whose setters have these names.
+ * Everything an engine needs at open. Ranges and units are checked here. Made by a {@link Builder},
+ * whose setters have these names.
  *
  * @param model Hugging Face folder
  * @param device {@code cpu}, {@code cuda} or {@code cuda:N} (the GPU of ordinal N)

@@ -12,7 +12,8 @@ import java.util.List;
 
 /**
  * First steps on pages that no sequence owns yet, so that compilation and one-time set-up are not
- * on any document's clock. Whatever they leave in the pages is overwritten before it is read.
+ * on any document's clock. The contents they leave in the pages are overwritten before they are
+ * read.
  */
 final class WarmUp {
   private WarmUp() {}

@@ -3,7 +3,7 @@ package dev.questspark.job;
 import dev.questspark.job.plugin.QuestSparkPlugin;
 import org.apache.spark.SparkConf;
 
-/** What the job asks of Spark, whatever the cluster's defaults say. */
+/** What the job asks of Spark, regardless of the cluster's defaults. */
 public final class SparkSettings {
   private static final String PROMETHEUS = "spark.metrics.conf.*.sink.prometheusServlet.";
 

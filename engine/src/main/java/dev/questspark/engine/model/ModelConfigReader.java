@@ -105,7 +105,7 @@ public final class ModelConfigReader {
   }
 
   private int headDim(int hiddenSize, int heads) {
-    // Qwen3's class fixes 128 whatever the hidden size; the others divide.
+    // Qwen3's class fixes 128 regardless of the hidden size; the others divide.
     int absent = family == ModelFamily.QWEN3 ? 128 : hiddenSize / heads;
     if (!json.has("head_dim") && family != ModelFamily.QWEN3 && hiddenSize % heads != 0) {
       throw json.bad("num_attention_heads", "a divisor of hidden_size, " + hiddenSize);

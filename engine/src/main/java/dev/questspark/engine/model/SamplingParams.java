@@ -13,11 +13,11 @@ import java.util.List;
  * @param minP tokens below minP times the best probability are dropped; 0 keeps all
  * @param repetitionPenalty divides positive and multiplies negative logits of tokens already in
  *     prompt or output; 1 is off
- * @param seed the row's seed; rows with equal seed and prompt draw alike whatever the batch
+ * @param seed the row's seed; rows with equal seed and prompt draw alike regardless of the batch
  * @param stop strings that end the row; cut from the text
  * @param stopTokenIds token ids that end the row, the model's end-of-sequence ids included by the
  *     caller; not part of the text
- * @param ignoreEos generate maxTokens whatever comes (benchmarks)
+ * @param ignoreEos ignore end-of-sequence and generate maxTokens (benchmarks)
  */
 public record SamplingParams(
     int maxTokens,

@@ -1,7 +1,7 @@
 package dev.questspark.engine.ops;
 
 /**
- * How many pages one (row, KV head) may attend to, and which are kept whatever their score.
+ * How many pages one (row, KV head) may attend to, and which are kept regardless of their score.
  *
  * <p>A row at position p sees c = p + 1 tokens in P = ceil(c / pageSize) pages. If c &lt; {@code
  * minContextTokens} or P &le; {@code pages}, all P are kept. Otherwise exactly {@code pages} are:

@@ -15,7 +15,7 @@ import java.util.function.Function;
  * characters. Only the chunks of such a section overlap.
  *
  * <p>What fits is counted on the very text, so a chunk never has more tokens than allowed. Each
- * text is tokenised a small number of times, whatever its length.
+ * text is tokenised a small number of times, regardless of its length.
  */
 public final class Chunker {
   private static final Boundary[] BOUNDARIES = Boundary.values();

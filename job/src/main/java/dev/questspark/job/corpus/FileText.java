@@ -207,7 +207,7 @@ final class FileText implements Serializable {
     return RowFactory.create(null, code.name(), code.meaning() + ": " + found);
   }
 
-  /** Takes whatever no other parser takes. */
+  /** Takes files that no other parser takes. */
   private static final class OtherKind implements Parser {
     private static final long serialVersionUID = 1L;
 

@@ -8,7 +8,7 @@ import org.xml.sax.helpers.DefaultHandler;
 /**
  * The text of an XHTML body as people read it: blocks apart by an empty line, list items and table
  * rows by a line break, white space inside a block one blank. So that sections stay visible
- * whatever the file's line breaks mean.
+ * regardless of what the file's line breaks mean.
  */
 final class ParagraphText extends DefaultHandler {
   private static final Set<String> BLOCKS =

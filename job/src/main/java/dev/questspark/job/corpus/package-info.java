@@ -1,5 +1,5 @@
 /**
- * Paths in, documents out. Whatever is wrong with one record becomes a document with a defect,
- * never a lost row and never a crash.
+ * Paths in, documents out. A record that cannot be used becomes a document with a defect, never a
+ * lost row and never a crash.
  */
 package dev.questspark.job.corpus;

@@ -14,8 +14,9 @@ import java.util.function.ToLongFunction;
  * at once, all on one prefill.
  *
  * <p>The engine starts questions in their order as seats come free. A batch fills all seats, its
- * rows start together and generate equally many tokens whatever comes, so they end together and the
- * next batch has the engine to itself. That this happened is checked from the clocks.
+ * rows start together and generate equally many tokens, end of sequence or not, so they end
+ * together and the next batch has the engine to itself. That this happened is checked from the
+ * clocks.
  *
  * <pre>
  * prefill | warm-up | policy 1 | policy 2 | ... | policy 1 | policy 2 | ...

@@ -1,6 +1,8 @@
 package dev.questspark.job.executor;
 
-/** The seed of a row: equal for equal (seed, document id, question number), whatever the run. */
+/**
+ * The seed of a row: equal for equal (seed, document id, question number), regardless of the run.
+ */
 final class RowSeed {
   private static final long GOLDEN_GAMMA = 0x9E3779B97F4A7C15L;
 

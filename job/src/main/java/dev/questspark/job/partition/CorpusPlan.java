@@ -9,8 +9,8 @@ import java.util.Map;
 
 /**
  * Where every record goes, and which record owns an id that several claim. Records are known by
- * {@code RecordSchema.KEY}, a hash of their content, so that the plan holds whatever the splits are
- * when the corpus is read again.
+ * {@code RecordSchema.KEY}, a hash of their content, so that the plan still holds if the corpus is
+ * split otherwise when it is read again.
  */
 public final class CorpusPlan implements Serializable {
   @Serial private static final long serialVersionUID = 1L;

@@ -17,10 +17,9 @@ import scala.collection.immutable.Seq;
 import scala.jdk.javaapi.CollectionConverters;
 
 /**
- * One call of an {@link EngineFunction}. Called non-deterministic, whatever the temperature, so
- * that Spark never runs it twice where the query says once. It has no value by itself: {@link
- * ExtractCalls} replaces it. Called user-defined, because that is what Spark pulls out of a group
- * by.
+ * One call of an {@link EngineFunction}. Called non-deterministic at any temperature, so that Spark
+ * never runs it twice where the query says once. It has no value by itself: {@link ExtractCalls}
+ * replaces it. Called user-defined, because that is what Spark pulls out of a group by.
  */
 public final class EngineCall extends Expression
     implements CatalystNode, Unevaluable, UserDefinedExpression, Serializable {

@@ -12,7 +12,7 @@ import dev.questspark.engine.ops.TensorOps;
  * @param weightDType how the CPU backend keeps the weights of {@code linear}: {@code dtype} (under
  *     F32, weights that come in BF16 stay so), or I8 with a scale per output channel, multiplied as
  *     integers by rows in 16 bits
- * @param batchInvariant fixed reduction order whatever the batch (see {@link TensorOps})
+ * @param batchInvariant fixed reduction order regardless of the batch (see {@link TensorOps})
  */
 public record BackendOptions(int threads, DType dtype, DType weightDType, boolean batchInvariant) {
 

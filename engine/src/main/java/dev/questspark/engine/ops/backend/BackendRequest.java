@@ -12,7 +12,7 @@ import java.util.Optional;
  * @param dtype arithmetic of {@code linear} and element type of the KV cache
  * @param checkpoint element type that the checkpoint states, for an automatic {@code dtype}
  * @param weights how weights of {@code linear} are kept
- * @param batchInvariant fixed reduction order whatever the batch (see {@link TensorOps})
+ * @param batchInvariant fixed reduction order regardless of the batch (see {@link TensorOps})
  * @param maxRows most rows of a step
  * @param maxPageEntries most page-table entries of a step, all spans together
  */

@@ -57,7 +57,7 @@ final class Launch {
         : in(tensor);
   }
 
-  /** Bytes that the kernel writes, whatever their dtype; 0 for none. */
+  /** Bytes that the kernel writes, regardless of their dtype; 0 for none. */
   Launch outBytes(long address) {
     return pointer(address, "unsigned char", false, "output bytes");
   }

@@ -28,7 +28,7 @@ final class Numbers {
     return share(prediction, reference);
   }
 
-  /** The passkey test of Quest's evaluation: the first number is the key, whatever follows. */
+  /** The passkey test of Quest's evaluation: the first number must be the key. */
   static double firstInteger(String prediction, String reference) {
     List<String> numbers = Words.numbers(prediction);
     return !numbers.isEmpty()

@@ -15,7 +15,7 @@ import java.util.Arrays;
 /**
  * attendPrefill in plain Java: one task per (tile of rows, KV head). Each block of pages is folded
  * into every row of the tile that sees it while the page is in the first-level cache; each row
- * folds its blocks of pages from the first on, whatever the tile.
+ * folds its blocks of pages from the first on, regardless of the tile.
  */
 public final class JavaPrefillAttention implements PrefillAttention {
   /** Rows that share one pass over the pages; 16 queries and outputs of 128 channels are 16 KiB. */

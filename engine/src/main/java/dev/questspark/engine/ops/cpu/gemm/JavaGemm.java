@@ -14,7 +14,7 @@ import java.util.Optional;
 /**
  * {@code linear} in plain Java, for machines that oneDNN has no library for. The weight is kept
  * transposed (K, N), so that the inner loop runs over output columns and vectorises; each output
- * sums over k from 0 on, whatever the other rows.
+ * sums over k from 0 on, regardless of the other rows.
  */
 public final class JavaGemm implements Gemm {
   /** Rows that share one pass over a block of weights. */

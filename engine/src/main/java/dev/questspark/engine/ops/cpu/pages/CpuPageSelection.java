@@ -142,8 +142,9 @@ public final class CpuPageSelection {
   }
 
   /**
-   * What a row keeps whatever the scores: its visible pages are [first, current]; of them {@code
-   * pages} are kept, among these the first {@code sink} and the last {@code recent} before current.
+   * What a row keeps regardless of the scores: its visible pages are [first, current]; of them
+   * {@code pages} are kept, among these the first {@code sink} and the last {@code recent} before
+   * current.
    */
   private record Kept(int first, int current, int pages, int sink, int recent) {
 

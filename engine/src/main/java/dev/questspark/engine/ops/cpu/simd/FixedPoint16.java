@@ -3,9 +3,9 @@ package dev.questspark.engine.ops.cpu.simd;
 /**
  * Rows in fixed point of 16 bits, which weights in 8 bits are multiplied by: x = step * (256 * high
  * + low), the row's step its largest magnitude / 32,639. So no number moves by more than 1/65,278
- * of its row's largest, and a product is one of integers: exact, whatever the order of its sums and
- * the rows beside it, on the processor's fastest instructions. TensorFlow Lite calls such a pair of
- * types 16x8, with steps calibrated per tensor.
+ * of its row's largest, and a product is one of integers: exact, regardless of the order of its
+ * sums and the rows beside it, on the processor's fastest instructions. TensorFlow Lite calls such
+ * a pair of types 16x8, with steps calibrated per tensor.
  *
  * <p>Its digits, high and low, lie between -128 and 127 and are stored as bytes without sign, 128
  * more: that is the type that AVX512_VNNI multiplies by signed weights. A sum of stored digits

@@ -80,7 +80,8 @@ public final class CudaContext implements AutoCloseable {
   }
 
   /**
-   * Gives the context back; the driver frees whatever is left in it. A lost one is given back too.
+   * Gives the context back; the driver frees the memory that is left in it. A lost one is given
+   * back too.
    */
   @Override
   public void close() {
