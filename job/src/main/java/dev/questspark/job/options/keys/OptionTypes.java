@@ -1,8 +1,8 @@
 package dev.questspark.job.options.keys;
 
-import static dev.questspark.job.options.keys.OptionKey.checked;
 import static dev.questspark.job.options.keys.OptionDeclaration.list;
 import static dev.questspark.job.options.keys.OptionDeclaration.single;
+import static dev.questspark.job.options.keys.OptionKey.checked;
 
 import dev.questspark.engine.ops.backend.DeviceName;
 import dev.questspark.job.options.keys.OptionKey.Shape;
@@ -80,7 +80,8 @@ public final class OptionTypes {
     return integers(name, allowed, value -> true);
   }
 
-  static OptionDeclaration<List<Integer>> integers(String name, String allowed, IntPredicate holds) {
+  static OptionDeclaration<List<Integer>> integers(
+      String name, String allowed, IntPredicate holds) {
     return list(
         name,
         "list of integers",

@@ -2,11 +2,11 @@ package dev.questspark.job.options.resolve;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.questspark.job.options.InferenceOptions;
 import dev.questspark.job.options.keys.JobOptions;
 import dev.questspark.job.options.keys.OptionKey;
 import dev.questspark.job.options.keys.OptionRegistry;
 import dev.questspark.job.options.keys.Scope.Decides;
-import dev.questspark.job.options.InferenceOptions;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -140,7 +140,8 @@ class OptionScopeTest {
     InferenceOptions told =
         OptionBinder.inference(
             OptionResolver.resolve(
-                CommandLineFlags.parse("--model=m", "--stop=x", "--stop-token-ids=1", "--kv-budgets=1"),
+                CommandLineFlags.parse(
+                    "--model=m", "--stop=x", "--stop-token-ids=1", "--kv-budgets=1"),
                 List.of()));
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     try (ObjectOutputStream out = new ObjectOutputStream(bytes)) {
