@@ -1,0 +1,203 @@
+package dev.questspark.engine.jinja;
+
+import dev.questspark.engine.jinja.Node.Assign;
+import dev.questspark.engine.jinja.Node.AssignBlock;
+import dev.questspark.engine.jinja.Node.Attribute;
+import dev.questspark.engine.jinja.Node.Binary;
+import dev.questspark.engine.jinja.Node.Block;
+import dev.questspark.engine.jinja.Node.Call;
+import dev.questspark.engine.jinja.Node.CallBlock;
+import dev.questspark.engine.jinja.Node.Comparison;
+import dev.questspark.engine.jinja.Node.Concat;
+import dev.questspark.engine.jinja.Node.Conditional;
+import dev.questspark.engine.jinja.Node.DictLiteral;
+import dev.questspark.engine.jinja.Node.Expression;
+import dev.questspark.engine.jinja.Node.Filter;
+import dev.questspark.engine.jinja.Node.FilterBlock;
+import dev.questspark.engine.jinja.Node.For;
+import dev.questspark.engine.jinja.Node.Generation;
+import dev.questspark.engine.jinja.Node.If;
+import dev.questspark.engine.jinja.Node.Item;
+import dev.questspark.engine.jinja.Node.ListLiteral;
+import dev.questspark.engine.jinja.Node.Logic;
+import dev.questspark.engine.jinja.Node.Macro;
+import dev.questspark.engine.jinja.Node.Name;
+import dev.questspark.engine.jinja.Node.Not;
+import dev.questspark.engine.jinja.Node.Passed;
+import dev.questspark.engine.jinja.Node.Print;
+import dev.questspark.engine.jinja.Node.Signature;
+import dev.questspark.engine.jinja.Node.Slice;
+import dev.questspark.engine.jinja.Node.Statement;
+import dev.questspark.engine.jinja.Node.Test;
+import dev.questspark.engine.jinja.Node.TupleLiteral;
+import dev.questspark.engine.jinja.Node.Unary;
+import dev.questspark.engine.jinja.Node.With;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+
+/** The names within expressions and statements. */
+final class Names {
+  /** What a macro has without declaring it, if its body mentions it. */
+  private final Set<String> wanted = new LinkedHashSet<>(List.of("caller", "kwargs", "varargs"));
+
+  private final Set<String> found = new LinkedHashSet<>();
+
+  private Names() {}
+
+  /** All variables that an expression reads. */
+  static Set<String> of(Expression expression) {
+    Set<String> names = new LinkedHashSet<>();
+    collect(expression, names);
+    return names;
+  }
+
+  private static void collect(Expression expression, Set<String> names) {
+    if (expression instanceof Name name) {
+      names.add(name.name());
+    }
+    children(expression).forEach(child -> collect(child, names));
+  }
+
+  /** Refuses unknown filters and tests; {@code soft} leaves that to the time when they run. */
+  static void check(Expression expression, boolean soft) {
+    boolean lenient = soft || expression instanceof Conditional;
+    if (expression instanceof Filter filter && !lenient) {
+      Filters.require(filter.name(), filter.line());
+    } else if (expression instanceof Test test && !lenient) {
+      Conditions.require(test.name(), test.line());
+    }
+    children(expression).forEach(child -> check(child, lenient));
+  }
+
+  private static List<Expression> children(Expression expression) {
+    if (expression instanceof TupleLiteral tuple) {
+      return tuple.items();
+    } else if (expression instanceof ListLiteral list) {
+      return list.items();
+    } else if (expression instanceof DictLiteral dict) {
+      return joined(dict.keys(), dict.values());
+    } else if (expression instanceof Attribute attribute) {
+      return List.of(attribute.target());
+    } else if (expression instanceof Item item) {
+      return List.of(item.target(), item.index());
+    } else if (expression instanceof Slice slice) {
+      return present(slice.target(), slice.start(), slice.stop(), slice.step());
+    } else if (expression instanceof Call call) {
+      return passed(call.target(), call.passed());
+    } else if (expression instanceof Filter filter) {
+      return passed(filter.target(), filter.passed());
+    } else if (expression instanceof Test test) {
+      return passed(test.target(), test.passed());
+    } else if (expression instanceof Unary unary) {
+      return List.of(unary.operand());
+    } else if (expression instanceof Not not) {
+      return List.of(not.operand());
+    } else if (expression instanceof Binary binary) {
+      return List.of(binary.left(), binary.right());
+    } else if (expression instanceof Logic logic) {
+      return List.of(logic.left(), logic.right());
+    } else if (expression instanceof Concat concat) {
+      return concat.parts();
+    } else if (expression instanceof Comparison comparison) {
+      return joined(List.of(comparison.first()), comparison.operands());
+    } else if (expression instanceof Conditional conditional) {
+      return present(conditional.test(), conditional.then(), conditional.otherwise());
+    }
+    return List.of();
+  }
+
+  private static List<Expression> joined(List<Expression> a, List<Expression> b) {
+    List<Expression> all = new ArrayList<>(a);
+    all.addAll(b);
+    return all;
+  }
+
+  private static List<Expression> present(Expression... expressions) {
+    return Arrays.stream(expressions).filter(Objects::nonNull).toList();
+  }
+
+  private static List<Expression> passed(Expression target, Passed passed) {
+    List<Expression> all = new ArrayList<>(present(target));
+    all.addAll(passed.positional());
+    all.addAll(passed.values());
+    all.addAll(present(passed.starred(), passed.doubleStarred()));
+    return all;
+  }
+
+  /** Which of caller, kwargs and varargs a macro's body reads before it assigns them. */
+  static Set<String> special(Block body) {
+    Names names = new Names();
+    names.visit(body);
+    return names.found;
+  }
+
+  private void read(Expression expression) {
+    for (String name : of(expression)) {
+      if (wanted.contains(name)) {
+        found.add(name);
+      }
+    }
+  }
+
+  private void write(Expression target) {
+    if (target instanceof Attribute attribute) {
+      read(attribute.target());
+    } else {
+      wanted.removeAll(of(target));
+    }
+  }
+
+  private void signature(Signature signature) {
+    wanted.removeAll(signature.parameters());
+    signature.defaults().forEach(this::read);
+  }
+
+  private void visit(Block block) {
+    for (Statement statement : block.statements()) {
+      if (statement instanceof Print print) {
+        read(print.value());
+      } else if (statement instanceof If node) {
+        node.tests().forEach(this::read);
+        node.branches().forEach(this::visit);
+        visit(node.otherwise());
+      } else if (statement instanceof For loop) {
+        write(loop.target());
+        read(loop.items());
+        visit(loop.body());
+        visit(loop.otherwise());
+        if (loop.test() != null) {
+          read(loop.test());
+        }
+      } else if (statement instanceof Assign assign) {
+        write(assign.target());
+        read(assign.value());
+      } else if (statement instanceof AssignBlock assign) {
+        write(assign.target());
+        if (assign.filter() != null) {
+          read(assign.filter());
+        }
+        visit(assign.body());
+      } else if (statement instanceof Macro macro) {
+        signature(macro.signature());
+        visit(macro.body());
+      } else if (statement instanceof CallBlock call) {
+        read(call.call());
+        signature(call.signature());
+        visit(call.body());
+      } else if (statement instanceof FilterBlock filter) {
+        visit(filter.body());
+        read(filter.filter());
+      } else if (statement instanceof With with) {
+        with.targets().forEach(this::write);
+        with.values().forEach(this::read);
+        visit(with.body());
+      } else if (statement instanceof Generation generation) {
+        visit(generation.body());
+      }
+    }
+  }
+}
