@@ -1,50 +1,49 @@
 package dev.questspark.engine.tokens;
 
 import com.google.gson.JsonElement;
-import com.hubspot.jinjava.Jinjava;
-import com.hubspot.jinjava.JinjavaConfig;
-import com.hubspot.jinjava.LegacyOverrides;
-import com.hubspot.jinjava.el.JinjavaInterpreterResolver;
-import com.hubspot.jinjava.interpret.RenderResult;
-import com.hubspot.jinjava.interpret.TemplateError;
-import com.hubspot.jinjava.lib.fn.ELFunctionDefinition;
-import com.hubspot.jinjava.objects.date.StrftimeFormatter;
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.jinja.JinjaException;
+import dev.questspark.engine.jinja.JinjaTemplate;
 import dev.questspark.engine.model.JsonFields;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.ZonedDateTime;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import jinjava.javax.el.CompositeELResolver;
 
 /**
  * A model folder's chat template: {@code chat_template.jinja}, else {@code chat_template} of {@code
  * tokenizer_config.json}, which may be one text or a list of named ones (then {@code default}).
  *
- * <p>Rendered by jinjava, set up to behave as the Python environment that Hugging Face documents:
- * trim_blocks and lstrip_blocks, nothing escaped, Python's string methods ({@link PythonMethods}),
- * {@code raise_exception} and {@code strftime_now}.
+ * <p>Rendered as transformers' {@code apply_chat_template} does: {@link JinjaTemplate} has the
+ * language, and the variables are the conversation, the tokenizer's special tokens by name ({@code
+ * bos_token}, {@code pad_token}), and {@code tools} and {@code documents}, which are None.
  */
 public final class ChatTemplate {
   private final Path source;
-  private final String template;
+  private final JinjaTemplate template;
   private final TokenizerSettings settings;
-  private final Jinjava jinjava;
 
+  /** Reads a template's text; one that is no Jinja is refused here, before any weight is loaded. */
   ChatTemplate(Path source, String template, TokenizerSettings settings) {
     this.source = source;
-    this.template = JinjaSource.forJinjava(template);
     this.settings = settings;
-    this.jinjava = engine();
+    try {
+      this.template = JinjaTemplate.parse(template);
+    } catch (JinjaException e) {
+      throw failure(source, e);
+    }
   }
 
-  /** The folder's template, if it has one. */
+  /**
+   * The folder's template, if it has one.
+   *
+   * @throws ConfigException if it cannot be read, or its syntax is wrong
+   */
   public static Optional<ChatTemplate> open(Path folder) {
     TokenizerSettings settings = TokenizerSettings.read(folder);
     Path file = folder.resolve("chat_template.jinja");
@@ -89,7 +88,12 @@ public final class ChatTemplate {
     return render(messages, addGenerationPrompt, Map.of());
   }
 
-  String render(
+  /**
+   * The prompt of a conversation.
+   *
+   * @param variables more variables of the template, or other values of those it has
+   */
+  public String render(
       List<ChatMessage> messages, boolean addGenerationPrompt, Map<String, Object> variables) {
     List<Map<String, Object>> turns = new ArrayList<>();
     for (ChatMessage message : messages) {
@@ -98,75 +102,20 @@ public final class ChatTemplate {
       turn.put("content", message.content());
       turns.add(turn);
     }
-    Map<String, Object> context = new HashMap<>(variables);
-    context.put("strftime_now", true); // templates ask whether it is defined before they call it
+    Map<String, Object> context = new HashMap<>(settings.specialTokens());
     context.put("messages", turns);
+    context.put("tools", null);
+    context.put("documents", null);
     context.put("add_generation_prompt", addGenerationPrompt);
-    context.put("bos_token", settings.bosToken().orElse(""));
-    context.put("eos_token", settings.eosToken().orElse(""));
-    RenderResult result = jinjava.renderForResult(template, context);
-    if (!result.getErrors().isEmpty()) {
-      throw new ConfigException(
-          source + ": the chat template fails: " + reason(result.getErrors().get(0)));
-    }
-    return result.getOutput();
-  }
-
-  /** What raise_exception said, or jinjava's own words. */
-  private static String reason(TemplateError error) {
-    Throwable cause = error.getException();
-    while (cause != null && !(cause instanceof RefusedConversation)) {
-      cause = cause.getCause();
-    }
-    return cause == null ? error.getMessage() : cause.getMessage();
-  }
-
-  private static final class RefusedConversation extends RuntimeException {
-    private static final long serialVersionUID = 1L;
-
-    RefusedConversation(String message) {
-      super(message);
+    context.putAll(variables);
+    try {
+      return template.render(context);
+    } catch (JinjaException e) {
+      throw failure(source, e);
     }
   }
 
-  private static Jinjava engine() {
-    CompositeELResolver resolver = new CompositeELResolver();
-    resolver.add(new PythonMethods());
-    resolver.add(JinjavaInterpreterResolver.DEFAULT_RESOLVER_READ_ONLY);
-    JinjavaConfig config =
-        JinjavaConfig.newBuilder()
-            .withKeepTrailingNewline(true) // white space is settled by JinjaSource
-            .withNestedInterpretationEnabled(false) // a message is text, never a template
-            .withElResolver(resolver)
-            .withLegacyOverrides(
-                LegacyOverrides.newBuilder()
-                    .withEvaluateMapKeys(true)
-                    .withUseNaturalOperatorPrecedence(true)
-                    .withKeepNullableLoopValues(true)
-                    .withHandleBackslashInQuotesOnly(true)
-                    .build())
-            .build();
-    Jinjava jinjava = new Jinjava(config);
-    jinjava
-        .getGlobalContext()
-        .registerFunction(
-            new ELFunctionDefinition(
-                "", "raise_exception", ChatTemplate.class, "raiseException", String.class));
-    jinjava
-        .getGlobalContext()
-        .registerFunction(
-            new ELFunctionDefinition(
-                "", "strftime_now", ChatTemplate.class, "strftimeNow", String.class));
-    return jinjava;
-  }
-
-  /** Called by templates: the conversation is not one the model knows. */
-  public static String raiseException(String message) {
-    throw new RefusedConversation(message);
-  }
-
-  /** Called by templates: today, in Python's date format. */
-  public static String strftimeNow(String format) {
-    return StrftimeFormatter.format(ZonedDateTime.now(), format);
+  private static ConfigException failure(Path source, JinjaException e) {
+    return new ConfigException(source + ": the chat template fails: " + e.getMessage(), e);
   }
 }

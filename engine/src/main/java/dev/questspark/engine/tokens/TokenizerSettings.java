@@ -4,30 +4,75 @@ import com.google.gson.JsonElement;
 import dev.questspark.engine.model.JsonFields;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * The special tokens that a model folder names: {@code tokenizer_config.json}, and {@code
  * special_tokens_map.json} for what the first leaves open.
+ *
+ * @param specialTokens the token by its name, as {@code bos_token}
  */
-record TokenizerSettings(Optional<String> bosToken, Optional<String> eosToken) {
+record TokenizerSettings(Map<String, String> specialTokens) {
+  /** Names that must have a token; others may end alike and be a flag or a number. */
+  private static final Set<String> STANDARD =
+      Set.of(
+          "bos_token",
+          "eos_token",
+          "unk_token",
+          "sep_token",
+          "pad_token",
+          "cls_token",
+          "mask_token");
 
   static TokenizerSettings read(Path folder) {
-    return new TokenizerSettings(token(folder, "bos_token"), token(folder, "eos_token"));
-  }
-
-  private static Optional<String> token(Path folder, String key) {
-    return named(folder.resolve("tokenizer_config.json"), key)
-        .or(() -> named(folder.resolve("special_tokens_map.json"), key));
-  }
-
-  /** A token is a string, or an object whose {@code content} is one. */
-  private static Optional<String> named(Path file, String key) {
-    if (!Files.isRegularFile(file)) {
-      return Optional.empty();
+    Map<String, String> tokens = new LinkedHashMap<>();
+    for (String file : new String[] {"tokenizer_config.json", "special_tokens_map.json"}) {
+      Path path = folder.resolve(file);
+      if (Files.isRegularFile(path)) {
+        add(JsonFields.read(path), tokens);
+      }
     }
-    JsonFields fields = JsonFields.read(file);
-    boolean object = fields.element(key).filter(JsonElement::isJsonObject).isPresent();
-    return object ? fields.object(key).flatMap(o -> o.string("content")) : fields.string(key);
+    return new TokenizerSettings(tokens);
+  }
+
+  Optional<String> bosToken() {
+    return Optional.ofNullable(specialTokens.get("bos_token"));
+  }
+
+  Optional<String> eosToken() {
+    return Optional.ofNullable(specialTokens.get("eos_token"));
+  }
+
+  /** As transformers: what is called a token, and what {@code extra_special_tokens} names. */
+  private static void add(JsonFields fields, Map<String, String> tokens) {
+    for (String key : fields.keys()) {
+      if (key.endsWith("_token")) {
+        named(fields, key).ifPresent(token -> tokens.putIfAbsent(key, token));
+      }
+    }
+    fields
+        .element("extra_special_tokens")
+        .filter(JsonElement::isJsonObject)
+        .flatMap(extra -> fields.object("extra_special_tokens"))
+        .ifPresent(
+            extra -> {
+              for (String key : extra.keys()) {
+                named(extra, key).ifPresent(token -> tokens.putIfAbsent(key, token));
+              }
+            });
+  }
+
+  /** A token is a string, or an object whose {@code content} is one; other fields are no tokens. */
+  private static Optional<String> named(JsonFields fields, String key) {
+    Optional<JsonElement> value = fields.element(key);
+    if (value.filter(JsonElement::isJsonObject).isPresent()) {
+      return fields.object(key).flatMap(token -> token.string("content"));
+    }
+    boolean text =
+        value.filter(v -> v.isJsonPrimitive() && v.getAsJsonPrimitive().isString()).isPresent();
+    return text || STANDARD.contains(key) ? fields.string(key) : Optional.empty();
   }
 }

@@ -14,7 +14,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.Test;
@@ -26,7 +25,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class ChatTemplateTest {
   private static final TokenizerSettings TOKENS =
-      new TokenizerSettings(Optional.of("<s>"), Optional.of("</s>"));
+      new TokenizerSettings(Map.of("bos_token", "<s>", "eos_token", "</s>"));
   private static final List<ChatMessage> USER = List.of(new ChatMessage("user", "hi"));
 
   @TempDir Path folder;

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
@@ -38,7 +39,8 @@ class PromptTemplateTest {
   private static ChatTemplate chat(String name) throws IOException {
     Path file = ModelFolder.resource("chat-templates/" + name + ".jinja");
     TokenizerSettings names =
-        new TokenizerSettings(Optional.of("<|begin_of_text|>"), Optional.of("<|eot_id|>"));
+        new TokenizerSettings(
+            Map.of("bos_token", "<|begin_of_text|>", "eos_token", "<|eot_id|>"));
     return new ChatTemplate(file, Files.readString(file), names);
   }
 
