@@ -27,7 +27,7 @@ for jar in $(tr ':' '\n' <kernels/target/classpath); do
   case $jar in
     *-natives-*-linux-x86_64.jar) (cd "$bundle" && unzip -q -o "$jar" 'lib/libJCudaDriver*' 'lib/libJCudaRuntime*' 'lib/libJCublas2*' -d natives 2>/dev/null || true) ;;
     *-natives-* | */dnnl-*-linux* | */javacpp-*-linux* | */opencl-* | */tokenizers-* | */archunit*) ;;
-    */junit-* | */opentest4j* | */apiguardian* | */javassist-* | */commons-compress-* | */byte-buddy*) ;;
+    */junit-* | */opentest4j* | */apiguardian* | */commons-compress-* | */byte-buddy*) ;;
     *.jar) cp "$jar" "$bundle/lib/" ;;
   esac
 done

@@ -1,11 +1,14 @@
 """What transformers' apply_chat_template (5.18.0, jinja2 3.1.6) makes of the templates here.
 
     python generate.py > expected.json
+    python generate.py constructs > constructs.json
 
-The templates are written for these tests in the manner of the published ones.
+The templates are written for these tests in the manner of the published ones; what each construct
+of the language means is asked one by one in constructs.txt.
 """
 import json
 import pathlib
+import sys
 
 import transformers.utils.chat_template_utils as chat
 
@@ -31,6 +34,27 @@ def render(template, messages, generation_prompt):
     except Exception as e:  # raise_exception, or what jinja2 does not do
         return {"error": str(e)}
 
+
+def construct(template):
+    """One line of constructs.txt; its escapes are those of a Python string."""
+    text = template.encode("raw_unicode_escape").decode("unicode_escape")
+    try:
+        answer = {"text": chat._compile_jinja_template(text).render(**VARIABLES)}
+    except Exception as e:
+        answer = {"error": f"{type(e).__name__}: {e}"}
+    return {"template": text, **answer}
+
+
+VARIABLES = {
+    "messages": [S, U], "tools": None, "pad_token": "<pad>", "s": "Hello", "n": 3, "f": 2.5, "e": None,
+    "yes": True, "d": {"a": 1, "b": [1, 2.0], "C": {"x": None}}, "list": [3, 1, 2], "bos_token": "<s>",
+    "people": [{"name": "b", "age": 2}, {"name": "A", "age": 1}, {"name": "a", "age": 2}],
+}
+if sys.argv[1:] == ["constructs"]:
+    lines = [line for line in (HERE / "constructs.txt").read_text().split("\n") if line and line[0] != "#"]
+    print(json.dumps(VARIABLES))
+    print("\n".join(json.dumps(construct(line)) for line in lines))
+    sys.exit()
 
 cases = []
 for path in sorted(HERE.glob("*.jinja")):

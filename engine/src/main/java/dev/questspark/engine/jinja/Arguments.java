@@ -33,7 +33,12 @@ record Arguments(List<Object> positional, Map<String, Object> keywords) {
     List<String> names = parameters.names();
     if (positional.size() > names.size()) {
       throw new JinjaException(
-          parameters.function() + " takes at most " + names.size() + " arguments, " + positional.size() + " given");
+          parameters.function()
+              + " takes at most "
+              + names.size()
+              + " arguments, "
+              + positional.size()
+              + " given");
     }
     Object[] values = new Object[names.size()];
     Arrays.fill(values, Value.ABSENT);
@@ -44,14 +49,20 @@ record Arguments(List<Object> positional, Map<String, Object> keywords) {
         (key, value) -> {
           int at = parameters.byPositionOnly() ? -1 : names.indexOf(key);
           if (at < 0 || values[at] != Value.ABSENT) {
-            throw new JinjaException(parameters.function() + " takes no keyword argument '" + key + "'" + (at < 0 ? "" : " twice"));
+            throw new JinjaException(
+                parameters.function()
+                    + " takes no keyword argument '"
+                    + key
+                    + "'"
+                    + (at < 0 ? "" : " twice"));
           }
           values[at] = value;
         });
     for (int i = 0; i < values.length; i++) {
       if (values[i] == Value.ABSENT) {
         if (i < parameters.required()) {
-          throw new JinjaException(parameters.function() + " needs its argument '" + names.get(i) + "'");
+          throw new JinjaException(
+              parameters.function() + " needs its argument '" + names.get(i) + "'");
         }
         values[i] = parameters.defaults().get(i);
       }
@@ -65,7 +76,11 @@ record Arguments(List<Object> positional, Map<String, Object> keywords) {
    * @param byPositionOnly whether keywords are refused: it ends with {@code /}
    */
   record Parameters(
-      String function, List<String> names, List<Object> defaults, int required, boolean byPositionOnly) {
+      String function,
+      List<String> names,
+      List<Object> defaults,
+      int required,
+      boolean byPositionOnly) {
 
     /** Reads {@code name(a, b=1, c='x', d=None, /)}. */
     static Parameters parse(String signature) {
@@ -85,7 +100,8 @@ record Arguments(List<Object> positional, Map<String, Object> keywords) {
         defaults.add(equals < 0 ? null : constant(part.substring(equals + 1)));
         required += equals < 0 ? 1 : 0;
       }
-      return new Parameters(signature.substring(0, open), names, defaults, required, byPositionOnly);
+      return new Parameters(
+          signature.substring(0, open), names, defaults, required, byPositionOnly);
     }
 
     private static Object constant(String text) {
@@ -93,7 +109,10 @@ record Arguments(List<Object> positional, Map<String, Object> keywords) {
         case "None" -> null;
         case "True" -> true;
         case "False" -> false;
-        default -> text.startsWith("'") ? text.substring(1, text.length() - 1) : text.contains(".") ? (Object) Double.valueOf(text) : new BigInteger(text);
+        default ->
+            text.startsWith("'")
+                ? text.substring(1, text.length() - 1)
+                : text.contains(".") ? (Object) Double.valueOf(text) : new BigInteger(text);
       };
     }
   }

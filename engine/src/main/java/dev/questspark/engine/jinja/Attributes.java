@@ -15,15 +15,16 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * {@code value.name}, {@code value[key]} and slices, with the rules of Jinja's immutable sandbox:
- * what would change a list or dict, and what begins with an underscore, is not there.
+ * {@code value.name} and {@code value[key]}, with the rules of Jinja's immutable sandbox: what
+ * would change a list or dict, and what begins with an underscore, is not there.
  */
 final class Attributes {
   private static final Set<String> LIST_CHANGES =
       Set.of("append", "clear", "pop", "reverse", "insert", "sort", "extend", "remove");
   private static final Set<String> DICT_CHANGES =
       Set.of("clear", "pop", "popitem", "setdefault", "update");
-  private static final Arguments.Parameters GET = Arguments.Parameters.parse("get(key, default=None, /)");
+  private static final Arguments.Parameters GET =
+      Arguments.Parameters.parse("get(key, default=None, /)");
   private static final Arguments.Parameters INDEX =
       Arguments.Parameters.parse("index(value, start=0, stop=9223372036854775807, /)");
   private static final Arguments.Parameters COUNT = Arguments.Parameters.parse("count(value, /)");
@@ -62,7 +63,11 @@ final class Attributes {
       boolean hashable = !(key instanceof List) && !(key instanceof Dict) && !(key instanceof View);
       return hashable ? dict.get(key) : Value.ABSENT;
     }
-    boolean indexed = Python.isText(value) || value instanceof List || value instanceof Tuple || value instanceof Range;
+    boolean indexed =
+        Python.isText(value)
+            || value instanceof List
+            || value instanceof Tuple
+            || value instanceof Range;
     if (!indexed || !Operators.isInteger(key)) {
       return Value.ABSENT;
     }
@@ -85,49 +90,6 @@ final class Attributes {
     String text = Python.text(value);
     String character = Character.toString(text.codePointAt(text.offsetByCodePoints(0, index)));
     return value instanceof Markup ? new Markup(character) : character;
-  }
-
-  /** {@code value[start:stop:step]}; absent bounds are null. */
-  static Object slice(Object value, Object start, Object stop, Object step) {
-    if (value instanceof Undefined undefined) {
-      throw undefined.failure();
-    }
-    int stride = step == null ? 1 : Python.count(step);
-    if (stride == 0) {
-      throw new JinjaException("the step of a slice is zero");
-    }
-    if (!Python.isText(value) && !(value instanceof List) && !(value instanceof Tuple) && !(value instanceof Range)) {
-      throw new JinjaException("a value of type " + Python.type(value) + " cannot be sliced");
-    }
-    long length = Python.length(value);
-    long from = bound(start, length, stride, stride > 0 ? 0 : length - 1);
-    long to = bound(stop, length, stride, stride > 0 ? length : -1);
-    if (value instanceof Range range) {
-      return new Range(range.start() + from * range.step(), range.start() + to * range.step(), range.step() * stride);
-    }
-    if (!Python.isText(value)) {
-      List<?> items = value instanceof Tuple tuple ? tuple.items() : (List<?>) value;
-      List<Object> sliced = new ArrayList<>();
-      for (long i = from; stride > 0 ? i < to : i > to; i += stride) {
-        sliced.add(items.get((int) i));
-      }
-      return value instanceof Tuple ? new Tuple(sliced) : sliced;
-    }
-    int[] codePoints = Python.text(value).codePoints().toArray();
-    StringBuilder sliced = new StringBuilder();
-    for (long i = from; stride > 0 ? i < to : i > to; i += stride) {
-      sliced.appendCodePoint(codePoints[(int) i]);
-    }
-    return value instanceof Markup ? new Markup(sliced.toString()) : sliced.toString();
-  }
-
-  private static long bound(Object bound, long length, int stride, long absent) {
-    if (bound == null) {
-      return absent;
-    }
-    long index = Python.count(bound);
-    index += index < 0 ? length : 0;
-    return stride > 0 ? Math.max(0, Math.min(index, length)) : Math.max(-1, Math.min(index, length - 1));
   }
 
   /** The attribute as Python's getattr finds it and the sandbox lets it, or ABSENT. */
@@ -163,33 +125,67 @@ final class Attributes {
   }
 
   private static boolean isInternal(String name) {
-    return name.length() > 4 && name.startsWith("__") && name.endsWith("__") && Set.of(
-            "__class__", "__doc__", "__init__", "__dict__", "__module__", "__len__", "__iter__", "__getitem__",
-            "__eq__", "__ne__", "__hash__", "__str__", "__repr__", "__new__", "__dir__", "__contains__",
-            "__getattribute__", "__setattr__", "__delattr__", "__reduce__", "__reduce_ex__", "__sizeof__",
-            "__subclasshook__", "__init_subclass__", "__format__", "__call__", "__globals__")
-        .contains(name);
+    return name.length() > 4
+        && name.startsWith("__")
+        && name.endsWith("__")
+        && Set.of(
+                "__class__",
+                "__doc__",
+                "__init__",
+                "__dict__",
+                "__module__",
+                "__len__",
+                "__iter__",
+                "__getitem__",
+                "__eq__",
+                "__ne__",
+                "__hash__",
+                "__str__",
+                "__repr__",
+                "__new__",
+                "__dir__",
+                "__contains__",
+                "__getattribute__",
+                "__setattr__",
+                "__delattr__",
+                "__reduce__",
+                "__reduce_ex__",
+                "__sizeof__",
+                "__subclasshook__",
+                "__init_subclass__",
+                "__format__",
+                "__call__",
+                "__globals__")
+            .contains(name);
   }
 
   private static Undefined unsafe(Object value, String name) {
-    return new Undefined("access to '" + name + "' of a value of type " + Python.type(value) + " is unsafe: templates may change nothing");
+    return new Undefined(
+        "access to '"
+            + name
+            + "' of a value of type "
+            + Python.type(value)
+            + " is unsafe: templates may change nothing");
   }
 
   private static Object dictMember(Dict dict, String name) {
     return switch (name) {
       case "keys", "values", "items" -> function(name + "()", a -> new View("dict_" + name, dict));
       case "get" ->
-          (Function) arguments -> {
-            Object[] a = arguments.bind(GET);
-            Object found = dict.get(a[0]);
-            return found == Value.ABSENT ? a[1] : found;
-          };
+          (Function)
+              arguments -> {
+                Object[] a = arguments.bind(GET);
+                Object found = dict.get(a[0]);
+                return found == Value.ABSENT ? a[1] : found;
+              };
       case "copy" ->
-          function("copy()", a -> {
-            Dict copy = new Dict();
-            copy.putAll(dict);
-            return copy;
-          });
+          function(
+              "copy()",
+              a -> {
+                Dict copy = new Dict();
+                copy.putAll(dict);
+                return copy;
+              });
       case "fromkeys" -> throw new JinjaException("dict.fromkeys is not supported");
       default -> Value.ABSENT;
     };
@@ -198,22 +194,25 @@ final class Attributes {
   private static Object listMember(List<?> list, String name) {
     return switch (name) {
       case "index" ->
-          (Function) arguments -> {
-            Object[] a = arguments.bind(INDEX);
-            long from = bound(a[1], list.size(), 1, 0);
-            long to = bound(a[2], list.size(), 1, 0);
-            for (long i = from; i < to; i++) {
-              if (Comparisons.same(list.get((int) i), a[0])) {
-                return BigInteger.valueOf(i);
-              }
-            }
-            throw new JinjaException(Text.repr(a[0]) + " is not in the list");
-          };
+          (Function)
+              arguments -> {
+                Object[] a = arguments.bind(INDEX);
+                long from = Slices.bound(a[1], list.size(), 1, 0);
+                long to = Slices.bound(a[2], list.size(), 1, 0);
+                for (long i = from; i < to; i++) {
+                  if (Comparisons.same(list.get((int) i), a[0])) {
+                    return BigInteger.valueOf(i);
+                  }
+                }
+                throw new JinjaException(Text.repr(a[0]) + " is not in the list");
+              };
       case "count" ->
-          (Function) arguments -> {
-            Object value = arguments.bind(COUNT)[0];
-            return BigInteger.valueOf(list.stream().filter(item -> Comparisons.same(item, value)).count());
-          };
+          (Function)
+              arguments -> {
+                Object value = arguments.bind(COUNT)[0];
+                return BigInteger.valueOf(
+                    list.stream().filter(item -> Comparisons.same(item, value)).count());
+              };
       case "copy" -> function("copy()", a -> new ArrayList<Object>(list));
       default -> Value.ABSENT;
     };
@@ -229,19 +228,35 @@ final class Attributes {
         default -> Value.ABSENT;
       };
     }
-    boolean numeric = Operators.isNumber(value) && Set.of(
-            "real", "imag", "numerator", "denominator", "conjugate", "bit_length", "bit_count", "to_bytes",
-            "from_bytes", "as_integer_ratio", "is_integer", "hex", "fromhex")
-        .contains(name);
+    boolean numeric =
+        Operators.isNumber(value)
+            && Set.of(
+                    "real",
+                    "imag",
+                    "numerator",
+                    "denominator",
+                    "conjugate",
+                    "bit_length",
+                    "bit_count",
+                    "to_bytes",
+                    "from_bytes",
+                    "as_integer_ratio",
+                    "is_integer",
+                    "hex",
+                    "fromhex")
+                .contains(name);
     boolean view = value instanceof View && Set.of("mapping", "isdisjoint").contains(name);
-    boolean generator = value instanceof Value.Generator && Set.of("send", "throw", "close").contains(name);
+    boolean generator =
+        value instanceof Value.Generator && Set.of("send", "throw", "close").contains(name);
     if (numeric || view || generator || value instanceof Function) {
-      throw new JinjaException("'" + name + "' of a value of type " + Python.type(value) + " is not supported");
+      throw new JinjaException(
+          "'" + name + "' of a value of type " + Python.type(value) + " is not supported");
     }
     return Value.ABSENT;
   }
 
-  private static Function function(String signature, java.util.function.Function<Object[], Object> body) {
+  private static Function function(
+      String signature, java.util.function.Function<Object[], Object> body) {
     Arguments.Parameters parameters = Arguments.Parameters.parse(signature);
     return arguments -> body.apply(arguments.bind(parameters));
   }

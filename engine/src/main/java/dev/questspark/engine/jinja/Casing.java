@@ -39,7 +39,10 @@ final class Casing {
     StringBuilder out = new StringBuilder();
     for (int c : text.codePoints().toArray()) {
       String character = Character.toString(c);
-      out.append(Character.isUpperCase(c) ? character.toLowerCase(Locale.ROOT) : Character.isLowerCase(c) ? character.toUpperCase(Locale.ROOT) : character);
+      out.append(
+          Character.isUpperCase(c)
+              ? character.toLowerCase(Locale.ROOT)
+              : Character.isLowerCase(c) ? character.toUpperCase(Locale.ROOT) : character);
     }
     return out.toString();
   }
@@ -75,7 +78,10 @@ final class Casing {
   /** Decimal digits, superscripts, subscripts and digits in circles. */
   static boolean isDigit(int c) {
     return Character.isDigit(c)
-        || c == 0xb2 || c == 0xb3 || c == 0xb9 || c == 0x2070
+        || c == 0xb2
+        || c == 0xb3
+        || c == 0xb9
+        || c == 0x2070
         || c >= 0x2074 && c <= 0x2079
         || c >= 0x2080 && c <= 0x2089
         || c >= 0x2460 && c <= 0x2468
@@ -100,7 +106,10 @@ final class Casing {
   static boolean isIdentifier(String text) {
     int[] c = text.codePoints().toArray();
     for (int i = 0; i < c.length; i++) {
-      boolean allowed = i == 0 ? c[i] == '_' || Character.isUnicodeIdentifierStart(c[i]) : Character.isUnicodeIdentifierPart(c[i]) && !Character.isIdentifierIgnorable(c[i]);
+      boolean allowed =
+          i == 0
+              ? c[i] == '_' || Character.isUnicodeIdentifierStart(c[i])
+              : Character.isUnicodeIdentifierPart(c[i]) && !Character.isIdentifierIgnorable(c[i]);
       if (!allowed) {
         return false;
       }

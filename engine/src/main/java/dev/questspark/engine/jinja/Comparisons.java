@@ -33,8 +33,12 @@ final class Comparisons {
     if (a instanceof Range x && b instanceof Range y) {
       return equalItems(Python.list(x), Python.list(y));
     }
-    if (a instanceof View x && b instanceof View y && !x.kind().equals("dict_values") && !y.kind().equals("dict_values")) {
-      return x.dict().size() == y.dict().size() && Python.list(x).stream().allMatch(item -> contains(y, item));
+    if (a instanceof View x
+        && b instanceof View y
+        && !x.kind().equals("dict_values")
+        && !y.kind().equals("dict_values")) {
+      return x.dict().size() == y.dict().size()
+          && Python.list(x).stream().allMatch(item -> contains(y, item));
     }
     return a == b || a instanceof Undefined && b instanceof Undefined;
   }
@@ -83,7 +87,9 @@ final class Comparisons {
   }
 
   private static BigDecimal exact(Object number) {
-    return number instanceof Double real ? new BigDecimal(real) : new BigDecimal(Python.index(number));
+    return number instanceof Double real
+        ? new BigDecimal(real)
+        : new BigDecimal(Python.index(number));
   }
 
   /** {@code a < b}, {@code >=} and the like. */
@@ -103,7 +109,13 @@ final class Comparisons {
     } else if (a instanceof Tuple x && b instanceof Tuple y) {
       return orderedItems(operator, x.items(), y.items());
     } else {
-      throw new JinjaException("'" + operator + "' has no meaning between values of type " + Python.type(a) + " and " + Python.type(b));
+      throw new JinjaException(
+          "'"
+              + operator
+              + "' has no meaning between values of type "
+              + Python.type(a)
+              + " and "
+              + Python.type(b));
     }
     return holds(operator, order);
   }
@@ -143,7 +155,8 @@ final class Comparisons {
   static boolean contains(Object container, Object item) {
     if (Python.isText(container)) {
       if (item instanceof Undefined || !Python.isText(item)) {
-        throw new JinjaException("'in' needs a string before a string, not a value of type " + Python.type(item));
+        throw new JinjaException(
+            "'in' needs a string before a string, not a value of type " + Python.type(item));
       }
       return Python.text(container).contains(Python.text(item));
     }

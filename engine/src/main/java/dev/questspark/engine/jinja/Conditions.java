@@ -19,7 +19,8 @@ final class Conditions {
   private static final Parameters ONE = Parameters.parse("test(value)");
   private static final Parameters BOTH = Parameters.parse("test(value, other)");
   private static final Map<String, Predicate<Object>> ALONE = new HashMap<>();
-  private static final Map<String, java.util.function.BiPredicate<Object, Object>> COMPARING = new HashMap<>();
+  private static final Map<String, java.util.function.BiPredicate<Object, Object>> COMPARING =
+      new HashMap<>();
 
   static {
     ALONE.put("defined", value -> !(value instanceof Undefined));
@@ -34,16 +35,27 @@ final class Conditions {
     ALONE.put("string", Python::isText);
     ALONE.put("mapping", value -> value instanceof Dict);
     ALONE.put("iterable", Python::isIterable);
-    ALONE.put("sequence", value -> Python.isText(value) || value instanceof List || value instanceof Tuple || value instanceof Dict || value instanceof Range || value instanceof Undefined);
+    ALONE.put(
+        "sequence",
+        value ->
+            Python.isText(value)
+                || value instanceof List
+                || value instanceof Tuple
+                || value instanceof Dict
+                || value instanceof Range
+                || value instanceof Undefined);
     ALONE.put("callable", value -> value instanceof Function || value instanceof Undefined);
     ALONE.put("escaped", value -> value instanceof Markup);
     ALONE.put("lower", value -> Casing.isLower(Text.str(value)));
     ALONE.put("upper", value -> Casing.isUpper(Text.str(value)));
     ALONE.put("odd", value -> Comparisons.equal(Operators.binary("%", value, TWO), BigInteger.ONE));
-    ALONE.put("even", value -> Comparisons.equal(Operators.binary("%", value, TWO), BigInteger.ZERO));
+    ALONE.put(
+        "even", value -> Comparisons.equal(Operators.binary("%", value, TWO), BigInteger.ZERO));
     ALONE.put("filter", value -> Filters.isKnown(Text.str(value)));
     ALONE.put("test", value -> isKnown(Text.str(value)));
-    COMPARING.put("divisibleby", (value, by) -> Comparisons.equal(Operators.binary("%", value, by), BigInteger.ZERO));
+    COMPARING.put(
+        "divisibleby",
+        (value, by) -> Comparisons.equal(Operators.binary("%", value, by), BigInteger.ZERO));
     COMPARING.put("sameas", Conditions::sameAs);
     COMPARING.put("in", (value, container) -> Comparisons.contains(container, value));
     for (String name : List.of("==", "eq", "equalto")) {
@@ -52,8 +64,19 @@ final class Conditions {
     for (String name : List.of("!=", "ne")) {
       COMPARING.put(name, (a, b) -> !Comparisons.equal(a, b));
     }
-    Map.of("<", List.of("<", "lt", "lessthan"), "<=", List.of("<=", "le"), ">", List.of(">", "gt", "greaterthan"), ">=", List.of(">=", "ge"))
-        .forEach((operator, names) -> names.forEach(name -> COMPARING.put(name, (a, b) -> Comparisons.ordered(operator, a, b))));
+    Map.of(
+            "<",
+            List.of("<", "lt", "lessthan"),
+            "<=",
+            List.of("<=", "le"),
+            ">",
+            List.of(">", "gt", "greaterthan"),
+            ">=",
+            List.of(">=", "ge"))
+        .forEach(
+            (operator, names) ->
+                names.forEach(
+                    name -> COMPARING.put(name, (a, b) -> Comparisons.ordered(operator, a, b))));
   }
 
   private Conditions() {}
@@ -81,10 +104,12 @@ final class Conditions {
 
   /** Identity, which Python has for None, True, False, and small ints and strings by its caches. */
   private static boolean sameAs(Object a, Object b) {
-    boolean comparable = a == null || b == null || a instanceof Boolean || b instanceof Boolean || a == b;
+    boolean comparable =
+        a == null || b == null || a instanceof Boolean || b instanceof Boolean || a == b;
     boolean clear = comparable || !Python.type(a).equals(Python.type(b));
     if (!clear && (Operators.isNumber(a) || Python.isText(a)) && Comparisons.equal(a, b)) {
-      throw new JinjaException("'is sameas' of equal numbers or strings depends on Python's caches; write ==");
+      throw new JinjaException(
+          "'is sameas' of equal numbers or strings depends on Python's caches; write ==");
     }
     return a == b || a instanceof Boolean && a.equals(b);
   }

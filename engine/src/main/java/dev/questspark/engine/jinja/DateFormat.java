@@ -60,7 +60,9 @@ final class DateFormat {
       case 'w' -> Integer.toString(time.getDayOfWeek().getValue() % 7);
       case 'u' -> Integer.toString(time.getDayOfWeek().getValue());
       case 'c' ->
-          "%s %2d %s".formatted(pattern(time, "EEE MMM"), time.getDayOfMonth(), pattern(time, "HH:mm:ss yyyy"));
+          "%s %2d %s"
+              .formatted(
+                  pattern(time, "EEE MMM"), time.getDayOfMonth(), pattern(time, "HH:mm:ss yyyy"));
       default -> {
         String pattern = PATTERNS.get(letter);
         if (pattern == null) {

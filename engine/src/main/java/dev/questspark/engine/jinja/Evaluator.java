@@ -57,7 +57,7 @@ final class Evaluator {
       Object target = evaluate(slice.target(), frame);
       Object start = optional(slice.start(), frame);
       Object stop = optional(slice.stop(), frame);
-      return Attributes.slice(target, start, stop, optional(slice.step(), frame));
+      return Slices.slice(target, start, stop, optional(slice.step(), frame));
     } else if (expression instanceof Call call) {
       return call(call, frame, Map.of());
     } else if (expression instanceof Filter filter) {
@@ -140,13 +140,14 @@ final class Evaluator {
     for (int i = 0; i < comparison.operators().size(); i++) {
       String operator = comparison.operators().get(i);
       Object right = evaluate(comparison.operands().get(i), frame);
-      boolean holds = switch (operator) {
-        case "==" -> Comparisons.equal(left, right);
-        case "!=" -> !Comparisons.equal(left, right);
-        case "in" -> Comparisons.contains(right, left);
-        case "not in" -> !Comparisons.contains(right, left);
-        default -> Comparisons.ordered(operator, left, right);
-      };
+      boolean holds =
+          switch (operator) {
+            case "==" -> Comparisons.equal(left, right);
+            case "!=" -> !Comparisons.equal(left, right);
+            case "in" -> Comparisons.contains(right, left);
+            case "not in" -> !Comparisons.contains(right, left);
+            default -> Comparisons.ordered(operator, left, right);
+          };
       if (!holds) {
         return false;
       }
@@ -196,7 +197,8 @@ final class Evaluator {
       }
       for (Map.Entry<Object, Object> entry : dict.entries()) {
         if (!Python.isText(entry.getKey()) || keywords.containsKey(Python.text(entry.getKey()))) {
-          throw new JinjaException("the keyword " + Text.repr(entry.getKey()) + " is no string or stands twice");
+          throw new JinjaException(
+              "the keyword " + Text.repr(entry.getKey()) + " is no string or stands twice");
         }
         keywords.put(Python.text(entry.getKey()), entry.getValue());
       }
@@ -226,7 +228,8 @@ final class Evaluator {
     }
     if (items.size() != targets.size()) {
       String found = items.size() > targets.size() ? "more" : Integer.toString(items.size());
-      throw new JinjaException("a value of " + found + " items is given to " + targets.size() + " names");
+      throw new JinjaException(
+          "a value of " + found + " items is given to " + targets.size() + " names");
     }
     for (int i = 0; i < items.size(); i++) {
       assign(targets.get(i), items.get(i), frame);

@@ -27,77 +27,12 @@ import java.util.List;
 import java.util.Set;
 
 /** Reads expressions, by recursive descent with the precedence of {@code jinja2.parser}. */
-class ExpressionParser {
-  /** Brackets, operators and blocks within each other; Python gives up earlier. */
-  private static final int MAX_DEPTH = 150;
-
+class ExpressionParser extends TokenCursor {
   private static final Set<String> COMPARISONS = Set.of("==", "!=", "<", "<=", ">", ">=");
   private static final Set<String> PRODUCTS = Set.of("*", "/", "//", "%");
 
-  private final List<Token> tokens;
-  private int at;
-  private int depth;
-
   ExpressionParser(List<Token> tokens) {
-    this.tokens = tokens;
-  }
-
-  final Token peek() {
-    return tokens.get(at);
-  }
-
-  final Token look() {
-    return tokens.get(Math.min(at + 1, tokens.size() - 1));
-  }
-
-  final Token next() {
-    Token token = tokens.get(at);
-    at = Math.min(at + 1, tokens.size() - 1);
-    return token;
-  }
-
-  final boolean skipOperator(String operator) {
-    boolean found = peek().is(operator);
-    if (found) {
-      next();
-    }
-    return found;
-  }
-
-  final boolean skipName(String name) {
-    boolean found = peek().isName(name);
-    if (found) {
-      next();
-    }
-    return found;
-  }
-
-  final void expectOperator(String operator) {
-    if (!skipOperator(operator)) {
-      throw unexpected("'" + operator + "'");
-    }
-  }
-
-  final String expectName() {
-    if (peek().kind() != Kind.NAME) {
-      throw unexpected("a name");
-    }
-    return next().text();
-  }
-
-  final JinjaException unexpected(String expected) {
-    return JinjaException.atLine(peek().line(), "expected " + expected + ", found " + peek());
-  }
-
-  /** One level deeper; every recursion passes here. */
-  final void enter() {
-    if (++depth > MAX_DEPTH) {
-      throw JinjaException.atLine(peek().line(), "nested more than " + MAX_DEPTH + " levels deep");
-    }
-  }
-
-  final void leave() {
-    depth--;
+    super(tokens);
   }
 
   final Expression expression() {
@@ -133,7 +68,10 @@ class ExpressionParser {
 
   final boolean tupleEnds(String end) {
     Kind kind = peek().kind();
-    return kind == Kind.VARIABLE_END || kind == Kind.BLOCK_END || peek().is(")") || !end.isEmpty() && peek().isName(end);
+    return kind == Kind.VARIABLE_END
+        || kind == Kind.BLOCK_END
+        || peek().is(")")
+        || !end.isEmpty() && peek().isName(end);
   }
 
   private Expression or() {
@@ -262,7 +200,8 @@ class ExpressionParser {
       }
       default -> {
         if (skipOperator("(")) {
-          Expression value = peek().is(")") ? new TupleLiteral(List.of(), token.line()) : tuple(true, "");
+          Expression value =
+              peek().is(")") ? new TupleLiteral(List.of(), token.line()) : tuple(true, "");
           expectOperator(")");
           return value;
         }
@@ -374,7 +313,8 @@ class ExpressionParser {
         positional.add(expression());
       }
       if (!valid) {
-        throw JinjaException.atLine(line, "the arguments of a call stand in a wrong order or twice");
+        throw JinjaException.atLine(
+            line, "the arguments of a call stand in a wrong order or twice");
       }
       if (!skipOperator(",")) {
         break;
@@ -434,7 +374,8 @@ class ExpressionParser {
   private boolean startsOperand() {
     Token token = peek();
     return switch (token.kind()) {
-      case NAME -> !token.text().equals("else") && !token.text().equals("or") && !token.text().equals("and");
+      case NAME ->
+          !token.text().equals("else") && !token.text().equals("or") && !token.text().equals("and");
       case STRING, NUMBER -> true;
       default -> token.is("[") || token.is("{");
     };

@@ -24,6 +24,7 @@ final class Filters {
     TextFilters.define(FILTERS);
     NumberFilters.define(FILTERS);
     SequenceFilters.define(FILTERS);
+    Selections.define(FILTERS);
     FILTERS.put("d", FILTERS.get("default"));
     FILTERS.put("e", FILTERS.get("escape"));
     FILTERS.put("count", FILTERS.get("length"));

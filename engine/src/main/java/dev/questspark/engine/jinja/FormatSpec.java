@@ -75,7 +75,15 @@ final class FormatSpec {
 
   /** A value as {@code format(value, spec)} writes it. */
   String any(Object value) {
-    boolean plain = type == 0 && precision < 0 && width == 0 && sign == '-' && !alternate && grouping.isEmpty() && align == 0 && !zero;
+    boolean plain =
+        type == 0
+            && precision < 0
+            && width == 0
+            && sign == '-'
+            && !alternate
+            && grouping.isEmpty()
+            && align == 0
+            && !zero;
     if (plain) {
       return Text.str(value);
     }
@@ -92,9 +100,15 @@ final class FormatSpec {
       return integer(Python.index(value), false);
     }
     if (!Python.isText(value) && !(value instanceof Undefined)) {
-      throw new JinjaException("a value of type " + Python.type(value) + " takes no format specification");
+      throw new JinjaException(
+          "a value of type " + Python.type(value) + " takes no format specification");
     }
-    if (value instanceof Undefined || sign != '-' || alternate || !grouping.isEmpty() || align == '=' || type != 0 && type != 's') {
+    if (value instanceof Undefined
+        || sign != '-'
+        || alternate
+        || !grouping.isEmpty()
+        || align == '='
+        || type != 0 && type != 's') {
       throw new JinjaException("a string takes no such format specification");
     }
     if (zero && align == 0) {
@@ -108,7 +122,10 @@ final class FormatSpec {
   /** A text cut to the precision and padded. */
   String text(String text) {
     int length = text.codePointCount(0, text.length());
-    String cut = precision >= 0 && precision < length ? text.substring(0, text.offsetByCodePoints(0, precision)) : text;
+    String cut =
+        precision >= 0 && precision < length
+            ? text.substring(0, text.offsetByCodePoints(0, precision))
+            : text;
     return padded("", cut);
   }
 
@@ -119,7 +136,8 @@ final class FormatSpec {
     }
     Python.checkSize(width);
     char side = align == 0 ? (zero ? '=' : '>') : align;
-    String padding = (zero && fill.equals(" ") && (align == 0 || align == '=') ? "0" : fill).repeat(missing);
+    String padding =
+        (zero && fill.equals(" ") && (align == 0 || align == '=') ? "0" : fill).repeat(missing);
     int left = missing / 2;
     return switch (side) {
       case '<' -> prefix + digits + padding;
@@ -135,13 +153,14 @@ final class FormatSpec {
 
   /** An int; {@code percent} counts the precision as the least number of digits. */
   String integer(BigInteger number, boolean percent) {
-    int radix = switch (type) {
-      case 'x', 'X' -> 16;
-      case 'o' -> 8;
-      case 'b' -> 2;
-      case 0, 'd' -> 10;
-      default -> throw new JinjaException("an int has no format '" + type + "'");
-    };
+    int radix =
+        switch (type) {
+          case 'x', 'X' -> 16;
+          case 'o' -> 8;
+          case 'b' -> 2;
+          case 0, 'd' -> 10;
+          default -> throw new JinjaException("an int has no format '" + type + "'");
+        };
     String digits = radix == 10 ? Text.integer(number.abs()) : number.abs().toString(radix);
     digits = type == 'X' ? digits.toUpperCase(Locale.ROOT) : digits;
     if (percent && digits.length() < precision) {
@@ -170,7 +189,8 @@ final class FormatSpec {
   private String grouped(String digits, int group) {
     StringBuilder out = new StringBuilder();
     for (int i = 0; i < digits.length(); i++) {
-      out.append(i > 0 && (digits.length() - i) % group == 0 ? grouping : "").append(digits.charAt(i));
+      out.append(i > 0 && (digits.length() - i) % group == 0 ? grouping : "")
+          .append(digits.charAt(i));
     }
     return out.toString();
   }
@@ -187,21 +207,23 @@ final class FormatSpec {
     }
     Python.checkSize(precision);
     int digits = precision < 0 ? 6 : precision;
-    String text = switch (type) {
-      case 'f', 'F' -> fixed(new BigDecimal(value), digits);
-      case '%' -> fixed(new BigDecimal(value * 100), digits) + "%";
-      case 'e', 'E' -> scientific(new BigDecimal(value), digits);
-      case 'g', 'G' -> general(value, Math.max(1, digits), false);
-      case 0 -> precision < 0 ? Text.real(value) : general(value, Math.max(1, digits), true);
-      default -> throw new JinjaException("a float has no format '" + type + "'");
-    };
+    String text =
+        switch (type) {
+          case 'f', 'F' -> fixed(new BigDecimal(value), digits);
+          case '%' -> fixed(new BigDecimal(value * 100), digits) + "%";
+          case 'e', 'E' -> scientific(new BigDecimal(value), digits);
+          case 'g', 'G' -> general(value, Math.max(1, digits), false);
+          case 0 -> precision < 0 ? Text.real(value) : general(value, Math.max(1, digits), true);
+          default -> throw new JinjaException("a float has no format '" + type + "'");
+        };
     text = upper ? text.toUpperCase(Locale.ROOT) : text;
     int end = digits(text, 0);
     return number(prefix, text.substring(0, end), text.substring(end), 3);
   }
 
   private String fixed(BigDecimal value, int digits) {
-    return value.setScale(digits, RoundingMode.HALF_EVEN).toPlainString() + (digits == 0 && alternate ? "." : "");
+    return value.setScale(digits, RoundingMode.HALF_EVEN).toPlainString()
+        + (digits == 0 && alternate ? "." : "");
   }
 
   private String scientific(BigDecimal value, int digits) {
@@ -209,7 +231,10 @@ final class FormatSpec {
     String unscaled = rounded.unscaledValue().toString();
     int exponent = rounded.signum() == 0 ? 0 : unscaled.length() - 1 - rounded.scale();
     String all = rounded.signum() == 0 ? "0".repeat(digits + 1) : unscaled;
-    all = all.length() < digits + 1 ? all + "0".repeat(digits + 1 - all.length()) : all.substring(0, digits + 1);
+    all =
+        all.length() < digits + 1
+            ? all + "0".repeat(digits + 1 - all.length())
+            : all.substring(0, digits + 1);
     String fraction = digits > 0 ? "." + all.substring(1) : alternate ? "." : "";
     return all.charAt(0) + fraction + "e" + Text.exponent(exponent);
   }

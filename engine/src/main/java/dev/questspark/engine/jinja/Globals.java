@@ -28,14 +28,21 @@ final class Globals {
         "namespace", (Function) arguments -> namespace(dict(arguments)),
         "cycler", (Function) arguments -> new Cycler(arguments),
         "joiner", (Function) arguments -> joiner(Text.str(arguments.bind(SEPARATOR)[0])),
-        "lipsum", (Function) arguments -> {
-          throw new JinjaException("'lipsum' is not supported");
-        },
-        "raise_exception", (Function) arguments -> {
-          throw JinjaException.raisedByTemplate(Text.str(arguments.bind(MESSAGE)[0]));
-        },
-        "strftime_now", (Function) arguments ->
-            DateFormat.format(LocalDateTime.now(), StringMethods.text(arguments.bind(FORMAT)[0])));
+        "lipsum",
+            (Function)
+                arguments -> {
+                  throw new JinjaException("'lipsum' is not supported");
+                },
+        "raise_exception",
+            (Function)
+                arguments -> {
+                  throw JinjaException.raisedByTemplate(Text.str(arguments.bind(MESSAGE)[0]));
+                },
+        "strftime_now",
+            (Function)
+                arguments ->
+                    DateFormat.format(
+                        LocalDateTime.now(), StringMethods.text(arguments.bind(FORMAT)[0])));
   }
 
   private static Object range(Arguments arguments) {
@@ -51,7 +58,8 @@ final class Globals {
     if (step == 0) {
       throw new JinjaException("the step of a range is zero");
     }
-    Range range = values.length == 1 ? new Range(0, values[0], 1) : new Range(values[0], values[1], step);
+    Range range =
+        values.length == 1 ? new Range(0, values[0], 1) : new Range(values[0], values[1], step);
     if (range.length() > MAX_RANGE) {
       throw new JinjaException("a range has at most " + MAX_RANGE + " items");
     }
@@ -82,13 +90,16 @@ final class Globals {
 
   private static Namespace namespace(Dict attributes) {
     Namespace namespace = new Namespace(new Dict());
-    attributes.entries().forEach(entry -> {
-      if (Python.isText(entry.getKey())) {
-        namespace.set(Python.text(entry.getKey()), entry.getValue());
-      } else {
-        namespace.attributes().put(entry.getKey(), entry.getValue());
-      }
-    });
+    attributes
+        .entries()
+        .forEach(
+            entry -> {
+              if (Python.isText(entry.getKey())) {
+                namespace.set(Python.text(entry.getKey()), entry.getValue());
+              } else {
+                namespace.attributes().put(entry.getKey(), entry.getValue());
+              }
+            });
     return namespace;
   }
 
@@ -118,16 +129,18 @@ final class Globals {
       return switch (name) {
         case "current" -> values.get(at);
         case "next" ->
-            (Function) arguments -> {
-              Object value = values.get(at);
-              at = (at + 1) % values.size();
-              return value;
-            };
+            (Function)
+                arguments -> {
+                  Object value = values.get(at);
+                  at = (at + 1) % values.size();
+                  return value;
+                };
         case "reset" ->
-            (Function) arguments -> {
-              at = 0;
-              return null;
-            };
+            (Function)
+                arguments -> {
+                  at = 0;
+                  return null;
+                };
         default -> Value.ABSENT;
       };
     }

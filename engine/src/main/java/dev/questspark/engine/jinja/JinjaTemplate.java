@@ -49,7 +49,8 @@ public final class JinjaTemplate {
     variables.forEach((name, value) -> context.set(name, Python.fromJava(value)));
     try {
       return new Renderer(hidden).render(body, context);
-    } catch (StackOverflowError e) { // a macro or a value without end; the stack is whole again here
+    } catch (
+        StackOverflowError e) { // a macro or a value without end; the stack is whole again here
       throw new JinjaException("the template calls itself or nests its values too deeply");
     }
   }

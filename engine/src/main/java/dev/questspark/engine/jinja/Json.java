@@ -17,7 +17,8 @@ final class Json {
   private final boolean sorted;
   private final StringBuilder out = new StringBuilder();
 
-  private Json(boolean ascii, String indent, String itemSeparator, String keySeparator, boolean sorted) {
+  private Json(
+      boolean ascii, String indent, String itemSeparator, String keySeparator, boolean sorted) {
     this.ascii = ascii;
     this.indent = indent;
     this.itemSeparator = itemSeparator;
@@ -31,8 +32,12 @@ final class Json {
    * @param indent None, blanks per level, or the text itself
    * @param separators None, or two texts
    */
-  static String dumps(Object value, boolean ascii, Object indent, Object separators, boolean sorted) {
-    String step = indent == null || Python.isText(indent) ? Python.text(indent) : " ".repeat(Math.min(1000, Math.max(0, Python.count(indent))));
+  static String dumps(
+      Object value, boolean ascii, Object indent, Object separators, boolean sorted) {
+    String step =
+        indent == null || Python.isText(indent)
+            ? Python.text(indent)
+            : " ".repeat(Math.min(1000, Math.max(0, Python.count(indent))));
     String items = step == null ? ", " : ",";
     String keys = ": ";
     if (separators != null) {
@@ -67,12 +72,15 @@ final class Json {
     } else if (value instanceof Dict dict) {
       dict(dict, level);
     } else {
-      throw new JinjaException("a value of type " + Python.type(value) + " cannot be written as JSON");
+      throw new JinjaException(
+          "a value of type " + Python.type(value) + " cannot be written as JSON");
     }
   }
 
   private static String real(double number) {
-    return Double.isNaN(number) ? "NaN" : Double.isInfinite(number) ? (number > 0 ? "Infinity" : "-Infinity") : Text.real(number);
+    return Double.isNaN(number)
+        ? "NaN"
+        : Double.isInfinite(number) ? (number > 0 ? "Infinity" : "-Infinity") : Text.real(number);
   }
 
   private void items(List<?> items, int level) {

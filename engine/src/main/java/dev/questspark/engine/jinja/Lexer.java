@@ -1,6 +1,5 @@
 package dev.questspark.engine.jinja;
 
-import java.math.BigInteger;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -189,7 +188,8 @@ final class Lexer {
     while (i < source.length() && Text.isSpace(source.charAt(i))) {
       i++;
     }
-    boolean signed = source.startsWith("-%}", i) || word.equals("endraw") && source.startsWith("+%}", i);
+    boolean signed =
+        source.startsWith("-%}", i) || word.equals("endraw") && source.startsWith("+%}", i);
     return signed ? i + 3 : source.startsWith("%}", i) ? i + 2 : -1;
   }
 
@@ -261,7 +261,8 @@ final class Lexer {
   }
 
   private static boolean isWord(int codePoint) {
-    return Character.isUnicodeIdentifierPart(codePoint) && !Character.isIdentifierIgnorable(codePoint);
+    return Character.isUnicodeIdentifierPart(codePoint)
+        && !Character.isIdentifierIgnorable(codePoint);
   }
 
   private void operator(Deque<Character> open) {
@@ -286,60 +287,8 @@ final class Lexer {
   }
 
   private void number() {
-    int from = at;
-    if (source.charAt(at) == '0' && at + 1 < source.length()) {
-      int radix = switch (Character.toLowerCase(source.charAt(at + 1))) {
-        case 'x' -> 16;
-        case 'o' -> 8;
-        case 'b' -> 2;
-        default -> 10;
-      };
-      int end = radix == 10 ? at : digits(at + 2, radix);
-      if (radix != 10 && end > at + 2) {
-        String digits = source.substring(at + 2, end).replace("_", "");
-        add(Kind.NUMBER, source.substring(at, end), new BigInteger(digits, radix));
-        at = end;
-        return;
-      }
-    }
-    int end = digits(at, 10);
-    boolean afterDot = from > 0 && source.charAt(from - 1) == '.';
-    int fraction = !afterDot && end < source.length() && source.charAt(end) == '.' ? digits(end + 1, 10) : end;
-    int real = fraction > end + 1 ? fraction : end;
-    real = afterDot ? real : exponent(real);
-    String text = source.substring(from, Math.max(end, real)).replace("_", "");
-    if (real > end) {
-      double value = Double.parseDouble(text);
-      if (Double.isInfinite(value)) {
-        throw JinjaException.atLine(line, "the number " + text + " is too large");
-      }
-      add(Kind.NUMBER, text, value);
-    } else {
-      add(Kind.NUMBER, text, new BigInteger(text));
-    }
-    at = Math.max(end, real);
-  }
-
-  private int exponent(int from) {
-    if (from < source.length() && (source.charAt(from) | 32) == 'e') {
-      int digits = from + 1 + sign(from + 1).length();
-      int end = digits(digits, 10);
-      return end > digits ? end : from;
-    }
-    return from;
-  }
-
-  /** Past digits that single underscores may part. */
-  private int digits(int from, int radix) {
-    int i = from;
-    while (i < source.length()) {
-      boolean parted = source.charAt(i) == '_' && (i > from || radix != 10);
-      int digit = parted ? i + 1 : i;
-      if (digit >= source.length() || source.charAt(digit) > 127 || Character.digit(source.charAt(digit), radix) < 0) {
-        return i;
-      }
-      i = digit + 1;
-    }
-    return i;
+    NumberLiteral literal = NumberLiteral.read(source, at, line);
+    add(Kind.NUMBER, source.substring(at, literal.end()), literal.value());
+    at = literal.end();
   }
 }

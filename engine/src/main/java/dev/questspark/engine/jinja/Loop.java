@@ -28,7 +28,10 @@ final class Loop implements Attributed, Function, Iterator<Object> {
   /** A loop over any value; {@code recursion} renders the body again for other items. */
   Loop(Object iterable, Optional<Function> recursion, int depth0) {
     this.items = Python.iterate(iterable);
-    this.length = Python.hasLength(iterable) && !(iterable instanceof Generator) ? Python.length(iterable) : -1;
+    this.length =
+        Python.hasLength(iterable) && !(iterable instanceof Generator)
+            ? Python.length(iterable)
+            : -1;
     this.recursion = recursion;
     this.depth0 = depth0;
   }

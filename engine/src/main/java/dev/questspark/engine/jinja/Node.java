@@ -62,8 +62,7 @@ sealed interface Node {
   record Concat(List<Expression> parts, int line) implements Expression {}
 
   /** {@code a < b <= c}. */
-  record Comparison(
-      Expression first, List<String> operators, List<Expression> operands, int line)
+  record Comparison(Expression first, List<String> operators, List<Expression> operands, int line)
       implements Expression {}
 
   /** {@code then if test else otherwise}; an absent else is null. */
@@ -111,8 +110,7 @@ sealed interface Node {
   record Assign(Expression target, Expression value, int line) implements Statement {}
 
   /** {@code set target|filter}; an absent filter is null. */
-  record AssignBlock(Expression target, Filter filter, Block body, int line)
-      implements Statement {}
+  record AssignBlock(Expression target, Filter filter, Block body, int line) implements Statement {}
 
   /** {@code macro name(...)}. */
   record Macro(String name, Signature signature, Block body, int line) implements Statement {}

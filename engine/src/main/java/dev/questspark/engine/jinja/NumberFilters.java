@@ -18,10 +18,13 @@ final class NumberFilters {
   static void define(Map<String, Filters.Filter> to) {
     Filters.define(to, "abs(x, /)", a -> abs(a[0]));
     Filters.define(to, "int(value, default=0, base=10)", NumberFilters::toInt);
-    Filters.define(to, "float(value, default=0.0)", a -> {
-      Double number = real(a[0]);
-      return number == null ? a[1] : (Object) number;
-    });
+    Filters.define(
+        to,
+        "float(value, default=0.0)",
+        a -> {
+          Double number = real(a[0]);
+          return number == null ? a[1] : (Object) number;
+        });
     Filters.define(to, "round(value, precision=0, method='common')", NumberFilters::round);
   }
 
@@ -55,12 +58,19 @@ final class NumberFilters {
     return REAL.matcher(text).matches() ? Double.valueOf(text) : null;
   }
 
-  /** Digits of any script as ASCII, without underscores between digits; null if one stands wrong. */
+  /**
+   * Digits of any script as ASCII, without underscores between digits; null if one stands wrong.
+   */
   private static String plainDigits(String text) {
     StringBuilder out = new StringBuilder();
     int[] c = text.codePoints().toArray();
     for (int i = 0; i < c.length; i++) {
-      boolean between = c[i] == '_' && i > 0 && i + 1 < c.length && Character.isDigit(c[i - 1]) && Character.isDigit(c[i + 1]);
+      boolean between =
+          c[i] == '_'
+              && i > 0
+              && i + 1 < c.length
+              && Character.isDigit(c[i - 1])
+              && Character.isDigit(c[i + 1]);
       if (c[i] == '_' && !between) {
         return null;
       }
@@ -100,7 +110,10 @@ final class NumberFilters {
     }
     boolean signed = text.startsWith("-") || text.startsWith("+");
     String digits = (signed ? text.substring(1) : text).toLowerCase(Locale.ROOT);
-    int radix = digits.startsWith("0x") ? 16 : digits.startsWith("0o") ? 8 : digits.startsWith("0b") ? 2 : 10;
+    int radix =
+        digits.startsWith("0x")
+            ? 16
+            : digits.startsWith("0o") ? 8 : digits.startsWith("0b") ? 2 : 10;
     boolean prefixed = radix != 10 && (base == 0 || base == radix);
     if (prefixed) {
       digits = digits.substring(digits.startsWith("_", 2) ? 3 : 2);
@@ -111,14 +124,17 @@ final class NumberFilters {
     StringBuilder plain = new StringBuilder(text.startsWith("-") ? "-" : "");
     int[] c = digits.codePoints().toArray();
     for (int i = 0; i < c.length; i++) {
-      boolean between = c[i] == '_' && i > 0 && i + 1 < c.length && c[i - 1] != '_' && c[i + 1] != '_';
+      boolean between =
+          c[i] == '_' && i > 0 && i + 1 < c.length && c[i - 1] != '_' && c[i + 1] != '_';
       int digit = Character.digit(c[i], real);
       if (!between && digit < 0) {
         return null;
       }
       plain.append(between ? "" : Character.toString(Character.forDigit(digit, real)));
     }
-    return c.length == 0 || c.length > 4300 && Integer.bitCount(real) != 1 ? null : new BigInteger(plain.toString(), real);
+    return c.length == 0 || c.length > 4300 && Integer.bitCount(real) != 1
+        ? null
+        : new BigInteger(plain.toString(), real);
   }
 
   private static Object round(Object[] a) {
@@ -134,14 +150,19 @@ final class NumberFilters {
       throw new JinjaException("round to " + precision + " places is not supported");
     }
     if (method.equals("common")) {
-      return a[1] == null && a[0] instanceof Double number ? whole(number, RoundingMode.HALF_EVEN) : rounded(a[0], precision);
+      return a[1] == null && a[0] instanceof Double number
+          ? whole(number, RoundingMode.HALF_EVEN)
+          : rounded(a[0], precision);
     }
     if (!method.equals("ceil") && !method.equals("floor")) {
       throw new JinjaException("the method of round must be common, ceil or floor");
     }
     Object power = Operators.binary("**", BigInteger.TEN, BigInteger.valueOf(precision));
     Object scaled = Operators.binary("*", a[0], power);
-    Object whole = scaled instanceof Double number ? whole(number, method.equals("ceil") ? RoundingMode.CEILING : RoundingMode.FLOOR) : scaled;
+    Object whole =
+        scaled instanceof Double number
+            ? whole(number, method.equals("ceil") ? RoundingMode.CEILING : RoundingMode.FLOOR)
+            : scaled;
     return Operators.binary("/", whole, power);
   }
 
@@ -157,10 +178,13 @@ final class NumberFilters {
       if (number.isNaN() || number.isInfinite()) {
         return number;
       }
-      double rounded = new BigDecimal(number).setScale(precision, RoundingMode.HALF_EVEN).doubleValue();
+      double rounded =
+          new BigDecimal(number).setScale(precision, RoundingMode.HALF_EVEN).doubleValue();
       return rounded == 0 ? Math.copySign(0.0, number) : rounded;
     }
     BigInteger number = Python.index(value);
-    return precision >= 0 ? number : new BigDecimal(number).setScale(precision, RoundingMode.HALF_EVEN).toBigInteger();
+    return precision >= 0
+        ? number
+        : new BigDecimal(number).setScale(precision, RoundingMode.HALF_EVEN).toBigInteger();
   }
 }

@@ -26,7 +26,8 @@ final class Operators {
     if (isInteger(value)) {
       return minus ? Python.index(value).negate() : Python.index(value);
     }
-    throw new JinjaException("'" + operator + "' has no meaning before a value of type " + Python.type(value));
+    throw new JinjaException(
+        "'" + operator + "' has no meaning before a value of type " + Python.type(value));
   }
 
   static Object binary(String operator, Object left, Object right) {
@@ -42,13 +43,22 @@ final class Operators {
     }
     Object result = operator.equals("+") ? joined(left, right) : null;
     if (operator.equals("*")) {
-      result = isInteger(right) ? repeated(left, Python.index(right)) : isInteger(left) ? repeated(right, Python.index(left)) : null;
+      result =
+          isInteger(right)
+              ? repeated(left, Python.index(right))
+              : isInteger(left) ? repeated(right, Python.index(left)) : null;
     }
     if (operator.equals("-") && left instanceof View && right instanceof View) {
       throw new JinjaException("the difference of two dict views is not supported");
     }
     if (result == null) {
-      throw new JinjaException("'" + operator + "' has no meaning between values of type " + Python.type(left) + " and " + Python.type(right));
+      throw new JinjaException(
+          "'"
+              + operator
+              + "' has no meaning between values of type "
+              + Python.type(left)
+              + " and "
+              + Python.type(right));
     }
     return result;
   }
@@ -70,7 +80,9 @@ final class Operators {
     if (left instanceof List<?> a && right instanceof List<?> b) {
       return both(a, b);
     }
-    return left instanceof Tuple a && right instanceof Tuple b ? new Tuple(both(a.items(), b.items())) : null;
+    return left instanceof Tuple a && right instanceof Tuple b
+        ? new Tuple(both(a.items(), b.items()))
+        : null;
   }
 
   private static List<Object> both(List<?> a, List<?> b) {
@@ -81,6 +93,9 @@ final class Operators {
   }
 
   private static Object repeated(Object value, BigInteger times) {
+    if (times.bitLength() > 63) {
+      throw new JinjaException("a value is repeated too often");
+    }
     int count = Math.max(0, Python.count(times));
     if (value instanceof Tuple tuple) {
       return new Tuple(repeated(tuple.items(), count));
@@ -109,21 +124,24 @@ final class Operators {
     if ("/%//".contains(operator) && b.signum() == 0) {
       throw new JinjaException("division by zero");
     }
-    BigInteger result = switch (operator) {
-      case "+" -> a.add(b);
-      case "-" -> a.subtract(b);
-      case "*" -> a.bitLength() + b.bitLength() > MOST_BITS ? null : a.multiply(b);
-      case "//" -> floorDivide(a, b);
-      case "%" -> a.subtract(floorDivide(a, b).multiply(b));
-      case "**" -> {
-        if (b.signum() < 0) {
-          yield BigInteger.ZERO; // a float: see below
-        }
-        boolean small = a.bitLength() <= 1 || b.bitLength() < 31 && (long) a.bitLength() * b.intValue() <= MOST_BITS;
-        yield !small ? null : a.abs().bitLength() <= 1 ? unitPower(a, b) : a.pow(b.intValue());
-      }
-      default -> BigInteger.ZERO;
-    };
+    BigInteger result =
+        switch (operator) {
+          case "+" -> a.add(b);
+          case "-" -> a.subtract(b);
+          case "*" -> a.bitLength() + b.bitLength() > MOST_BITS ? null : a.multiply(b);
+          case "//" -> floorDivide(a, b);
+          case "%" -> a.subtract(floorDivide(a, b).multiply(b));
+          case "**" -> {
+            if (b.signum() < 0) {
+              yield BigInteger.ZERO; // a float: see below
+            }
+            boolean small =
+                a.bitLength() <= 1
+                    || b.bitLength() < 31 && (long) a.bitLength() * b.intValue() <= MOST_BITS;
+            yield !small ? null : a.abs().bitLength() <= 1 ? unitPower(a, b) : a.pow(b.intValue());
+          }
+          default -> BigInteger.ZERO;
+        };
     if (operator.equals("/")) {
       return trueDivide(a, b);
     }
@@ -195,7 +213,8 @@ final class Operators {
       throw new JinjaException("zero to a negative power");
     }
     if (a < 0 && b != Math.rint(b)) {
-      throw new JinjaException("a negative number to a fractional power is complex, which is not supported");
+      throw new JinjaException(
+          "a negative number to a fractional power is complex, which is not supported");
     }
     double result = a == 1 ? 1 : Math.pow(a, b);
     if (Double.isInfinite(result) && !Double.isInfinite(a) && !Double.isInfinite(b)) {

@@ -37,7 +37,11 @@ final class Parser extends ExpressionParser {
     Parser parser = new Parser(Lexer.tokens(template));
     Block block = parser.body();
     if (parser.peek().kind() != Kind.END) {
-      throw JinjaException.atLine(parser.peek().line(), "'" + parser.look().text() + "' closes or continues nothing, or is no tag that chat templates know");
+      throw JinjaException.atLine(
+          parser.peek().line(),
+          "'"
+              + parser.look().text()
+              + "' closes or continues nothing, or is no tag that chat templates know");
     }
     return block;
   }
@@ -87,9 +91,21 @@ final class Parser extends ExpressionParser {
       throw JinjaException.atLine(token.line(), "expected a tag's name, found " + token);
     }
     return switch (token.text()) {
-      case "for", "if", "set", "macro", "call", "filter", "with", "generation", "break", "continue", "print" -> true;
+      case "for",
+          "if",
+          "set",
+          "macro",
+          "call",
+          "filter",
+          "with",
+          "generation",
+          "break",
+          "continue",
+          "print" ->
+          true;
       case "include", "import", "from", "extends", "block", "autoescape" ->
-          throw JinjaException.atLine(token.line(), "{% " + token.text() + " %} is not supported in a chat template");
+          throw JinjaException.atLine(
+              token.line(), "{% " + token.text() + " %} is not supported in a chat template");
       default -> false;
     };
   }
@@ -155,7 +171,8 @@ final class Parser extends ExpressionParser {
 
   private String expectTag(String end, int line) {
     if (peek().kind() == Kind.END) {
-      throw JinjaException.atLine(line, "the tag of this line is never closed; add {% " + end + " %}");
+      throw JinjaException.atLine(
+          line, "the tag of this line is never closed; add {% " + end + " %}");
     }
     next();
     if (!peek().isName(end)) {
@@ -242,7 +259,8 @@ final class Parser extends ExpressionParser {
       }
       String parameter = expectName();
       if (parameters.contains(parameter)) {
-        throw JinjaException.atLine(peek().line(), "the parameter '" + parameter + "' stands twice");
+        throw JinjaException.atLine(
+            peek().line(), "the parameter '" + parameter + "' stands twice");
       }
       parameters.add(parameter);
       if (skipOperator("=")) {

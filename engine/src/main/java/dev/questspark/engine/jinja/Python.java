@@ -38,7 +38,10 @@ final class Python {
       items.forEach(item -> list.add(fromJava(item)));
       return list;
     }
-    if (value instanceof Integer || value instanceof Long || value instanceof Short || value instanceof Byte) {
+    if (value instanceof Integer
+        || value instanceof Long
+        || value instanceof Short
+        || value instanceof Byte) {
       return BigInteger.valueOf(((Number) value).longValue());
     }
     return value instanceof Float number ? (Object) number.doubleValue() : value;
@@ -46,7 +49,9 @@ final class Python {
 
   /** The characters of a str, escaped or not; null for everything else. */
   static String text(Object value) {
-    return value instanceof String text ? text : value instanceof Markup markup ? markup.text() : null;
+    return value instanceof String text
+        ? text
+        : value instanceof Markup markup ? markup.text() : null;
   }
 
   static boolean isText(Object value) {
@@ -118,7 +123,8 @@ final class Python {
       String text = text(value);
       Iterator<Integer> codePoints = text.codePoints().iterator();
       boolean markup = value instanceof Markup;
-      return map(codePoints, c -> markup ? new Markup(Character.toString(c)) : Character.toString(c));
+      return map(
+          codePoints, c -> markup ? new Markup(Character.toString(c)) : Character.toString(c));
     }
     if (value instanceof List<?> list) {
       return map(list.iterator(), item -> item);
@@ -149,7 +155,8 @@ final class Python {
     throw new JinjaException("a value of type " + type(value) + " cannot be iterated");
   }
 
-  static <T> Iterator<Object> map(Iterator<T> items, java.util.function.Function<T, Object> change) {
+  static <T> Iterator<Object> map(
+      Iterator<T> items, java.util.function.Function<T, Object> change) {
     return new Iterator<>() {
       @Override
       public boolean hasNext() {
@@ -224,13 +231,19 @@ final class Python {
     if (value instanceof Function) {
       return "function";
     }
-    return value instanceof Boolean ? "bool"
-        : value instanceof BigInteger ? "int"
-        : value instanceof Double ? "float"
-        : value instanceof String ? "str"
-        : value instanceof List ? "list"
-        : value instanceof Namespace ? "namespace"
-        : value.getClass().getSimpleName().toLowerCase(java.util.Locale.ROOT);
+    return value instanceof Boolean
+        ? "bool"
+        : value instanceof BigInteger
+            ? "int"
+            : value instanceof Double
+                ? "float"
+                : value instanceof String
+                    ? "str"
+                    : value instanceof List
+                        ? "list"
+                        : value instanceof Namespace
+                            ? "namespace"
+                            : value.getClass().getSimpleName().toLowerCase(java.util.Locale.ROOT);
   }
 
   /** Python's __index__: an int or bool. */

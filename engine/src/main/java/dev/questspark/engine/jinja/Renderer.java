@@ -5,9 +5,7 @@ import dev.questspark.engine.jinja.Node.AssignBlock;
 import dev.questspark.engine.jinja.Node.Block;
 import dev.questspark.engine.jinja.Node.Break;
 import dev.questspark.engine.jinja.Node.CallBlock;
-import dev.questspark.engine.jinja.Node.Continue;
 import dev.questspark.engine.jinja.Node.Data;
-import dev.questspark.engine.jinja.Node.Expression;
 import dev.questspark.engine.jinja.Node.Filter;
 import dev.questspark.engine.jinja.Node.FilterBlock;
 import dev.questspark.engine.jinja.Node.For;
@@ -19,15 +17,9 @@ import dev.questspark.engine.jinja.Node.Signature;
 import dev.questspark.engine.jinja.Node.Statement;
 import dev.questspark.engine.jinja.Node.TupleLiteral;
 import dev.questspark.engine.jinja.Node.With;
-import dev.questspark.engine.jinja.Value.Attributed;
-import dev.questspark.engine.jinja.Value.Dict;
 import dev.questspark.engine.jinja.Value.Function;
 import dev.questspark.engine.jinja.Value.Generator;
-import dev.questspark.engine.jinja.Value.Tuple;
-import dev.questspark.engine.jinja.Value.Undefined;
 import java.util.Iterator;
-import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.Optional;
@@ -38,6 +30,9 @@ final class Renderer {
   /** Turns of loops and calls of macros within one rendering; more is a template that runs away. */
   private static final int MAX_STEPS = 20_000_000;
 
+  /** Macros within each other; Python's own stack ends at about 190. */
+  private static final int MAX_MACROS = 100;
+
   private enum Flow {
     ON,
     BREAK,
@@ -46,6 +41,7 @@ final class Renderer {
 
   private final Map<Block, Set<String>> hidden;
   private int steps;
+  private int macros;
 
   Renderer(Map<Block, Set<String>> hidden) {
     this.hidden = hidden;
@@ -98,16 +94,21 @@ final class Renderer {
       if (!loop.recursive()) {
         return loop(loop, Evaluator.evaluate(loop.items(), frame), Optional.empty(), 0, frame, out);
       }
-      print(Text.str(recursion(loop, frame, 0).call(Arguments.of(Evaluator.evaluate(loop.items(), frame)))), out);
+      print(
+          Text.str(
+              recursion(loop, frame, 0)
+                  .call(Arguments.of(Evaluator.evaluate(loop.items(), frame)))),
+          out);
     } else if (statement instanceof Macro macro) {
-      frame.set(macro.name(), new Callable(macro.name(), macro.signature(), macro.body(), frame));
+      frame.set(macro.name(), macro(macro.name(), macro.signature(), macro.body(), frame));
     } else if (statement instanceof AssignBlock assign) {
       Frame inner = frame.inner();
       Output body = text(assign.body(), inner);
       if (body.flow != Flow.ON) {
         return body.flow;
       }
-      Object value = assign.filter() == null ? body.text : filtered(assign.filter(), body.text, inner);
+      Object value =
+          assign.filter() == null ? body.text : filtered(assign.filter(), body.text, inner);
       Evaluator.assign(assign.target(), value, frame);
     } else if (statement instanceof FilterBlock filter) {
       Frame inner = frame.inner();
@@ -117,7 +118,7 @@ final class Renderer {
       }
       print(Text.str(filtered(filter.filter(), body.text, inner)), out);
     } else if (statement instanceof CallBlock call) {
-      Callable caller = new Callable("caller", call.signature(), call.body(), frame);
+      MacroFunction caller = macro("caller", call.signature(), call.body(), frame);
       print(Text.str(Evaluator.call(call.call(), frame, Map.of("caller", caller))), out);
     } else if (statement instanceof With with) {
       return with(with, frame, out);
@@ -135,8 +136,7 @@ final class Renderer {
   }
 
   private static Object filtered(Filter filter, String text, Frame frame) {
-    Object target =
-        filter.target() instanceof Filter inner ? filtered(inner, text, frame) : text;
+    Object target = filter.target() instanceof Filter inner ? filtered(inner, text, frame) : text;
     return Evaluator.filter(filter, target, frame);
   }
 
@@ -152,14 +152,16 @@ final class Renderer {
   private Flow with(With with, Frame frame, StringBuilder out) {
     Frame inner = frame.inner();
     for (int i = 0; i < with.targets().size(); i++) {
-      Evaluator.assign(with.targets().get(i), Evaluator.evaluate(with.values().get(i), frame), inner);
+      Evaluator.assign(
+          with.targets().get(i), Evaluator.evaluate(with.values().get(i), frame), inner);
     }
     return inFrame(with.body(), inner, out);
   }
 
   private void step() {
     if (++steps > MAX_STEPS) {
-      throw new JinjaException("the template runs more than " + MAX_STEPS + " turns of loops and macros");
+      throw new JinjaException(
+          "the template runs more than " + MAX_STEPS + " turns of loops and macros");
     }
   }
 
@@ -174,8 +176,15 @@ final class Renderer {
     };
   }
 
-  private Flow loop(For node, Object items, Optional<Function> recursion, int depth0, Frame frame, StringBuilder out) {
-    Object chosen = node.test() == null ? items : new Generator("generator", chosen(node, items, frame));
+  private Flow loop(
+      For node,
+      Object items,
+      Optional<Function> recursion,
+      int depth0,
+      Frame frame,
+      StringBuilder out) {
+    Object chosen =
+        node.test() == null ? items : new Generator("generator", chosen(node, items, frame));
     Loop loop = new Loop(chosen, recursion, depth0);
     boolean noTurnEnded = true;
     while (loop.hasNext()) {
@@ -206,7 +215,10 @@ final class Renderer {
           Frame test = frame.inner();
           Evaluator.assign(node.target(), item, test);
           if (Python.truth(Evaluator.evaluate(node.test(), test))) {
-            ahead = node.target() instanceof TupleLiteral ? Evaluator.evaluate(node.target(), test) : item;
+            ahead =
+                node.target() instanceof TupleLiteral
+                    ? Evaluator.evaluate(node.target(), test)
+                    : item;
           }
         }
         return ahead != Value.ABSENT;
@@ -224,88 +236,19 @@ final class Renderer {
     };
   }
 
-  /** A macro, or the body of a call block. */
-  private final class Callable implements Function, Attributed {
-    private final String name;
-    private final Signature signature;
-    private final Block body;
-    private final Frame frame;
-    private final Set<String> special;
+  /** A macro, or the body of a call block, which sees the frame it stands in. */
+  private MacroFunction macro(String name, Signature signature, Block body, Frame frame) {
+    return new MacroFunction(
+        name, signature, Names.special(body), frame, inner -> called(body, inner));
+  }
 
-    Callable(String name, Signature signature, Block body, Frame frame) {
-      this.name = name;
-      this.signature = signature;
-      this.body = body;
-      this.frame = frame;
-      this.special = Names.special(body);
+  private String called(Block body, Frame inner) {
+    step();
+    if (++macros > MAX_MACROS) {
+      throw new JinjaException("macros call each other more than " + MAX_MACROS + " levels deep");
     }
-
-    @Override
-    public Object call(Arguments arguments) {
-      step();
-      Frame inner = frame.inner();
-      List<String> parameters = signature.parameters();
-      Map<String, Object> keywords = new LinkedHashMap<>(arguments.keywords());
-      List<Object> positional = arguments.positional();
-      Object[] values = new Object[parameters.size()];
-      for (int i = 0; i < values.length; i++) {
-        boolean given = i < positional.size() || keywords.containsKey(parameters.get(i));
-        values[i] = !given ? Value.ABSENT : i < positional.size() ? positional.get(i) : keywords.remove(parameters.get(i));
-      }
-      boolean namesCaller = parameters.contains("caller");
-      if (special.contains("caller") && !namesCaller) {
-        Object caller = keywords.remove("caller");
-        inner.set("caller", caller == null ? new Undefined("no caller is defined") : caller);
-      }
-      specialArguments(positional, keywords, inner);
-      for (int i = 0; i < values.length; i++) {
-        inner.set(parameters.get(i), values[i]);
-      }
-      for (int i = 0; i < values.length; i++) {
-        if (values[i] == Value.ABSENT) {
-          Expression ownDefault = signature.defaultOf(i);
-          inner.set(
-              parameters.get(i),
-              ownDefault == null
-                  ? new Undefined("the parameter '" + parameters.get(i) + "' was not provided")
-                  : Evaluator.evaluate(ownDefault, inner));
-        }
-      }
-      return text(body, inner).text;
-    }
-
-    private void specialArguments(List<Object> positional, Map<String, Object> keywords, Frame inner) {
-      List<String> parameters = signature.parameters();
-      if (special.contains("kwargs") && !parameters.contains("kwargs")) {
-        Dict dict = new Dict();
-        keywords.forEach(dict::put);
-        inner.set("kwargs", dict);
-      } else if (!keywords.isEmpty()) {
-        throw new JinjaException("the macro '" + name + "' takes no keyword argument '" + keywords.keySet().iterator().next() + "'");
-      }
-      if (special.contains("varargs") && !parameters.contains("varargs")) {
-        int from = Math.min(parameters.size(), positional.size());
-        inner.set("varargs", new Tuple(positional.subList(from, positional.size())));
-      } else if (positional.size() > parameters.size()) {
-        throw new JinjaException("the macro '" + name + "' takes at most " + parameters.size() + " arguments, " + positional.size() + " given");
-      }
-    }
-
-    @Override
-    public Object attribute(String attribute) {
-      return switch (attribute) {
-        case "name" -> name;
-        case "arguments" -> new Tuple(List.copyOf(signature.parameters()));
-        case "caller" -> special.contains("caller");
-        case "catch_kwargs" -> special.contains("kwargs");
-        case "catch_varargs" -> special.contains("varargs");
-        default -> Value.ABSENT;
-      };
-    }
-
-    @Override
-    public String describe() {
-      return "<Macro " + Text.repr(name) + ">";
-    }
+    String text = text(body, inner).text;
+    macros--;
+    return text;
   }
 }

@@ -10,23 +10,21 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.Iterator;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.NoSuchElementException;
 import java.util.Set;
 import java.util.function.Function;
-import java.util.function.Predicate;
-import java.util.function.Supplier;
 
 /** Filters over lists, dicts and whatever else can be iterated. */
 final class SequenceFilters {
   private SequenceFilters() {}
 
   static void define(Map<String, Filters.Filter> to) {
-    Filters.define(to, "default(value, default_value='', boolean=False)", a ->
-        a[0] instanceof Undefined || Python.truth(a[2]) && !Python.truth(a[0]) ? a[1] : a[0]);
+    Filters.define(
+        to,
+        "default(value, default_value='', boolean=False)",
+        a -> a[0] instanceof Undefined || Python.truth(a[2]) && !Python.truth(a[0]) ? a[1] : a[0]);
     Filters.define(to, "length(obj, /)", a -> BigInteger.valueOf(Python.length(a[0])));
     Filters.define(to, "list(value)", a -> Python.list(a[0]));
     Filters.define(to, "first(seq)", a -> first(Python.iterate(a[0])));
@@ -34,25 +32,35 @@ final class SequenceFilters {
     Filters.define(to, "reverse(value)", a -> reverse(a[0]));
     Filters.define(to, "join(value, d='', attribute=None)", SequenceFilters::join);
     Filters.define(to, "items(value)", a -> items(a[0]));
-    Filters.define(to, "attr(obj, name)", a -> {
-      Object member = Attributes.member(a[0], StringMethods.text(a[1]));
-      return member == Value.ABSENT ? new Undefined("a value of type " + Python.type(a[0]) + " has no attribute '" + a[1] + "'") : member;
-    });
-    Filters.define(to, "dictsort(value, case_sensitive=False, by='key', reverse=False)", SequenceFilters::dictSort);
-    Filters.define(to, "sort(value, reverse=False, case_sensitive=False, attribute=None)", a ->
-        sorted(Python.list(a[0]), keys(a[3], Python.truth(a[2])), Python.truth(a[1])));
-    Filters.define(to, "unique(value, case_sensitive=False, attribute=None)", SequenceFilters::unique);
+    Filters.define(
+        to,
+        "attr(obj, name)",
+        a -> {
+          Object member = Attributes.member(a[0], StringMethods.text(a[1]));
+          return member == Value.ABSENT
+              ? new Undefined(
+                  "a value of type " + Python.type(a[0]) + " has no attribute '" + a[1] + "'")
+              : member;
+        });
+    Filters.define(
+        to,
+        "dictsort(value, case_sensitive=False, by='key', reverse=False)",
+        SequenceFilters::dictSort);
+    Filters.define(
+        to,
+        "sort(value, reverse=False, case_sensitive=False, attribute=None)",
+        a -> sorted(Python.list(a[0]), keys(a[3], Python.truth(a[2])), Python.truth(a[1])));
+    Filters.define(
+        to, "unique(value, case_sensitive=False, attribute=None)", SequenceFilters::unique);
     Filters.define(to, "min(value, case_sensitive=False, attribute=None)", a -> extreme(a, "<"));
     Filters.define(to, "max(value, case_sensitive=False, attribute=None)", a -> extreme(a, ">"));
     Filters.define(to, "sum(iterable, attribute=None, start=0)", SequenceFilters::sum);
     Filters.define(to, "batch(value, linecount, fill_with=None)", SequenceFilters::batch);
     Filters.define(to, "slice(value, slices, fill_with=None)", SequenceFilters::slice);
-    Filters.define(to, "groupby(value, attribute, default=None, case_sensitive=False)", SequenceFilters::groupBy);
-    to.put("map", SequenceFilters::map);
-    to.put("select", (value, arguments) -> select(value, arguments, false, true));
-    to.put("reject", (value, arguments) -> select(value, arguments, false, false));
-    to.put("selectattr", (value, arguments) -> select(value, arguments, true, true));
-    to.put("rejectattr", (value, arguments) -> select(value, arguments, true, false));
+    Filters.define(
+        to,
+        "groupby(value, attribute, default=None, case_sensitive=False)",
+        SequenceFilters::groupBy);
   }
 
   private static Object first(Iterator<Object> items) {
@@ -62,14 +70,15 @@ final class SequenceFilters {
   private static List<Object> backwards(Object value) {
     List<Object> items = Python.reversed(value);
     if (items == null) {
-      throw new JinjaException("a value of type " + Python.type(value) + " cannot be read backwards; is |list missing?");
+      throw new JinjaException(
+          "a value of type " + Python.type(value) + " cannot be read backwards; is |list missing?");
     }
     return items;
   }
 
   private static Object reverse(Object value) {
     if (Python.isText(value)) {
-      return Attributes.slice(value, null, null, BigInteger.ONE.negate());
+      return Slices.slice(value, null, null, BigInteger.ONE.negate());
     }
     List<Object> items = Python.reversed(value);
     if (items != null) {
@@ -80,40 +89,21 @@ final class SequenceFilters {
     return items;
   }
 
-  /** Follows {@code a.b.0}; with a default, in place of what is missing. */
-  private static Function<Object, Object> getter(Object attribute, Object replacement) {
-    List<Object> parts = new ArrayList<>();
-    if (Python.isText(attribute)) {
-      for (Object part : Splitting.split(Python.text(attribute), ".", -1)) {
-        String name = (String) part;
-        boolean number = !name.isEmpty() && name.chars().allMatch(Character::isDigit);
-        parts.add(number ? (Object) new BigInteger(name) : name);
-      }
-    } else if (attribute != null) {
-      parts.add(attribute);
-    }
-    return value -> {
-      Object item = value;
-      for (Object part : parts) {
-        item = Attributes.item(item, part);
-        item = replacement != null && item instanceof Undefined ? replacement : item;
-      }
-      return item;
-    };
-  }
-
   private static Object ignoreCase(Object value) {
     return Python.isText(value) ? Python.text(value).toLowerCase(Locale.ROOT) : value;
   }
 
   private static Function<Object, Object> key(Object attribute, boolean caseSensitive) {
-    Function<Object, Object> getter = getter(attribute, null);
+    Function<Object, Object> getter = Selections.getter(attribute, null);
     return caseSensitive ? getter : getter.andThen(SequenceFilters::ignoreCase);
   }
 
   /** The keys of several attributes, which commas part. */
   private static Function<Object, Object> keys(Object attribute, boolean caseSensitive) {
-    List<Object> attributes = Python.isText(attribute) ? Splitting.split(Python.text(attribute), ",", -1) : Collections.singletonList(attribute);
+    List<Object> attributes =
+        Python.isText(attribute)
+            ? Splitting.split(Python.text(attribute), ",", -1)
+            : Collections.singletonList(attribute);
     List<Function<Object, Object>> keys = new ArrayList<>();
     attributes.forEach(one -> keys.add(key(one, caseSensitive)));
     return item -> {
@@ -124,14 +114,19 @@ final class SequenceFilters {
   }
 
   /** Sorts stably by keys; equal items keep their order when reversed, too. */
-  private static List<Object> sorted(List<Object> items, Function<Object, Object> key, boolean reverse) {
+  private static List<Object> sorted(
+      List<Object> items, Function<Object, Object> key, boolean reverse) {
     List<Map.Entry<Object, Object>> keyed = new ArrayList<>();
     for (Object item : items) {
       keyed.add(new java.util.AbstractMap.SimpleEntry<>(key.apply(item), item));
     }
     String before = reverse ? ">" : "<";
     try {
-      keyed.sort((a, b) -> Comparisons.ordered(before, a.getKey(), b.getKey()) ? -1 : Comparisons.ordered(before, b.getKey(), a.getKey()) ? 1 : 0);
+      keyed.sort(
+          (a, b) ->
+              Comparisons.ordered(before, a.getKey(), b.getKey())
+                  ? -1
+                  : Comparisons.ordered(before, b.getKey(), a.getKey()) ? 1 : 0);
     } catch (IllegalArgumentException e) { // not-a-number is in no order with anything
       throw new JinjaException("the items have no order");
     }
@@ -141,7 +136,7 @@ final class SequenceFilters {
   }
 
   private static Object join(Object[] a) {
-    Function<Object, Object> getter = getter(a[2], null);
+    Function<Object, Object> getter = Selections.getter(a[2], null);
     String separator = Text.str(a[1]);
     List<Object> texts = new ArrayList<>();
     Python.list(a[0]).forEach(item -> texts.add(Text.str(getter.apply(item))));
@@ -155,11 +150,16 @@ final class SequenceFilters {
     if (value instanceof Dict dict) {
       return dict;
     }
-    throw new JinjaException("a value of type " + Python.type(value) + " stands where a mapping belongs");
+    throw new JinjaException(
+        "a value of type " + Python.type(value) + " stands where a mapping belongs");
   }
 
   private static Object items(Object value) {
-    return lazy(() -> value instanceof Undefined ? Collections.emptyIterator() : new View("dict_items", dict(value)).iterator());
+    return Selections.lazy(
+        () ->
+            value instanceof Undefined
+                ? Collections.emptyIterator()
+                : new View("dict_items", dict(value)).iterator());
   }
 
   private static Object dictSort(Object[] a) {
@@ -170,18 +170,23 @@ final class SequenceFilters {
     int position = by.equals("key") ? 0 : 1;
     List<Object> items = Python.list(new View("dict_items", dict(a[0])));
     boolean caseSensitive = Python.truth(a[1]);
-    return sorted(items, item -> {
-      Object value = ((Tuple) item).items().get(position);
-      return caseSensitive ? value : ignoreCase(value);
-    }, Python.truth(a[3]));
+    return sorted(
+        items,
+        item -> {
+          Object value = ((Tuple) item).items().get(position);
+          return caseSensitive ? value : ignoreCase(value);
+        },
+        Python.truth(a[3]));
   }
 
   private static Object unique(Object[] a) {
     Function<Object, Object> key = key(a[2], Python.truth(a[1]));
-    return lazy(() -> {
-      Set<Object> seen = new HashSet<>();
-      return filtered(Python.iterate(a[0]), item -> seen.add(Python.hashKey(key.apply(item))));
-    });
+    return Selections.lazy(
+        () -> {
+          Set<Object> seen = new HashSet<>();
+          return Selections.filtered(
+              Python.iterate(a[0]), item -> seen.add(Python.hashKey(key.apply(item))));
+        });
   }
 
   private static Object extreme(Object[] a, String better) {
@@ -196,7 +201,7 @@ final class SequenceFilters {
   }
 
   private static Object sum(Object[] a) {
-    Function<Object, Object> getter = getter(a[1], null);
+    Function<Object, Object> getter = Selections.getter(a[1], null);
     Object sum = a[2];
     if (Python.isText(sum)) {
       throw new JinjaException("sum adds no strings; use join");
@@ -209,52 +214,56 @@ final class SequenceFilters {
   }
 
   private static Object batch(Object[] a) {
-    return lazy(() -> {
-      int size = Python.count(a[1]);
-      List<Object> items = Python.list(a[0]);
-      List<Object> rows = new ArrayList<>();
-      if (size < 1 && !items.isEmpty()) {
-        throw new JinjaException("batch needs a size of at least 1");
-      }
-      for (int i = 0; i < items.size(); i += size) {
-        List<Object> row = new ArrayList<>(items.subList(i, (int) Math.min(items.size(), (long) i + size)));
-        Python.checkSize(a[2] == null ? 0 : size);
-        while (a[2] != null && row.size() < size) {
-          row.add(a[2]);
-        }
-        rows.add(row);
-      }
-      return rows.iterator();
-    });
+    return Selections.lazy(
+        () -> {
+          int size = Python.count(a[1]);
+          List<Object> items = Python.list(a[0]);
+          List<Object> rows = new ArrayList<>();
+          if (size < 1 && !items.isEmpty()) {
+            throw new JinjaException("batch needs a size of at least 1");
+          }
+          for (int i = 0; i < items.size(); i += size) {
+            List<Object> row =
+                new ArrayList<>(items.subList(i, (int) Math.min(items.size(), (long) i + size)));
+            Python.checkSize(a[2] == null ? 0 : size);
+            while (a[2] != null && row.size() < size) {
+              row.add(a[2]);
+            }
+            rows.add(row);
+          }
+          return rows.iterator();
+        });
   }
 
   private static Object slice(Object[] a) {
-    return lazy(() -> {
-      List<Object> items = Python.list(a[0]);
-      int slices = Python.count(a[1]);
-      if (slices == 0) {
-        throw new JinjaException("slice needs a number of slices other than 0");
-      }
-      Python.checkSize(slices);
-      List<Object> rows = new ArrayList<>();
-      int from = 0;
-      for (int i = 0; i < slices; i++) {
-        int to = from + items.size() / slices + (i < items.size() % slices ? 1 : 0);
-        List<Object> row = new ArrayList<>(items.subList(from, to));
-        if (a[2] != null && i >= items.size() % slices) {
-          row.add(a[2]);
-        }
-        rows.add(row);
-        from = to;
-      }
-      return rows.iterator();
-    });
+    return Selections.lazy(
+        () -> {
+          List<Object> items = Python.list(a[0]);
+          int slices = Python.count(a[1]);
+          if (slices == 0) {
+            throw new JinjaException("slice needs a number of slices other than 0");
+          }
+          Python.checkSize(slices);
+          List<Object> rows = new ArrayList<>();
+          int from = 0;
+          for (int i = 0; i < slices; i++) {
+            int to = from + items.size() / slices + (i < items.size() % slices ? 1 : 0);
+            List<Object> row = new ArrayList<>(items.subList(from, to));
+            if (a[2] != null && i >= items.size() % slices) {
+              row.add(a[2]);
+            }
+            rows.add(row);
+            from = to;
+          }
+          return rows.iterator();
+        });
   }
 
   private static Object groupBy(Object[] a) {
-    Function<Object, Object> getter = getter(a[1], a[2]);
+    Function<Object, Object> getter = Selections.getter(a[1], a[2]);
     boolean caseSensitive = Python.truth(a[3]);
-    Function<Object, Object> key = caseSensitive ? getter : getter.andThen(SequenceFilters::ignoreCase);
+    Function<Object, Object> key =
+        caseSensitive ? getter : getter.andThen(SequenceFilters::ignoreCase);
     List<Object> groups = new ArrayList<>();
     List<Object> group = new ArrayList<>();
     Object last = Value.ABSENT;
@@ -262,103 +271,14 @@ final class SequenceFilters {
       Object current = key.apply(item);
       if (last == Value.ABSENT || !Comparisons.same(last, current)) {
         group = new ArrayList<>();
-        groups.add(new Tuple(java.util.Arrays.asList(caseSensitive ? current : getter.apply(item), group), true));
+        groups.add(
+            new Tuple(
+                java.util.Arrays.asList(caseSensitive ? current : getter.apply(item), group),
+                true));
         last = current;
       }
       group.add(item);
     }
     return groups;
-  }
-
-  private static Object map(Object value, Arguments arguments) {
-    return lazy(() -> {
-      if (!Python.truth(value)) {
-        return Collections.emptyIterator();
-      }
-      if (arguments.positional().isEmpty() && arguments.keywords().containsKey("attribute")) {
-        Map<String, Object> others = new LinkedHashMap<>(arguments.keywords());
-        Function<Object, Object> getter = getter(others.remove("attribute"), others.remove("default"));
-        if (!others.isEmpty()) {
-          throw new JinjaException("map takes no keyword argument '" + others.keySet().iterator().next() + "'");
-        }
-        return Python.map(Python.iterate(value), getter);
-      }
-      String name = named(arguments, 0, "map needs a filter's name or attribute=");
-      Arguments rest = arguments.skip(1);
-      return Python.map(Python.iterate(value), item -> Filters.apply(name, item, rest));
-    });
-  }
-
-  private static String named(Arguments arguments, int at, String otherwise) {
-    if (arguments.positional().size() <= at || !Python.isText(arguments.positional().get(at))) {
-      throw new JinjaException(otherwise);
-    }
-    return Python.text(arguments.positional().get(at));
-  }
-
-  private static Object select(Object value, Arguments arguments, boolean byAttribute, boolean wanted) {
-    return lazy(() -> {
-      if (!Python.truth(value)) {
-        return Collections.emptyIterator();
-      }
-      int at = byAttribute ? 1 : 0;
-      if (arguments.positional().size() < at) {
-        throw new JinjaException("the name of the attribute is missing");
-      }
-      Function<Object, Object> getter = getter(byAttribute ? arguments.positional().get(0) : null, null);
-      if (arguments.positional().size() <= at) {
-        return filtered(Python.iterate(value), item -> Python.truth(getter.apply(item)) == wanted);
-      }
-      String test = named(arguments, at, "the name of a test must be a string");
-      Arguments rest = arguments.skip(at + 1);
-      return filtered(Python.iterate(value), item -> Python.truth(Conditions.test(test, getter.apply(item), rest)) == wanted);
-    });
-  }
-
-  /** A generator that does nothing before its first item is asked for. */
-  private static Generator lazy(Supplier<Iterator<Object>> start) {
-    return new Generator("generator", new Iterator<>() {
-      private Iterator<Object> items;
-
-      private Iterator<Object> started() {
-        items = items == null ? start.get() : items;
-        return items;
-      }
-
-      @Override
-      public boolean hasNext() {
-        return started().hasNext();
-      }
-
-      @Override
-      public Object next() {
-        return started().next();
-      }
-    });
-  }
-
-  private static Iterator<Object> filtered(Iterator<Object> items, Predicate<Object> wanted) {
-    return new Iterator<>() {
-      private Object ahead = Value.ABSENT;
-
-      @Override
-      public boolean hasNext() {
-        while (ahead == Value.ABSENT && items.hasNext()) {
-          Object item = items.next();
-          ahead = wanted.test(item) ? item : Value.ABSENT;
-        }
-        return ahead != Value.ABSENT;
-      }
-
-      @Override
-      public Object next() {
-        if (!hasNext()) {
-          throw new NoSuchElementException();
-        }
-        Object item = ahead;
-        ahead = Value.ABSENT;
-        return item;
-      }
-    };
   }
 }

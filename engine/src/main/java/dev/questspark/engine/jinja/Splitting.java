@@ -28,7 +28,9 @@ final class Splitting {
     }
     checkSeparator(separator);
     int from = 0;
-    for (int at = text.indexOf(separator); at >= 0 && left > 0; at = text.indexOf(separator, from), left--) {
+    for (int at = text.indexOf(separator);
+        at >= 0 && left > 0;
+        at = text.indexOf(separator, from), left--) {
       parts.add(text.substring(from, at));
       from = at + separator.length();
     }
@@ -97,7 +99,11 @@ final class Splitting {
     int from = 0;
     for (int i = 0; i < text.length(); i++) {
       char c = text.charAt(i);
-      if (c >= '\n' && c <= '\r' || c >= 0x1c && c <= 0x1e || c == 0x85 || c == 0x2028 || c == 0x2029) {
+      if (c >= '\n' && c <= '\r'
+          || c >= 0x1c && c <= 0x1e
+          || c == 0x85
+          || c == 0x2028
+          || c == 0x2029) {
         int end = c == '\r' && text.startsWith("\n", i + 1) ? i + 2 : i + 1;
         lines.add(text.substring(from, keepEnds ? end : i));
         from = end;

@@ -27,7 +27,8 @@ final class StringFormat {
   }
 
   private String percent(Object right) {
-    List<Object> values = right instanceof Tuple tuple ? tuple.items() : java.util.Collections.singletonList(right);
+    List<Object> values =
+        right instanceof Tuple tuple ? tuple.items() : java.util.Collections.singletonList(right);
     while (at < format.length()) {
       char c = format.charAt(at++);
       if (c == '%') {
@@ -36,7 +37,11 @@ final class StringFormat {
         out.append(c);
       }
     }
-    boolean mapping = right instanceof Dict || right instanceof List || right instanceof Value.Range || right instanceof Undefined;
+    boolean mapping =
+        right instanceof Dict
+            || right instanceof List
+            || right instanceof Value.Range
+            || right instanceof Undefined;
     if (nextArgument < values.size() && !mapping) {
       throw new JinjaException("not all arguments of '%' are used by the format");
     }
@@ -149,7 +154,11 @@ final class StringFormat {
           throw new JinjaException("'%d' needs a finite number");
         }
         spec.type = 'd';
-        return spec.integer(value instanceof Double number ? new java.math.BigDecimal(number).toBigInteger() : Python.index(value), true);
+        return spec.integer(
+            value instanceof Double number
+                ? new java.math.BigDecimal(number).toBigInteger()
+                : Python.index(value),
+            true);
       }
       case 'x', 'X', 'o' -> {
         spec.type = type;
@@ -157,7 +166,8 @@ final class StringFormat {
       }
       case 'e', 'E', 'f', 'F', 'g', 'G' -> {
         if (!Operators.isNumber(value)) {
-          throw new JinjaException("'%" + type + "' needs a number, not a value of type " + Python.type(value));
+          throw new JinjaException(
+              "'%" + type + "' needs a number, not a value of type " + Python.type(value));
         }
         spec.type = type;
         return spec.real(Operators.toDouble(value));
@@ -264,11 +274,15 @@ final class StringFormat {
         to++;
       }
       String name = to < 0 ? "" : field.substring(i + 1, to);
-      if (name.isEmpty() || !attribute && to + 1 < field.length() && ".[".indexOf(field.charAt(to + 1)) < 0) {
+      if (name.isEmpty()
+          || !attribute && to + 1 < field.length() && ".[".indexOf(field.charAt(to + 1)) < 0) {
         throw new JinjaException("the format's field '" + field + "' is malformed");
       }
       boolean number = !attribute && name.chars().allMatch(Character::isDigit);
-      value = attribute ? Attributes.attribute(value, name) : Attributes.item(value, number ? (Object) new BigInteger(name) : name);
+      value =
+          attribute
+              ? Attributes.attribute(value, name)
+              : Attributes.item(value, number ? (Object) new BigInteger(name) : name);
       i = attribute ? to : to + 1;
     }
     return value;

@@ -38,7 +38,10 @@ record StringLiteral(String value, int end) {
     }
     if (c >= '0' && c <= '7') {
       int end = i + 1;
-      while (end < i + 3 && end < source.length() && source.charAt(end) >= '0' && source.charAt(end) <= '7') {
+      while (end < i + 3
+          && end < source.length()
+          && source.charAt(end) >= '0'
+          && source.charAt(end) <= '7') {
         end++;
       }
       value.append((char) Integer.parseInt(source.substring(i, end), 8));
@@ -49,7 +52,8 @@ record StringLiteral(String value, int end) {
       try {
         value.appendCodePoint(Character.codePointOf(source.substring(i + 2, end)));
       } catch (IllegalArgumentException e) {
-        throw JinjaException.atLine(line, "unknown character name in \\" + source.substring(i, end + 1));
+        throw JinjaException.atLine(
+            line, "unknown character name in \\" + source.substring(i, end + 1));
       }
       return end + 1;
     }
@@ -58,9 +62,15 @@ record StringLiteral(String value, int end) {
       value.appendCodePoint(hex(source, i, digits, line));
       return i + 1 + digits;
     }
-    if (c > 127) { // Python writes the character as an escape of its own and reads the backslash twice
+    if (c > 127) { // Python writes the character as an escape of its own and reads the backslash
+      // twice
       int codePoint = source.codePointAt(i);
-      value.append(codePoint < 256 ? "\\x%02x".formatted(codePoint) : codePoint < 0x10000 ? "\\u%04x".formatted(codePoint) : "\\U%08x".formatted(codePoint));
+      value.append(
+          codePoint < 256
+              ? "\\x%02x".formatted(codePoint)
+              : codePoint < 0x10000
+                  ? "\\u%04x".formatted(codePoint)
+                  : "\\U%08x".formatted(codePoint));
       return i + Character.charCount(codePoint);
     }
     if (c != '\n') { // a newline is continued on the next line; other letters have no meaning
@@ -72,13 +82,18 @@ record StringLiteral(String value, int end) {
   private static int hex(String source, int i, int digits, int line) {
     int end = Math.min(source.length(), i + 1 + digits);
     String text = source.substring(i + 1, end);
-    boolean valid = text.length() == digits && text.chars().allMatch(d -> d < 128 && Character.digit(d, 16) >= 0);
+    boolean valid =
+        text.length() == digits
+            && text.chars().allMatch(d -> d < 128 && Character.digit(d, 16) >= 0);
     long codePoint = valid ? Long.parseLong(text, 16) : -1;
     if (codePoint < 0 || codePoint > Character.MAX_CODE_POINT) {
-      throw JinjaException.atLine(line, "truncated or unknown escape \\" + source.substring(i, end));
+      throw JinjaException.atLine(
+          line, "truncated or unknown escape \\" + source.substring(i, end));
     }
     if (codePoint >= 0xD800 && codePoint < 0xE000) {
-      throw JinjaException.atLine(line, "\\" + source.substring(i, end) + " is half of a character; write \\U and eight digits");
+      throw JinjaException.atLine(
+          line,
+          "\\" + source.substring(i, end) + " is half of a character; write \\U and eight digits");
     }
     return (int) codePoint;
   }

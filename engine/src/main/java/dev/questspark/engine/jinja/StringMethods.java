@@ -31,9 +31,15 @@ final class StringMethods {
     define("strip(chars=None, /)", (s, a) -> Text.strip(s, optional(a[0]), true, true));
     define("lstrip(chars=None, /)", (s, a) -> Text.strip(s, optional(a[0]), true, false));
     define("rstrip(chars=None, /)", (s, a) -> Text.strip(s, optional(a[0]), false, true));
-    define("split(sep=None, maxsplit=-1)", (s, a) -> Splitting.split(s, optional(a[0]), Python.count(a[1])));
-    define("rsplit(sep=None, maxsplit=-1)", (s, a) -> Splitting.rsplit(s, optional(a[0]), Python.count(a[1])));
-    define("splitlines(keepends=False)", (s, a) -> new ArrayList<Object>(Splitting.lines(s, Python.truth(a[0]))));
+    define(
+        "split(sep=None, maxsplit=-1)",
+        (s, a) -> Splitting.split(s, optional(a[0]), Python.count(a[1])));
+    define(
+        "rsplit(sep=None, maxsplit=-1)",
+        (s, a) -> Splitting.rsplit(s, optional(a[0]), Python.count(a[1])));
+    define(
+        "splitlines(keepends=False)",
+        (s, a) -> new ArrayList<Object>(Splitting.lines(s, Python.truth(a[0]))));
     define("partition(sep, /)", (s, a) -> Splitting.partition(s, text(a[0]), false));
     define("rpartition(sep, /)", (s, a) -> Splitting.partition(s, text(a[0]), true));
     define("startswith(prefix, start=None, end=None, /)", (s, a) -> affix(s, a, true));
@@ -43,9 +49,15 @@ final class StringMethods {
     define("index(sub, start=None, end=None, /)", (s, a) -> found(find(s, a, false)));
     define("rindex(sub, start=None, end=None, /)", (s, a) -> found(find(s, a, true)));
     define("count(sub, start=None, end=None, /)", StringMethods::count);
-    define("replace(old, new, count=-1, /)", (s, a) -> replace(s, text(a[0]), text(a[1]), Python.count(a[2])));
-    define("removeprefix(prefix, /)", (s, a) -> s.startsWith(text(a[0])) ? s.substring(text(a[0]).length()) : s);
-    define("removesuffix(suffix, /)", (s, a) -> s.endsWith(text(a[0])) ? s.substring(0, s.length() - text(a[0]).length()) : s);
+    define(
+        "replace(old, new, count=-1, /)",
+        (s, a) -> replace(s, text(a[0]), text(a[1]), Python.count(a[2])));
+    define(
+        "removeprefix(prefix, /)",
+        (s, a) -> s.startsWith(text(a[0])) ? s.substring(text(a[0]).length()) : s);
+    define(
+        "removesuffix(suffix, /)",
+        (s, a) -> s.endsWith(text(a[0])) ? s.substring(0, s.length() - text(a[0]).length()) : s);
     define("join(iterable, /)", (s, a) -> join(s, Python.list(a[0])));
     define("upper()", (s, a) -> s.toUpperCase(Locale.ROOT));
     define("lower()", (s, a) -> s.toLowerCase(Locale.ROOT));
@@ -85,11 +97,17 @@ final class StringMethods {
     }
     boolean escaped = self instanceof Markup;
     String text = Python.text(self);
-    if (name.equals("format") || name.equals("format_map") || escaped && (name.equals("striptags") || name.equals("unescape") || name.equals("escape"))) {
+    if (name.equals("format")
+        || name.equals("format_map")
+        || escaped
+            && (name.equals("striptags") || name.equals("unescape") || name.equals("escape"))) {
       if (escaped) {
-        throw new JinjaException("'" + name + "' of escaped text is not supported; leave |safe or |escape away");
+        throw new JinjaException(
+            "'" + name + "' of escaped text is not supported; leave |safe or |escape away");
       }
-      return (Function) arguments -> StringFormat.format(text, name.equals("format") ? arguments : mapped(arguments));
+      return (Function)
+          arguments ->
+              StringFormat.format(text, name.equals("format") ? arguments : mapped(arguments));
     }
     Known known = METHODS.get(name);
     if (known == null) {
@@ -98,7 +116,9 @@ final class StringMethods {
     return (Function)
         arguments -> {
           Object[] values = arguments.bind(known.parameters);
-          return escaped ? wrapped(known.method.call(text, escapedArguments(name, values))) : known.method.call(text, values);
+          return escaped
+              ? wrapped(known.method.call(text, escapedArguments(name, values)))
+              : known.method.call(text, values);
         };
   }
 
@@ -136,12 +156,15 @@ final class StringMethods {
       list.forEach(item -> items.add(wrapped(item)));
       return items;
     }
-    return result instanceof Tuple tuple ? new Tuple(tuple.items().stream().map(StringMethods::wrapped).toList()) : result;
+    return result instanceof Tuple tuple
+        ? new Tuple(tuple.items().stream().map(StringMethods::wrapped).toList())
+        : result;
   }
 
   static String text(Object value) {
     if (!Python.isText(value)) {
-      throw new JinjaException("a value of type " + Python.type(value) + " stands where a string belongs");
+      throw new JinjaException(
+          "a value of type " + Python.type(value) + " stands where a string belongs");
     }
     return Python.text(value);
   }
@@ -171,7 +194,8 @@ final class StringMethods {
       while (left > 0 && from <= text.length()) {
         out.append(with);
         Python.checkSize(out.length());
-        int next = from < text.length() ? from + Character.charCount(text.codePointAt(from)) : from + 1;
+        int next =
+            from < text.length() ? from + Character.charCount(text.codePointAt(from)) : from + 1;
         out.append(text, from, Math.min(next, text.length()));
         from = next;
         left--;
@@ -200,7 +224,8 @@ final class StringMethods {
   }
 
   private static boolean affix(String self, Object[] a, boolean prefix) {
-    List<Object> candidates = a[0] instanceof Tuple tuple ? tuple.items() : Collections.singletonList(a[0]);
+    List<Object> candidates =
+        a[0] instanceof Tuple tuple ? tuple.items() : Collections.singletonList(a[0]);
     String window = window(self, a);
     for (Object candidate : candidates) {
       String text = text(candidate);

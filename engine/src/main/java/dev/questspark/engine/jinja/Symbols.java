@@ -107,7 +107,8 @@ final class Symbols {
       if (i > 0 && i < node.tests().size()) {
         branches[i].load(Names.of(node.tests().get(i)));
       }
-      branches[i].visit((i < node.branches().size() ? node.branches().get(i) : node.otherwise()).statements());
+      branches[i].visit(
+          (i < node.branches().size() ? node.branches().get(i) : node.otherwise()).statements());
       newlyStored.addAll(branches[i].stored);
     }
     newlyStored.removeAll(stored);
@@ -217,7 +218,8 @@ final class Symbols {
         frame.frame(with.body(), place.hard());
       } else if (statement instanceof Generation generation) {
         function(new Signature(List.of(), List.of()), generation.body(), place);
-      } else if ((statement instanceof Break || statement instanceof Continue) && !place.breakable) {
+      } else if ((statement instanceof Break || statement instanceof Continue)
+          && !place.breakable) {
         throw JinjaException.atLine(statement.line(), "break or continue stands outside of a loop");
       }
     }

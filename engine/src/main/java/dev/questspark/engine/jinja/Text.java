@@ -76,7 +76,8 @@ final class Text {
     if (value instanceof Attributed object) {
       return object.describe();
     }
-    throw new JinjaException("a value of type " + Python.type(value) + " cannot be printed; is |list or () missing?");
+    throw new JinjaException(
+        "a value of type " + Python.type(value) + " cannot be printed; is |list or () missing?");
   }
 
   private static String dict(Dict dict) {
@@ -159,7 +160,9 @@ final class Text {
   }
 
   private static String escaped(int codePoint) {
-    return codePoint < 0x100 ? "\\x%02x".formatted(codePoint) : codePoint < 0x10000 ? "\\u%04x".formatted(codePoint) : "\\U%08x".formatted(codePoint);
+    return codePoint < 0x100
+        ? "\\x%02x".formatted(codePoint)
+        : codePoint < 0x10000 ? "\\u%04x".formatted(codePoint) : "\\U%08x".formatted(codePoint);
   }
 
   static boolean isPrintable(int codePoint) {
@@ -213,6 +216,10 @@ final class Text {
     }
     String text = str(value);
     return new Markup(
-        text.replace("&", "&amp;").replace(">", "&gt;").replace("<", "&lt;").replace("'", "&#39;").replace("\"", "&#34;"));
+        text.replace("&", "&amp;")
+            .replace(">", "&gt;")
+            .replace("<", "&lt;")
+            .replace("'", "&#39;")
+            .replace("\"", "&#34;"));
   }
 }

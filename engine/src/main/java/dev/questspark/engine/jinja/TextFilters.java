@@ -30,15 +30,24 @@ final class TextFilters {
     Filters.define(to, "trim(value, chars=None)", a -> method(a[0], "strip", a[1]));
     Filters.define(to, "center(value, width=80)", a -> method(a[0], "center", a[1]));
     Filters.define(to, "string(value)", a -> soft(a[0]));
-    Filters.define(to, "safe(value)", a -> a[0] instanceof Markup ? a[0] : new Markup(Text.str(a[0])));
+    Filters.define(
+        to, "safe(value)", a -> a[0] instanceof Markup ? a[0] : new Markup(Text.str(a[0])));
     Filters.define(to, "escape(value)", a -> Text.escape(a[0]));
     Filters.define(to, "forceescape(value)", a -> Text.escape(Text.str(a[0])));
     Filters.define(
         to,
         "replace(s, old, new, count=None)",
-        a -> StringMethods.replace(Text.str(a[0]), Text.str(a[1]), Text.str(a[2]), a[3] == null ? -1 : Python.count(a[3])));
+        a ->
+            StringMethods.replace(
+                Text.str(a[0]),
+                Text.str(a[1]),
+                Text.str(a[2]),
+                a[3] == null ? -1 : Python.count(a[3])));
     Filters.define(to, "indent(s, width=4, first=False, blank=False)", TextFilters::indent);
-    Filters.define(to, "truncate(s, length=255, killwords=False, end='...', leeway=None)", TextFilters::truncate);
+    Filters.define(
+        to,
+        "truncate(s, length=255, killwords=False, end='...', leeway=None)",
+        TextFilters::truncate);
     Filters.define(to, "wordcount(s)", a -> words(Text.str(a[0])));
     Filters.define(to, "urlencode(value)", a -> urlEncode(a[0]));
     Filters.define(to, "pprint(value)", a -> pprint(a[0]));
@@ -105,26 +114,30 @@ final class TextFilters {
     List<String> lines = Splitting.lines(text, false);
     for (int i = 0; i < lines.size(); i++) {
       String line = lines.get(i);
-      out.append(i == 0 ? "" : "\n").append(i > 0 && (blank || !line.isEmpty()) ? indention : "").append(line);
+      out.append(i == 0 ? "" : "\n")
+          .append(i > 0 && (blank || !line.isEmpty()) ? indention : "")
+          .append(line);
       Python.checkSize(out.length());
     }
     return a[0] instanceof Markup ? new Markup(out.toString()) : out.toString();
   }
 
   private static Object truncate(Object[] a) {
-    String text = StringMethods.text(a[0]);
     String end = StringMethods.text(a[3]);
     int length = Python.count(a[1]);
     int leeway = a[4] == null ? 5 : Python.count(a[4]);
     if (length < Python.length(end) || leeway < 0) {
-      throw new JinjaException("truncate needs a length of at least " + Python.length(end) + " and no negative leeway");
+      throw new JinjaException(
+          "truncate needs a length of at least " + Python.length(end) + " and no negative leeway");
+    }
+    if (Python.length(a[0]) <= (long) length + leeway) {
+      return a[0];
     }
     if (a[0] instanceof Markup) {
-      throw new JinjaException("truncate of escaped text is not supported; leave |safe or |escape away");
+      throw new JinjaException(
+          "truncate of escaped text is not supported; leave |safe or |escape away");
     }
-    if (Python.length(text) <= (long) length + leeway) {
-      return text;
-    }
+    String text = StringMethods.text(a[0]);
     String cut = text.substring(0, text.offsetByCodePoints(0, length - (int) Python.length(end)));
     int blank = cut.lastIndexOf(' ');
     return (Python.truth(a[2]) || blank < 0 ? cut : cut.substring(0, blank)) + end;
@@ -146,13 +159,19 @@ final class TextFilters {
       return quote(value, "/");
     }
     StringJoiner joined = new StringJoiner("&");
-    Iterator<Object> items = value instanceof Dict dict ? new Value.View("dict_items", dict).iterator() : Python.iterate(value);
+    Iterator<Object> items =
+        value instanceof Dict dict
+            ? new Value.View("dict_items", dict).iterator()
+            : Python.iterate(value);
     while (items.hasNext()) {
       List<Object> pair = Python.list(items.next());
       if (pair.size() != 2) {
         throw new JinjaException("urlencode needs pairs");
       }
-      joined.add(quote(pair.get(0), "").replace("%20", "+") + "=" + quote(pair.get(1), "").replace("%20", "+"));
+      joined.add(
+          quote(pair.get(0), "").replace("%20", "+")
+              + "="
+              + quote(pair.get(1), "").replace("%20", "+"));
     }
     return joined.toString();
   }
@@ -160,7 +179,12 @@ final class TextFilters {
   private static String quote(Object value, String safe) {
     StringBuilder out = new StringBuilder();
     for (byte b : Text.str(value).getBytes(StandardCharsets.UTF_8)) {
-      boolean plain = b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || "_.-~".indexOf(b) >= 0 || safe.indexOf(b) >= 0;
+      boolean plain =
+          b >= 'a' && b <= 'z'
+              || b >= 'A' && b <= 'Z'
+              || b >= '0' && b <= '9'
+              || "_.-~".indexOf(b) >= 0
+              || safe.indexOf(b) >= 0;
       out.append(plain ? Character.toString(b) : "%%%02X".formatted(b));
     }
     return out.toString();
@@ -169,7 +193,8 @@ final class TextFilters {
   private static String pprint(Object value) {
     String text = Text.repr(sorted(value));
     if (Python.length(text) > PPRINT_WIDTH) {
-      throw new JinjaException("pprint of more than " + PPRINT_WIDTH + " characters is not supported; use tojson");
+      throw new JinjaException(
+          "pprint of more than " + PPRINT_WIDTH + " characters is not supported; use tojson");
     }
     return text;
   }

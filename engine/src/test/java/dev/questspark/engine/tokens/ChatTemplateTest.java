@@ -106,19 +106,57 @@ class ChatTemplateTest {
         .matches("\\d\\d [A-Z][a-z]{2} 20\\d\\d");
   }
 
+  @Test
+  void allSpecialTokensAreVariables() throws IOException {
+    write(
+        "tokenizer_config.json",
+        """
+        {"pad_token": "<pad>", "unk_token": {"content": "<unk>"}, "image_token": "<image>",
+         "num_image_token": 256, "add_bos_token": true, "cls_token": null,
+         "extra_special_tokens": {"audio": "<audio>"}}
+        """);
+    write("special_tokens_map.json", "{\"pad_token\": \"no\", \"eos_token\": \"</s>\"}");
+    write(
+        "chat_template.jinja",
+        "{{ pad_token }}{{ unk_token }}{{ image_token }}{{ eos_token }}{{ audio }}"
+            + "{{ num_image_token is defined or add_bos_token is defined }}{{ cls_token is defined }}"
+            + "{{ bos_token is defined }}{{ tools is none }}{{ documents is none }}");
+    assertThat(ChatTemplate.open(folder).orElseThrow().render(USER, true))
+        .isEqualTo("<pad><unk><image></s><audio>FalseFalseFalseTrueTrue");
+  }
+
+  @Test
+  void moreVariablesComeBeforeTheTokenizers() throws IOException {
+    write("tokenizer_config.json", "{\"pad_token\": \"<pad>\"}");
+    write(
+        "chat_template.jinja", "{{ pad_token }}{{ enable_thinking is false }}{{ tools | length }}");
+    Map<String, Object> variables =
+        Map.of("pad_token", "<p>", "enable_thinking", false, "tools", List.of(Map.of("a", 1)));
+    assertThat(ChatTemplate.open(folder).orElseThrow().render(USER, true, variables))
+        .isEqualTo("<p>True1");
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {
         "{% for m in messages %}{{ m.content }",
         "{{ messages[0].content ] }}",
-        "{{ messages[0].content.nosuchmethod() }}",
+        "{{ messages[0].content | nosuchfilter }}",
         "{% nosuchtag %}",
       })
-  void aTemplateThatCannotBeRenderedIsOneSentence(String text) throws IOException {
+  void wrongSyntaxIsToldWhenTheTemplateIsOpened(String text) throws IOException {
     write("chat_template.jinja", text);
-    assertThatThrownBy(() -> ChatTemplate.open(folder).orElseThrow().render(USER, true))
+    assertThatThrownBy(() -> ChatTemplate.open(folder))
         .isInstanceOf(ConfigException.class)
-        .hasMessageContaining("chat_template.jinja")
-        .hasMessageContaining("chat template fails");
+        .hasMessageContaining("chat_template.jinja: the chat template fails: line 1: ");
+  }
+
+  @Test
+  void aTemplateThatFailsIsOneSentence() throws IOException {
+    write("chat_template.jinja", "\n{{ messages[0].content.nosuchmethod() }}");
+    ChatTemplate template = ChatTemplate.open(folder).orElseThrow();
+    assertThatThrownBy(() -> template.render(USER, true))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContaining("chat_template.jinja: the chat template fails: line 2: ");
   }
 }

@@ -39,8 +39,7 @@ class PromptTemplateTest {
   private static ChatTemplate chat(String name) throws IOException {
     Path file = ModelFolder.resource("chat-templates/" + name + ".jinja");
     TokenizerSettings names =
-        new TokenizerSettings(
-            Map.of("bos_token", "<|begin_of_text|>", "eos_token", "<|eot_id|>"));
+        new TokenizerSettings(Map.of("bos_token", "<|begin_of_text|>", "eos_token", "<|eot_id|>"));
     return new ChatTemplate(file, Files.readString(file), names);
   }
 
