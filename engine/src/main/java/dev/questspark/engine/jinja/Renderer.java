@@ -28,7 +28,7 @@ import java.util.Set;
 /** Executes statements, once through a template. */
 final class Renderer {
   /** Turns of loops and calls of macros within one rendering; more is a template that runs away. */
-  private static final int MAX_STEPS = 20_000_000;
+  private static final int MAX_STEPS = 5_000_000;
 
   /** Macros within each other; Python's own stack ends at about 190. */
   private static final int MAX_MACROS = 100;

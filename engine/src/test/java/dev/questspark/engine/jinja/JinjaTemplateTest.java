@@ -59,7 +59,7 @@ class JinjaTemplateTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"(|)", "[|]", "{1: |}", "-|", "not |", "s if |", "s[|]", "s(|)", "|a + "})
+  @ValueSource(strings = {"(|)", "[|]", "{1: |}", "-|", "not |", "s if s else |", "s[|]", "s(|)"})
   void deepNestingIsOneSentence(String around) {
     int hole = around.indexOf('|');
     for (int depth : new int[] {1_000, 50_000}) {
@@ -78,7 +78,7 @@ class JinjaTemplateTest {
         "{{ s | upper REPEAT }}; | upper",
         "{{ s REPEAT }}; ~ s",
         "{{ s REPEAT }}; + s",
-        "{{ s REPEAT }}; or s",
+        "{{ s REPEAT }};' or s'",
       })
   void aLongChainEndsInTextOrInOneSentence(String template, String link) {
     assertThat(render(template.replace("REPEAT", link.repeat(20)))).containsIgnoringCase("hello");
@@ -98,7 +98,7 @@ class JinjaTemplateTest {
         "{% for i in [[]] recursive %}{{ loop([i]) }}{% endfor %}; too deeply",
         "{{ range(100001) }}; at most 100000",
         "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %};"
-            + " more than 20000000 turns",
+            + " more than 5000000 turns",
         "{% set n = namespace(s='a') %}{% for i in range(99) %}{% set n.s = n.s ~ n.s %}"
             + "{% endfor %}; grows beyond",
         "{% set n = namespace(s='a') %}{% for i in range(99) %}{% set n.s = n.s + n.s %}"
