@@ -68,7 +68,11 @@ class MistakesTest {
   @Test
   void maxTokensMustLeaveRoomInTheModelsOwnContext() throws IOException {
     Ended ended =
-        run(JobHarness.corpus(folder, 1), "--max-model-len", "0", "--max-tokens", "100000");
+        run(
+            JobHarness.corpus(folder, 1),
+            "--max-model-len=0",
+            "--kv-cache-memory-bytes=160m",
+            "--max-tokens=100000");
     assertThat(ended.code()).isEqualTo(ExitCode.REFUSED);
     assertThat(ended.err())
         .startsWith("Error: max_tokens 100000 leaves no room for a prompt in max_model_len ")
