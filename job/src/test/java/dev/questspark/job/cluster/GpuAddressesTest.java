@@ -45,7 +45,8 @@ class GpuAddressesTest {
   static void start() throws IOException {
     input = JobHarness.corpus(folder, 4);
     Path cpu = folder.resolve("cpu");
-    assertThat(JobHarness.run(input, cpu, ARGS).code()).isZero();
+    Ended onCpu = JobHarness.run(input, cpu, ARGS);
+    assertThat(onCpu.code()).as(onCpu.err()).isZero();
     expected = content(cpu);
     assertThat(expected).hasSize(16);
   }

@@ -47,7 +47,8 @@ class StageResourcesTest {
           "Nobody spoke on deck. The gate code of the silver otter is 4%04d. ".formatted(document));
     }
     Path cpu = folder.resolve("cpu");
-    assertThat(JobHarness.run(input, cpu, args()).code()).isZero();
+    Ended onCpu = JobHarness.run(input, cpu, args());
+    assertThat(onCpu.code()).as(onCpu.err()).isZero();
     expected = JobHarness.content(cpu);
     assertThat(expected).hasSize(DOCUMENTS);
   }
