@@ -13,6 +13,7 @@ import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -30,8 +31,8 @@ import org.w3c.dom.Node;
  *
  * <p>A dependency's licences are those of its pom or of the nearest parent that names any. The build fails on a licence
  * that {@code third-party.txt} does not list, on several or none without a choice there, on a native library or a script
- * without a row, on a licence other than Apache-2.0 whose text is neither in the dependency nor in {@code licences/}, and on rows
- * that nothing needs.
+ * without a row, on a licence other than Apache-2.0 whose text is neither in the dependency nor in {@code licences/}, and on choices,
+ * files and texts that nothing needs.
  *
  * <pre>java ThirdParty.java JOB_FOLDER SHADED_JAR CLASS_PATH_FILE TIMESTAMP</pre>
  */
@@ -151,7 +152,11 @@ final class ThirdParty {
     }
     choices.keySet().stream().filter(key -> !used.contains(key)).forEach(key -> faults.add("nothing needs 'choose " + key + "'"));
     binaries.keySet().stream().filter(key -> !used.contains(key)).forEach(key -> faults.add("nothing needs 'file " + key + "'"));
-    names.keySet().stream().filter(key -> !used.contains(key)).forEach(key -> faults.add("no pom names a licence '" + key + "'"));
+    for (String file : Objects.requireNonNull(folder.resolve("build/licences").toFile().list())) {
+      if (!used.contains(file)) {
+        faults.add("nothing needs licences/" + file);
+      }
+    }
     texts.forEach(
         (licence, keys) ->
             text.append("\n").append("=".repeat(80)).append("\n")
@@ -164,7 +169,6 @@ final class ThirdParty {
     Set<String> offered = new TreeSet<>();
     for (String name : declared(artifact.repository, artifact.group, artifact.name, artifact.version)) {
       if (names.containsKey(name)) {
-        used.add(name);
         offered.add(names.get(name));
       } else {
         offered.add("'" + name + "'");
@@ -199,6 +203,7 @@ final class ThirdParty {
   private String licenceText(Artifact artifact) throws IOException {
     Path ours = folder.resolve("build/licences/" + artifact.group + ".txt");
     if (Files.exists(ours)) {
+      used.add(ours.getFileName().toString());
       return Files.readString(ours);
     }
     try (ZipFile zip = new ZipFile(artifact.jar.toFile())) {
