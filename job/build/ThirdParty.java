@@ -31,8 +31,8 @@ import org.w3c.dom.Node;
  *
  * <p>A dependency's licences are those of its pom or of the nearest parent that names any. The build fails on a licence
  * that {@code third-party.txt} does not list, on several or none without a choice there, on a native library or a script
- * without a row, on a licence other than Apache-2.0 whose text is neither in the dependency nor in {@code licences/}, and on choices,
- * files and texts that nothing needs.
+ * without a row, on a licence other than Apache-2.0 whose text is neither in the dependency nor in {@code licences/},
+ * and on choices, files and texts that nothing needs.
  *
  * <pre>java ThirdParty.java JOB_FOLDER SHADED_JAR CLASS_PATH_FILE TIMESTAMP</pre>
  */
