@@ -137,8 +137,9 @@ public final class CommandLineFlags {
   }
 
   private static String describe(OptionKey<?> key) {
+    String words = key.type().equals("choice") ? " It is " + key.allowed() + "." : "";
     String defaultText =
         key.defaultTexts().isEmpty() ? "" : " Default: " + String.join(",", key.defaultTexts());
-    return (key.description() + defaultText).replace("%", "%%");
+    return (key.description() + words + defaultText).replace("%", "%%");
   }
 }

@@ -24,5 +24,6 @@ class OptionDocsTest {
   void helpNamesEveryOption() {
     String help = CommandLineFlags.help();
     assertThat(OptionRegistry.all()).allSatisfy(key -> assertThat(help).contains(key.flag()));
+    assertThat(help.replaceAll("\\s+", " ")).contains("one of error, truncate_middle, map_reduce");
   }
 }
