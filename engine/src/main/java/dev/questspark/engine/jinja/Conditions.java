@@ -85,12 +85,6 @@ final class Conditions {
     return ALONE.containsKey(name) || COMPARING.containsKey(name);
   }
 
-  static void require(String name, int line) {
-    if (!isKnown(name)) {
-      throw JinjaException.atLine(line, "the test '" + name + "' is not known");
-    }
-  }
-
   static boolean test(String name, Object value, Arguments arguments) {
     if (ALONE.containsKey(name)) {
       return ALONE.get(name).test(arguments.prepend(value).bind(ONE)[0]);

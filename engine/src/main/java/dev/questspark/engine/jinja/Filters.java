@@ -44,12 +44,6 @@ final class Filters {
     return FILTERS.containsKey(name);
   }
 
-  static void require(String name, int line) {
-    if (!isKnown(name)) {
-      throw JinjaException.atLine(line, "the filter '" + name + "' is not known");
-    }
-  }
-
   static Object apply(String name, Object value, Arguments arguments) {
     Filter filter = FILTERS.get(name);
     if (filter == null) {

@@ -15,6 +15,19 @@ import java.util.Set;
  * as something else. Immutable, and safe for several threads.
  */
 public final class JinjaTemplate {
+  private static final Vocabulary KNOWN =
+      new Vocabulary() {
+        @Override
+        public boolean hasFilter(String name) {
+          return Filters.isKnown(name);
+        }
+
+        @Override
+        public boolean hasTest(String name) {
+          return Conditions.isKnown(name);
+        }
+      };
+
   private final Block body;
   private final Map<Block, Set<String>> hidden;
 
@@ -31,7 +44,7 @@ public final class JinjaTemplate {
   public static JinjaTemplate parse(String template) {
     try {
       Block body = Parser.parse(template);
-      return new JinjaTemplate(body, Symbols.hiddenNames(body));
+      return new JinjaTemplate(body, Symbols.hiddenNames(body, KNOWN));
     } catch (StackOverflowError e) {
       throw new JinjaException("the template is nested too deeply");
     }

@@ -3,6 +3,8 @@ package dev.questspark.engine.jinja;
 import dev.questspark.engine.jinja.Value.Attributed;
 import dev.questspark.engine.jinja.Value.Function;
 import dev.questspark.engine.jinja.Value.Generator;
+import dev.questspark.engine.jinja.Value.Iterated;
+import dev.questspark.engine.jinja.Value.Tuple;
 import dev.questspark.engine.jinja.Value.Undefined;
 import java.math.BigInteger;
 import java.util.Iterator;
@@ -11,7 +13,7 @@ import java.util.NoSuchElementException;
 import java.util.Optional;
 
 /** The variable {@code loop}; it looks ahead in its items only when asked. */
-final class Loop implements Attributed, Function, Iterator<Object> {
+final class Loop implements Attributed, Function, Iterated, Iterator<Object> {
   private final Optional<Function> recursion;
   private final int depth0;
 
@@ -61,18 +63,21 @@ final class Loop implements Attributed, Function, Iterator<Object> {
     return item;
   }
 
+  /** Each item with this loop, as Jinja iterates it. */
+  @Override
+  public Iterator<Object> iterator() {
+    return Python.map(this, item -> Tuple.of(item, this));
+  }
+
   /** Reads the rest of the items if it must. */
-  long length() {
+  @Override
+  public long length() {
     if (length < 0) {
       List<Object> rest = Python.list(new Generator("generator", items));
       items = rest.iterator();
       length = rest.size() + index0 + 1 + (after == Value.ABSENT ? 0 : 1);
     }
     return length;
-  }
-
-  int depth0() {
-    return depth0;
   }
 
   @Override

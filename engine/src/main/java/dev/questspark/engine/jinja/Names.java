@@ -63,14 +63,14 @@ final class Names {
   }
 
   /** Refuses unknown filters and tests; {@code soft} leaves that to the time when they run. */
-  static void check(Expression expression, boolean soft) {
+  static void check(Expression expression, Vocabulary known, boolean soft) {
     boolean lenient = soft || expression instanceof Conditional;
-    if (expression instanceof Filter filter && !lenient) {
-      Filters.require(filter.name(), filter.line());
-    } else if (expression instanceof Test test && !lenient) {
-      Conditions.require(test.name(), test.line());
+    if (expression instanceof Filter filter && !lenient && !known.hasFilter(filter.name())) {
+      throw JinjaException.atLine(filter.line(), "the filter '" + filter.name() + "' is not known");
+    } else if (expression instanceof Test test && !lenient && !known.hasTest(test.name())) {
+      throw JinjaException.atLine(test.line(), "the test '" + test.name() + "' is not known");
     }
-    children(expression).forEach(child -> check(child, lenient));
+    children(expression).forEach(child -> check(child, known, lenient));
   }
 
   private static List<Expression> children(Expression expression) {

@@ -3,6 +3,7 @@ package dev.questspark.engine.jinja;
 import dev.questspark.engine.jinja.Value.Dict;
 import dev.questspark.engine.jinja.Value.Function;
 import dev.questspark.engine.jinja.Value.Generator;
+import dev.questspark.engine.jinja.Value.Iterated;
 import dev.questspark.engine.jinja.Value.Markup;
 import dev.questspark.engine.jinja.Value.Namespace;
 import dev.questspark.engine.jinja.Value.Range;
@@ -82,7 +83,7 @@ final class Python {
         || value instanceof View
         || value instanceof Range
         || value instanceof Undefined
-        || value instanceof Loop;
+        || value instanceof Iterated;
   }
 
   static long length(Object value) {
@@ -105,8 +106,8 @@ final class Python {
     if (value instanceof Range range) {
       return range.length();
     }
-    if (value instanceof Loop loop) {
-      return loop.length();
+    if (value instanceof Iterated object) {
+      return object.length();
     }
     if (value instanceof Undefined) {
       return 0;
@@ -149,8 +150,8 @@ final class Python {
     if (value instanceof Undefined) {
       return Collections.emptyIterator();
     }
-    if (value instanceof Loop loop) {
-      return map(loop, item -> Tuple.of(item, loop));
+    if (value instanceof Iterated object) {
+      return object.iterator();
     }
     throw new JinjaException("a value of type " + type(value) + " cannot be iterated");
   }
@@ -183,7 +184,7 @@ final class Python {
 
   /** The items in reverse order, of what Python can walk backwards; else null. */
   static List<Object> reversed(Object value) {
-    boolean reversible = hasLength(value) && !(value instanceof Loop);
+    boolean reversible = hasLength(value) && !(value instanceof Iterated);
     if (!reversible) {
       return null;
     }

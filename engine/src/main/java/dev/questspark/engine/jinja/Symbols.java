@@ -38,21 +38,23 @@ final class Symbols {
   /** Names hidden at the beginning of each frame. */
   private final Map<Block, Set<String>> hidden;
 
+  private final Vocabulary known;
   private final Symbols parent;
   private final Set<String> mentioned = new HashSet<>();
   private final Set<String> stored = new HashSet<>();
   private final Set<String> local = new HashSet<>();
   private final Set<String> parameters = new HashSet<>();
 
-  private Symbols(Symbols parent, Map<Block, Set<String>> hidden) {
+  private Symbols(Symbols parent, Vocabulary known, Map<Block, Set<String>> hidden) {
     this.parent = parent;
+    this.known = known;
     this.hidden = hidden;
   }
 
-  /** Hidden names by frame, of a whole template. */
-  static Map<Block, Set<String>> hiddenNames(Block template) {
+  /** Hidden names by frame, of a whole template that may name what is {@code known}. */
+  static Map<Block, Set<String>> hiddenNames(Block template, Vocabulary known) {
     Map<Block, Set<String>> hidden = new IdentityHashMap<>();
-    new Symbols(null, hidden).frame(template, new Place(false, false, false));
+    new Symbols(null, known, hidden).frame(template, new Place(false, false, false));
     return hidden;
   }
 
@@ -122,7 +124,7 @@ final class Symbols {
   }
 
   private Symbols copy() {
-    Symbols copy = new Symbols(parent, hidden);
+    Symbols copy = new Symbols(parent, known, hidden);
     copy.mentioned.addAll(mentioned);
     copy.stored.addAll(stored);
     copy.local.addAll(local);
@@ -175,7 +177,7 @@ final class Symbols {
   }
 
   private Symbols inner() {
-    return new Symbols(this, hidden);
+    return new Symbols(this, known, hidden);
   }
 
   /** Settles a frame whose parameters are known, then the frames within it. */
@@ -188,7 +190,7 @@ final class Symbols {
   private void descend(Block block, Place place) {
     for (Statement statement : block.statements()) {
       if (statement instanceof Print print) {
-        Names.check(print.value(), place.soft);
+        check(print.value(), place.soft);
       } else if (statement instanceof If node) {
         node.branches().forEach(branch -> descend(branch, place.softened()));
         descend(node.otherwise(), place.softened());
@@ -196,23 +198,23 @@ final class Symbols {
         loop(loop, place);
       } else if (statement instanceof Assign assign) {
         refuseLoop(assign.target(), place, statement.line());
-        Names.check(assign.value(), place.soft);
+        check(assign.value(), place.soft);
       } else if (statement instanceof AssignBlock assign) {
         refuseLoop(assign.target(), place, statement.line());
         if (assign.filter() != null) {
-          Names.check(assign.filter(), false);
+          check(assign.filter(), false);
         }
         inner().frame(assign.body(), place.hard());
       } else if (statement instanceof Macro macro) {
         function(macro.signature(), macro.body(), place);
       } else if (statement instanceof CallBlock call) {
-        Names.check(call.call(), place.soft);
+        check(call.call(), place.soft);
         function(call.signature(), call.body(), place);
       } else if (statement instanceof FilterBlock filter) {
-        Names.check(filter.filter(), false);
+        check(filter.filter(), false);
         inner().frame(filter.body(), place.hard());
       } else if (statement instanceof With with) {
-        with.values().forEach(value -> Names.check(value, place.soft));
+        with.values().forEach(value -> check(value, place.soft));
         Symbols frame = inner();
         with.targets().forEach(frame::targetParameters);
         frame.frame(with.body(), place.hard());
@@ -225,6 +227,10 @@ final class Symbols {
     }
   }
 
+  private void check(Expression expression, boolean soft) {
+    Names.check(expression, known, soft);
+  }
+
   private static void refuseLoop(Expression target, Place place, int line) {
     if (place.looped && Names.of(target).contains("loop") && !(target instanceof Attribute)) {
       throw JinjaException.atLine(line, "the variable 'loop' cannot be assigned within a loop");
@@ -233,19 +239,19 @@ final class Symbols {
 
   private void loop(For loop, Place place) {
     refuseLoop(loop.target(), new Place(false, true, true), loop.line());
-    Names.check(loop.items(), place.soft);
+    check(loop.items(), place.soft);
     Symbols body = inner();
     body.parameter("loop");
     body.targetParameters(loop.target());
     body.frame(loop.body(), new Place(false, true, true));
     if (loop.test() != null) {
-      Names.check(loop.test(), false);
+      check(loop.test(), false);
     }
     inner().frame(loop.otherwise(), new Place(false, place.breakable && !loop.recursive(), true));
   }
 
   private void function(Signature signature, Block block, Place place) {
-    signature.defaults().forEach(value -> Names.check(value, false));
+    signature.defaults().forEach(value -> check(value, false));
     Symbols frame = inner();
     signature.parameters().forEach(frame::parameter);
     for (String special : Names.special(block)) {

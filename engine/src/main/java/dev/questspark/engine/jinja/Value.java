@@ -161,6 +161,15 @@ final class Value {
     Object call(Arguments arguments);
   }
 
+  /** An object of Jinja's own that can be iterated and knows how many items it has. */
+  interface Iterated {
+    /** All items, those already read among them. */
+    long length();
+
+    /** The items not yet read. */
+    Iterator<Object> iterator();
+  }
+
   /** An object of Jinja's own whose attributes are computed. */
   interface Attributed {
     /** The attribute's value, or {@link #ABSENT}. */
