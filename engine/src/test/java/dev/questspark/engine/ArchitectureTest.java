@@ -18,6 +18,8 @@ import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
+import dev.questspark.engine.jinja.python.Text;
+import dev.questspark.engine.tokens.ChatTemplate;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
@@ -34,6 +36,10 @@ class ArchitectureTest {
   private static final String SELECT = ENGINE + ".select..";
   private static final String PAGES = ENGINE + ".pages";
   private static final String SCHEDULE = ENGINE + ".schedule";
+  private static final String JINJA = ENGINE + ".jinja";
+  private static final String JINJA_FAILURE = JINJA + ".failure";
+  private static final String PYTHON = JINJA + ".python";
+  private static final String SYNTAX = JINJA + ".syntax";
 
   @ArchTest
   static final ArchRule pagesArePlainJava =
@@ -85,6 +91,43 @@ class ArchitectureTest {
           .should()
           .dependOnClassesThat(
               resideInAPackage(ENGINE + "..").and(not(resideInAnyPackage(SELECT, OPS, FAILURE))));
+
+  @ArchTest
+  static final ArchRule templatesArePlainJava =
+      classes()
+          .that()
+          .resideInAPackage(JINJA + "..")
+          .should()
+          .onlyDependOnClassesThat(resideInAnyPackage("java..", JINJA + ".."));
+
+  @ArchTest
+  static final ArchRule pythonsValuesKnowNoTemplate =
+      classes()
+          .that()
+          .resideInAPackage(PYTHON)
+          .should()
+          .onlyDependOnClassesThat(resideInAnyPackage("java..", PYTHON, JINJA_FAILURE));
+
+  /** Of Python, the syntax knows only what counts as white space. */
+  @ArchTest
+  static final ArchRule theSyntaxOfTemplatesKnowsNoValues =
+      classes()
+          .that()
+          .resideInAPackage(SYNTAX)
+          .should()
+          .onlyDependOnClassesThat(
+              resideInAnyPackage("java..", SYNTAX, JINJA_FAILURE).or(equivalentTo(Text.class)));
+
+  @ArchTest
+  static final ArchRule onlyTheChatTemplateKnowsJinja =
+      noClasses()
+          .that()
+          .resideOutsideOfPackage(JINJA + "..")
+          .and()
+          .areNotAssignableTo(ChatTemplate.class)
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage(JINJA + "..");
 
   @ArchTest
   static final ArchRule theEngineDoesNotKnowSpark =

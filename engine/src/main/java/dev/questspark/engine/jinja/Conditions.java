@@ -1,12 +1,19 @@
 package dev.questspark.engine.jinja;
 
-import dev.questspark.engine.jinja.Arguments.Parameters;
-import dev.questspark.engine.jinja.Value.Dict;
-import dev.questspark.engine.jinja.Value.Function;
-import dev.questspark.engine.jinja.Value.Markup;
-import dev.questspark.engine.jinja.Value.Range;
-import dev.questspark.engine.jinja.Value.Tuple;
-import dev.questspark.engine.jinja.Value.Undefined;
+import dev.questspark.engine.jinja.failure.JinjaException;
+import dev.questspark.engine.jinja.python.Arguments;
+import dev.questspark.engine.jinja.python.Arguments.Parameters;
+import dev.questspark.engine.jinja.python.Casing;
+import dev.questspark.engine.jinja.python.Comparisons;
+import dev.questspark.engine.jinja.python.Operators;
+import dev.questspark.engine.jinja.python.Python;
+import dev.questspark.engine.jinja.python.Text;
+import dev.questspark.engine.jinja.python.Value.Dict;
+import dev.questspark.engine.jinja.python.Value.Function;
+import dev.questspark.engine.jinja.python.Value.Markup;
+import dev.questspark.engine.jinja.python.Value.Range;
+import dev.questspark.engine.jinja.python.Value.Tuple;
+import dev.questspark.engine.jinja.python.Value.Undefined;
 import java.math.BigInteger;
 import java.util.HashMap;
 import java.util.List;

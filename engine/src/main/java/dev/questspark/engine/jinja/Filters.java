@@ -1,6 +1,8 @@
 package dev.questspark.engine.jinja;
 
-import dev.questspark.engine.jinja.Arguments.Parameters;
+import dev.questspark.engine.jinja.failure.JinjaException;
+import dev.questspark.engine.jinja.python.Arguments;
+import dev.questspark.engine.jinja.python.Arguments.Parameters;
 import java.util.HashMap;
 import java.util.Map;
 

@@ -1,5 +1,6 @@
 package dev.questspark.engine.jinja;
 
+import dev.questspark.engine.jinja.python.Value;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;

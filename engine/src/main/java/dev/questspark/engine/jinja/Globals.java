@@ -1,11 +1,18 @@
 package dev.questspark.engine.jinja;
 
-import dev.questspark.engine.jinja.Arguments.Parameters;
-import dev.questspark.engine.jinja.Value.Attributed;
-import dev.questspark.engine.jinja.Value.Dict;
-import dev.questspark.engine.jinja.Value.Function;
-import dev.questspark.engine.jinja.Value.Namespace;
-import dev.questspark.engine.jinja.Value.Range;
+import dev.questspark.engine.jinja.failure.JinjaException;
+import dev.questspark.engine.jinja.python.Arguments;
+import dev.questspark.engine.jinja.python.Arguments.Parameters;
+import dev.questspark.engine.jinja.python.DateFormat;
+import dev.questspark.engine.jinja.python.Python;
+import dev.questspark.engine.jinja.python.StringMethods;
+import dev.questspark.engine.jinja.python.Text;
+import dev.questspark.engine.jinja.python.Value;
+import dev.questspark.engine.jinja.python.Value.Attributed;
+import dev.questspark.engine.jinja.python.Value.Dict;
+import dev.questspark.engine.jinja.python.Value.Function;
+import dev.questspark.engine.jinja.python.Value.Namespace;
+import dev.questspark.engine.jinja.python.Value.Range;
 import java.time.LocalDateTime;
 import java.util.List;
 import java.util.Map;

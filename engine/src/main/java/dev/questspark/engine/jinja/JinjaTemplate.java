@@ -1,6 +1,11 @@
 package dev.questspark.engine.jinja;
 
-import dev.questspark.engine.jinja.Node.Block;
+import dev.questspark.engine.jinja.failure.JinjaException;
+import dev.questspark.engine.jinja.python.Python;
+import dev.questspark.engine.jinja.syntax.Node.Block;
+import dev.questspark.engine.jinja.syntax.Parser;
+import dev.questspark.engine.jinja.syntax.Symbols;
+import dev.questspark.engine.jinja.syntax.Vocabulary;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;

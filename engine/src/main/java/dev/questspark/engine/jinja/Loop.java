@@ -1,11 +1,16 @@
 package dev.questspark.engine.jinja;
 
-import dev.questspark.engine.jinja.Value.Attributed;
-import dev.questspark.engine.jinja.Value.Function;
-import dev.questspark.engine.jinja.Value.Generator;
-import dev.questspark.engine.jinja.Value.Iterated;
-import dev.questspark.engine.jinja.Value.Tuple;
-import dev.questspark.engine.jinja.Value.Undefined;
+import dev.questspark.engine.jinja.failure.JinjaException;
+import dev.questspark.engine.jinja.python.Arguments;
+import dev.questspark.engine.jinja.python.Comparisons;
+import dev.questspark.engine.jinja.python.Python;
+import dev.questspark.engine.jinja.python.Value;
+import dev.questspark.engine.jinja.python.Value.Attributed;
+import dev.questspark.engine.jinja.python.Value.Function;
+import dev.questspark.engine.jinja.python.Value.Generator;
+import dev.questspark.engine.jinja.python.Value.Iterated;
+import dev.questspark.engine.jinja.python.Value.Tuple;
+import dev.questspark.engine.jinja.python.Value.Undefined;
 import java.math.BigInteger;
 import java.util.Iterator;
 import java.util.List;

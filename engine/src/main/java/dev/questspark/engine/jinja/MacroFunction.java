@@ -1,12 +1,16 @@
 package dev.questspark.engine.jinja;
 
-import dev.questspark.engine.jinja.Node.Expression;
-import dev.questspark.engine.jinja.Node.Signature;
-import dev.questspark.engine.jinja.Value.Attributed;
-import dev.questspark.engine.jinja.Value.Dict;
-import dev.questspark.engine.jinja.Value.Function;
-import dev.questspark.engine.jinja.Value.Tuple;
-import dev.questspark.engine.jinja.Value.Undefined;
+import dev.questspark.engine.jinja.failure.JinjaException;
+import dev.questspark.engine.jinja.python.Arguments;
+import dev.questspark.engine.jinja.python.Text;
+import dev.questspark.engine.jinja.python.Value;
+import dev.questspark.engine.jinja.python.Value.Attributed;
+import dev.questspark.engine.jinja.python.Value.Dict;
+import dev.questspark.engine.jinja.python.Value.Function;
+import dev.questspark.engine.jinja.python.Value.Tuple;
+import dev.questspark.engine.jinja.python.Value.Undefined;
+import dev.questspark.engine.jinja.syntax.Node.Expression;
+import dev.questspark.engine.jinja.syntax.Node.Signature;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;

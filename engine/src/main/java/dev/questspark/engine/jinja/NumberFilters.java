@@ -1,6 +1,10 @@
 package dev.questspark.engine.jinja;
 
-import dev.questspark.engine.jinja.Value.Undefined;
+import dev.questspark.engine.jinja.failure.JinjaException;
+import dev.questspark.engine.jinja.python.Operators;
+import dev.questspark.engine.jinja.python.Python;
+import dev.questspark.engine.jinja.python.Text;
+import dev.questspark.engine.jinja.python.Value.Undefined;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.math.RoundingMode;

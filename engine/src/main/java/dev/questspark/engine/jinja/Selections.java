@@ -1,7 +1,13 @@
 package dev.questspark.engine.jinja;
 
-import dev.questspark.engine.jinja.Value.Generator;
-import dev.questspark.engine.jinja.Value.Undefined;
+import dev.questspark.engine.jinja.failure.JinjaException;
+import dev.questspark.engine.jinja.python.Arguments;
+import dev.questspark.engine.jinja.python.Attributes;
+import dev.questspark.engine.jinja.python.Python;
+import dev.questspark.engine.jinja.python.Splitting;
+import dev.questspark.engine.jinja.python.Value;
+import dev.questspark.engine.jinja.python.Value.Generator;
+import dev.questspark.engine.jinja.python.Value.Undefined;
 import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Collections;

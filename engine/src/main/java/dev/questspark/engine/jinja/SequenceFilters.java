@@ -1,10 +1,20 @@
 package dev.questspark.engine.jinja;
 
-import dev.questspark.engine.jinja.Value.Dict;
-import dev.questspark.engine.jinja.Value.Generator;
-import dev.questspark.engine.jinja.Value.Tuple;
-import dev.questspark.engine.jinja.Value.Undefined;
-import dev.questspark.engine.jinja.Value.View;
+import dev.questspark.engine.jinja.failure.JinjaException;
+import dev.questspark.engine.jinja.python.Attributes;
+import dev.questspark.engine.jinja.python.Comparisons;
+import dev.questspark.engine.jinja.python.Operators;
+import dev.questspark.engine.jinja.python.Python;
+import dev.questspark.engine.jinja.python.Slices;
+import dev.questspark.engine.jinja.python.Splitting;
+import dev.questspark.engine.jinja.python.StringMethods;
+import dev.questspark.engine.jinja.python.Text;
+import dev.questspark.engine.jinja.python.Value;
+import dev.questspark.engine.jinja.python.Value.Dict;
+import dev.questspark.engine.jinja.python.Value.Generator;
+import dev.questspark.engine.jinja.python.Value.Tuple;
+import dev.questspark.engine.jinja.python.Value.Undefined;
+import dev.questspark.engine.jinja.python.Value.View;
 import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Collections;

@@ -1,10 +1,21 @@
 package dev.questspark.engine.jinja;
 
-import dev.questspark.engine.jinja.Value.Dict;
-import dev.questspark.engine.jinja.Value.Function;
-import dev.questspark.engine.jinja.Value.Markup;
-import dev.questspark.engine.jinja.Value.Tuple;
-import dev.questspark.engine.jinja.Value.Undefined;
+import dev.questspark.engine.jinja.failure.JinjaException;
+import dev.questspark.engine.jinja.python.Arguments;
+import dev.questspark.engine.jinja.python.Casing;
+import dev.questspark.engine.jinja.python.Comparisons;
+import dev.questspark.engine.jinja.python.Json;
+import dev.questspark.engine.jinja.python.Python;
+import dev.questspark.engine.jinja.python.Splitting;
+import dev.questspark.engine.jinja.python.StringFormat;
+import dev.questspark.engine.jinja.python.StringMethods;
+import dev.questspark.engine.jinja.python.Text;
+import dev.questspark.engine.jinja.python.Value;
+import dev.questspark.engine.jinja.python.Value.Dict;
+import dev.questspark.engine.jinja.python.Value.Function;
+import dev.questspark.engine.jinja.python.Value.Markup;
+import dev.questspark.engine.jinja.python.Value.Tuple;
+import dev.questspark.engine.jinja.python.Value.Undefined;
 import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;

@@ -2,8 +2,8 @@ package dev.questspark.engine.tokens;
 
 import com.google.gson.JsonElement;
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.jinja.JinjaException;
 import dev.questspark.engine.jinja.JinjaTemplate;
+import dev.questspark.engine.jinja.failure.JinjaException;
 import dev.questspark.engine.model.JsonFields;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import dev.questspark.engine.jinja.failure.JinjaException;
 import dev.questspark.engine.model.ModelFolder;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -4,6 +4,7 @@ import com.google.gson.Gson;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import dev.questspark.engine.jinja.failure.JinjaException;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;

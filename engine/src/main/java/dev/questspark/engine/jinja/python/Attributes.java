@@ -1,14 +1,15 @@
-package dev.questspark.engine.jinja;
+package dev.questspark.engine.jinja.python;
 
-import dev.questspark.engine.jinja.Value.Attributed;
-import dev.questspark.engine.jinja.Value.Dict;
-import dev.questspark.engine.jinja.Value.Function;
-import dev.questspark.engine.jinja.Value.Markup;
-import dev.questspark.engine.jinja.Value.Namespace;
-import dev.questspark.engine.jinja.Value.Range;
-import dev.questspark.engine.jinja.Value.Tuple;
-import dev.questspark.engine.jinja.Value.Undefined;
-import dev.questspark.engine.jinja.Value.View;
+import dev.questspark.engine.jinja.failure.JinjaException;
+import dev.questspark.engine.jinja.python.Value.Attributed;
+import dev.questspark.engine.jinja.python.Value.Dict;
+import dev.questspark.engine.jinja.python.Value.Function;
+import dev.questspark.engine.jinja.python.Value.Markup;
+import dev.questspark.engine.jinja.python.Value.Namespace;
+import dev.questspark.engine.jinja.python.Value.Range;
+import dev.questspark.engine.jinja.python.Value.Tuple;
+import dev.questspark.engine.jinja.python.Value.Undefined;
+import dev.questspark.engine.jinja.python.Value.View;
 import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,7 +19,7 @@ import java.util.Set;
  * {@code value.name} and {@code value[key]}, with the rules of Jinja's immutable sandbox: what
  * would change a list or dict, and what begins with an underscore, is not there.
  */
-final class Attributes {
+public final class Attributes {
   private static final Set<String> LIST_CHANGES =
       Set.of("append", "clear", "pop", "reverse", "insert", "sort", "extend", "remove");
   private static final Set<String> DICT_CHANGES =
@@ -32,7 +33,7 @@ final class Attributes {
   private Attributes() {}
 
   /** {@code value.name}: the attribute, else the item. */
-  static Object attribute(Object value, String name) {
+  public static Object attribute(Object value, String name) {
     Object member = member(value, name);
     if (member != Value.ABSENT) {
       return member;
@@ -42,7 +43,7 @@ final class Attributes {
   }
 
   /** {@code value[key]}: the item, else the attribute. */
-  static Object item(Object value, Object key) {
+  public static Object item(Object value, Object key) {
     Object item = itemOnly(value, key);
     if (item == Value.ABSENT && Python.isText(key)) {
       item = member(value, Python.text(key));
@@ -93,7 +94,7 @@ final class Attributes {
   }
 
   /** The attribute as Python's getattr finds it and the sandbox lets it, or ABSENT. */
-  static Object member(Object value, String name) {
+  public static Object member(Object value, String name) {
     if (value instanceof Undefined undefined) {
       throw undefined.failure();
     }

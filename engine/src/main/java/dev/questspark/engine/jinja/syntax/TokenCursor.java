@@ -1,7 +1,8 @@
-package dev.questspark.engine.jinja;
+package dev.questspark.engine.jinja.syntax;
 
-import dev.questspark.engine.jinja.Lexer.Kind;
-import dev.questspark.engine.jinja.Lexer.Token;
+import dev.questspark.engine.jinja.failure.JinjaException;
+import dev.questspark.engine.jinja.syntax.Lexer.Kind;
+import dev.questspark.engine.jinja.syntax.Lexer.Token;
 import java.util.List;
 
 /** A place in the tokens of a template, and how deep the parser is there. */

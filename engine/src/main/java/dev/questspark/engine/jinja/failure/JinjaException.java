@@ -1,4 +1,4 @@
-package dev.questspark.engine.jinja;
+package dev.questspark.engine.jinja.failure;
 
 /** A template that cannot be parsed or rendered, in one sentence with its line. */
 public final class JinjaException extends RuntimeException {
@@ -6,7 +6,7 @@ public final class JinjaException extends RuntimeException {
 
   private final boolean located;
 
-  JinjaException(String message) {
+  public JinjaException(String message) {
     this(message, false);
   }
 
@@ -16,17 +16,17 @@ public final class JinjaException extends RuntimeException {
   }
 
   /** What the template itself said by {@code raise_exception}; its line helps nobody. */
-  static JinjaException raisedByTemplate(String message) {
+  public static JinjaException raisedByTemplate(String message) {
     return new JinjaException(message, true);
   }
 
   /** A sentence that begins with its line. */
-  static JinjaException atLine(int line, String message) {
+  public static JinjaException atLine(int line, String message) {
     return new JinjaException("line " + line + ": " + message, true);
   }
 
   /** This failure with its line, unless an inner construct has named it. */
-  JinjaException at(int line) {
+  public JinjaException at(int line) {
     if (located) {
       return this;
     }

@@ -1,14 +1,15 @@
-package dev.questspark.engine.jinja;
+package dev.questspark.engine.jinja.python;
 
-import dev.questspark.engine.jinja.Value.Dict;
-import dev.questspark.engine.jinja.Value.Markup;
-import dev.questspark.engine.jinja.Value.Tuple;
-import dev.questspark.engine.jinja.Value.Undefined;
+import dev.questspark.engine.jinja.failure.JinjaException;
+import dev.questspark.engine.jinja.python.Value.Dict;
+import dev.questspark.engine.jinja.python.Value.Markup;
+import dev.questspark.engine.jinja.python.Value.Tuple;
+import dev.questspark.engine.jinja.python.Value.Undefined;
 import java.math.BigInteger;
 import java.util.List;
 
 /** {@code '%s' % value} and {@code '{}'.format(value)}. */
-final class StringFormat {
+public final class StringFormat {
   private final String format;
   private final StringBuilder out = new StringBuilder();
   private int at;
@@ -19,7 +20,7 @@ final class StringFormat {
   }
 
   /** {@code left % right}. */
-  static Object percent(Object left, Object right) {
+  public static Object percent(Object left, Object right) {
     if (left instanceof Markup) {
       throw new JinjaException("'%' on escaped text is not supported; leave |safe or |escape away");
     }

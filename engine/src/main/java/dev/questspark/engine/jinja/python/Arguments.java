@@ -1,5 +1,6 @@
-package dev.questspark.engine.jinja;
+package dev.questspark.engine.jinja.python;
 
+import dev.questspark.engine.jinja.failure.JinjaException;
 import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -7,15 +8,15 @@ import java.util.List;
 import java.util.Map;
 
 /** What a call passes. */
-record Arguments(List<Object> positional, Map<String, Object> keywords) {
-  static final Arguments NONE = new Arguments(List.of(), Map.of());
+public record Arguments(List<Object> positional, Map<String, Object> keywords) {
+  public static final Arguments NONE = new Arguments(List.of(), Map.of());
 
-  static Arguments of(Object... positional) {
+  public static Arguments of(Object... positional) {
     return new Arguments(Arrays.asList(positional), Map.of());
   }
 
   /** These with a value before the others. */
-  Arguments prepend(Object value) {
+  public Arguments prepend(Object value) {
     List<Object> all = new ArrayList<>();
     all.add(value);
     all.addAll(positional);
@@ -23,13 +24,13 @@ record Arguments(List<Object> positional, Map<String, Object> keywords) {
   }
 
   /** These without the first {@code count}. */
-  Arguments skip(int count) {
+  public Arguments skip(int count) {
     int from = Math.min(count, positional.size());
     return new Arguments(positional.subList(from, positional.size()), keywords);
   }
 
   /** Values of the parameters that a signature names. */
-  Object[] bind(Parameters parameters) {
+  public Object[] bind(Parameters parameters) {
     List<String> names = parameters.names();
     if (positional.size() > names.size()) {
       throw new JinjaException(
@@ -75,7 +76,7 @@ record Arguments(List<Object> positional, Map<String, Object> keywords) {
    *
    * @param byPositionOnly whether keywords are refused: it ends with {@code /}
    */
-  record Parameters(
+  public record Parameters(
       String function,
       List<String> names,
       List<Object> defaults,
@@ -83,7 +84,7 @@ record Arguments(List<Object> positional, Map<String, Object> keywords) {
       boolean byPositionOnly) {
 
     /** Reads {@code name(a, b=1, c='x', d=None, /)}. */
-    static Parameters parse(String signature) {
+    public static Parameters parse(String signature) {
       int open = signature.indexOf('(');
       String inner = signature.substring(open + 1, signature.length() - 1);
       List<String> names = new ArrayList<>();

@@ -1,9 +1,10 @@
-package dev.questspark.engine.jinja;
+package dev.questspark.engine.jinja.python;
 
-import dev.questspark.engine.jinja.Value.Markup;
-import dev.questspark.engine.jinja.Value.Tuple;
-import dev.questspark.engine.jinja.Value.Undefined;
-import dev.questspark.engine.jinja.Value.View;
+import dev.questspark.engine.jinja.failure.JinjaException;
+import dev.questspark.engine.jinja.python.Value.Markup;
+import dev.questspark.engine.jinja.python.Value.Tuple;
+import dev.questspark.engine.jinja.python.Value.Undefined;
+import dev.questspark.engine.jinja.python.Value.View;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.math.MathContext;
@@ -11,13 +12,13 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Python's operators. */
-final class Operators {
+public final class Operators {
   /** Bits of the largest int; a template that needs more runs away. */
   private static final int MOST_BITS = 1 << 17;
 
   private Operators() {}
 
-  static Object unary(String operator, Object value) {
+  public static Object unary(String operator, Object value) {
     refuseUndefined(value);
     boolean minus = operator.equals("-");
     if (value instanceof Double number) {
@@ -30,7 +31,7 @@ final class Operators {
         "'" + operator + "' has no meaning before a value of type " + Python.type(value));
   }
 
-  static Object binary(String operator, Object left, Object right) {
+  public static Object binary(String operator, Object left, Object right) {
     if (operator.equals("%") && Python.isText(left)) {
       return StringFormat.percent(left, right);
     }
@@ -223,15 +224,15 @@ final class Operators {
     return result;
   }
 
-  static boolean isInteger(Object value) {
+  public static boolean isInteger(Object value) {
     return value instanceof BigInteger || value instanceof Boolean;
   }
 
-  static boolean isNumber(Object value) {
+  public static boolean isNumber(Object value) {
     return isInteger(value) || value instanceof Double;
   }
 
-  static double toDouble(Object value) {
+  public static double toDouble(Object value) {
     double number = value instanceof Double real ? real : Python.index(value).doubleValue();
     if (Double.isInfinite(number) && !(value instanceof Double)) {
       throw new JinjaException("an int is too large for a float");

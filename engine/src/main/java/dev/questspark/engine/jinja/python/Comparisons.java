@@ -1,20 +1,21 @@
-package dev.questspark.engine.jinja;
+package dev.questspark.engine.jinja.python;
 
-import dev.questspark.engine.jinja.Value.Dict;
-import dev.questspark.engine.jinja.Value.Range;
-import dev.questspark.engine.jinja.Value.Tuple;
-import dev.questspark.engine.jinja.Value.Undefined;
-import dev.questspark.engine.jinja.Value.View;
+import dev.questspark.engine.jinja.failure.JinjaException;
+import dev.questspark.engine.jinja.python.Value.Dict;
+import dev.questspark.engine.jinja.python.Value.Range;
+import dev.questspark.engine.jinja.python.Value.Tuple;
+import dev.questspark.engine.jinja.python.Value.Undefined;
+import dev.questspark.engine.jinja.python.Value.View;
 import java.math.BigDecimal;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 
 /** Python's comparisons: equality, order and membership. */
-final class Comparisons {
+public final class Comparisons {
   private Comparisons() {}
 
-  static boolean equal(Object a, Object b) {
+  public static boolean equal(Object a, Object b) {
     if (Operators.isNumber(a) && Operators.isNumber(b)) {
       return compareNumbers(a, b) == 0;
     }
@@ -44,7 +45,7 @@ final class Comparisons {
   }
 
   /** What {@code list.index} and {@code in} ask of an item. */
-  static boolean same(Object a, Object b) {
+  public static boolean same(Object a, Object b) {
     return a == b || equal(a, b);
   }
 
@@ -93,7 +94,7 @@ final class Comparisons {
   }
 
   /** {@code a < b}, {@code >=} and the like. */
-  static boolean ordered(String operator, Object a, Object b) {
+  public static boolean ordered(String operator, Object a, Object b) {
     Operators.refuseUndefined(a);
     Operators.refuseUndefined(b);
     int order;
@@ -152,7 +153,7 @@ final class Comparisons {
   }
 
   /** {@code item in container}. */
-  static boolean contains(Object container, Object item) {
+  public static boolean contains(Object container, Object item) {
     if (Python.isText(container)) {
       if (item instanceof Undefined || !Python.isText(item)) {
         throw new JinjaException(

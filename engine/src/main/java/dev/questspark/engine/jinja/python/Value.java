@@ -1,5 +1,6 @@
-package dev.questspark.engine.jinja;
+package dev.questspark.engine.jinja.python;
 
+import dev.questspark.engine.jinja.failure.JinjaException;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -9,33 +10,33 @@ import java.util.Map;
  * Python's values as Java has them: None is null, bool is Boolean, int is BigInteger, float is
  * Double, str is String and list is List. Here is the rest.
  */
-final class Value {
+public final class Value {
   /** No value at all: a parameter not given, a key not found. Never seen by a template. */
-  static final Object ABSENT = new Object();
+  public static final Object ABSENT = new Object();
 
   private Value() {}
 
   /** A str that counts as escaped; joined to others, those are escaped. */
-  record Markup(String text) {}
+  public record Markup(String text) {}
 
   /**
    * A tuple.
    *
    * @param group whether it is one of groupby, whose items have names
    */
-  record Tuple(List<Object> items, boolean group) {
-    Tuple(List<Object> items) {
+  public record Tuple(List<Object> items, boolean group) {
+    public Tuple(List<Object> items) {
       this(items, false);
     }
 
-    static Tuple of(Object... items) {
+    public static Tuple of(Object... items) {
       return new Tuple(java.util.Arrays.asList(items));
     }
   }
 
   /** A range of integers. */
-  record Range(long start, long stop, long step) {
-    long length() {
+  public record Range(long start, long stop, long step) {
+    public long length() {
       long span = step > 0 ? stop - start : start - stop;
       long stride = Math.abs(step);
       return span <= 0 ? 0 : (span + stride - 1) / stride;
@@ -43,11 +44,11 @@ final class Value {
   }
 
   /** What can be iterated once. */
-  static final class Generator implements Iterator<Object> {
+  public static final class Generator implements Iterator<Object> {
     private final String type;
     private final Iterator<Object> items;
 
-    Generator(String type, Iterator<Object> items) {
+    public Generator(String type, Iterator<Object> items) {
       this.type = type;
       this.items = items;
     }
@@ -68,7 +69,7 @@ final class Value {
   }
 
   /** A dict in the order of insertion. */
-  static final class Dict {
+  public static final class Dict {
     private final Map<Object, Map.Entry<Object, Object>> entries = new LinkedHashMap<>();
 
     Object get(Object key) {
@@ -76,18 +77,18 @@ final class Value {
       return entry == null ? ABSENT : entry.getValue();
     }
 
-    void put(Object key, Object value) {
+    public void put(Object key, Object value) {
       Object hash = Python.hashKey(key);
       Map.Entry<Object, Object> old = entries.get(hash);
       Object kept = old == null ? key : old.getKey(); // Python keeps the first of equal keys
       entries.put(hash, new java.util.AbstractMap.SimpleImmutableEntry<>(kept, value));
     }
 
-    void putAll(Dict other) {
+    public void putAll(Dict other) {
       other.entries().forEach(entry -> put(entry.getKey(), entry.getValue()));
     }
 
-    Iterable<Map.Entry<Object, Object>> entries() {
+    public Iterable<Map.Entry<Object, Object>> entries() {
       return entries.values();
     }
 
@@ -97,8 +98,8 @@ final class Value {
   }
 
   /** What keys(), values() and items() of a dict return. */
-  record View(String kind, Dict dict) {
-    Iterator<Object> iterator() {
+  public record View(String kind, Dict dict) {
+    public Iterator<Object> iterator() {
       Iterator<Map.Entry<Object, Object>> entries = dict.entries().iterator();
       return new Iterator<>() {
         @Override
@@ -124,19 +125,19 @@ final class Value {
    *
    * @param reason what is said when more is done with it
    */
-  record Undefined(String reason) {
-    static Undefined name(String name) {
+  public record Undefined(String reason) {
+    public static Undefined name(String name) {
       return new Undefined("'" + name + "' is undefined");
     }
 
-    JinjaException failure() {
+    public JinjaException failure() {
       return new JinjaException(reason);
     }
   }
 
   /** Attributes that templates may set. */
-  record Namespace(Dict attributes) {
-    void set(String name, Object value) {
+  public record Namespace(Dict attributes) {
+    public void set(String name, Object value) {
       if (name.startsWith("_")) {
         throw new JinjaException(
             "the namespace's attribute '" + name + "' begins with an underscore; rename it");
@@ -157,12 +158,12 @@ final class Value {
 
   /** What can be called. */
   @FunctionalInterface
-  interface Function {
+  public interface Function {
     Object call(Arguments arguments);
   }
 
   /** An object of Jinja's own that can be iterated and knows how many items it has. */
-  interface Iterated {
+  public interface Iterated {
     /** All items, those already read among them. */
     long length();
 
@@ -171,7 +172,7 @@ final class Value {
   }
 
   /** An object of Jinja's own whose attributes are computed. */
-  interface Attributed {
+  public interface Attributed {
     /** The attribute's value, or {@link #ABSENT}. */
     Object attribute(String name);
 

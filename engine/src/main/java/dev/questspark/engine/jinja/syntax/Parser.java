@@ -1,36 +1,37 @@
-package dev.questspark.engine.jinja;
+package dev.questspark.engine.jinja.syntax;
 
-import dev.questspark.engine.jinja.Lexer.Kind;
-import dev.questspark.engine.jinja.Lexer.Token;
-import dev.questspark.engine.jinja.Node.Assign;
-import dev.questspark.engine.jinja.Node.AssignBlock;
-import dev.questspark.engine.jinja.Node.Block;
-import dev.questspark.engine.jinja.Node.Break;
-import dev.questspark.engine.jinja.Node.Call;
-import dev.questspark.engine.jinja.Node.CallBlock;
-import dev.questspark.engine.jinja.Node.Continue;
-import dev.questspark.engine.jinja.Node.Data;
-import dev.questspark.engine.jinja.Node.Expression;
-import dev.questspark.engine.jinja.Node.Filter;
-import dev.questspark.engine.jinja.Node.FilterBlock;
-import dev.questspark.engine.jinja.Node.For;
-import dev.questspark.engine.jinja.Node.Generation;
-import dev.questspark.engine.jinja.Node.If;
-import dev.questspark.engine.jinja.Node.Macro;
-import dev.questspark.engine.jinja.Node.Print;
-import dev.questspark.engine.jinja.Node.Signature;
-import dev.questspark.engine.jinja.Node.Statement;
-import dev.questspark.engine.jinja.Node.With;
+import dev.questspark.engine.jinja.failure.JinjaException;
+import dev.questspark.engine.jinja.syntax.Lexer.Kind;
+import dev.questspark.engine.jinja.syntax.Lexer.Token;
+import dev.questspark.engine.jinja.syntax.Node.Assign;
+import dev.questspark.engine.jinja.syntax.Node.AssignBlock;
+import dev.questspark.engine.jinja.syntax.Node.Block;
+import dev.questspark.engine.jinja.syntax.Node.Break;
+import dev.questspark.engine.jinja.syntax.Node.Call;
+import dev.questspark.engine.jinja.syntax.Node.CallBlock;
+import dev.questspark.engine.jinja.syntax.Node.Continue;
+import dev.questspark.engine.jinja.syntax.Node.Data;
+import dev.questspark.engine.jinja.syntax.Node.Expression;
+import dev.questspark.engine.jinja.syntax.Node.Filter;
+import dev.questspark.engine.jinja.syntax.Node.FilterBlock;
+import dev.questspark.engine.jinja.syntax.Node.For;
+import dev.questspark.engine.jinja.syntax.Node.Generation;
+import dev.questspark.engine.jinja.syntax.Node.If;
+import dev.questspark.engine.jinja.syntax.Node.Macro;
+import dev.questspark.engine.jinja.syntax.Node.Print;
+import dev.questspark.engine.jinja.syntax.Node.Signature;
+import dev.questspark.engine.jinja.syntax.Node.Statement;
+import dev.questspark.engine.jinja.syntax.Node.With;
 import java.util.ArrayList;
 import java.util.List;
 
 /** Reads a template into its tree. */
-final class Parser extends DeclarationParser {
+public final class Parser extends DeclarationParser {
   private Parser(List<Token> tokens) {
     super(tokens);
   }
 
-  static Block parse(String template) {
+  public static Block parse(String template) {
     Parser parser = new Parser(Lexer.tokens(template));
     Block block = parser.body();
     if (parser.peek().kind() != Kind.END) {

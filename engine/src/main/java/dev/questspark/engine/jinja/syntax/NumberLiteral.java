@@ -1,5 +1,6 @@
-package dev.questspark.engine.jinja;
+package dev.questspark.engine.jinja.syntax;
 
+import dev.questspark.engine.jinja.failure.JinjaException;
 import java.math.BigInteger;
 
 /**

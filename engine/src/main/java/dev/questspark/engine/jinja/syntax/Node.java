@@ -1,9 +1,9 @@
-package dev.questspark.engine.jinja;
+package dev.questspark.engine.jinja.syntax;
 
 import java.util.List;
 
 /** The syntax tree of a template. */
-sealed interface Node {
+public sealed interface Node {
   /** Line of the template, from 1. */
   int line();
 
@@ -76,7 +76,7 @@ sealed interface Node {
       List<Expression> values,
       Expression starred,
       Expression doubleStarred) {
-    static final Passed NOTHING = new Passed(List.of(), List.of(), List.of(), null, null);
+    public static final Passed NOTHING = new Passed(List.of(), List.of(), List.of(), null, null);
   }
 
   /** What prints or assigns. */
@@ -137,7 +137,7 @@ sealed interface Node {
   /** A macro's parameters; the last ones have the defaults. */
   record Signature(List<String> parameters, List<Expression> defaults) {
     /** The default of a parameter, or null. */
-    Expression defaultOf(int parameter) {
+    public Expression defaultOf(int parameter) {
       int at = parameter - parameters.size() + defaults.size();
       return at < 0 ? null : defaults.get(at);
     }

@@ -1,12 +1,13 @@
-package dev.questspark.engine.jinja;
+package dev.questspark.engine.jinja.python;
 
+import dev.questspark.engine.jinja.failure.JinjaException;
 import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
 import java.util.Locale;
 import java.util.Map;
 
 /** Python's {@code strftime} in the C locale. */
-final class DateFormat {
+public final class DateFormat {
   private static final Map<Character, String> PATTERNS =
       Map.ofEntries(
           Map.entry('a', "EEE"),
@@ -34,7 +35,7 @@ final class DateFormat {
 
   private DateFormat() {}
 
-  static String format(LocalDateTime time, String format) {
+  public static String format(LocalDateTime time, String format) {
     StringBuilder out = new StringBuilder();
     for (int i = 0; i < format.length(); i++) {
       char c = format.charAt(i);

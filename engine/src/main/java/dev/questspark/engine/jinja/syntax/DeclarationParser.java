@@ -1,12 +1,13 @@
-package dev.questspark.engine.jinja;
+package dev.questspark.engine.jinja.syntax;
 
-import dev.questspark.engine.jinja.Lexer.Kind;
-import dev.questspark.engine.jinja.Lexer.Token;
-import dev.questspark.engine.jinja.Node.Attribute;
-import dev.questspark.engine.jinja.Node.Expression;
-import dev.questspark.engine.jinja.Node.Name;
-import dev.questspark.engine.jinja.Node.Signature;
-import dev.questspark.engine.jinja.Node.TupleLiteral;
+import dev.questspark.engine.jinja.failure.JinjaException;
+import dev.questspark.engine.jinja.syntax.Lexer.Kind;
+import dev.questspark.engine.jinja.syntax.Lexer.Token;
+import dev.questspark.engine.jinja.syntax.Node.Attribute;
+import dev.questspark.engine.jinja.syntax.Node.Expression;
+import dev.questspark.engine.jinja.syntax.Node.Name;
+import dev.questspark.engine.jinja.syntax.Node.Signature;
+import dev.questspark.engine.jinja.syntax.Node.TupleLiteral;
 import java.util.ArrayList;
 import java.util.List;
 

@@ -1,6 +1,7 @@
-package dev.questspark.engine.jinja;
+package dev.questspark.engine.jinja.python;
 
-import dev.questspark.engine.jinja.Value.Undefined;
+import dev.questspark.engine.jinja.failure.JinjaException;
+import dev.questspark.engine.jinja.python.Value.Undefined;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.math.MathContext;

@@ -1,18 +1,19 @@
-package dev.questspark.engine.jinja;
+package dev.questspark.engine.jinja.python;
 
-import dev.questspark.engine.jinja.Value.Markup;
-import dev.questspark.engine.jinja.Value.Range;
-import dev.questspark.engine.jinja.Value.Tuple;
-import dev.questspark.engine.jinja.Value.Undefined;
+import dev.questspark.engine.jinja.failure.JinjaException;
+import dev.questspark.engine.jinja.python.Value.Markup;
+import dev.questspark.engine.jinja.python.Value.Range;
+import dev.questspark.engine.jinja.python.Value.Tuple;
+import dev.questspark.engine.jinja.python.Value.Undefined;
 import java.util.ArrayList;
 import java.util.List;
 
 /** Python's slices. */
-final class Slices {
+public final class Slices {
   private Slices() {}
 
   /** {@code value[start:stop:step]}; absent bounds are null. */
-  static Object slice(Object value, Object start, Object stop, Object step) {
+  public static Object slice(Object value, Object start, Object stop, Object step) {
     if (value instanceof Undefined undefined) {
       throw undefined.failure();
     }

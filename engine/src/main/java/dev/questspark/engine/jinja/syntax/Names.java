@@ -1,37 +1,38 @@
-package dev.questspark.engine.jinja;
+package dev.questspark.engine.jinja.syntax;
 
-import dev.questspark.engine.jinja.Node.Assign;
-import dev.questspark.engine.jinja.Node.AssignBlock;
-import dev.questspark.engine.jinja.Node.Attribute;
-import dev.questspark.engine.jinja.Node.Binary;
-import dev.questspark.engine.jinja.Node.Block;
-import dev.questspark.engine.jinja.Node.Call;
-import dev.questspark.engine.jinja.Node.CallBlock;
-import dev.questspark.engine.jinja.Node.Comparison;
-import dev.questspark.engine.jinja.Node.Concat;
-import dev.questspark.engine.jinja.Node.Conditional;
-import dev.questspark.engine.jinja.Node.DictLiteral;
-import dev.questspark.engine.jinja.Node.Expression;
-import dev.questspark.engine.jinja.Node.Filter;
-import dev.questspark.engine.jinja.Node.FilterBlock;
-import dev.questspark.engine.jinja.Node.For;
-import dev.questspark.engine.jinja.Node.Generation;
-import dev.questspark.engine.jinja.Node.If;
-import dev.questspark.engine.jinja.Node.Item;
-import dev.questspark.engine.jinja.Node.ListLiteral;
-import dev.questspark.engine.jinja.Node.Logic;
-import dev.questspark.engine.jinja.Node.Macro;
-import dev.questspark.engine.jinja.Node.Name;
-import dev.questspark.engine.jinja.Node.Not;
-import dev.questspark.engine.jinja.Node.Passed;
-import dev.questspark.engine.jinja.Node.Print;
-import dev.questspark.engine.jinja.Node.Signature;
-import dev.questspark.engine.jinja.Node.Slice;
-import dev.questspark.engine.jinja.Node.Statement;
-import dev.questspark.engine.jinja.Node.Test;
-import dev.questspark.engine.jinja.Node.TupleLiteral;
-import dev.questspark.engine.jinja.Node.Unary;
-import dev.questspark.engine.jinja.Node.With;
+import dev.questspark.engine.jinja.failure.JinjaException;
+import dev.questspark.engine.jinja.syntax.Node.Assign;
+import dev.questspark.engine.jinja.syntax.Node.AssignBlock;
+import dev.questspark.engine.jinja.syntax.Node.Attribute;
+import dev.questspark.engine.jinja.syntax.Node.Binary;
+import dev.questspark.engine.jinja.syntax.Node.Block;
+import dev.questspark.engine.jinja.syntax.Node.Call;
+import dev.questspark.engine.jinja.syntax.Node.CallBlock;
+import dev.questspark.engine.jinja.syntax.Node.Comparison;
+import dev.questspark.engine.jinja.syntax.Node.Concat;
+import dev.questspark.engine.jinja.syntax.Node.Conditional;
+import dev.questspark.engine.jinja.syntax.Node.DictLiteral;
+import dev.questspark.engine.jinja.syntax.Node.Expression;
+import dev.questspark.engine.jinja.syntax.Node.Filter;
+import dev.questspark.engine.jinja.syntax.Node.FilterBlock;
+import dev.questspark.engine.jinja.syntax.Node.For;
+import dev.questspark.engine.jinja.syntax.Node.Generation;
+import dev.questspark.engine.jinja.syntax.Node.If;
+import dev.questspark.engine.jinja.syntax.Node.Item;
+import dev.questspark.engine.jinja.syntax.Node.ListLiteral;
+import dev.questspark.engine.jinja.syntax.Node.Logic;
+import dev.questspark.engine.jinja.syntax.Node.Macro;
+import dev.questspark.engine.jinja.syntax.Node.Name;
+import dev.questspark.engine.jinja.syntax.Node.Not;
+import dev.questspark.engine.jinja.syntax.Node.Passed;
+import dev.questspark.engine.jinja.syntax.Node.Print;
+import dev.questspark.engine.jinja.syntax.Node.Signature;
+import dev.questspark.engine.jinja.syntax.Node.Slice;
+import dev.questspark.engine.jinja.syntax.Node.Statement;
+import dev.questspark.engine.jinja.syntax.Node.Test;
+import dev.questspark.engine.jinja.syntax.Node.TupleLiteral;
+import dev.questspark.engine.jinja.syntax.Node.Unary;
+import dev.questspark.engine.jinja.syntax.Node.With;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
@@ -40,7 +41,7 @@ import java.util.Objects;
 import java.util.Set;
 
 /** The names within expressions and statements. */
-final class Names {
+public final class Names {
   /** What a macro has without declaring it, if its body mentions it. */
   private final Set<String> wanted = new LinkedHashSet<>(List.of("caller", "kwargs", "varargs"));
 
@@ -129,7 +130,7 @@ final class Names {
   }
 
   /** Which of caller, kwargs and varargs a macro's body reads before it assigns them. */
-  static Set<String> special(Block body) {
+  public static Set<String> special(Block body) {
     Names names = new Names();
     names.visit(body);
     return names.found;

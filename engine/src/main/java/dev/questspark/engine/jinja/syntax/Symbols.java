@@ -1,24 +1,25 @@
-package dev.questspark.engine.jinja;
+package dev.questspark.engine.jinja.syntax;
 
-import dev.questspark.engine.jinja.Node.Assign;
-import dev.questspark.engine.jinja.Node.AssignBlock;
-import dev.questspark.engine.jinja.Node.Attribute;
-import dev.questspark.engine.jinja.Node.Block;
-import dev.questspark.engine.jinja.Node.Break;
-import dev.questspark.engine.jinja.Node.CallBlock;
-import dev.questspark.engine.jinja.Node.Continue;
-import dev.questspark.engine.jinja.Node.Expression;
-import dev.questspark.engine.jinja.Node.FilterBlock;
-import dev.questspark.engine.jinja.Node.For;
-import dev.questspark.engine.jinja.Node.Generation;
-import dev.questspark.engine.jinja.Node.If;
-import dev.questspark.engine.jinja.Node.Macro;
-import dev.questspark.engine.jinja.Node.Name;
-import dev.questspark.engine.jinja.Node.Print;
-import dev.questspark.engine.jinja.Node.Signature;
-import dev.questspark.engine.jinja.Node.Statement;
-import dev.questspark.engine.jinja.Node.TupleLiteral;
-import dev.questspark.engine.jinja.Node.With;
+import dev.questspark.engine.jinja.failure.JinjaException;
+import dev.questspark.engine.jinja.syntax.Node.Assign;
+import dev.questspark.engine.jinja.syntax.Node.AssignBlock;
+import dev.questspark.engine.jinja.syntax.Node.Attribute;
+import dev.questspark.engine.jinja.syntax.Node.Block;
+import dev.questspark.engine.jinja.syntax.Node.Break;
+import dev.questspark.engine.jinja.syntax.Node.CallBlock;
+import dev.questspark.engine.jinja.syntax.Node.Continue;
+import dev.questspark.engine.jinja.syntax.Node.Expression;
+import dev.questspark.engine.jinja.syntax.Node.FilterBlock;
+import dev.questspark.engine.jinja.syntax.Node.For;
+import dev.questspark.engine.jinja.syntax.Node.Generation;
+import dev.questspark.engine.jinja.syntax.Node.If;
+import dev.questspark.engine.jinja.syntax.Node.Macro;
+import dev.questspark.engine.jinja.syntax.Node.Name;
+import dev.questspark.engine.jinja.syntax.Node.Print;
+import dev.questspark.engine.jinja.syntax.Node.Signature;
+import dev.questspark.engine.jinja.syntax.Node.Statement;
+import dev.questspark.engine.jinja.syntax.Node.TupleLiteral;
+import dev.questspark.engine.jinja.syntax.Node.With;
 import java.util.HashSet;
 import java.util.IdentityHashMap;
 import java.util.List;
@@ -34,7 +35,7 @@ import java.util.Set;
  * filters and tests (but those within an {@code if} only when they run), {@code break} outside of a
  * loop, and a {@code loop} that is assigned.
  */
-final class Symbols {
+public final class Symbols {
   /** Names hidden at the beginning of each frame. */
   private final Map<Block, Set<String>> hidden;
 
@@ -52,7 +53,7 @@ final class Symbols {
   }
 
   /** Hidden names by frame, of a whole template that may name what is {@code known}. */
-  static Map<Block, Set<String>> hiddenNames(Block template, Vocabulary known) {
+  public static Map<Block, Set<String>> hiddenNames(Block template, Vocabulary known) {
     Map<Block, Set<String>> hidden = new IdentityHashMap<>();
     new Symbols(null, known, hidden).frame(template, new Place(false, false, false));
     return hidden;

@@ -1,10 +1,11 @@
-package dev.questspark.engine.jinja;
+package dev.questspark.engine.jinja.python;
 
-import dev.questspark.engine.jinja.Arguments.Parameters;
-import dev.questspark.engine.jinja.Value.Dict;
-import dev.questspark.engine.jinja.Value.Function;
-import dev.questspark.engine.jinja.Value.Markup;
-import dev.questspark.engine.jinja.Value.Tuple;
+import dev.questspark.engine.jinja.failure.JinjaException;
+import dev.questspark.engine.jinja.python.Arguments.Parameters;
+import dev.questspark.engine.jinja.python.Value.Dict;
+import dev.questspark.engine.jinja.python.Value.Function;
+import dev.questspark.engine.jinja.python.Value.Markup;
+import dev.questspark.engine.jinja.python.Value.Tuple;
 import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -16,7 +17,7 @@ import java.util.Map;
 import java.util.Set;
 
 /** The methods of Python's {@code str}; positions and lengths count code points. */
-final class StringMethods {
+public final class StringMethods {
   private interface Method {
     Object call(String self, Object[] arguments);
   }
@@ -91,7 +92,7 @@ final class StringMethods {
   }
 
   /** The method of this string, bound, or ABSENT. */
-  static Object member(Object self, String name) {
+  public static Object member(Object self, String name) {
     if (NOT_SUPPORTED.contains(name)) {
       throw new JinjaException("the string method '" + name + "' is not supported");
     }
@@ -161,7 +162,7 @@ final class StringMethods {
         : result;
   }
 
-  static String text(Object value) {
+  public static String text(Object value) {
     if (!Python.isText(value)) {
       throw new JinjaException(
           "a value of type " + Python.type(value) + " stands where a string belongs");
@@ -177,7 +178,7 @@ final class StringMethods {
     return !text.isEmpty() && text.codePoints().allMatch(test);
   }
 
-  static String join(String separator, List<Object> items) {
+  public static String join(String separator, List<Object> items) {
     StringBuilder out = new StringBuilder();
     for (int i = 0; i < items.size(); i++) {
       out.append(i == 0 ? "" : separator).append(text(items.get(i)));
@@ -186,7 +187,7 @@ final class StringMethods {
     return out.toString();
   }
 
-  static String replace(String text, String old, String with, int count) {
+  public static String replace(String text, String old, String with, int count) {
     StringBuilder out = new StringBuilder();
     int from = 0;
     int left = count < 0 ? Integer.MAX_VALUE : count;

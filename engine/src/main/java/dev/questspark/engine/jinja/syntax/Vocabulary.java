@@ -1,7 +1,7 @@
-package dev.questspark.engine.jinja;
+package dev.questspark.engine.jinja.syntax;
 
 /** The filters and tests that a template may name. */
-interface Vocabulary {
+public interface Vocabulary {
   boolean hasFilter(String name);
 
   boolean hasTest(String name);

@@ -1,13 +1,14 @@
-package dev.questspark.engine.jinja;
+package dev.questspark.engine.jinja.python;
 
-import dev.questspark.engine.jinja.Value.Attributed;
-import dev.questspark.engine.jinja.Value.Dict;
-import dev.questspark.engine.jinja.Value.Markup;
-import dev.questspark.engine.jinja.Value.Namespace;
-import dev.questspark.engine.jinja.Value.Range;
-import dev.questspark.engine.jinja.Value.Tuple;
-import dev.questspark.engine.jinja.Value.Undefined;
-import dev.questspark.engine.jinja.Value.View;
+import dev.questspark.engine.jinja.failure.JinjaException;
+import dev.questspark.engine.jinja.python.Value.Attributed;
+import dev.questspark.engine.jinja.python.Value.Dict;
+import dev.questspark.engine.jinja.python.Value.Markup;
+import dev.questspark.engine.jinja.python.Value.Namespace;
+import dev.questspark.engine.jinja.python.Value.Range;
+import dev.questspark.engine.jinja.python.Value.Tuple;
+import dev.questspark.engine.jinja.python.Value.Undefined;
+import dev.questspark.engine.jinja.python.Value.View;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.math.MathContext;
@@ -18,13 +19,13 @@ import java.util.StringJoiner;
 import java.util.function.IntPredicate;
 
 /** Python's str() and repr(), and its white space. */
-final class Text {
+public final class Text {
   /** Digits above which Python refuses to write an int. */
   private static final int MAX_DIGITS = 4300;
 
   private Text() {}
 
-  static String str(Object value) {
+  public static String str(Object value) {
     String text = Python.text(value);
     if (text != null) {
       return text;
@@ -32,7 +33,7 @@ final class Text {
     return value instanceof Undefined ? "" : repr(value);
   }
 
-  static String repr(Object value) {
+  public static String repr(Object value) {
     if (value == null) {
       return "None";
     }
@@ -182,7 +183,7 @@ final class Text {
   }
 
   /** Python's str.isspace, which also is what its regular expressions call \s. */
-  static boolean isSpace(int codePoint) {
+  public static boolean isSpace(int codePoint) {
     return codePoint >= 9 && codePoint <= 13
         || codePoint >= 0x1c && codePoint <= 0x20
         || codePoint == 0x85
@@ -191,12 +192,12 @@ final class Text {
         || codePoint == 0x2029;
   }
 
-  static String strip(String text) {
+  public static String strip(String text) {
     return strip(text, null, true, true);
   }
 
   /** Removes white space, or any of {@code characters}, from the ends. */
-  static String strip(String text, String characters, boolean left, boolean right) {
+  public static String strip(String text, String characters, boolean left, boolean right) {
     IntPredicate stripped = characters == null ? Text::isSpace : c -> characters.indexOf(c) >= 0;
     int from = 0;
     int to = text.length();
@@ -210,7 +211,7 @@ final class Text {
   }
 
   /** Escapes what HTML gives a meaning; escaped text stays as it is. */
-  static Markup escape(Object value) {
+  public static Markup escape(Object value) {
     if (value instanceof Markup markup) {
       return markup;
     }

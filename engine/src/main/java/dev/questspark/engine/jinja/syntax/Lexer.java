@@ -1,5 +1,7 @@
-package dev.questspark.engine.jinja;
+package dev.questspark.engine.jinja.syntax;
 
+import dev.questspark.engine.jinja.failure.JinjaException;
+import dev.questspark.engine.jinja.python.Text;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;

@@ -1,9 +1,9 @@
-package dev.questspark.engine.jinja;
+package dev.questspark.engine.jinja.python;
 
 import java.util.Locale;
 
 /** Upper, lower and title case, and kinds of characters, as Python's strings tell them. */
-final class Casing {
+public final class Casing {
   private Casing() {}
 
   /** Each word's first letter in title case. */
@@ -51,12 +51,12 @@ final class Casing {
     return Character.isUpperCase(c) || Character.isLowerCase(c) || Character.isTitleCase(c);
   }
 
-  static boolean isUpper(String text) {
+  public static boolean isUpper(String text) {
     return text.codePoints().anyMatch(Character::isUpperCase)
         && text.codePoints().noneMatch(c -> Character.isLowerCase(c) || Character.isTitleCase(c));
   }
 
-  static boolean isLower(String text) {
+  public static boolean isLower(String text) {
     return text.codePoints().anyMatch(Character::isLowerCase)
         && text.codePoints().noneMatch(c -> Character.isUpperCase(c) || Character.isTitleCase(c));
   }
@@ -96,7 +96,7 @@ final class Casing {
   }
 
   /** Whatever stands for a number, as Chinese numerals do. */
-  static boolean isNumeric(int c) {
+  public static boolean isNumeric(int c) {
     return switch (Character.getType(c)) {
       case Character.DECIMAL_DIGIT_NUMBER, Character.LETTER_NUMBER, Character.OTHER_NUMBER -> true;
       default -> c > 0x3000 && "〇一二三四五六七八九十百千万億兆零壱壹弐貳貮参參叁叄肆伍陸陆柒捌玖拾佰陌仟阡萬亿廾卅卌两兩幺漆".indexOf(c) >= 0;

@@ -1,7 +1,8 @@
-package dev.questspark.engine.jinja;
+package dev.questspark.engine.jinja.python;
 
-import dev.questspark.engine.jinja.Value.Dict;
-import dev.questspark.engine.jinja.Value.Tuple;
+import dev.questspark.engine.jinja.failure.JinjaException;
+import dev.questspark.engine.jinja.python.Value.Dict;
+import dev.questspark.engine.jinja.python.Value.Tuple;
 import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -9,7 +10,7 @@ import java.util.List;
 import java.util.Map;
 
 /** Python's {@code json.dumps}. */
-final class Json {
+public final class Json {
   private final boolean ascii;
   private final String indent;
   private final String itemSeparator;
@@ -32,7 +33,7 @@ final class Json {
    * @param indent None, blanks per level, or the text itself
    * @param separators None, or two texts
    */
-  static String dumps(
+  public static String dumps(
       Object value, boolean ascii, Object indent, Object separators, boolean sorted) {
     String step =
         indent == null || Python.isText(indent)

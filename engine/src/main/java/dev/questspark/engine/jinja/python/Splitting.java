@@ -1,16 +1,17 @@
-package dev.questspark.engine.jinja;
+package dev.questspark.engine.jinja.python;
 
-import dev.questspark.engine.jinja.Value.Tuple;
+import dev.questspark.engine.jinja.failure.JinjaException;
+import dev.questspark.engine.jinja.python.Value.Tuple;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 
 /** How Python's strings are cut into parts. */
-final class Splitting {
+public final class Splitting {
   private Splitting() {}
 
   /** Parts between separators, at most {@code most} cuts unless negative; null cuts at blanks. */
-  static List<Object> split(String text, String separator, int most) {
+  public static List<Object> split(String text, String separator, int most) {
     int left = most < 0 ? Integer.MAX_VALUE : most;
     List<Object> parts = new ArrayList<>();
     if (separator == null) {
@@ -94,7 +95,7 @@ final class Splitting {
   }
 
   /** Lines, at every line boundary that Python knows. */
-  static List<String> lines(String text, boolean keepEnds) {
+  public static List<String> lines(String text, boolean keepEnds) {
     List<String> lines = new ArrayList<>();
     int from = 0;
     for (int i = 0; i < text.length(); i++) {

@@ -1,15 +1,16 @@
-package dev.questspark.engine.jinja;
+package dev.questspark.engine.jinja.python;
 
-import dev.questspark.engine.jinja.Value.Dict;
-import dev.questspark.engine.jinja.Value.Function;
-import dev.questspark.engine.jinja.Value.Generator;
-import dev.questspark.engine.jinja.Value.Iterated;
-import dev.questspark.engine.jinja.Value.Markup;
-import dev.questspark.engine.jinja.Value.Namespace;
-import dev.questspark.engine.jinja.Value.Range;
-import dev.questspark.engine.jinja.Value.Tuple;
-import dev.questspark.engine.jinja.Value.Undefined;
-import dev.questspark.engine.jinja.Value.View;
+import dev.questspark.engine.jinja.failure.JinjaException;
+import dev.questspark.engine.jinja.python.Value.Dict;
+import dev.questspark.engine.jinja.python.Value.Function;
+import dev.questspark.engine.jinja.python.Value.Generator;
+import dev.questspark.engine.jinja.python.Value.Iterated;
+import dev.questspark.engine.jinja.python.Value.Markup;
+import dev.questspark.engine.jinja.python.Value.Namespace;
+import dev.questspark.engine.jinja.python.Value.Range;
+import dev.questspark.engine.jinja.python.Value.Tuple;
+import dev.questspark.engine.jinja.python.Value.Undefined;
+import dev.questspark.engine.jinja.python.Value.View;
 import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -19,7 +20,7 @@ import java.util.Map;
 import java.util.stream.LongStream;
 
 /** What Python's built-in functions ask of any value: bool, len, iter, hash, type. */
-final class Python {
+public final class Python {
   /** Most characters or items that one value may have; a template that makes more runs away. */
   static final long MOST = 1L << 26;
 
@@ -28,7 +29,7 @@ final class Python {
   private Python() {}
 
   /** A Java value as Python has it; maps and lists are copied. */
-  static Object fromJava(Object value) {
+  public static Object fromJava(Object value) {
     if (value instanceof Map<?, ?> map) {
       Dict dict = new Dict();
       map.forEach((key, item) -> dict.put(fromJava(key), fromJava(item)));
@@ -49,17 +50,17 @@ final class Python {
   }
 
   /** The characters of a str, escaped or not; null for everything else. */
-  static String text(Object value) {
+  public static String text(Object value) {
     return value instanceof String text
         ? text
         : value instanceof Markup markup ? markup.text() : null;
   }
 
-  static boolean isText(Object value) {
+  public static boolean isText(Object value) {
     return value instanceof String || value instanceof Markup;
   }
 
-  static boolean truth(Object value) {
+  public static boolean truth(Object value) {
     if (value == null || value instanceof Undefined) {
       return false;
     }
@@ -75,7 +76,7 @@ final class Python {
     return !hasLength(value) || length(value) > 0;
   }
 
-  static boolean hasLength(Object value) {
+  public static boolean hasLength(Object value) {
     return isText(value)
         || value instanceof List
         || value instanceof Tuple
@@ -86,7 +87,7 @@ final class Python {
         || value instanceof Iterated;
   }
 
-  static long length(Object value) {
+  public static long length(Object value) {
     if (isText(value)) {
       String text = text(value);
       return text.codePointCount(0, text.length());
@@ -115,11 +116,11 @@ final class Python {
     throw new JinjaException("a value of type " + type(value) + " has no length");
   }
 
-  static boolean isIterable(Object value) {
+  public static boolean isIterable(Object value) {
     return hasLength(value) || value instanceof Generator;
   }
 
-  static Iterator<Object> iterate(Object value) {
+  public static Iterator<Object> iterate(Object value) {
     if (isText(value)) {
       String text = text(value);
       Iterator<Integer> codePoints = text.codePoints().iterator();
@@ -156,7 +157,7 @@ final class Python {
     throw new JinjaException("a value of type " + type(value) + " cannot be iterated");
   }
 
-  static <T> Iterator<Object> map(
+  public static <T> Iterator<Object> map(
       Iterator<T> items, java.util.function.Function<T, Object> change) {
     return new Iterator<>() {
       @Override
@@ -172,7 +173,7 @@ final class Python {
   }
 
   /** All items as a new list. */
-  static List<Object> list(Object value) {
+  public static List<Object> list(Object value) {
     List<Object> items = new ArrayList<>();
     Iterator<Object> iterator = iterate(value);
     while (iterator.hasNext()) {
@@ -183,7 +184,7 @@ final class Python {
   }
 
   /** The items in reverse order, of what Python can walk backwards; else null. */
-  static List<Object> reversed(Object value) {
+  public static List<Object> reversed(Object value) {
     boolean reversible = hasLength(value) && !(value instanceof Iterated);
     if (!reversible) {
       return null;
@@ -194,7 +195,7 @@ final class Python {
   }
 
   /** Equal keys of a dict have equal Java keys: 1, 1.0 and True are one. */
-  static Object hashKey(Object value) {
+  public static Object hashKey(Object value) {
     if (value instanceof Boolean flag) {
       return flag ? BigInteger.ONE : BigInteger.ZERO;
     }
@@ -219,7 +220,7 @@ final class Python {
     return value;
   }
 
-  static String type(Object value) {
+  public static String type(Object value) {
     if (value == null) {
       return "None";
     }
@@ -248,7 +249,7 @@ final class Python {
   }
 
   /** Python's __index__: an int or bool. */
-  static BigInteger index(Object value) {
+  public static BigInteger index(Object value) {
     if (value instanceof Undefined undefined) {
       throw undefined.failure();
     }
@@ -262,12 +263,12 @@ final class Python {
   }
 
   /** An int that counts something; far beyond {@link #MOST} it is cut. */
-  static int count(Object value) {
+  public static int count(Object value) {
     BigInteger number = index(value);
     return number.bitLength() < 31 ? number.intValue() : number.signum() * Integer.MAX_VALUE;
   }
 
-  static void checkSize(long size) {
+  public static void checkSize(long size) {
     if (size > MOST) {
       throw new JinjaException("a value grows beyond " + MOST + " characters or items");
     }
