@@ -54,7 +54,7 @@ final class NumberFilters {
     if (text == null) {
       return null;
     }
-    String name = text.toLowerCase(Locale.ROOT).replaceFirst("^[+-]", "");
+    String name = text.toLowerCase(Locale.ROOT).substring(isSigned(text) ? 1 : 0);
     if (name.equals("nan") || name.equals("inf") || name.equals("infinity")) {
       double size = name.equals("nan") ? Double.NaN : Double.POSITIVE_INFINITY;
       return text.startsWith("-") ? -size : size;
@@ -108,12 +108,15 @@ final class NumberFilters {
     return new BigDecimal(number).toBigInteger();
   }
 
+  private static boolean isSigned(String text) {
+    return text.startsWith("-") || text.startsWith("+");
+  }
+
   private static BigInteger parse(String text, int base) {
     if (base != 0 && (base < 2 || base > 36)) {
       return null;
     }
-    boolean signed = text.startsWith("-") || text.startsWith("+");
-    String digits = (signed ? text.substring(1) : text).toLowerCase(Locale.ROOT);
+    String digits = text.substring(isSigned(text) ? 1 : 0).toLowerCase(Locale.ROOT);
     int radix =
         digits.startsWith("0x")
             ? 16
@@ -121,7 +124,9 @@ final class NumberFilters {
     boolean prefixed = radix != 10 && (base == 0 || base == radix);
     if (prefixed) {
       digits = digits.substring(digits.startsWith("_", 2) ? 3 : 2);
-    } else if (base == 0 && digits.startsWith("0") && !digits.replace("_", "").matches("0+")) {
+    } else if (base == 0
+        && digits.startsWith("0")
+        && !digits.chars().allMatch(c -> c == '0' || c == '_')) {
       return null;
     }
     int real = base == 0 ? radix : base;

@@ -39,6 +39,8 @@ final class Renderer {
   /** Macros within each other; Python's own stack ends at about 190. */
   private static final int MAX_MACROS = 100;
 
+  private static final Arguments.Parameters ITEMS = Arguments.Parameters.parse("loop(iterable)");
+
   private enum Flow {
     ON,
     BREAK,
@@ -176,7 +178,7 @@ final class Renderer {
     return arguments -> {
       step();
       StringBuilder out = new StringBuilder();
-      Object items = arguments.bind(Arguments.Parameters.parse("loop(iterable)"))[0];
+      Object items = arguments.bind(ITEMS)[0];
       loop(loop, items, Optional.of(recursion(loop, frame, depth0 + 1)), depth0, frame, out);
       return out.toString();
     };

@@ -2,6 +2,7 @@ package dev.questspark.engine.jinja;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
@@ -12,6 +13,8 @@ import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -119,6 +122,35 @@ class JinjaTemplateTest {
     assertThatThrownBy(() -> render(template))
         .isInstanceOf(JinjaException.class)
         .hasMessageContaining(reason);
+  }
+
+  /** Wherever the stack ends: Java's regular expressions, for one, report that in their own way. */
+  @Test
+  void aLoopWithoutEndIsOneSentenceOnStacksOfAnySize() throws InterruptedException {
+    JinjaTemplate endless =
+        JinjaTemplate.parse(
+            "{% for i in ['-1'] recursive %}{{ i | float }}{{ '00' | int(base=0) }}"
+                + "{{ '{a}'.format_map({'a': i}) }}{{ strftime_now('%-d') }}{{ loop([i]) }}"
+                + "{% endfor %}");
+    Queue<Throwable> failures = new ConcurrentLinkedQueue<>();
+    int sizes = 100;
+    for (int i = 0; i < sizes; i++) {
+      Thread thread =
+          new Thread(
+              null,
+              () -> failures.add(catchThrowable(() -> endless.render(Map.of()))),
+              "stack " + i,
+              400_000 + i * 1009L);
+      thread.start();
+      thread.join();
+    }
+    assertThat(failures)
+        .hasSize(sizes)
+        .allSatisfy(
+            failure ->
+                assertThat(failure)
+                    .isInstanceOf(JinjaException.class)
+                    .hasMessageContaining("too deeply"));
   }
 
   /** Text of an object's address, or bytes, no template means; guessing would be silent. */

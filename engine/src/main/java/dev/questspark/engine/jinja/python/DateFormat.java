@@ -5,9 +5,11 @@ import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
 import java.util.Locale;
 import java.util.Map;
+import java.util.regex.Pattern;
 
 /** Python's {@code strftime} in the C locale. */
 public final class DateFormat {
+  private static final Pattern LEADING_ZEROS = Pattern.compile("^0+(?=\\d)");
   private static final Map<Character, String> PATTERNS =
       Map.ofEntries(
           Map.entry('a', "EEE"),
@@ -46,7 +48,8 @@ public final class DateFormat {
       boolean unpadded = format.charAt(i + 1) == '-' && i + 2 < format.length();
       i += unpadded ? 2 : 1;
       String field = field(time, format.charAt(i));
-      out.append(unpadded && field.length() > 1 ? field.replaceFirst("^0+(?=\\d)", "") : field);
+      out.append(
+          unpadded && field.length() > 1 ? LEADING_ZEROS.matcher(field).replaceFirst("") : field);
     }
     return out.toString();
   }

@@ -24,6 +24,7 @@ public final class StringMethods {
 
   private record Known(Parameters parameters, Method method) {}
 
+  private static final Parameters MAPPING = Parameters.parse("format_map(mapping, /)");
   private static final Set<String> NOT_SUPPORTED =
       Set.of("encode", "translate", "maketrans", "casefold");
   private static final Map<String, Known> METHODS = new HashMap<>();
@@ -124,7 +125,7 @@ public final class StringMethods {
   }
 
   private static Arguments mapped(Arguments arguments) {
-    Object mapping = arguments.bind(Parameters.parse("format_map(mapping, /)"))[0];
+    Object mapping = arguments.bind(MAPPING)[0];
     Map<String, Object> keywords = new LinkedHashMap<>();
     if (!(mapping instanceof Dict dict)) {
       throw new JinjaException("format_map needs a mapping");
