@@ -2,9 +2,12 @@ package dev.questspark.bench;
 
 import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.policy.Dense;
+import dev.questspark.engine.policy.Quest;
+import dev.questspark.engine.policy.ReadPolicies;
+import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.engine.policy.SkipLayers;
 import dev.questspark.engine.select.PageSelector;
-import dev.questspark.engine.select.PageSelectors;
-import dev.questspark.engine.select.SelectorSpec;
 
 /**
  * Decode steps over a filled cache, one line per budget; the budgets take turns, so that all of
@@ -22,7 +25,7 @@ final class DecodeBenchmark {
     String[] budgets = arguments.text("budgets", "full").split(",");
     PageSelector[] selectors = new PageSelector[budgets.length];
     for (int b = 0; b < budgets.length; b++) {
-      selectors[b] = PageSelectors.of(spec(budgets[b], skipLayers), 16);
+      selectors[b] = policy(budgets[b], skipLayers).selector(16);
     }
     int growth = (warmUpSteps + steps) * budgets.length + 16;
     try (FilledCache cache = new FilledCache(arguments, sequences, context, growth)) {
@@ -43,7 +46,7 @@ final class DecodeBenchmark {
             .with("context", context)
             .with("batch", sequences)
             .with("budget", budgets[b])
-            .with("skip_layers", skipLayers)
+            .with(ReadPolicies.KNOWN.name(SkipLayers.class), skipLayers)
             .with("backend", cache.describe())
             .with("ms_per_step", median)
             .with("attention_ms_per_step", Measurement.median(attention[b]))
@@ -53,17 +56,11 @@ final class DecodeBenchmark {
     }
   }
 
-  private static SelectorSpec spec(String budget, int skipLayers) {
-    return budget.equals("full")
-        ? SelectorSpec.all()
-        : new SelectorSpec(
-            "quest",
-            Integer.parseInt(budget),
-            PageScore.MINMAX,
-            GroupReduction.MAX,
-            0,
-            0,
-            skipLayers,
-            0);
+  private static ReadPolicy policy(String budget, int skipLayers) {
+    if (budget.equals("full")) {
+      return new Dense();
+    }
+    Quest quest = new Quest(Integer.parseInt(budget), PageScore.MINMAX, GroupReduction.MAX, 0, 0);
+    return skipLayers == 0 ? quest : new SkipLayers(skipLayers, quest);
   }
 }

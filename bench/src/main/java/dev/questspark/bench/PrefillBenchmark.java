@@ -4,7 +4,7 @@ import dev.questspark.engine.DocumentRequest;
 import dev.questspark.engine.Engine;
 import dev.questspark.engine.QuestionRequest;
 import dev.questspark.engine.model.SamplingParams;
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.stats.EngineReport;
 import java.util.List;
 import java.util.concurrent.atomic.LongAdder;
@@ -31,8 +31,7 @@ final class PrefillBenchmark {
         EngineReport before = engine.report();
         attention.reset();
         SamplingParams one = new SamplingParams(1, 0, 1, 0, 0, 1, 0, List.of(), List.of(), true);
-        QuestionRequest question =
-            new QuestionRequest(ids.random(1, 3), SelectorSpec.all(), false, one);
+        QuestionRequest question = new QuestionRequest(ids.random(1, 3), new Dense(), false, one);
         engine
             .submit(new DocumentRequest("d", ids.random(count, round + 5), List.of(question)))
             .get(0)

@@ -12,11 +12,11 @@ import dev.questspark.engine.model.RopeTable;
 import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.pages.PagePool;
+import dev.questspark.engine.policy.CachePolicy;
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.schedule.Scheduler;
 import dev.questspark.engine.schedule.SchedulerLimits;
-import dev.questspark.engine.select.PageSelectors;
-import dev.questspark.engine.select.SelectionStudy;
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.select.WatchedPages;
 import dev.questspark.engine.stats.EngineReport;
 import dev.questspark.engine.stats.StepStats;
 import dev.questspark.engine.tokens.HfTokenizer;
@@ -40,12 +40,13 @@ import org.slf4j.LoggerFactory;
  * refused with numbers.
  *
  * <p>A document is prefilled once, densely, regardless of the number of its questions and of their
- * selectors.
+ * policies.
  */
 public final class Engine implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Engine.class);
 
   private final EngineConfig config;
+  private final AttentionProbe probe;
   private final ModelConfig model;
   private final Tokenizer tokenizer;
   private final int maxModelLen;
@@ -57,8 +58,9 @@ public final class Engine implements AutoCloseable {
   private final Thread thread;
   private final AtomicLong nextId = new AtomicLong();
 
-  private Engine(Opening opening, Consumer<StepStats> listener) {
+  private Engine(Opening opening, Consumer<StepStats> listener, AttentionProbe probe) {
     this.config = opening.config;
+    this.probe = probe;
     this.model = opening.model;
     this.tokenizer = opening.tokenizer;
     this.maxModelLen = opening.maxModelLen;
@@ -69,9 +71,8 @@ public final class Engine implements AutoCloseable {
     StepPlanner planner =
         new StepPlanner(
             config.pageSize(),
-            study ->
-                PageSelectors.studied(
-                    study, config.pageSize(), opening.backend, model.attentionScale()));
+            (watch, selector) ->
+                new WatchedPages(watch, selector, opening.backend, model.attentionScale()));
     StepRunner runner =
         new StepRunner(opening.backend, model, opening.kvStore, opening.decoder, totals);
     SchedulerLimits limits =
@@ -104,10 +105,23 @@ public final class Engine implements AutoCloseable {
    */
   public static Engine open(
       EngineConfig config, Tokenizer tokenizer, Consumer<StepStats> listener) {
+    return open(config, tokenizer, listener, AttentionProbe.NONE);
+  }
+
+  /**
+   * The same with somebody who watches the attention of some questions.
+   *
+   * @param probe says which
+   */
+  public static Engine open(
+      EngineConfig config,
+      Tokenizer tokenizer,
+      Consumer<StepStats> listener,
+      AttentionProbe probe) {
     Opening opening = new Opening(config, tokenizer);
     try {
       opening.run();
-      return new Engine(opening, listener);
+      return new Engine(opening, listener, probe);
     } catch (RuntimeException | Error e) {
       closeAll(opening.resources);
       throw e;
@@ -195,25 +209,23 @@ public final class Engine implements AutoCloseable {
    *     {@link DocumentException} TOO_LONG or EXCEEDS_KV_CACHE; a closed engine fails them with
    *     {@link java.util.concurrent.CancellationException}; a failed device with {@link
    *     dev.questspark.engine.failure.DeviceException}; a failed engine with IllegalStateException
-   * @throws ConfigException if a selector is unknown or its budget has no room
+   * @throws ConfigException if a policy's budget has no room, or the engine lacks what a policy
+   *     needs
    */
   public List<CompletableFuture<Completion>> submit(DocumentRequest request) {
+    check(request.cachePolicy());
     Sequence.Document document =
         new Sequence.Document(nextId.getAndIncrement(), request, System.nanoTime());
     List<CompletableFuture<Completion>> futures = new ArrayList<>();
     List<Sequence> sequences = new ArrayList<>();
     for (QuestionRequest question : request.questions()) {
-      List<SelectorSpec> policies =
-          question
-              .study()
-              .map(SelectionStudy::policies)
-              .orElseGet(() -> List.of(question.selector()));
-      policies.forEach(this::check);
+      check(question.policy());
       Sequence sequence =
           new Sequence(
               nextId.getAndIncrement(),
               document,
               question,
+              probe.watch(question),
               new StopChecker(tokenizer, question.sampling()));
       futures.add(sequence.future);
       int total = sequence.promptTokens() + question.sampling().maxTokens();
@@ -235,14 +247,23 @@ public final class Engine implements AutoCloseable {
     return futures;
   }
 
-  private void check(SelectorSpec policy) {
-    PageSelectors.of(policy, config.pageSize());
-    if (policy.selector().equals("quest") && !config.pageScores().contains(policy.pageScore())) {
+  private void check(ReadPolicy policy) {
+    policy.selector(config.pageSize());
+    if (!config.pageScores().containsAll(policy.digests())) {
       throw new ConfigException(
-          "page_score "
-              + policy.pageScore()
-              + " needs its digests, but the engine was opened with "
+          "policy "
+              + policy.text()
+              + " reads page digests of "
+              + policy.digests()
+              + ", but the engine was opened with "
               + config.pageScores());
+    }
+  }
+
+  private static void check(CachePolicy policy) {
+    if (!policy.equals(CachePolicy.NONE)) {
+      throw new ConfigException(
+          "cache_policy has " + policy.parts() + ", but this engine keeps documents whole");
     }
   }
 

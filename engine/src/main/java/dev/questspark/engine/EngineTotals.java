@@ -1,8 +1,8 @@
 package dev.questspark.engine;
 
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.stats.EngineReport;
-import dev.questspark.engine.stats.SelectorReport;
+import dev.questspark.engine.stats.PolicyReport;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -10,7 +10,7 @@ import java.util.Map;
 
 /** Running sums behind {@link EngineReport}. Written by the engine thread, read by any. */
 final class EngineTotals {
-  private final Map<SelectorSpec, Sums> selectors = new LinkedHashMap<>();
+  private final Map<ReadPolicy, Sums> policies = new LinkedHashMap<>();
   private long steps;
   private long busyNanos;
   private int peakPagesUsed;
@@ -54,19 +54,19 @@ final class EngineTotals {
           prefillNanos += share;
         }
         case QUESTION -> {
-          sums(group.selector()).questionTokens += rows;
-          sums(group.selector()).questionNanos += share;
+          sums(group.policy()).questionTokens += rows;
+          sums(group.policy()).questionNanos += share;
         }
         case DECODE -> {
-          sums(group.selector()).decodeTokens += rows;
-          sums(group.selector()).decodeNanos += share;
+          sums(group.policy()).decodeTokens += rows;
+          sums(group.policy()).decodeNanos += share;
         }
       }
     }
   }
 
-  synchronized void read(SelectorSpec selector, long bytesRead, long bytesDense, boolean sparse) {
-    Sums sums = sums(selector);
+  synchronized void read(ReadPolicy policy, long bytesRead, long bytesDense, boolean sparse) {
+    Sums sums = sums(policy);
     sums.bytesRead += bytesRead;
     sums.bytesDense += bytesDense;
     if (sparse) {
@@ -84,17 +84,17 @@ final class EngineTotals {
     preemptions++;
   }
 
-  private Sums sums(SelectorSpec selector) {
-    return selectors.computeIfAbsent(selector, s -> new Sums());
+  private Sums sums(ReadPolicy policy) {
+    return policies.computeIfAbsent(policy, s -> new Sums());
   }
 
   synchronized EngineReport report(EngineReport.Setup setup, EngineReport.Memory memory) {
-    List<SelectorReport> reports = new ArrayList<>();
-    selectors.forEach(
-        (spec, s) ->
+    List<PolicyReport> reports = new ArrayList<>();
+    policies.forEach(
+        (policy, s) ->
             reports.add(
-                new SelectorReport(
-                    spec,
+                new PolicyReport(
+                    policy,
                     s.questionTokens,
                     s.questionNanos,
                     s.decodeTokens,

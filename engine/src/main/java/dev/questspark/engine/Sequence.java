@@ -1,8 +1,10 @@
 package dev.questspark.engine;
 
+import dev.questspark.engine.select.AttentionWatch;
 import dev.questspark.engine.tokens.StopChecker;
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 
 /**
@@ -13,6 +15,7 @@ final class Sequence {
   final long id;
   final Document document;
   final QuestionRequest request;
+  final Optional<AttentionWatch> watch;
   final CompletableFuture<Completion> future = new CompletableFuture<>();
   final StopChecker stop;
   final KvReadCounter reads = new KvReadCounter();
@@ -25,8 +28,14 @@ final class Sequence {
   private final double[] logProbs;
   private FinishReason reason;
 
-  Sequence(long id, Document document, QuestionRequest request, StopChecker stop) {
+  Sequence(
+      long id,
+      Document document,
+      QuestionRequest request,
+      Optional<AttentionWatch> watch,
+      StopChecker stop) {
     this.id = id;
+    this.watch = watch;
     this.document = document;
     this.request = request;
     this.stop = stop;

@@ -2,7 +2,7 @@ package dev.questspark.engine;
 
 import dev.questspark.engine.model.AttentionGroup;
 import dev.questspark.engine.ops.RaggedBatch;
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.stats.Phase;
 import java.util.List;
 
@@ -22,8 +22,8 @@ record StepPlan(
     List<Sequence> decodes,
     int firstDecodeRow) {
 
-  /** Rows of one phase and one selector; {@code attention} is dense for prefill. */
-  record Group(Phase phase, SelectorSpec selector, AttentionGroup attention) {}
+  /** Rows of one phase and one policy; {@code attention} is dense for prefill. */
+  record Group(Phase phase, ReadPolicy policy, AttentionGroup attention) {}
 
   List<AttentionGroup> attention() {
     return groups.stream().map(Group::attention).toList();

@@ -3,13 +3,13 @@ package dev.questspark.engine;
 import dev.questspark.engine.model.AttentionGroup;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.RowRange;
+import dev.questspark.engine.policy.Dense;
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.schedule.Span;
 import dev.questspark.engine.schedule.SpanKind;
 import dev.questspark.engine.schedule.Step;
+import dev.questspark.engine.select.AttentionWatch;
 import dev.questspark.engine.select.PageSelector;
-import dev.questspark.engine.select.PageSelectors;
-import dev.questspark.engine.select.SelectionStudy;
-import dev.questspark.engine.select.SelectorSpec;
 import dev.questspark.engine.stats.Phase;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -18,43 +18,47 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.function.Function;
+import java.util.function.BiFunction;
 import java.util.function.LongFunction;
 
 /**
  * Turns a scheduler's step into a {@link StepPlan}: fetches the tokens, sorts the spans so that
- * rows of one phase and one selector are contiguous, and names the rows whose logits are read.
- * Order: document rows, dense question rows, question rows by selector, decode rows by selector.
+ * rows of one phase and one policy are contiguous, and names the rows whose logits are read. Order:
+ * document rows, dense question rows, question rows by policy, decode rows by policy.
  */
 final class StepPlanner {
   private final int pageSize;
-  private final Function<SelectionStudy, PageSelector> studies;
-  private final Map<SelectorSpec, PageSelector> selectors = new HashMap<>();
-  private final Map<SelectorSpec, Integer> selectorOrder = new LinkedHashMap<>();
+  private final BiFunction<AttentionWatch, PageSelector, PageSelector> watched;
+  private final Map<ReadPolicy, PageSelector> selectors = new HashMap<>();
+  private final Map<ReadPolicy, Integer> policyOrder = new LinkedHashMap<>();
 
   /**
-   * @param studies makes the selector that fills a study
+   * @param watched lets somebody see what a selector's rows attend to
    */
-  StepPlanner(int pageSize, Function<SelectionStudy, PageSelector> studies) {
+  StepPlanner(int pageSize, BiFunction<AttentionWatch, PageSelector, PageSelector> watched) {
     this.pageSize = pageSize;
-    this.studies = studies;
+    this.watched = watched;
   }
 
   /**
    * Part of a span that attends in one way. {@code sequence} is null for document rows, {@code
-   * selector} for dense rows.
+   * policy} for dense rows.
    */
   private record Piece(
       Phase phase,
       Sequence sequence,
       Sequence.Document document,
-      SelectorSpec selector,
+      ReadPolicy policy,
       int from,
       int to,
       Span span) {
 
     int tokenAt(int position) {
       return sequence == null ? document.request.tokens()[position] : sequence.tokenAt(position);
+    }
+
+    boolean watched() {
+      return sequence != null && sequence.watch.isPresent();
     }
 
     boolean samples() {
@@ -70,10 +74,9 @@ final class StepPlanner {
     }
     pieces.sort(
         Comparator.comparing(Piece::phase)
-            .thenComparing(piece -> piece.selector() == null ? 0 : 1)
+            .thenComparing(piece -> piece.policy() == null ? 0 : 1)
             .thenComparing(
-                piece ->
-                    piece.sequence() == null ? 0 : order(piece.sequence().request.selector())));
+                piece -> piece.sequence() == null ? 0 : order(piece.sequence().request.policy())));
     return lay(pieces);
   }
 
@@ -95,9 +98,9 @@ final class StepPlanner {
       return;
     }
     Sequence sequence = sequences.apply(span.sequenceId());
-    SelectorSpec selector = sequence.request.selector();
+    ReadPolicy policy = sequence.request.policy();
     if (span.kind() == SpanKind.DECODE) {
-      pieces.add(new Piece(Phase.DECODE, sequence, sequence.document, selector, from, to, span));
+      pieces.add(new Piece(Phase.DECODE, sequence, sequence.document, policy, from, to, span));
       return;
     }
     int denseEnd = sequence.request.denseQuestion() ? Math.min(to, sequence.promptTokens()) : from;
@@ -108,7 +111,7 @@ final class StepPlanner {
     if (denseEnd < to) {
       int sparseFrom = Math.max(from, denseEnd);
       pieces.add(
-          new Piece(Phase.QUESTION, sequence, sequence.document, selector, sparseFrom, to, span));
+          new Piece(Phase.QUESTION, sequence, sequence.document, policy, sparseFrom, to, span));
     }
   }
 
@@ -159,25 +162,21 @@ final class StepPlanner {
   }
 
   private StepPlan.Group group(Piece piece, RowRange rows, int fromSpan, int toSpan) {
-    SelectorSpec selector = piece.selector();
     AttentionGroup attention =
-        selector == null
+        piece.policy() == null
             ? new AttentionGroup.Prefill(rows, fromSpan, toSpan)
             : new AttentionGroup.Selected(rows, selectorOf(piece));
-    // Dense question rows count for their sequence's selector: their time is part of what it costs.
-    SelectorSpec owner =
-        piece.sequence() == null ? SelectorSpec.all() : piece.sequence().request.selector();
+    // Dense question rows count for their sequence's policy: their time is part of what it costs.
+    ReadPolicy owner = piece.sequence() == null ? new Dense() : piece.sequence().request.policy();
     return new StepPlan.Group(piece.phase(), owner, attention);
   }
 
   private static boolean sameGroup(Piece a, Piece b) {
     return a.phase() == b.phase()
-        && Objects.equals(a.selector(), b.selector())
+        && Objects.equals(a.policy(), b.policy())
         && (a.sequence() == null
-            || a.sequence().request.selector().equals(b.sequence().request.selector()))
-        && (a.sequence() == b.sequence()
-            || a.sequence() == null
-            || a.sequence().request.study().isEmpty());
+            || a.sequence().request.policy().equals(b.sequence().request.policy()))
+        && (a.sequence() == b.sequence() || !a.watched() && !b.watched());
   }
 
   /** Pages that hold {@code tokens} tokens. */
@@ -186,18 +185,12 @@ final class StepPlanner {
   }
 
   private PageSelector selectorOf(Piece piece) {
-    return piece
-        .sequence()
-        .request
-        .study()
-        .map(studies)
-        .orElseGet(
-            () ->
-                selectors.computeIfAbsent(
-                    piece.selector(), spec -> PageSelectors.of(spec, pageSize)));
+    PageSelector selector =
+        selectors.computeIfAbsent(piece.policy(), policy -> policy.selector(pageSize));
+    return piece.sequence().watch.map(watch -> watched.apply(watch, selector)).orElse(selector);
   }
 
-  private int order(SelectorSpec spec) {
-    return selectorOrder.computeIfAbsent(spec, s -> selectorOrder.size());
+  private int order(ReadPolicy policy) {
+    return policyOrder.computeIfAbsent(policy, p -> policyOrder.size());
   }
 }

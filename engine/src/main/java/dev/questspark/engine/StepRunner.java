@@ -99,7 +99,7 @@ final class StepRunner {
       long dense = geometry.attendBytes(denseTokens);
       sequence.reads.add(
           counters.pagesScored()[r], counters.pagesAttended()[r], tokens, denseTokens, read, dense);
-      totals.read(sequence.request.selector(), read, dense, tokens < denseTokens);
+      totals.read(sequence.request.policy(), read, dense, tokens < denseTokens);
     }
     long bytes = 0;
     for (int r = 0; r < plan.batch().rows(); r++) {

@@ -5,9 +5,8 @@ import dev.questspark.engine.model.Decoder;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.ops.backend.Backend;
+import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.select.PageSelector;
-import dev.questspark.engine.select.PageSelectors;
-import dev.questspark.engine.select.SelectorSpec;
 import java.util.List;
 
 /**
@@ -25,7 +24,7 @@ final class WarmUp {
     decoder.warmUp(
         backend.load(batch(0, rows, pageSize, new int[0])),
         List.of(new AttentionGroup.Prefill(new RowRange(0, rows), 0, 1)));
-    PageSelector dense = PageSelectors.of(SelectorSpec.all(), pageSize);
+    PageSelector dense = new Dense().selector(pageSize);
     decoder.warmUp(
         backend.load(batch(rows - 1, 1, pageSize, new int[] {0})),
         List.of(new AttentionGroup.Selected(new RowRange(0, 1), dense)));

@@ -15,7 +15,9 @@ import dev.questspark.engine.ops.backend.DigestDType;
 import dev.questspark.engine.ops.cuda.RequiresTestDriver;
 import dev.questspark.engine.ops.cuda.TestDriver;
 import dev.questspark.engine.ops.cuda.WholeModels;
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.Dense;
+import dev.questspark.engine.policy.Quest;
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.tokens.ByteTokenizer;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
@@ -34,10 +36,10 @@ import org.junit.jupiter.api.Timeout;
 @WholeModels
 @Timeout(value = 120, unit = TimeUnit.SECONDS)
 class CudaEngineTest {
-  private static final SelectorSpec QUEST =
-      new SelectorSpec("quest", 64, PageScore.MINMAX, GroupReduction.MAX, 16, 16, 0, 0);
-  private static final SelectorSpec WHOLE =
-      new SelectorSpec("quest", 512, PageScore.MINMAX, GroupReduction.MAX, 0, 0, 0, 0);
+  private static final ReadPolicy QUEST =
+      new Quest(64, PageScore.MINMAX, GroupReduction.MAX, 16, 16);
+  private static final ReadPolicy WHOLE =
+      new Quest(512, PageScore.MINMAX, GroupReduction.MAX, 0, 0);
 
   private static EngineConfig config(String backend, String dtype, int maxNumSeqs) {
     return config(backend, dtype, maxNumSeqs, true);
@@ -72,12 +74,12 @@ class CudaEngineTest {
     return Engine.open(config, new ByteTokenizer(), step -> {});
   }
 
-  private static List<DocumentRequest> documents(SelectorSpec... selectors) {
+  private static List<DocumentRequest> documents(ReadPolicy... selectors) {
     Random random = new Random(3);
     List<DocumentRequest> documents = new ArrayList<>();
     for (int d = 0; d < 2; d++) {
       List<QuestionRequest> questions = new ArrayList<>();
-      for (SelectorSpec selector : selectors) {
+      for (ReadPolicy selector : selectors) {
         questions.add(
             new QuestionRequest(
                 random.ints(5 + d, 3, 320).toArray(),
@@ -91,7 +93,7 @@ class CudaEngineTest {
     return documents;
   }
 
-  private static List<Completion> answers(EngineConfig config, SelectorSpec... selectors) {
+  private static List<Completion> answers(EngineConfig config, ReadPolicy... selectors) {
     try (Engine engine = open(config)) {
       List<CompletableFuture<Completion>> futures = new ArrayList<>();
       documents(selectors).forEach(document -> futures.addAll(engine.submit(document)));
@@ -110,8 +112,8 @@ class CudaEngineTest {
 
   @Test
   void answersAndReadsAreTheCpuBackends() {
-    List<Completion> cuda = answers(config("cuda", "float32", 4), SelectorSpec.all(), QUEST);
-    List<Completion> cpu = answers(config("cpu", "float32", 4), SelectorSpec.all(), QUEST);
+    List<Completion> cuda = answers(config("cuda", "float32", 4), new Dense(), QUEST);
+    List<Completion> cpu = answers(config("cpu", "float32", 4), new Dense(), QUEST);
     assertThat(tokens(cuda)).isEqualTo(tokens(cpu));
     assertThat(cuda.stream().map(Completion::reads))
         .isEqualTo(cpu.stream().map(Completion::reads).toList());
@@ -119,10 +121,8 @@ class CudaEngineTest {
 
   @Test
   void answersAndReadsWithInt8DigestsAreTheCpuBackends() {
-    List<Completion> cuda =
-        answers(config("cuda", "float32", 4, true, "int8"), SelectorSpec.all(), QUEST);
-    List<Completion> cpu =
-        answers(config("cpu", "float32", 4, true, "int8"), SelectorSpec.all(), QUEST);
+    List<Completion> cuda = answers(config("cuda", "float32", 4, true, "int8"), new Dense(), QUEST);
+    List<Completion> cpu = answers(config("cpu", "float32", 4, true, "int8"), new Dense(), QUEST);
     assertThat(tokens(cuda)).isEqualTo(tokens(cpu));
     assertThat(cuda.stream().map(Completion::reads))
         .isEqualTo(cpu.stream().map(Completion::reads).toList());
@@ -131,10 +131,10 @@ class CudaEngineTest {
   @Test
   void repeatedStepsAreReplayedAsGraphs() {
     List<List<Integer>> replayed =
-        tokens(answers(config("cuda", "float32", 1), SelectorSpec.all(), QUEST));
+        tokens(answers(config("cuda", "float32", 1), new Dense(), QUEST));
     assertThat(TestDriver.graphLaunches()).isPositive();
     assertThat(replayed)
-        .isEqualTo(tokens(answers(config("cpu", "float32", 1), SelectorSpec.all(), QUEST)));
+        .isEqualTo(tokens(answers(config("cpu", "float32", 1), new Dense(), QUEST)));
   }
 
   @Test
@@ -154,13 +154,11 @@ class CudaEngineTest {
   @Test
   void bfloat16KeepsItsIdentities() {
     List<List<Integer>> dense =
-        tokens(answers(config("cuda", "auto", 4), SelectorSpec.all(), SelectorSpec.all()));
+        tokens(answers(config("cuda", "auto", 4), new Dense(), new Dense()));
     assertThat(tokens(answers(config("cuda", "auto", 4), WHOLE, WHOLE)))
         .as("a budget of the whole context is dense attention")
         .isEqualTo(dense);
-    assertThat(
-            tokens(
-                answers(config("cuda:0", "bfloat16", 1), SelectorSpec.all(), SelectorSpec.all())))
+    assertThat(tokens(answers(config("cuda:0", "bfloat16", 1), new Dense(), new Dense())))
         .as("alone or in a batch")
         .isEqualTo(dense);
   }
@@ -168,10 +166,10 @@ class CudaEngineTest {
   @Test
   void cublasAnswersAndIsReplayedToo() {
     EngineConfig fast = config("cuda", "float32", 1, false);
-    List<List<Integer>> answered = tokens(answers(fast, SelectorSpec.all(), QUEST));
+    List<List<Integer>> answered = tokens(answers(fast, new Dense(), QUEST));
     assertThat(TestDriver.graphLaunches()).isPositive();
     assertThat(answered)
-        .isEqualTo(tokens(answers(config("cpu", "float32", 1), SelectorSpec.all(), QUEST)));
+        .isEqualTo(tokens(answers(config("cpu", "float32", 1), new Dense(), QUEST)));
   }
 
   @Test

@@ -10,10 +10,14 @@ import dev.questspark.engine.model.SamplingParams;
 import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.backend.ComputeDType;
-import dev.questspark.engine.select.SelectionStudy;
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.Dense;
+import dev.questspark.engine.policy.Quest;
+import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.engine.policy.SinkRecent;
+import dev.questspark.engine.policy.SkipLayers;
 import dev.questspark.engine.stats.EngineReport;
-import dev.questspark.engine.stats.SelectorReport;
+import dev.questspark.engine.study.SelectionStudy;
+import dev.questspark.engine.study.WatchedQuestions;
 import dev.questspark.engine.tokens.ByteTokenizer;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
@@ -29,12 +33,11 @@ import org.junit.jupiter.api.Test;
 /** The engine as its callers see it, on a small grouped-query checkpoint. */
 class EngineTest {
   private static final int VOCABULARY = 320;
-  private static final SelectorSpec QUEST =
-      new SelectorSpec("quest", 64, PageScore.MINMAX, GroupReduction.MAX, 16, 16, 0, 0);
-  private static final SelectorSpec MEANSTD =
-      new SelectorSpec("quest", 64, PageScore.MEANSTD, GroupReduction.SUM, 0, 0, 1, 0);
-  private static final SelectorSpec SINK_RECENT =
-      new SelectorSpec("sink_recent", 64, PageScore.MINMAX, GroupReduction.MAX, 16, 0, 0, 0);
+  private static final ReadPolicy QUEST =
+      new Quest(64, PageScore.MINMAX, GroupReduction.MAX, 16, 16);
+  private static final ReadPolicy MEANSTD =
+      new SkipLayers(1, new Quest(64, PageScore.MEANSTD, GroupReduction.SUM, 0, 0));
+  private static final ReadPolicy SINK_RECENT = new SinkRecent(64, 16);
 
   private static EngineConfig config(
       int maxNumSeqs, int maxRows, long kvBytes, boolean overcommit) {
@@ -70,13 +73,12 @@ class EngineTest {
   }
 
   private static QuestionRequest question(
-      long seed, int count, SelectorSpec selector, int maxTokens) {
+      long seed, int count, ReadPolicy selector, int maxTokens) {
     return new QuestionRequest(
         tokens(seed, count), selector, false, SamplingParams.greedy(maxTokens, List.of()));
   }
 
-  private static QuestionRequest sampled(
-      long seed, int count, SelectorSpec selector, int maxTokens) {
+  private static QuestionRequest sampled(long seed, int count, ReadPolicy selector, int maxTokens) {
     return new QuestionRequest(
         tokens(seed, count),
         selector,
@@ -98,7 +100,7 @@ class EngineTest {
     int[] document = tokens(1, 389);
     List<QuestionRequest> questions = new ArrayList<>();
     for (int i = 0; i < 5; i++) {
-      questions.add(question(10 + i, 7 + i, i % 2 == 0 ? QUEST : SelectorSpec.all(), 12));
+      questions.add(question(10 + i, 7 + i, i % 2 == 0 ? QUEST : new Dense(), 12));
     }
     List<Completion> together;
     try (Engine engine = open(config(8, 128, 0, false))) {
@@ -126,13 +128,13 @@ class EngineTest {
    */
   private static List<DocumentRequest> workload() {
     Random random = new Random(5);
-    List<SelectorSpec> selectors = List.of(SelectorSpec.all(), QUEST, MEANSTD, SINK_RECENT);
+    List<ReadPolicy> selectors = List.of(new Dense(), QUEST, MEANSTD, SINK_RECENT);
     List<DocumentRequest> documents = new ArrayList<>();
     for (int d = 0; d < 9; d++) {
       List<QuestionRequest> questions = new ArrayList<>();
       for (int q = 0; q <= random.nextInt(4); q++) {
         long seed = 100L * d + q;
-        SelectorSpec selector = selectors.get(random.nextInt(selectors.size()));
+        ReadPolicy selector = selectors.get(random.nextInt(selectors.size()));
         int count = 1 + random.nextInt(20);
         int maxTokens = 1 + random.nextInt(70);
         questions.add(
@@ -172,69 +174,6 @@ class EngineTest {
   }
 
   @Test
-  void aBudgetThatCoversTheContextEqualsDense() {
-    int[] document = tokens(2, 500);
-    List<SelectorSpec> selectors =
-        List.of(
-            SelectorSpec.all(),
-            new SelectorSpec("quest", 1024, PageScore.MINMAX, GroupReduction.MAX, 0, 0, 0, 0),
-            new SelectorSpec("quest", 1024, PageScore.MEANSTD, GroupReduction.SUM, 4, 64, 2, 0),
-            new SelectorSpec("quest", 32, PageScore.MINMAX, GroupReduction.MAX, 0, 0, 0, 2000),
-            new SelectorSpec(
-                "sink_recent", 1024, PageScore.MINMAX, GroupReduction.MAX, 4, 0, 0, 0));
-    List<QuestionRequest> questions =
-        selectors.stream().map(selector -> question(3, 9, selector, 256)).toList();
-    try (Engine engine = open(config(8, 512, 0, false))) {
-      List<Completion> completions =
-          join(engine.submit(new DocumentRequest("d", document, questions)));
-      for (Completion completion : completions) {
-        assertThat(completion.tokens()).isEqualTo(completions.get(0).tokens()).hasSize(256);
-        assertThat(completion.reads().sparseSteps()).isZero();
-        assertThat(completion.reads().bytesRead()).isEqualTo(completion.reads().bytesDense());
-      }
-    }
-  }
-
-  @Test
-  void bytesReadEqualTheClosedFormula() {
-    int layers = 4;
-    int kvHeads = 2;
-    int vectorBytes = 16 * 4;
-    int document = 700;
-    int questionTokens = 11;
-    int newTokens = 20;
-    List<QuestionRequest> questions =
-        List.of(
-            question(3, questionTokens, QUEST, newTokens),
-            question(3, questionTokens, MEANSTD, newTokens));
-    try (Engine engine = open(config(4, 512, 0, false))) {
-      List<Completion> completions =
-          join(engine.submit(new DocumentRequest("d", tokens(1, document), questions)));
-      long quest = 0;
-      long skipOne = 0;
-      long dense = 0;
-      for (int i = 0; i < newTokens - 1; i++) {
-        int context = document + questionTokens + i + 1;
-        int fullPages = (context - 1) / 16; // before the current page
-        int inCurrent = context - 16 * fullPages;
-        long sparse = 2L * fullPages + 2L * (3 * 16 + inCurrent); // digests, then 3 pages + current
-        dense += 2L * context * layers;
-        quest += sparse * layers;
-        skipOne += 2L * context + sparse * (layers - 1);
-      }
-      assertThat(completions.get(0).reads().bytesRead()).isEqualTo(quest * kvHeads * vectorBytes);
-      assertThat(completions.get(1).reads().bytesRead()).isEqualTo(skipOne * kvHeads * vectorBytes);
-      assertThat(completions.get(0).reads().bytesDense()).isEqualTo(dense * kvHeads * vectorBytes);
-      assertThat(completions.get(0).reads().sparseSteps()).isEqualTo(newTokens - 1);
-      EngineReport report = engine.report();
-      assertThat(report.selectors().stream().mapToLong(SelectorReport::bytesRead).sum())
-          .isEqualTo((quest + skipOne) * kvHeads * vectorBytes);
-      assertThat(report.selectors().stream().mapToLong(SelectorReport::decodeTokens).sum())
-          .isEqualTo(2L * (newTokens - 1));
-    }
-  }
-
-  @Test
   void aQuestionThatCannotFitFailsAloneWithNumbers() {
     try (Engine engine = open(config(4, 512, 0, false))) {
       List<CompletableFuture<Completion>> futures =
@@ -260,8 +199,7 @@ class EngineTest {
         .hasMessageContainingAll(
             "max_model_len 1024", "64 KV pages", "kv_cache_memory_bytes is 100000");
     try (Engine engine = open(config(4, 512, 0, false))) {
-      SelectorSpec tooSmall =
-          new SelectorSpec("quest", 32, PageScore.MINMAX, GroupReduction.MAX, 16, 64, 0, 0);
+      ReadPolicy tooSmall = new Quest(32, PageScore.MINMAX, GroupReduction.MAX, 16, 64);
       assertThatThrownBy(
               () ->
                   engine.submit(
@@ -293,18 +231,19 @@ class EngineTest {
   @Test
   void aStudyAnswersDenselyAndSeesEveryRowOfEveryLayerOnce() {
     int[] document = tokens(1, 300);
-    QuestionRequest plain = question(2, 6, SelectorSpec.all(), 9);
+    QuestionRequest plain = question(2, 6, new Dense(), 9);
     SelectionStudy study =
-        new SelectionStudy(List.of(QUEST, MEANSTD, SINK_RECENT), 0, Integer.MAX_VALUE);
-    QuestionRequest studied = QuestionRequest.studied(plain.tokens(), plain.sampling(), study);
-    try (Engine engine = open(config(4, 128, 0, false))) {
+        new SelectionStudy(List.of(QUEST, MEANSTD, SINK_RECENT), 16, 0, Integer.MAX_VALUE);
+    WatchedQuestions watched = new WatchedQuestions();
+    QuestionRequest studied = question(2, 6, new Dense(), 9);
+    watched.add(studied, study);
+    try (Engine engine =
+        Engine.open(config(4, 128, 0, false), new ByteTokenizer(), step -> {}, watched)) {
       List<Completion> answers =
           join(
               engine.submit(
                   new DocumentRequest(
-                      "d",
-                      document,
-                      List.of(plain, studied, question(3, 5, SelectorSpec.all(), 7)))));
+                      "d", document, List.of(plain, studied, question(3, 5, new Dense(), 7)))));
       assertThat(answers.get(1).tokens()).isEqualTo(answers.get(0).tokens());
       assertThat(answers.get(1).reads().tokensAttended())
           .isEqualTo(answers.get(0).reads().tokensAttended());
@@ -317,30 +256,9 @@ class EngineTest {
                 assertThat(finding.attentionMass()).isStrictlyBetween(0.0, 1.0);
                 assertThat(finding.topTokenRecall()).isBetween(0.0, 1.0);
               });
-      assertThatThrownBy(
-              () ->
-                  engine.submit(
-                      new DocumentRequest(
-                          "d",
-                          document,
-                          List.of(
-                              QuestionRequest.studied(
-                                  plain.tokens(),
-                                  plain.sampling(),
-                                  new SelectionStudy(
-                                      List.of(
-                                          new SelectorSpec(
-                                              "quest",
-                                              16,
-                                              PageScore.MINMAX,
-                                              GroupReduction.MAX,
-                                              16,
-                                              16,
-                                              0,
-                                              0)),
-                                      0,
-                                      1))))))
-          .hasMessageContaining("raise kv_budget to 48");
     }
+    ReadPolicy noRoom = new Quest(16, PageScore.MINMAX, GroupReduction.MAX, 16, 16);
+    assertThatThrownBy(() -> new SelectionStudy(List.of(noRoom), 16, 0, 1))
+        .hasMessageContaining("raise kv_budget to 48");
   }
 }

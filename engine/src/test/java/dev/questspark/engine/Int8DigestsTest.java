@@ -10,8 +10,11 @@ import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.backend.ComputeDType;
 import dev.questspark.engine.ops.backend.DigestDType;
-import dev.questspark.engine.select.SelectionStudy;
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.Dense;
+import dev.questspark.engine.policy.Quest;
+import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.engine.study.SelectionStudy;
+import dev.questspark.engine.study.WatchedQuestions;
 import dev.questspark.engine.tokens.ByteTokenizer;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
@@ -24,11 +27,11 @@ import org.junit.jupiter.api.Test;
 
 /** The engine with {@code digest_dtype int8}, on a small grouped-query checkpoint. */
 class Int8DigestsTest {
-  private static final SelectorSpec QUEST = quest(64, PageScore.MINMAX, GroupReduction.MAX);
-  private static final SelectorSpec MEANSTD = quest(64, PageScore.MEANSTD, GroupReduction.SUM);
+  private static final ReadPolicy QUEST = quest(64, PageScore.MINMAX, GroupReduction.MAX);
+  private static final ReadPolicy MEANSTD = quest(64, PageScore.MEANSTD, GroupReduction.SUM);
 
-  private static SelectorSpec quest(int budget, PageScore score, GroupReduction reduction) {
-    return new SelectorSpec("quest", budget, score, reduction, 16, 0, 0, 0);
+  private static ReadPolicy quest(int budget, PageScore score, GroupReduction reduction) {
+    return new Quest(budget, score, reduction, 16, 0);
   }
 
   private static EngineConfig config(String digestDType) {
@@ -67,14 +70,14 @@ class Int8DigestsTest {
     return new Random(seed).ints(count, 3, 320).toArray();
   }
 
-  private static QuestionRequest question(SelectorSpec selector, int maxTokens) {
+  private static QuestionRequest question(ReadPolicy selector, int maxTokens) {
     return new QuestionRequest(
         tokens(7, 9), selector, false, SamplingParams.greedy(maxTokens, List.of()));
   }
 
-  private static List<Completion> answers(Engine engine, int document, SelectorSpec... selectors) {
+  private static List<Completion> answers(Engine engine, int document, ReadPolicy... selectors) {
     List<QuestionRequest> questions = new ArrayList<>();
-    for (SelectorSpec selector : selectors) {
+    for (ReadPolicy selector : selectors) {
       questions.add(question(selector, 60));
     }
     return engine.submit(new DocumentRequest("d", tokens(2, document), questions)).stream()
@@ -86,14 +89,14 @@ class Int8DigestsTest {
   void denseAnswersAndBudgetsThatCoverTheContextAreThoseWithoutInt8() {
     Completion dense;
     try (Engine engine = open(config("auto"))) {
-      dense = answers(engine, 500, SelectorSpec.all()).get(0);
+      dense = answers(engine, 500, new Dense()).get(0);
     }
     try (Engine engine = open(config("int8"))) {
       List<Completion> all =
           answers(
               engine,
               500,
-              SelectorSpec.all(),
+              new Dense(),
               quest(1024, PageScore.MINMAX, GroupReduction.MAX),
               quest(1024, PageScore.MEANSTD, GroupReduction.SUM));
       for (Completion completion : all) {
@@ -154,23 +157,26 @@ class Int8DigestsTest {
   /** Rounding moves scores a little; the pages chosen hold as much of the attention. */
   @Test
   void theChosenPagesHoldAboutAsMuchAttention() {
-    for (SelectorSpec selector : List.of(QUEST, MEANSTD)) {
+    for (ReadPolicy selector : List.of(QUEST, MEANSTD)) {
       double[] exact = studied("auto", selector);
       double[] rounded = studied("int8", selector);
       System.out.printf(
           "%s: attention mass %.4f, with 8-bit digests %.4f; top-token recall %.4f, %.4f%n",
-          selector.pageScore(), exact[0], rounded[0], exact[1], rounded[1]);
+          selector.label(), exact[0], rounded[0], exact[1], rounded[1]);
       assertThat(rounded[0]).isGreaterThan(exact[0] - 0.02);
       assertThat(rounded[1]).isGreaterThan(exact[1] - 0.05);
     }
   }
 
   /** Mean attention mass and top-token recall over all rows, layers and heads. */
-  private static double[] studied(String digestDType, SelectorSpec selector) {
-    SelectionStudy study = new SelectionStudy(List.of(selector), 0, Integer.MAX_VALUE);
+  private static double[] studied(String digestDType, ReadPolicy selector) {
+    SelectionStudy study = new SelectionStudy(List.of(selector), 16, 0, Integer.MAX_VALUE);
+    WatchedQuestions watched = new WatchedQuestions();
     SamplingParams sampling = SamplingParams.greedy(40, List.of());
-    try (Engine engine = open(config(digestDType))) {
-      QuestionRequest question = QuestionRequest.studied(tokens(7, 9), sampling, study);
+    try (Engine engine =
+        Engine.open(config(digestDType), new ByteTokenizer(), step -> {}, watched)) {
+      QuestionRequest question = new QuestionRequest(tokens(7, 9), new Dense(), false, sampling);
+      watched.add(question, study);
       engine.submit(new DocumentRequest("d", tokens(2, 600), List.of(question))).get(0).join();
     }
     return new double[] {

@@ -6,7 +6,9 @@ import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.backend.ComputeDType;
 import dev.questspark.engine.ops.backend.DeviceName;
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.Dense;
+import dev.questspark.engine.policy.Quest;
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.stats.StepStats;
 import dev.questspark.engine.tokens.ByteTokenizer;
 import java.io.IOException;
@@ -46,17 +48,16 @@ public final class ModelBenchmark {
             .build();
     List<StepStats> steps = Collections.synchronizedList(new ArrayList<>());
     try (Engine engine = Engine.open(config, new ByteTokenizer(), steps::add)) {
-      SelectorSpec quest =
-          new SelectorSpec("quest", budget, PageScore.MINMAX, GroupReduction.MAX, 0, 0, 0, 0);
-      for (SelectorSpec selector : List.of(SelectorSpec.all(), quest)) {
+      ReadPolicy quest = new Quest(budget, PageScore.MINMAX, GroupReduction.MAX, 0, 0);
+      for (ReadPolicy policy : List.of(new Dense(), quest)) {
         steps.clear();
-        run(engine, selector, batch, context);
-        report(out, engine, selector, batch, context, steps);
+        run(engine, policy, batch, context);
+        report(out, engine, policy, batch, context, steps);
       }
     }
   }
 
-  private static void run(Engine engine, SelectorSpec selector, int batch, int context) {
+  private static void run(Engine engine, ReadPolicy policy, int batch, int context) {
     Random random = new Random(7);
     SamplingParams endless =
         new SamplingParams(NEW_TOKENS, 0, 1, 0, 0, 1, 0, List.of(), List.of(), true);
@@ -64,14 +65,14 @@ public final class ModelBenchmark {
     for (int i = 0; i < batch; i++) {
       int[] document = random.ints(context, 3, 300).toArray();
       QuestionRequest question =
-          new QuestionRequest(random.ints(8, 3, 300).toArray(), selector, false, endless);
+          new QuestionRequest(random.ints(8, 3, 300).toArray(), policy, false, endless);
       futures.addAll(engine.submit(new DocumentRequest("d" + i, document, List.of(question))));
     }
     futures.forEach(CompletableFuture::join);
   }
 
   private static void report(
-      Path out, Engine engine, SelectorSpec selector, int batch, int context, List<StepStats> steps)
+      Path out, Engine engine, ReadPolicy policy, int batch, int context, List<StepStats> steps)
       throws IOException {
     long prefillNanos = 0;
     long prefillRows = 0;
@@ -89,7 +90,8 @@ public final class ModelBenchmark {
     }
     Collections.sort(decodeNanos);
     Map<String, Object> line = new LinkedHashMap<>();
-    line.put("what", "model " + (selector.dense() ? "dense" : "Quest " + selector.kvBudget()));
+    line.put(
+        "what", "model " + (policy.dense() ? "dense" : "Quest " + policy.kvBudget().getAsInt()));
     line.put("backend", engine.report().setup().backend());
     line.put("batch", batch);
     line.put("context", context);

@@ -20,13 +20,13 @@ import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.ops.backend.BackendOptions;
 import dev.questspark.engine.ops.cpu.CpuBackend;
 import dev.questspark.engine.pages.PagePool;
+import dev.questspark.engine.policy.Quest;
 import dev.questspark.engine.schedule.DocumentWork;
 import dev.questspark.engine.schedule.QuestionWork;
 import dev.questspark.engine.schedule.Scheduler;
 import dev.questspark.engine.schedule.SchedulerLimits;
 import dev.questspark.engine.schedule.Step;
 import dev.questspark.engine.schedule.StepResult;
-import dev.questspark.engine.select.SelectorSpec;
 import dev.questspark.engine.tokens.ByteTokenizer;
 import dev.questspark.engine.tokens.StopChecker;
 import java.nio.file.Path;
@@ -80,7 +80,7 @@ class PageDigestsTest {
       Scheduler scheduler =
           new Scheduler(new SchedulerLimits(PAGE_SIZE, 6, 61, true), new PagePool(PAGES));
       submitWork(scheduler, model.vocabSize());
-      StepPlanner planner = new StepPlanner(PAGE_SIZE, study -> null);
+      StepPlanner planner = new StepPlanner(PAGE_SIZE, (watch, selector) -> selector);
       StepRunner runner = new StepRunner(backend, model, kvStore, decoder, new EngineTotals());
       int preemptions = 0;
       int checkedPages = 0;
@@ -112,7 +112,7 @@ class PageDigestsTest {
         questions.add(
             new QuestionRequest(
                 random.ints(1 + random.nextInt(20), 3, vocabulary).toArray(),
-                new SelectorSpec("quest", 64, PageScore.MINMAX, GroupReduction.MAX, 0, 0, 0, 0),
+                new Quest(64, PageScore.MINMAX, GroupReduction.MAX, 0, 0),
                 random.nextBoolean(),
                 SamplingParams.greedy(1 + random.nextInt(60), List.of())));
       }
@@ -126,6 +126,7 @@ class PageDigestsTest {
                 nextId++,
                 document,
                 question,
+                Optional.empty(),
                 new StopChecker(new ByteTokenizer(), question.sampling()));
         sequences.put(sequence.id, sequence);
         work.add(

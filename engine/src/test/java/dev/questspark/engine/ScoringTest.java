@@ -8,7 +8,9 @@ import dev.questspark.engine.model.SamplingParams;
 import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.backend.ComputeDType;
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.Dense;
+import dev.questspark.engine.policy.Quest;
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.tokens.ByteTokenizer;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
@@ -37,12 +39,10 @@ class ScoringTest {
     return Engine.open(config, new ByteTokenizer(), step -> {});
   }
 
+  private static final ReadPolicy QUEST = new Quest(32, PageScore.MINMAX, GroupReduction.MAX, 0, 0);
+
   private static int[] tokens(long seed, int count) {
     return new Random(seed).ints(count, 3, VOCABULARY).toArray();
-  }
-
-  private static SelectorSpec quest(int budget, PageScore score) {
-    return new SelectorSpec("quest", budget, score, GroupReduction.MAX, 0, 0, 0, 0);
   }
 
   private static List<Completion> score(Engine engine, int[] document, List<QuestionRequest> rows) {
@@ -52,7 +52,7 @@ class ScoringTest {
   }
 
   @Test
-  void aBudgetThatCoversTheContextScoresAsDenseToTheLastDigit() throws URISyntaxException {
+  void everyTokenOfATextIsScoredThroughThePolicy() throws URISyntaxException {
     int[] text = tokens(7, 300);
     int[] begin = {1};
     try (Engine engine = open()) {
@@ -61,17 +61,13 @@ class ScoringTest {
               engine,
               new int[0],
               List.of(
-                  QuestionRequest.scoring(begin, SelectorSpec.all(), text),
-                  QuestionRequest.scoring(begin, quest(304, PageScore.MINMAX), text),
-                  QuestionRequest.scoring(begin, quest(304, PageScore.MEANSTD), text),
-                  QuestionRequest.scoring(begin, quest(32, PageScore.MINMAX), text)));
+                  QuestionRequest.scoring(begin, new Dense(), text),
+                  QuestionRequest.scoring(begin, QUEST, text)));
       List<Double> dense = scored.get(0).logProbs();
       assertThat(dense).hasSize(300).allMatch(p -> p < 0 && Double.isFinite(p));
-      assertThat(scored.get(1).logProbs()).isEqualTo(dense);
-      assertThat(scored.get(2).logProbs()).isEqualTo(dense);
-      assertThat(scored.get(3).logProbs().subList(0, 32)).isEqualTo(dense.subList(0, 32));
-      assertThat(scored.get(3).logProbs()).isNotEqualTo(dense);
-      assertThat(scored.get(3).reads().sparseSteps()).isPositive();
+      assertThat(scored.get(1).logProbs().subList(0, 32)).isEqualTo(dense.subList(0, 32));
+      assertThat(scored.get(1).logProbs()).isNotEqualTo(dense);
+      assertThat(scored.get(1).reads().sparseSteps()).isPositive();
       assertThat(scored.get(0).tokens()).isEqualTo(IntStream.of(text).boxed().toList());
     }
   }
@@ -82,8 +78,7 @@ class ScoringTest {
     int[] question = tokens(4, 5);
     try (Engine engine = open()) {
       QuestionRequest drawn =
-          new QuestionRequest(
-              question, SelectorSpec.all(), false, SamplingParams.greedy(20, List.of()));
+          new QuestionRequest(question, new Dense(), false, SamplingParams.greedy(20, List.of()));
       int[] greedy =
           score(engine, document, List.of(drawn)).get(0).tokens().stream()
               .mapToInt(Integer::intValue)
@@ -91,7 +86,7 @@ class ScoringTest {
       List<QuestionRequest> everyLastToken =
           IntStream.range(0, VOCABULARY)
               .mapToObj(token -> new int[] {greedy[0], greedy[1], token})
-              .map(text -> QuestionRequest.scoring(question, SelectorSpec.all(), text))
+              .map(text -> QuestionRequest.scoring(question, new Dense(), text))
               .toList();
       List<Completion> scored = score(engine, document, everyLastToken);
       double total = scored.stream().mapToDouble(c -> Math.exp(c.logProbs().get(2))).sum();
@@ -107,11 +102,10 @@ class ScoringTest {
             () ->
                 new QuestionRequest(
                     new int[] {1},
-                    SelectorSpec.all(),
+                    new Dense(),
                     false,
                     SamplingParams.greedy(5, List.of()),
-                    new int[] {7, 8},
-                    java.util.Optional.empty()))
+                    new int[] {7, 8}))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("max_tokens is 5");
   }

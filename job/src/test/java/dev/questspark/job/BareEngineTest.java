@@ -17,7 +17,8 @@ import dev.questspark.engine.model.SamplingParams;
 import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.backend.ComputeDType;
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.Quest;
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.tokens.HfTokenizer;
 import dev.questspark.engine.tokens.PromptTemplate;
 import dev.questspark.engine.tokens.Tokenizer;
@@ -45,8 +46,8 @@ class BareEngineTest {
   private static final int DOCUMENTS = Integer.getInteger("questspark.overhead.documents", 3);
   private static final int WARM_UP_DOCUMENTS = 5;
   private static final int MAX_TOKENS = 16;
-  private static final SelectorSpec QUEST =
-      new SelectorSpec("quest", 512, PageScore.MINMAX, GroupReduction.MAX, 4, 0, 0, 0);
+  private static final ReadPolicy QUEST =
+      new Quest(512, PageScore.MINMAX, GroupReduction.MAX, 4, 0);
 
   @TempDir Path folder;
 
@@ -129,7 +130,7 @@ class BareEngineTest {
             "--selectors",
             "quest",
             "--kv-budgets",
-            String.valueOf(QUEST.kvBudget()),
+            String.valueOf(QUEST.kvBudget().getAsInt()),
             "--sparse-skip-layers",
             "0",
             "--max-tokens",

@@ -170,7 +170,7 @@ public final class JobHarness {
   /** What an answer row says and has read, whoever computed it and however long it took. */
   public static List<String> content(Path output) {
     return query(
-        "select doc_id, question_id, sparse_policy, kv_budget, status, error_code, output_text,"
+        "select doc_id, question_id, policy, cache_policy, kv_budget, status, error_code, output_text,"
             + " prompt_tokens, completion_tokens, kv_bytes_read, sparse_steps, record_key from "
             + table(output, "answers")
             + " order by all");

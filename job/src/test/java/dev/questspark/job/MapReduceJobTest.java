@@ -88,7 +88,7 @@ class MapReduceJobTest {
 
   private static List<String> content(Path output) {
     return query(
-        "select doc_id, question_id, sparse_policy, status, output_text, prompt_tokens,"
+        "select doc_id, question_id, policy, status, output_text, prompt_tokens,"
             + " completion_tokens, num_chunks, reduce_levels, sources::varchar from "
             + table(output, "answers")
             + " order by all");
@@ -98,7 +98,7 @@ class MapReduceJobTest {
   private static String chunks(Path input, Path output) {
     return "(select *, substring(text, source.start_char_index + 1,"
         + " source.end_char_index - source.start_char_index) as chunk"
-        + " from (select doc_id, sparse_policy, unnest(sources) as source,"
+        + " from (select doc_id, policy, unnest(sources) as source,"
         + " generate_subscripts(sources, 1) as number, num_chunks from "
         + table(output, "answers")
         + ") join (select id, text from read_json('"
@@ -130,7 +130,7 @@ class MapReduceJobTest {
                     + " max(source.tokens) <= 120, min(source.tokens) > 0,"
                     + " bool_and(length(source.output_text) > 0) from "
                     + chunks
-                    + " group by doc_id, sparse_policy order by all"))
+                    + " group by doc_id, policy order by all"))
         .containsExactly(
             "book|true|true|true|true",
             "book|true|true|true|true",
@@ -144,14 +144,14 @@ class MapReduceJobTest {
                     + "chunk like '# ' || source.headings[1] || '%The gate code%.\n\n'), "
                     + "max(len(source.headings)) from "
                     + chunks
-                    + " where doc_id = 'book' and sparse_policy = 'all' and number > 1"
+                    + " where doc_id = 'book' and policy = 'dense' and number > 1"
                     + " and source.headings[1] not like '%🐋'"))
         .containsExactly((CHAPTERS - 1) + "|" + (CHAPTERS - 1) + "|true|1");
     assertThat(
             query(
                 "select count(*) > 2, min(chunk) like '# Chapter 7%' from "
                     + chunks
-                    + " where doc_id = 'book' and sparse_policy = 'all'"
+                    + " where doc_id = 'book' and policy = 'dense'"
                     + " and '# ' || source.headings[1] = '"
                     + LONG_CHAPTER
                     + "'"))
@@ -161,7 +161,7 @@ class MapReduceJobTest {
         TestSpark.session()
             .read()
             .parquet(output.resolve("answers").toString())
-            .selectExpr("doc_id", "sparse_policy", "inline(sources)")
+            .selectExpr("doc_id", "policy", "inline(sources)")
             .selectExpr("count(output_text)", "sum(tokens)", "sum(size(headings))")
             .collectAsList();
     assertThat(bySpark.get(0).mkString("|"))
@@ -204,7 +204,7 @@ class MapReduceJobTest {
                     + " source.start_char_index < lag(source.end_char_index)"
                     + " over (order by number) as repeats from "
                     + chunks(input, output)
-                    + " where doc_id = 'book' and sparse_policy = 'all') where repeats"
+                    + " where doc_id = 'book' and policy = 'dense') where repeats"
                     + " group by all"))
         .containsExactly(LONG_CHAPTER.substring(2) + "|true");
   }

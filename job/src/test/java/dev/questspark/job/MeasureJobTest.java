@@ -23,10 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
 class MeasureJobTest {
   private static final Pattern CELL =
       Pattern.compile("<td data-column=\"([a-z_]+)\" data-value=\"([^\"]+)\">");
-  private static final Pattern ROW =
-      Pattern.compile(
-          "<tr data-selector=\"([a-z_]+)\" data-kv-budget=\"(-?[0-9]+)\" data-page-score=\"([a-z]+)\""
-              + "[^>]*>(.*?)</tr>");
+  private static final Pattern ROW = Pattern.compile("<tr data-policy=\"([^\"]+)\">(.*?)</tr>");
 
   @TempDir Path folder;
 
@@ -93,7 +90,7 @@ class MeasureJobTest {
             + quality
             + " q join "
             + quality
-            + " d on q.doc_id = d.doc_id and q.question_id = d.question_id and d.selector = 'all'"
+            + " d on q.doc_id = d.doc_id and q.question_id = d.question_id and d.policy = 'dense'"
             + " where q.%s",
         null);
     String selection = table(output, "selection");
@@ -133,11 +130,11 @@ class MeasureJobTest {
     Matcher row = ROW.matcher(Files.readString(output.resolve("report.html")));
     while (row.find()) {
       Map<String, Double> cells = new HashMap<>();
-      Matcher cell = CELL.matcher(row.group(4));
+      Matcher cell = CELL.matcher(row.group(2));
       while (cell.find()) {
         cells.put(cell.group(1), Double.valueOf(cell.group(2)));
       }
-      rows.put(row.group(1) + " " + row.group(2) + " " + row.group(3), cells);
+      rows.put(row.group(1), cells);
     }
     return rows;
   }
@@ -150,15 +147,7 @@ class MeasureJobTest {
     int compared = 0;
     for (Map.Entry<String, Map<String, Double>> row : page.entrySet()) {
       if (row.getValue().containsKey(column)) {
-        String[] key = row.getKey().split(" ");
-        String policy =
-            "%sselector = '"
-                + key[0]
-                + "' and %skv_budget = "
-                + key[1]
-                + " and %spage_score = '"
-                + key[2]
-                + "'";
+        String policy = "%spolicy = '" + row.getKey() + "'";
         boolean joined = sql.contains("q.%s");
         String where = policy.replace("%s", joined ? "q." : "");
         String full =
@@ -202,7 +191,7 @@ class MeasureJobTest {
 
   private static List<String> answers(Path output) {
     return query(
-        "select doc_id, question_id, selector, kv_budget, page_score, prediction, score,"
+        "select doc_id, question_id, policy, cache_policy, kv_budget, prediction, score,"
             + " kv_bytes_read from "
             + table(output, "quality")
             + " order by all");
@@ -235,7 +224,7 @@ class MeasureJobTest {
             query(
                 "select count(distinct neg_log_likelihood) from "
                     + quality
-                    + " where kv_budget in (-1, 320)"))
+                    + " where kv_budget is null or kv_budget = 320"))
         .containsExactly("1");
     assertThat(
             query(
@@ -245,7 +234,8 @@ class MeasureJobTest {
         .containsExactly("3");
     assertThat(query("select distinct completion_tokens from " + quality)).containsExactly("299");
     Map<String, Map<String, Double>> page = pageNumbers(output);
-    assertThat(page.get("quest 320 minmax")).containsEntry("perplexity_over_dense", 1.0);
+    assertThat(page.get("quest(budget=320, score=minmax, reduction=max, sink=4, recent=0)"))
+        .containsEntry("perplexity_over_dense", 1.0);
     double ratio =
         Double.parseDouble(
             query(
@@ -253,9 +243,9 @@ class MeasureJobTest {
                         + quality
                         + " q join "
                         + quality
-                        + " d on d.selector = 'all' where q.selector = 'sink_recent' and q.kv_budget = 48")
+                        + " d on d.policy = 'dense' where q.policy = 'sink_recent(budget=48, sink=4)'")
                 .get(0));
-    assertThat(page.get("sink_recent 48 minmax").get("perplexity_over_dense"))
+    assertThat(page.get("sink_recent(budget=48, sink=4)").get("perplexity_over_dense"))
         .isCloseTo(ratio, within(1e-12));
   }
 
@@ -279,10 +269,11 @@ class MeasureJobTest {
         .containsExactly("36|true");
     assertThat(
             query(
-                "select selector, avg(score) >= 0.9 from "
-                    + quality
-                    + " group by all order by all"))
-        .containsExactly("all|true", "quest|true", "sink_recent|false");
+                "select policy, avg(score) >= 0.9 from " + quality + " group by all order by all"))
+        .containsExactly(
+            "dense|true",
+            "quest(budget=128, score=minmax, reduction=max, sink=4, recent=0)|true",
+            "sink_recent(budget=128, sink=4)|false");
     assertThat(Files.readString(output.resolve("report.html")))
         .contains("Where it finds the needle", "quest minmax 128: score by length and depth");
   }

@@ -124,15 +124,18 @@ class ResumeTest {
     // every document, question and policy once, and what was answered stays
     assertThat(
             query(
-                "select sparse_policy, count(*) from "
+                "select policy, count(*) from "
                     + table(output, "answers")
                     + " group by all order by all"))
-        .containsExactly("all|6", "quest|6");
+        .containsExactly(
+            "dense|6",
+            "skip_layers(layers=2, quest(budget=64, score=minmax, reduction=max, sink=4, recent=0))"
+                + "|6");
     assertThat(content(output)).containsAll(first);
     assertThat(
             count(
                 output,
-                "sparse_policy = 'all' and run_id = (select min(run_id) from "
+                "policy = 'dense' and run_id = (select min(run_id) from "
                     + table(output, "answers")
                     + ")"))
         .isEqualTo(3);

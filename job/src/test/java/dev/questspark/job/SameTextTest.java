@@ -45,8 +45,7 @@ class SameTextTest {
           "kv_cache_memory_bytes", "64m",
           "max_model_len", "1024",
           "max_tokens", "12",
-          "kv_budget", "64",
-          "sparse_skip_layers", "1",
+          "policies", "skip_layers(layers=1, quest(budget=64))",
           "ignore_eos", "true");
 
   private static final String DEMO_TEMPLATE =
@@ -248,9 +247,9 @@ class SameTextTest {
     refused(good.copy(ParamMap.empty()).setTask("summarize"), schema, "takes no question");
     refused(good.copy(ParamMap.empty()).setOnError("ignore"), schema, "one of fail, record");
     refused(
-        good.copy(ParamMap.empty()).setOption("kv_budget", "full", 64),
+        good.copy(ParamMap.empty()).setOption("policies", "dense", "quest(budget=64)"),
         schema,
-        "2 page selections");
+        "2 policies");
     refused(good.copy(ParamMap.empty()).setOption("maxTokens", 0), schema, "at least 1");
     assertThatThrownBy(() -> good.setOption("kv_bugdet", 1))
         .isInstanceOf(ConfigException.class)

@@ -23,7 +23,7 @@ class SparkVersionsTest {
 
   /** Columns that neither clocks nor the run's name are in. */
   private static final String ANSWER =
-      "doc_id, question_id, sparse_policy, kv_budget, status, output_text, finish_reason,"
+      "doc_id, question_id, policy, cache_policy, kv_budget, status, output_text, finish_reason,"
           + " prompt_tokens, completion_tokens, total_tokens, kv_pages_attended_mean,"
           + " kv_bytes_read, params_hash";
 

@@ -36,6 +36,12 @@ public record PageBudget(int pages, int sinkTokens, int recentTokens, int minCon
     }
   }
 
+  /** The same for contexts of so many tokens and more; shorter ones are read whole. */
+  public PageBudget wholeBelow(int contextTokens) {
+    return new PageBudget(
+        pages, sinkTokens, recentTokens, Math.max(minContextTokens, contextTokens));
+  }
+
   /**
    * Whether a row reads all its visible pages.
    *

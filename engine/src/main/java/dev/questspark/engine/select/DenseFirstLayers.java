@@ -6,12 +6,17 @@ import dev.questspark.engine.ops.PageList;
  * The first layers read everything, by their real index: attention there is spread out (Quest
  * measures under 10 % sparsity in layers 0 and 1), so a budget would cost accuracy.
  */
-final class DenseFirstLayers implements PageSelector {
+public final class DenseFirstLayers implements PageSelector {
   private final int layers;
   private final PageSelector dense;
   private final PageSelector rest;
 
-  DenseFirstLayers(int layers, PageSelector dense, PageSelector rest) {
+  /**
+   * @param layers how many
+   * @param dense lists every page
+   * @param rest for the other layers
+   */
+  public DenseFirstLayers(int layers, PageSelector dense, PageSelector rest) {
     this.layers = layers;
     this.dense = dense;
     this.rest = rest;
@@ -20,5 +25,10 @@ final class DenseFirstLayers implements PageSelector {
   @Override
   public void select(PageList list, Query query) {
     (query.layer() < layers ? dense : rest).select(list, query);
+  }
+
+  @Override
+  public PageSelector wholeBelow(int contextTokens) {
+    return new DenseFirstLayers(layers, dense, rest.wholeBelow(contextTokens));
   }
 }

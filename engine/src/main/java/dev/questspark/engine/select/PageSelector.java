@@ -16,6 +16,9 @@ public interface PageSelector {
   /** Fills {@code list} for the rows of {@code query}. */
   void select(PageList list, Query query);
 
+  /** The same, except that rows with a shorter context than so many tokens read every page. */
+  PageSelector wholeBelow(int contextTokens);
+
   /**
    * What a selector may look at.
    *

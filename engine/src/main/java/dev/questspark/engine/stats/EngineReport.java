@@ -6,16 +6,16 @@ import java.util.List;
 /**
  * What one engine is and has done since it opened.
  *
- * <p>Step time is attributed to phases and selectors thus: attention is timed per group of rows;
+ * <p>Step time is attributed to phases and policies thus: attention is timed per group of rows;
  * everything else in the step (projections, norms, sampling) is shared by row count. The attributed
  * times add up to {@code busyNanos}.
  *
  * @param setup what it opened with, and how long that took
  * @param memory what it holds
- * @param work what it has done, whatever the selector
- * @param selectors sums per selector and budget, in order of first use
+ * @param work what it has done, whatever the policy
+ * @param policies sums per policy, in order of first use
  */
-public record EngineReport(Setup setup, Memory memory, Work work, List<SelectorReport> selectors)
+public record EngineReport(Setup setup, Memory memory, Work work, List<PolicyReport> policies)
     implements Serializable {
 
   /**

@@ -14,7 +14,9 @@ import dev.questspark.engine.ops.cuda.CudaBackend;
 import dev.questspark.engine.ops.cuda.CudaOptions;
 import dev.questspark.engine.ops.cuda.RequiresCuda;
 import dev.questspark.engine.ops.cuda.WholeModels;
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.Dense;
+import dev.questspark.engine.policy.Quest;
+import dev.questspark.engine.policy.ReadPolicy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -56,17 +58,17 @@ class CudaFixtureModelsTest {
         Path.of(getClass().getResource("/hf-models/" + name + "/config.json").toURI()).getParent();
     Expected expected =
         new Gson().fromJson(Files.readString(folder.resolve("expected.json")), Expected.class);
-    SelectorSpec minMax = quest(PageScore.MINMAX, GroupReduction.MAX);
-    SelectorSpec meanStd = quest(PageScore.MEANSTD, GroupReduction.SUM);
-    for (SelectorSpec selector : List.of(SelectorSpec.all(), minMax, meanStd)) {
-      Run cuda = run(folder, expected, selector, openCuda());
+    ReadPolicy minMax = quest(PageScore.MINMAX, GroupReduction.MAX);
+    ReadPolicy meanStd = quest(PageScore.MEANSTD, GroupReduction.SUM);
+    for (ReadPolicy policy : List.of(new Dense(), minMax, meanStd)) {
+      Run cuda = run(folder, expected, policy, openCuda());
       Run cpu =
-          run(folder, expected, selector, CpuBackend.open(new BackendOptions(2, DType.F32, true)));
-      String what = name + ", " + selector.selector() + " " + selector.pageScore();
+          run(folder, expected, policy, CpuBackend.open(new BackendOptions(2, DType.F32, true)));
+      String what = name + ", " + policy.text();
       assertThat(cuda.greedy()).as(what).isEqualTo(cpu.greedy());
       assertThat(cuda.selections()).as("selections of " + what).isEqualTo(cpu.selections());
-      assertThat(cuda.selections().isEmpty()).isEqualTo(selector.dense());
-      if (selector.dense()) {
+      assertThat(cuda.selections().isEmpty()).isEqualTo(policy.dense());
+      if (policy.dense()) {
         assertThat(cuda.greedy()).isEqualTo(Arrays.copyOf(expected.greedy(), NEW_TOKENS));
         for (int i = 0; i < expected.logits().length; i++) {
           assertClose(what, cuda.logits().get(i), expected.logits()[i]);
@@ -80,11 +82,11 @@ class CudaFixtureModelsTest {
   }
 
   /** A budget of 6 of 19 and more pages. */
-  private static SelectorSpec quest(PageScore score, GroupReduction reduction) {
-    return new SelectorSpec("quest", 96, score, reduction, 0, 0, 0, 0);
+  private static ReadPolicy quest(PageScore score, GroupReduction reduction) {
+    return new Quest(96, score, reduction, 0, 0);
   }
 
-  private static Run run(Path folder, Expected expected, SelectorSpec selector, Backend real) {
+  private static Run run(Path folder, Expected expected, ReadPolicy policy, Backend real) {
     SelectionRecorder recorder = new SelectionRecorder(real);
     try (real;
         DecoderHarness harness = new DecoderHarness(folder, recorder.backend(), 1, false)) {
@@ -93,7 +95,7 @@ class CudaFixtureModelsTest {
       int[] wanted = expected.logit_positions();
       logits.addAll(harness.step(List.of(new Rows(0, tokens, 0, QUESTION_FROM, null, wanted))));
       logits.addAll(
-          harness.step(List.of(new Rows(0, tokens, QUESTION_FROM, PROMPT, selector, wanted))));
+          harness.step(List.of(new Rows(0, tokens, QUESTION_FROM, PROMPT, policy, wanted))));
       int[] greedy = new int[NEW_TOKENS];
       float[] last = logits.get(logits.size() - 1);
       for (int i = 0; i < NEW_TOKENS; i++) {
@@ -102,7 +104,7 @@ class CudaFixtureModelsTest {
         tokens[position] = greedy[i];
         last =
             harness
-                .step(List.of(new Rows(0, tokens, position, position + 1, selector, position)))
+                .step(List.of(new Rows(0, tokens, position, position + 1, policy, position)))
                 .get(0);
       }
       return new Run(logits, greedy, recorder.selections());

@@ -10,8 +10,7 @@ import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.backend.Backend;
-import dev.questspark.engine.select.PageSelectors;
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.ReadPolicy;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
@@ -79,10 +78,10 @@ final class DecoderHarness implements AutoCloseable {
   /**
    * Rows [from, to) of a sequence.
    *
-   * @param selector null for dense prefill
+   * @param policy null for dense prefill
    * @param logits positions whose logits are read
    */
-  record Rows(int sequence, int[] tokens, int from, int to, SelectorSpec selector, int... logits) {}
+  record Rows(int sequence, int[] tokens, int from, int to, ReadPolicy policy, int... logits) {}
 
   /**
    * One step; dense rows must come before selected ones. Returns the logits asked for, in order.
@@ -114,9 +113,9 @@ final class DecoderHarness implements AutoCloseable {
       spanPages[s + 1] = pageTable.size();
       RowRange rows = new RowRange(first, tokens.size());
       groups.add(
-          span.selector() == null
+          span.policy() == null
               ? new AttentionGroup.Prefill(rows, s, s + 1)
-              : new AttentionGroup.Selected(rows, PageSelectors.of(span.selector(), PAGE_SIZE)));
+              : new AttentionGroup.Selected(rows, span.policy().selector(PAGE_SIZE)));
     }
     LoadedBatch batch =
         backend.load(

@@ -10,7 +10,10 @@ import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.ops.backend.BackendOptions;
 import dev.questspark.engine.ops.cpu.CpuBackend;
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.Dense;
+import dev.questspark.engine.policy.Quest;
+import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.engine.policy.SkipLayers;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -82,15 +85,15 @@ class FixtureModelsTest {
     Expected expected =
         new Gson().fromJson(Files.readString(folder.resolve(reference)), Expected.class);
     Run first = null;
-    for (SelectorSpec selector :
-        List.of(SelectorSpec.all(), quest(PageScore.MINMAX), quest(PageScore.MEANSTD))) {
+    for (ReadPolicy policy :
+        List.of(new Dense(), quest(PageScore.MINMAX), quest(PageScore.MEANSTD))) {
       for (int chunk : new int[] {PROMPT, 37, 64}) {
         for (boolean mixed : new boolean[] {false, true}) {
           Run run;
           try (DecoderHarness harness = new DecoderHarness(folder, backend, 3, roundedRope)) {
-            run = run(harness, expected, selector, chunk, mixed);
+            run = run(harness, expected, policy, chunk, mixed);
           }
-          String what = name + " " + selector.selector() + " chunk " + chunk + " mixed " + mixed;
+          String what = name + " " + policy.label() + " chunk " + chunk + " mixed " + mixed;
           for (int i = 0; i < expected.logits().length; i++) {
             assertThat(maxDifference(run.promptLogits().get(i), expected.logits()[i]))
                 .as("%s: logits at position %d", what, expected.logit_positions()[i])
@@ -106,7 +109,7 @@ class FixtureModelsTest {
   }
 
   private static Run run(
-      DecoderHarness harness, Expected expected, SelectorSpec selector, int chunk, boolean mixed) {
+      DecoderHarness harness, Expected expected, ReadPolicy policy, int chunk, boolean mixed) {
     int[] tokens = Arrays.copyOf(expected.prompt(), PROMPT + NEW_TOKENS);
     Optional<Companions> companions =
         mixed ? Optional.of(new Companions(harness.config.vocabSize())) : Optional.empty();
@@ -116,7 +119,7 @@ class FixtureModelsTest {
       boolean question = from >= QUESTION_FROM;
       int to = Math.min(from + chunk, question ? PROMPT : QUESTION_FROM);
       Rows rows =
-          new Rows(0, tokens, from, to, question ? selector : null, expected.logit_positions());
+          new Rows(0, tokens, from, to, question ? policy : null, expected.logit_positions());
       promptLogits.addAll(step(harness, rows, companions));
       from = to;
     }
@@ -128,7 +131,7 @@ class FixtureModelsTest {
       int position = PROMPT + i;
       tokens[position] = greedy[i];
       if (i + 1 < NEW_TOKENS) {
-        Rows rows = new Rows(0, tokens, position, position + 1, selector, position);
+        Rows rows = new Rows(0, tokens, position, position + 1, policy, position);
         last = step(harness, rows, companions).get(0);
         stepLogits.add(last);
       }
@@ -159,9 +162,9 @@ class FixtureModelsTest {
 
     Rows nextDecode() {
       int from = decoded++;
-      SelectorSpec sparse =
-          new SelectorSpec("quest", 32, PageScore.MINMAX, GroupReduction.MAX, 0, 0, 1, 0);
-      return new Rows(2, tokens, from, from + 1, from % 3 == 0 ? SelectorSpec.all() : sparse);
+      ReadPolicy sparse =
+          new SkipLayers(1, new Quest(32, PageScore.MINMAX, GroupReduction.MAX, 0, 0));
+      return new Rows(2, tokens, from, from + 1, from % 3 == 0 ? new Dense() : sparse);
     }
   }
 
@@ -173,12 +176,12 @@ class FixtureModelsTest {
     List<Rows> spans = new ArrayList<>();
     companions.get().nextPrefill().ifPresent(spans::add);
     Rows decode = companions.get().nextDecode();
-    spans.addAll(rows.selector() == null ? List.of(rows, decode) : List.of(decode, rows));
+    spans.addAll(rows.policy() == null ? List.of(rows, decode) : List.of(decode, rows));
     return harness.step(spans);
   }
 
-  private static SelectorSpec quest(PageScore score) {
-    return new SelectorSpec("quest", 512, score, GroupReduction.MAX, 0, 0, 0, 0);
+  private static ReadPolicy quest(PageScore score) {
+    return new Quest(512, score, GroupReduction.MAX, 0, 0);
   }
 
   private static double maxDifference(float[] actual, float[] expected) {

@@ -6,10 +6,15 @@ import static org.assertj.core.api.Assertions.within;
 import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.ops.backend.BackendOptions;
 import dev.questspark.engine.ops.cpu.CpuBackend;
+import dev.questspark.engine.policy.Dense;
+import dev.questspark.engine.policy.MinContext;
+import dev.questspark.engine.policy.Quest;
+import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.engine.policy.SinkRecent;
+import dev.questspark.engine.policy.SkipLayers;
 import dev.questspark.engine.select.PageSelector;
-import dev.questspark.engine.select.PageSelectors;
-import dev.questspark.engine.select.SelectionStudy;
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.select.WatchedPages;
+import dev.questspark.engine.study.SelectionStudy;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
@@ -27,18 +32,22 @@ class AttentionMassTest {
   private static final float SCALE = 0.7f;
   private static final int LAYER = 0;
 
-  private static SelectorSpec policy(String selector, int budget, PageScore score) {
-    // the skipped layers and the least context would make every policy dense here
-    return new SelectorSpec(selector, budget, score, GroupReduction.MAX, 0, 0, 9, 10_000);
+  /** The skipped layers and the least context would make every policy dense here. */
+  private static ReadPolicy wrapped(ReadPolicy policy) {
+    return new SkipLayers(9, new MinContext(10_000, policy));
   }
 
-  private static final List<SelectorSpec> POLICIES =
+  private static ReadPolicy quest(int budget, PageScore score) {
+    return wrapped(new Quest(budget, score, GroupReduction.MAX, 0, 0));
+  }
+
+  private static final List<ReadPolicy> POLICIES =
       List.of(
-          policy("quest", 64, PageScore.MINMAX),
-          policy("quest", 128, PageScore.MINMAX),
-          policy("quest", 64, PageScore.MEANSTD),
-          policy("sink_recent", 64, PageScore.MINMAX),
-          policy("quest", 4096, PageScore.MINMAX));
+          quest(64, PageScore.MINMAX),
+          quest(128, PageScore.MINMAX),
+          quest(64, PageScore.MEANSTD),
+          wrapped(new SinkRecent(64, 0)),
+          quest(4096, PageScore.MINMAX));
 
   @ParameterizedTest
   @ValueSource(ints = {0, 150})
@@ -64,9 +73,10 @@ class AttentionMassTest {
       PageSelector.Query query =
           new PageSelector.Query(
               ops, LAYER, GuardedTensor.of(backend, q).view(), kv, batch, range, scores);
-      SelectionStudy study = new SelectionStudy(POLICIES, 301, 2);
+      SelectionStudy study = new SelectionStudy(POLICIES, PAGE_SIZE, 301, 2);
       try (PageList list = backend.allocatePageList(rows, geometry.kvHeads(), pages)) {
-        PageSelector studied = PageSelectors.studied(study, PAGE_SIZE, backend, SCALE);
+        PageSelector studied =
+            new WatchedPages(study, new Dense().selector(PAGE_SIZE), backend, SCALE);
         studied.select(list, query);
         double[][] all = logSumExp(backend, scenario, query, list);
         for (int row = 0; row < rows; row++) {
@@ -79,7 +89,7 @@ class AttentionMassTest {
         List<SelectionStudy.Finding> findings = study.findings();
         assertThat(findings).hasSize(POLICIES.size() * scenario.queryHeads());
         for (int p = 0; p < POLICIES.size(); p++) {
-          PageSelectors.of(study.policies().get(p), PAGE_SIZE).select(list, query);
+          study.policies().get(p).selector(PAGE_SIZE).select(list, query);
           double[][] kept = logSumExp(backend, scenario, query, list);
           for (int head = 0; head < scenario.queryHeads(); head++) {
             double mass = 0;

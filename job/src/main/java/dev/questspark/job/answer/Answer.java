@@ -1,14 +1,15 @@
 package dev.questspark.job.answer;
 
 import dev.questspark.engine.Completion;
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.CachePolicy;
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.job.corpus.Defect;
 import dev.questspark.job.corpus.Question;
 import java.time.Instant;
 import java.util.Optional;
 
 /**
- * One answer row: a question of a document under one page selection policy.
+ * One answer row: a question of a document under one policy.
  *
  * @param documentId null when the record had none
  * @param outcome what the engine gave; empty exactly when there is a defect
@@ -17,7 +18,8 @@ import java.util.Optional;
 public record Answer(
     String documentId,
     Question question,
-    SelectorSpec policy,
+    ReadPolicy policy,
+    CachePolicy cachePolicy,
     Optional<Outcome> outcome,
     Optional<Defect> defect,
     DocumentCoverage coverage,

@@ -1,7 +1,9 @@
 package dev.questspark.job.eval;
 
 import dev.questspark.engine.Completion;
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.CachePolicy;
+import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.job.answer.PolicyColumns;
 import dev.questspark.job.corpus.Defect;
 import java.util.ArrayList;
 import java.util.List;
@@ -9,10 +11,12 @@ import java.util.List;
 /** Turns the completions of one question, one per policy, into rows; compares them with dense. */
 final class AnswerRows {
   private final EvalDocument document;
-  private final List<SelectorSpec> policies;
+  private final List<ReadPolicy> policies;
+  private final CachePolicy cachePolicy;
 
-  AnswerRows(EvalDocument document, List<SelectorSpec> policies) {
+  AnswerRows(EvalDocument document, List<ReadPolicy> policies, CachePolicy cachePolicy) {
     this.document = document;
+    this.cachePolicy = cachePolicy;
     this.policies = policies;
   }
 
@@ -28,7 +32,7 @@ final class AnswerRows {
     }
     List<QualityRow> rows = new ArrayList<>();
     for (int i = 0; i < policies.size(); i++) {
-      SelectorSpec policy = policies.get(i);
+      ReadPolicy policy = policies.get(i);
       Completion found = completions.get(i);
       Completion reference = policy.dense() ? null : dense;
       rows.add(row(question, policy, found, reference, droppedTokens));
@@ -37,7 +41,8 @@ final class AnswerRows {
   }
 
   private QualityRow row(
-      int question, SelectorSpec policy, Completion found, Completion dense, int droppedTokens) {
+      int question, ReadPolicy policy, Completion found, Completion dense, int droppedTokens) {
+    PolicyColumns columns = PolicyColumns.of(policy, cachePolicy);
     boolean compared = dense != null && !document.perplexity();
     return new QualityRow(
         document.suite(),
@@ -47,10 +52,9 @@ final class AnswerRows {
         question,
         document.lengthTokens(),
         document.depthPercent(),
-        policy.selector(),
-        policy.kvBudget(),
-        policy.pageScore().toString(),
-        policy.skipLayers(),
+        columns.policy(),
+        columns.cachePolicy(),
+        columns.kvBudget(),
         "ok",
         null,
         null,
@@ -76,8 +80,9 @@ final class AnswerRows {
   /** The same question as error rows. */
   List<QualityRow> refused(int question, Defect defect) {
     return policies.stream()
+        .map(policy -> PolicyColumns.of(policy, cachePolicy))
         .map(
-            policy ->
+            columns ->
                 new QualityRow(
                     document.suite(),
                     document.task(),
@@ -86,10 +91,9 @@ final class AnswerRows {
                     question,
                     document.lengthTokens(),
                     document.depthPercent(),
-                    policy.selector(),
-                    policy.kvBudget(),
-                    policy.pageScore().toString(),
-                    policy.skipLayers(),
+                    columns.policy(),
+                    columns.cachePolicy(),
+                    columns.kvBudget(),
                     "error",
                     defect.code().name(),
                     defect.message(),

@@ -7,9 +7,10 @@ import dev.questspark.engine.QuestionRequest;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.failure.DocumentException;
 import dev.questspark.engine.model.SamplingParams;
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.tokens.GenerationDefaults;
 import dev.questspark.job.corpus.Defect;
+import dev.questspark.job.executor.ExecutorEngine;
 import dev.questspark.job.options.InferenceOptions;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -20,14 +21,16 @@ import java.util.concurrent.CompletionException;
 
 /** Measures every policy on one document: speed batches first, then each question's answers. */
 final class DocumentMeasurement {
+  private final ExecutorEngine.Lease lease;
   private final Engine engine;
   private final EvalSettings settings;
   private final InferenceOptions options;
-  private final List<SelectorSpec> policies;
+  private final List<ReadPolicy> policies;
   private final List<Integer> endTokenIds;
 
-  DocumentMeasurement(Engine engine, EvalSettings settings) {
-    this.engine = engine;
+  DocumentMeasurement(ExecutorEngine.Lease lease, EvalSettings settings) {
+    this.lease = lease;
+    this.engine = lease.engine();
     this.settings = settings;
     this.options = settings.infer().options();
     this.policies = settings.infer().policies();
@@ -42,7 +45,7 @@ final class DocumentMeasurement {
    * @throws ConfigException when the options do not suit the document
    */
   DocumentResult measure(EvalDocument document) {
-    AnswerRows rows = new AnswerRows(document, policies);
+    AnswerRows rows = new AnswerRows(document, policies, settings.infer().cachePolicy());
     if (document.perplexity()) {
       return new DocumentResult(document.docId(), perplexity(document, rows), List.of(), List.of());
     }
@@ -61,6 +64,7 @@ final class DocumentMeasurement {
     SpeedBlocks blocks =
         new SpeedBlocks(
             policies,
+            settings.infer().cachePolicy(),
             settings.protocol().repetitions(),
             options.engine().batching().maxNumSeqs(),
             speedTokens);
@@ -71,11 +75,11 @@ final class DocumentMeasurement {
     for (int[] question : prompt.questions()) {
       requests.addAll(answers(question, denseQuestion, document.maxTokens()));
     }
-    Optional<AttentionWatch> watch = watch(document, prompt);
+    Optional<WatchedQuestion> watch = watch(document, prompt);
     watch.ifPresent(it -> requests.add(it.request()));
     long prefillBefore = engine.report().work().prefillNanos();
     List<CompletableFuture<Completion>> futures =
-        engine.submit(new DocumentRequest(document.docId(), prompt.document(), requests));
+        engine.submit(request(document, prompt.document(), requests));
     List<SpeedRow> speed = List.of();
     if (speedRows > 0) {
       Optional<List<Completion>> timed = timed(futures.subList(0, speedRows));
@@ -117,16 +121,18 @@ final class DocumentMeasurement {
     }
   }
 
-  private Optional<AttentionWatch> watch(EvalDocument document, TokenizedEvalDocument prompt) {
+  private Optional<WatchedQuestion> watch(EvalDocument document, TokenizedEvalDocument prompt) {
     boolean sparse = policies.stream().anyMatch(policy -> !policy.dense());
     return settings.studied().contains(document.docId()) && sparse
-        ? Optional.of(new AttentionWatch(document, prompt, policies, greedy(document.maxTokens())))
+        ? Optional.of(
+            new WatchedQuestion(
+                lease, document, prompt, settings.infer(), greedy(document.maxTokens())))
         : Optional.empty();
   }
 
   /** Nothing of a document that the engine refused: its error is in the quality rows. */
   private static List<SelectionRow> seen(
-      AttentionWatch watch, CompletableFuture<Completion> future) {
+      WatchedQuestion watch, CompletableFuture<Completion> future) {
     try {
       future.join();
       return watch.rows();
@@ -145,8 +151,8 @@ final class DocumentMeasurement {
       TokenizedEvalDocument cut = prompt.withTail(i, tailCharacters, engine.tokenizer());
       List<CompletableFuture<Completion>> futures =
           engine.submit(
-              new DocumentRequest(
-                  document.docId(),
+              request(
+                  document,
                   cut.document(),
                   answers(cut.questions().get(0), false, document.maxTokens())));
       quality.addAll(rowsOf(rows, cut.asked().get(0), futures, cut.droppedTokens()));
@@ -165,8 +171,12 @@ final class DocumentMeasurement {
     int[] rest = Arrays.copyOfRange(text, 1, text.length);
     List<QuestionRequest> requests =
         policies.stream().map(policy -> QuestionRequest.scoring(first, policy, rest)).toList();
-    return rowsOf(
-        rows, 0, engine.submit(new DocumentRequest(document.docId(), new int[0], requests)), 0);
+    return rowsOf(rows, 0, engine.submit(request(document, new int[0], requests)), 0);
+  }
+
+  private DocumentRequest request(
+      EvalDocument document, int[] tokens, List<QuestionRequest> requests) {
+    return new DocumentRequest(document.docId(), tokens, settings.infer().cachePolicy(), requests);
   }
 
   private List<QuestionRequest> answers(int[] question, boolean denseQuestion, int maxTokens) {

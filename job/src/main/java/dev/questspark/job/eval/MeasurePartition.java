@@ -1,6 +1,5 @@
 package dev.questspark.job.eval;
 
-import dev.questspark.engine.Engine;
 import dev.questspark.job.executor.EngineReports;
 import dev.questspark.job.executor.TaskEngine;
 import java.io.Serial;
@@ -42,8 +41,8 @@ final class MeasurePartition implements VoidFunction<Iterator<String>> {
       String name = settings.resultName(document, line);
       if (!results.has(name)) {
         if (measurement == null) {
-          Engine engine = TaskEngine.lease(settings.infer(), reports).engine();
-          measurement = new DocumentMeasurement(engine, settings);
+          measurement =
+              new DocumentMeasurement(TaskEngine.lease(settings.infer(), reports), settings);
         }
         results.write(name, measure(measurement, document), String.valueOf(task.taskAttemptId()));
       }

@@ -5,7 +5,9 @@ import java.util.List;
 /**
  * One answer under one policy: a row of {@code quality/}.
  *
- * @param kvBudget -1 is full
+ * @param policy canonical text
+ * @param cachePolicy canonical text
+ * @param kvBudget tokens; null without a fixed number
  * @param status ok or error
  * @param errorCode as in {@code answers/}; null when there is an answer
  * @param score by {@code metric}, 0 to 1; null on error, without references and for perplexity
@@ -24,10 +26,9 @@ public record QualityRow(
     int questionId,
     Integer lengthTokens,
     Double depthPercent,
-    String selector,
-    int kvBudget,
-    String pageScore,
-    int sparseSkipLayers,
+    String policy,
+    String cachePolicy,
+    Integer kvBudget,
     String status,
     String errorCode,
     String errorMessage,

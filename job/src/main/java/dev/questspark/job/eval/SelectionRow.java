@@ -5,7 +5,9 @@ package dev.questspark.job.eval;
  * a row of {@code selection/}. Dense layers and least contexts are not heeded, so that every layer
  * is seen.
  *
- * @param kvBudget -1 is full
+ * @param policy canonical text, without wrappers
+ * @param cachePolicy canonical text
+ * @param kvBudget tokens; null without a fixed number
  * @param layer from 0
  * @param head query head, from 0
  * @param rows question and answer tokens watched
@@ -20,9 +22,9 @@ public record SelectionRow(
     Integer lengthTokens,
     Double depthPercent,
     int promptTokens,
-    String selector,
-    int kvBudget,
-    String pageScore,
+    String policy,
+    String cachePolicy,
+    Integer kvBudget,
     int layer,
     int head,
     int rows,

@@ -4,7 +4,9 @@ import dev.questspark.engine.Completion;
 import dev.questspark.engine.QuestionRequest;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.model.SamplingParams;
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.CachePolicy;
+import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.job.answer.PolicyColumns;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.ToLongFunction;
@@ -27,13 +29,20 @@ final class SpeedBlocks {
   private static final double NANOS_PER_MS = 1e6;
   private static final int WARM_UP_TOKENS = 2;
 
-  private final List<SelectorSpec> policies;
+  private final List<ReadPolicy> policies;
+  private final CachePolicy cachePolicy;
   private final int repetitions;
   private final int batch;
   private final int newTokens;
 
-  SpeedBlocks(List<SelectorSpec> policies, int repetitions, int batch, int newTokens) {
+  SpeedBlocks(
+      List<ReadPolicy> policies,
+      CachePolicy cachePolicy,
+      int repetitions,
+      int batch,
+      int newTokens) {
     this.policies = policies;
+    this.cachePolicy = cachePolicy;
     this.repetitions = repetitions;
     this.batch = batch;
     this.newTokens = newTokens;
@@ -47,7 +56,7 @@ final class SpeedBlocks {
     }
     add(rows, questions, policies.get(0), denseQuestion, WARM_UP_TOKENS);
     for (int repetition = 0; repetition < repetitions; repetition++) {
-      for (SelectorSpec policy : policies) {
+      for (ReadPolicy policy : policies) {
         add(rows, questions, policy, denseQuestion, newTokens);
       }
     }
@@ -57,7 +66,7 @@ final class SpeedBlocks {
   private void add(
       List<QuestionRequest> rows,
       List<int[]> questions,
-      SelectorSpec policy,
+      ReadPolicy policy,
       boolean denseQuestion,
       int tokens) {
     SamplingParams endless =
@@ -96,7 +105,8 @@ final class SpeedBlocks {
       List<Completion> before,
       List<Completion> block,
       long prefillNanos,
-      SelectorSpec policy) {
+      ReadPolicy policy) {
+    PolicyColumns columns = PolicyColumns.of(policy, cachePolicy);
     Completion first = block.get(0);
     long start = max(before, c -> c.timings().e2eNanos());
     long firstToken = max(block, c -> c.timings().ttftNanos());
@@ -109,10 +119,9 @@ final class SpeedBlocks {
         new SpeedRow(
             docId,
             repetition,
-            policy.selector(),
-            policy.kvBudget(),
-            policy.pageScore().toString(),
-            policy.skipLayers(),
+            columns.policy(),
+            columns.cachePolicy(),
+            columns.kvBudget(),
             prompt.document().length,
             promptTokens,
             batch,

@@ -5,6 +5,9 @@ package dev.questspark.job.eval;
  * together and nothing else runs on the engine meanwhile.
  *
  * @param repetition from 0; policies take turns within a repetition
+ * @param policy canonical text
+ * @param cachePolicy canonical text
+ * @param kvBudget tokens; null without a fixed number
  * @param documentTokens prefilled once for all batches of the document
  * @param promptTokens mean of document and question over the batch
  * @param batch rows that decode together
@@ -20,10 +23,9 @@ package dev.questspark.job.eval;
 public record SpeedRow(
     String docId,
     int repetition,
-    String selector,
-    int kvBudget,
-    String pageScore,
-    int sparseSkipLayers,
+    String policy,
+    String cachePolicy,
+    Integer kvBudget,
     int documentTokens,
     double promptTokens,
     int batch,

@@ -1,7 +1,7 @@
 package dev.questspark.job.executor;
 
 import dev.questspark.engine.stats.EngineReport;
-import dev.questspark.engine.stats.SelectorReport;
+import dev.questspark.engine.stats.PolicyReport;
 import dev.questspark.engine.stats.StepStats;
 import java.io.Serializable;
 import java.util.function.ToLongFunction;
@@ -64,15 +64,15 @@ public record EngineActivity(
         report.work().busyNanos(),
         report.work().prefillTokens(),
         report.work().prefillNanos(),
-        sum(report, SelectorReport::questionTokens),
-        sum(report, SelectorReport::decodeTokens),
-        sum(report, SelectorReport::decodeNanos),
-        sum(report, SelectorReport::bytesRead),
-        sum(report, SelectorReport::bytesDense));
+        sum(report, PolicyReport::questionTokens),
+        sum(report, PolicyReport::decodeTokens),
+        sum(report, PolicyReport::decodeNanos),
+        sum(report, PolicyReport::bytesRead),
+        sum(report, PolicyReport::bytesDense));
   }
 
-  private static long sum(EngineReport report, ToLongFunction<SelectorReport> value) {
-    return report.selectors().stream().mapToLong(value).sum();
+  private static long sum(EngineReport report, ToLongFunction<PolicyReport> value) {
+    return report.policies().stream().mapToLong(value).sum();
   }
 
   /** Both together. */

@@ -3,6 +3,7 @@ package dev.questspark.job.executor;
 import dev.questspark.engine.Engine;
 import dev.questspark.engine.EngineConfig;
 import dev.questspark.engine.stats.StepStats;
+import dev.questspark.engine.study.WatchedQuestions;
 import dev.questspark.engine.tokens.HfTokenizer;
 import dev.questspark.engine.tokens.Tokenizer;
 import dev.questspark.job.prompt.PromptTokenizer;
@@ -29,13 +30,16 @@ public final class ExecutorEngine {
 
   private final String id;
   private final Engine engine;
+  private final WatchedQuestions watched;
   private final StepTrace trace;
   private final long openedNanos = System.nanoTime();
   private final LatestStep latest;
   private int leases;
 
-  private ExecutorEngine(String id, Engine engine, StepTrace trace, LatestStep latest) {
+  private ExecutorEngine(
+      String id, Engine engine, WatchedQuestions watched, StepTrace trace, LatestStep latest) {
     this.id = id;
+    this.watched = watched;
     this.engine = engine;
     this.trace = trace;
     this.latest = latest;
@@ -58,6 +62,11 @@ public final class ExecutorEngine {
     /** The engine, open as long as the lease. */
     public Engine engine() {
       return engine;
+    }
+
+    /** Whose attention the engine lets others see. */
+    public WatchedQuestions watched() {
+      return watched;
     }
 
     /** Tells this engine from those of other executors. */
@@ -126,11 +135,12 @@ public final class ExecutorEngine {
         new StepTrace(settings.stepsFolder(), settings.runId(), id, settings.hadoop().value());
     Tokenizer tokenizer = HfTokenizer.open(key.config.model());
     LatestStep latest = new LatestStep();
-    Engine engine = Engine.open(key.config, tokenizer, trace.andThen(latest));
+    WatchedQuestions watched = new WatchedQuestions();
+    Engine engine = Engine.open(key.config, tokenizer, trace.andThen(latest), watched);
     try {
       // Tasks make their own; made here once, it refuses what would fail each of them.
       PromptTokenizer.of(settings.options(), settings.templates(), engine);
-      return new ExecutorEngine(id, engine, trace, latest);
+      return new ExecutorEngine(id, engine, watched, trace, latest);
     } catch (RuntimeException unusable) {
       engine.close();
       throw unusable;

@@ -2,7 +2,8 @@ package dev.questspark.job.executor;
 
 import dev.questspark.engine.EngineConfig;
 import dev.questspark.engine.model.SamplingParams;
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.CachePolicy;
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.job.corpus.Question;
 import dev.questspark.job.options.EngineOptions;
 import dev.questspark.job.options.InferenceOptions;
@@ -25,7 +26,7 @@ import org.apache.spark.util.SerializableConfiguration;
  */
 public record InferSettings(
     InferenceOptions options,
-    List<SelectorSpec> policies,
+    List<ReadPolicy> policies,
     TaskTemplates templates,
     String runId,
     String paramsHash,
@@ -49,9 +50,14 @@ public record InferSettings(
   }
 
   /** The same for some of the policies; the engine stays the same one. */
-  public InferSettings withPolicies(List<SelectorSpec> some) {
+  public InferSettings withPolicies(List<ReadPolicy> some) {
     return new InferSettings(
         options, some, templates, runId, paramsHash, threads, stepsFolder, hadoop);
+  }
+
+  /** What becomes of a document's keys and values. */
+  public CachePolicy cachePolicy() {
+    return options.selection().cachePolicy();
   }
 
   /** Where the engine runs, as the {@code gpu_address} column shows it. */

@@ -2,8 +2,11 @@ package dev.questspark.job.executor;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.ops.PageScore;
-import dev.questspark.engine.select.PageSelectors;
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.Dense;
+import dev.questspark.engine.policy.MinContext;
+import dev.questspark.engine.policy.ReadPolicies;
+import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.engine.policy.SkipLayers;
 import dev.questspark.job.options.InferenceOptions;
 import dev.questspark.job.options.KvBudget;
 import dev.questspark.job.options.SelectionOptions;
@@ -11,67 +14,98 @@ import dev.questspark.job.options.SelectionOptions.PageRule;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/** The (selector, budget) pairs of a run: each answers every question on one shared prefill. */
+/** The policies of a run: each answers every question on one shared prefill. */
 public final class Policies {
   private Policies() {}
 
   /**
-   * Every selector with every numeric budget; {@code all} and the budget {@code full} are the same
-   * one dense policy, which comes first.
+   * {@code policies} as they stand, or what the shorthand options mean: every selector with every
+   * numeric budget. Dense attention comes first; the budget {@code full} means it too.
    *
-   * @throws ConfigException when a selector is unknown, or a budget too small for what it must keep
+   * @throws ConfigException when a budget is too small for what it must keep
    */
-  public static List<SelectorSpec> of(InferenceOptions options) {
+  public static List<ReadPolicy> of(InferenceOptions options) {
+    PageRule pages = options.selection().pages();
+    return of(options, List.of(pages.score()), List.of(pages.skipLayers()));
+  }
+
+  /**
+   * The same, every selector also with every page score (where it scores pages) and every number of
+   * dense layers.
+   */
+  public static List<ReadPolicy> of(
+      InferenceOptions options, List<PageScore> scores, List<Integer> skipLayers) {
     SelectionOptions selection = options.selection();
-    List<KvBudget> budgets = selection.kvBudgets();
-    Set<String> selectors = new LinkedHashSet<>(selection.selectors());
-    Set<SelectorSpec> policies = new LinkedHashSet<>();
-    if (selectors.contains("all") || budgets.stream().anyMatch(KvBudget::full)) {
-      policies.add(SelectorSpec.all());
-    }
-    for (String selector : selectors) {
-      for (KvBudget budget : budgets) {
-        if (!selector.equals("all") && !budget.full()) {
-          policies.add(sparse(selection.pages(), selector, budget.tokens()));
+    Set<ReadPolicy> policies =
+        selection.policies().isEmpty()
+            ? ofShorthand(selection, scores, skipLayers)
+            : new LinkedHashSet<>(selection.policies());
+    policies.forEach(policy -> policy.selector(options.engine().batching().pageSize()));
+    List<ReadPolicy> denseFirst = new ArrayList<>();
+    policies.stream().filter(ReadPolicy::dense).forEach(denseFirst::add);
+    policies.stream().filter(policy -> !policy.dense()).forEach(denseFirst::add);
+    return denseFirst;
+  }
+
+  private static Set<ReadPolicy> ofShorthand(
+      SelectionOptions selection, List<PageScore> scores, List<Integer> skipLayers) {
+    Set<ReadPolicy> policies = new LinkedHashSet<>();
+    for (String selector : selection.selectors()) {
+      for (KvBudget budget : selection.kvBudgets()) {
+        for (PageScore score : scores) {
+          for (int layers : skipLayers) {
+            policies.add(
+                budget.full()
+                    ? new Dense()
+                    : wrapped(
+                        ReadPolicies.KNOWN.of(
+                            selector, parameters(selection.pages(), budget.tokens(), score)),
+                        layers,
+                        selection.pages().minContext()));
+          }
         }
       }
     }
     if (policies.isEmpty()) {
       throw new ConfigException(
-          "--selectors and --kv-budgets name no page selection; give for example --selectors all.");
+          "--selectors and --kv-budgets name no policy; give for example --selectors "
+              + new Dense().text()
+              + ".");
     }
-    policies.forEach(policy -> PageSelectors.of(policy, options.engine().batching().pageSize()));
-    return new ArrayList<>(policies);
+    return policies;
   }
 
-  /** What Spark's UI and history show of a job: every policy by selector and budget. */
-  public static String shown(List<SelectorSpec> policies) {
-    return policies.stream()
-        .map(policy -> policy.selector() + " " + (policy.dense() ? "full" : policy.kvBudget()))
-        .distinct()
-        .collect(Collectors.joining(", "));
+  /** Parameter to text; a policy takes those that it has. */
+  private static Map<String, String> parameters(PageRule rule, int budget, PageScore score) {
+    return Map.of(
+        "budget", String.valueOf(budget),
+        "score", score.toString(),
+        "reduction", rule.groupReduction().toString(),
+        "sink", String.valueOf(rule.sinkTokens()),
+        "recent", String.valueOf(rule.recentTokens()));
+  }
+
+  private static ReadPolicy wrapped(ReadPolicy policy, int skipLayers, int minContext) {
+    if (policy.dense()) {
+      return policy;
+    }
+    ReadPolicy ofLong = minContext > 0 ? new MinContext(minContext, policy) : policy;
+    return skipLayers > 0 ? new SkipLayers(skipLayers, ofLong) : ofLong;
+  }
+
+  /** What Spark's UI and history show of a job: every policy in a few words. */
+  public static String shown(List<ReadPolicy> policies) {
+    return policies.stream().map(ReadPolicy::label).distinct().collect(Collectors.joining(", "));
   }
 
   /** Digest pairs the engine must keep. */
-  static Set<PageScore> pageScores(List<SelectorSpec> policies) {
+  static Set<PageScore> pageScores(List<ReadPolicy> policies) {
     return policies.stream()
-        .filter(policy -> policy.selector().equals("quest"))
-        .map(SelectorSpec::pageScore)
+        .flatMap(policy -> policy.digests().stream())
         .collect(Collectors.toSet());
-  }
-
-  private static SelectorSpec sparse(PageRule rule, String selector, int budgetTokens) {
-    return new SelectorSpec(
-        selector,
-        budgetTokens,
-        rule.score(),
-        rule.groupReduction(),
-        rule.sinkTokens(),
-        rule.recentTokens(),
-        rule.skipLayers(),
-        rule.minContext());
   }
 }

@@ -5,7 +5,7 @@ import dev.questspark.engine.DocumentRequest;
 import dev.questspark.engine.Engine;
 import dev.questspark.engine.QuestionRequest;
 import dev.questspark.engine.failure.ErrorCode;
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.job.answer.Answer;
 import dev.questspark.job.answer.DocumentCoverage;
 import dev.questspark.job.corpus.Defect;
@@ -58,9 +58,9 @@ final class DocumentSession {
     if (planned.untouched()) {
       return ask(planned.document());
     }
-    Map<List<SelectorSpec>, List<Question>> wanted = new LinkedHashMap<>();
+    Map<List<ReadPolicy>, List<Question>> wanted = new LinkedHashMap<>();
     for (Question question : planned.document().questions()) {
-      List<SelectorSpec> missing =
+      List<ReadPolicy> missing =
           IntStream.range(0, settings.policies().size())
               .filter(policy -> planned.wants(question.number(), policy))
               .mapToObj(settings.policies()::get)
@@ -151,11 +151,13 @@ final class DocumentSession {
     long startedNanos = System.nanoTime();
     List<CompletableFuture<Completion>> completions =
         submissions.submit(
-            new DocumentRequest(document.id(), prompt.prefix(), requests(document, asked)));
+            new DocumentRequest(
+                document.id(), prompt.prefix(), settings.cachePolicy(), requests(document, asked)));
     List<CompletableFuture<Answer>> answers = new ArrayList<>();
     for (Question question : asked) {
-      for (SelectorSpec policy : settings.policies()) {
-        PendingAnswer pending = new PendingAnswer(document.id(), question, policy, started);
+      for (ReadPolicy policy : settings.policies()) {
+        PendingAnswer pending =
+            new PendingAnswer(document.id(), question, policy, settings.cachePolicy(), started);
         answers.add(
             completions
                 .get(answers.size())
@@ -180,7 +182,7 @@ final class DocumentSession {
   private List<QuestionRequest> requests(Document document, List<Question> asked) {
     List<QuestionRequest> requests = new ArrayList<>();
     for (Question question : asked) {
-      for (SelectorSpec policy : settings.policies()) {
+      for (ReadPolicy policy : settings.policies()) {
         requests.add(request(settings, prompts, document, question, policy));
       }
     }
@@ -192,7 +194,7 @@ final class DocumentSession {
       PromptTokenizer prompts,
       Document document,
       Question question,
-      SelectorSpec policy) {
+      ReadPolicy policy) {
     return new QuestionRequest(
         prompts.suffix(question),
         policy,
@@ -227,8 +229,9 @@ final class DocumentSession {
     Instant now = Instant.now();
     List<CompletableFuture<Answer>> answers = new ArrayList<>();
     for (Question question : asked) {
-      for (SelectorSpec policy : settings.policies()) {
-        PendingAnswer pending = new PendingAnswer(document.id(), question, policy, now);
+      for (ReadPolicy policy : settings.policies()) {
+        PendingAnswer pending =
+            new PendingAnswer(document.id(), question, policy, settings.cachePolicy(), now);
         answers.add(
             CompletableFuture.completedFuture(
                 pending.refused(defect, DocumentCoverage.without(0))));

@@ -6,7 +6,7 @@ import dev.questspark.engine.Engine;
 import dev.questspark.engine.QuestionRequest;
 import dev.questspark.engine.failure.DocumentException;
 import dev.questspark.engine.failure.ErrorCode;
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.job.answer.Answer;
 import dev.questspark.job.answer.DocumentCoverage;
 import dev.questspark.job.answer.DocumentCoverage.Source;
@@ -83,8 +83,10 @@ final class MapReduce {
     List<QuestionRequest> requests = new ArrayList<>();
     Instant now = Instant.now();
     for (Question question : asked) {
-      for (SelectorSpec policy : settings.policies()) {
-        rows.add(new Row(new PendingAnswer(document.id(), question, policy, now)));
+      for (ReadPolicy policy : settings.policies()) {
+        rows.add(
+            new Row(
+                new PendingAnswer(document.id(), question, policy, settings.cachePolicy(), now)));
         requests.add(DocumentSession.request(settings, prompts, document, question, policy));
       }
     }
@@ -115,8 +117,7 @@ final class MapReduce {
     PromptTokens prompt = passage.prompt;
     int room = DocumentSession.roomForDocument(engine, prompt, requests);
     if (prompt.document().length <= room) {
-      return record(
-          rows, submissions.submit(new DocumentRequest(document.id(), prompt.prefix(), requests)));
+      return record(rows, submissions.submit(request(document, prompt.prefix(), requests)));
     }
     List<Chunk> chunks;
     try {
@@ -135,8 +136,7 @@ final class MapReduce {
           record(
               rows,
               submissions.submit(
-                  new DocumentRequest(
-                      document.id(), prompt.over(chunks.get(number).tokens()).prefix(), requests)));
+                  request(document, prompt.over(chunks.get(number).tokens()).prefix(), requests)));
       parts.add(cutsTheDocument ? recordSource(rows, number, texts) : texts);
     }
     List<CompletableFuture<String>> combined = new ArrayList<>();
@@ -227,10 +227,14 @@ final class MapReduce {
     QuestionRequest again =
         new QuestionRequest(
             prompts.combineSuffix(row.pending.question()),
-            request.selector(),
+            request.policy(),
             request.denseQuestion(),
             request.sampling());
     return level(document, partial, List.of(row), List.of(again)).get(0);
+  }
+
+  private DocumentRequest request(Document document, int[] prefix, List<QuestionRequest> requests) {
+    return new DocumentRequest(document.id(), prefix, settings.cachePolicy(), requests);
   }
 
   private List<CompletableFuture<String>> record(

@@ -1,6 +1,7 @@
 package dev.questspark.job.infer;
 
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.CachePolicy;
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.job.answer.Answer;
 import dev.questspark.job.answer.Answer.Outcome;
 import dev.questspark.job.answer.DocumentCoverage;
@@ -10,13 +11,19 @@ import java.time.Instant;
 import java.util.Optional;
 
 /** What is known of an answer row when it is asked; becomes an {@link Answer} when it ends. */
-record PendingAnswer(String documentId, Question question, SelectorSpec policy, Instant startedAt) {
+record PendingAnswer(
+    String documentId,
+    Question question,
+    ReadPolicy policy,
+    CachePolicy cachePolicy,
+    Instant startedAt) {
 
   Answer answered(Outcome outcome, DocumentCoverage coverage) {
     return new Answer(
         documentId,
         question,
         policy,
+        cachePolicy,
         Optional.of(outcome),
         Optional.empty(),
         coverage,
@@ -29,6 +36,7 @@ record PendingAnswer(String documentId, Question question, SelectorSpec policy, 
         documentId,
         question,
         policy,
+        cachePolicy,
         Optional.empty(),
         Optional.of(defect),
         coverage,

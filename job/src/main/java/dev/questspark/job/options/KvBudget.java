@@ -1,14 +1,13 @@
 package dev.questspark.job.options;
 
-import dev.questspark.engine.select.SelectorSpec;
 import java.io.Serializable;
 
 /**
  * One element of {@code kv_budgets}.
  *
- * @param tokens at least 1, or {@link SelectorSpec#FULL}
+ * @param tokens at least 1; null for {@code full}
  */
-public record KvBudget(int tokens) implements Serializable {
+public record KvBudget(Integer tokens) implements Serializable {
   /**
    * Reads one element.
    *
@@ -16,7 +15,7 @@ public record KvBudget(int tokens) implements Serializable {
    */
   public static KvBudget parse(String text) {
     if (text.equalsIgnoreCase("full")) {
-      return new KvBudget(SelectorSpec.FULL);
+      return new KvBudget(null);
     }
     int tokens = Integer.parseInt(text);
     if (tokens < 1) {
@@ -27,6 +26,6 @@ public record KvBudget(int tokens) implements Serializable {
 
   /** Whether everything is read. */
   public boolean full() {
-    return tokens == SelectorSpec.FULL;
+    return tokens == null;
   }
 }

@@ -2,6 +2,8 @@ package dev.questspark.job.options;
 
 import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.policy.CachePolicy;
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.job.options.Choices.QuestionAttention;
 import java.io.Serializable;
 import java.util.List;
@@ -9,12 +11,16 @@ import java.util.List;
 /**
  * What {@link dev.questspark.job.options.keys.SelectionKeys} say.
  *
- * @param selectors names of page selectors
+ * @param policies in full; empty where the other options say them in parts
+ * @param cachePolicy what becomes of a document's keys and values
+ * @param selectors names of policies
  * @param kvBudgets combined with each selector
  * @param pages what all of these policies share
  * @param questionAttention whether the question's tokens read through the selector
  */
 public record SelectionOptions(
+    List<ReadPolicy> policies,
+    CachePolicy cachePolicy,
     List<String> selectors,
     List<KvBudget> kvBudgets,
     PageRule pages,

@@ -10,6 +10,7 @@ import java.util.List;
  */
 public record Setting(List<String> texts, String origin) {
   public static final String FLAG = "flag";
+  public static final String ARGUMENT = "argument";
   public static final String SPARK_CONF = "Spark conf";
   public static final String DEFAULT = "default";
 
@@ -25,6 +26,23 @@ public record Setting(List<String> texts, String origin) {
   /** Whether one command gave it; a preset is shared by many. */
   public boolean ofTheCommand() {
     return origin.equals(FLAG) || origin.equals(SPARK_CONF);
+  }
+
+  /**
+   * Whether it was given where settings count as much as the other, or more: first flags and a
+   * query's arguments, then Spark's conf, then files.
+   */
+  public boolean countsAsMuchAs(Setting other) {
+    return place() <= other.place();
+  }
+
+  private int place() {
+    return switch (origin) {
+      case FLAG, ARGUMENT -> 0;
+      case SPARK_CONF -> 1;
+      case DEFAULT -> 3;
+      default -> 2;
+    };
   }
 
   /** Whether nobody gave it. */

@@ -4,6 +4,7 @@ import dev.questspark.engine.Completion;
 import dev.questspark.job.answer.Answer;
 import dev.questspark.job.answer.Answer.Outcome;
 import dev.questspark.job.answer.DocumentCoverage.Source;
+import dev.questspark.job.answer.PolicyColumns;
 import dev.questspark.job.corpus.Defect;
 import java.io.Serial;
 import java.io.Serializable;
@@ -162,11 +163,15 @@ public final class AnswerSchema implements Serializable {
 
   private static List<Column> selection() {
     return List.of(
+        text(PolicyColumns.POLICY, "what a decode step reads, in full", a -> columns(a).policy()),
+        text(
+            PolicyColumns.CACHE_POLICY,
+            "what became of the document's keys and values; none keeps them whole",
+            a -> columns(a).cachePolicy()),
         integer(
-            "kv_budget",
-            "tokens attended per KV head and layer; -1 is full",
-            a -> a.policy().kvBudget()),
-        text("sparse_policy", "page selector", a -> a.policy().selector()),
+            PolicyColumns.KV_BUDGET,
+            "tokens attended per KV head and layer; null without a fixed number",
+            a -> columns(a).kvBudget()),
         integer(
             "kv_pages_total",
             "pages of the row's context, per layer and KV head",
@@ -187,6 +192,10 @@ public final class AnswerSchema implements Serializable {
             ok(o -> o.reads().sparseSteps())),
         integer(
             "dense_steps", "decode steps that read everything", ok(o -> o.reads().denseSteps())));
+  }
+
+  private static PolicyColumns columns(Answer answer) {
+    return PolicyColumns.of(answer.policy(), answer.cachePolicy());
   }
 
   private static List<Column> clocks() {

@@ -9,7 +9,8 @@ import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.stddev_samp;
 import static org.apache.spark.sql.functions.sum;
 
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.job.answer.PolicyColumns;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -32,7 +33,7 @@ final class AnswerTotals {
     this.row = row;
   }
 
-  /** Policy to totals; a policy without answers has no entry. */
+  /** Policy's text to totals; a policy without answers has no entry. */
   static Map<String, AnswerTotals> read(Dataset<Row> answers, String runId) {
     List<Column> sums = new ArrayList<>();
     sums.add(count_distinct(col("doc_id")).as("documents"));
@@ -58,18 +59,17 @@ final class AnswerTotals {
     Dataset<Row> grouped =
         answers
             .where(col("run_id").equalTo(runId))
-            .groupBy("sparse_policy", "kv_budget")
+            .groupBy(PolicyColumns.POLICY)
             .agg(sums.get(0), sums.subList(1, sums.size()).toArray(Column[]::new));
     Map<String, AnswerTotals> byPolicy = new LinkedHashMap<>();
     for (Row row : grouped.collectAsList()) {
-      byPolicy.put(row.getString(0) + " " + row.getInt(1), new AnswerTotals(row));
+      byPolicy.put(row.getString(0), new AnswerTotals(row));
     }
     return byPolicy;
   }
 
-  static AnswerTotals of(Map<String, AnswerTotals> byPolicy, SelectorSpec policy) {
-    return byPolicy.getOrDefault(
-        policy.selector() + " " + policy.kvBudget(), new AnswerTotals(null));
+  static AnswerTotals of(Map<String, AnswerTotals> byPolicy, ReadPolicy policy) {
+    return byPolicy.getOrDefault(policy.text(), new AnswerTotals(null));
   }
 
   /** A sum; 0 without answers. */

@@ -9,7 +9,8 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.job.answer.PolicyColumns;
 import dev.questspark.job.corpus.RecordSchema;
 import dev.questspark.job.executor.InferSettings;
 import dev.questspark.job.partition.FinishedRow;
@@ -150,28 +151,24 @@ public final class EarlierAnswers {
 
   /** The rows that need not be computed again; those of other policies are none of this run's. */
   public Iterator<FinishedRow> finished() {
-    List<SelectorSpec> policies = settings.policies();
+    List<ReadPolicy> policies = settings.policies();
     Map<String, Integer> index =
-        policies.stream().collect(Collectors.toMap(EarlierAnswers::name, policies::indexOf));
+        policies.stream().collect(Collectors.toMap(ReadPolicy::text, policies::indexOf));
     Iterator<Row> found =
         ours()
-            .select("record_key", "question_id", "sparse_policy", "kv_budget", "status")
+            .select("record_key", "question_id", PolicyColumns.POLICY, "status")
             .toLocalIterator();
     Iterable<Row> all = () -> found;
     return StreamSupport.stream(all.spliterator(), false)
-        .filter(row -> index.containsKey(row.getString(2) + " " + row.getInt(3)))
+        .filter(row -> index.containsKey(row.getString(2)))
         .map(
             row ->
                 new FinishedRow(
                     row.getLong(0),
                     row.getInt(1),
-                    index.get(row.getString(2) + " " + row.getInt(3)),
-                    row.getString(4).equals("error")))
+                    index.get(row.getString(2)),
+                    row.getString(3).equals("error")))
         .iterator();
-  }
-
-  private static String name(SelectorSpec policy) {
-    return policy.selector() + " " + policy.kvBudget();
   }
 
   /** What decided the earlier answers and is different now, as far as their run.json tells. */

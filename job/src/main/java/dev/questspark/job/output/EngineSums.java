@@ -1,8 +1,8 @@
 package dev.questspark.job.output;
 
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.stats.EngineReport;
-import dev.questspark.engine.stats.SelectorReport;
+import dev.questspark.engine.stats.PolicyReport;
 import java.util.Collection;
 import java.util.function.ToLongFunction;
 
@@ -42,23 +42,23 @@ final class EngineSums {
     return engines.stream().mapToLong(nanos).max().orElse(0) / NANOS_PER_S;
   }
 
-  long sum(SelectorSpec policy, ToLongFunction<SelectorReport> value) {
+  long sum(ReadPolicy policy, ToLongFunction<PolicyReport> value) {
     return engines.stream()
-        .flatMap(engine -> engine.selectors().stream())
-        .filter(report -> report.selector().equals(policy))
+        .flatMap(engine -> engine.policies().stream())
+        .filter(report -> report.policy().equals(policy))
         .mapToLong(value)
         .sum();
   }
 
-  double seconds(SelectorSpec policy, ToLongFunction<SelectorReport> nanos) {
+  double seconds(ReadPolicy policy, ToLongFunction<PolicyReport> nanos) {
     return sum(policy, nanos) / NANOS_PER_S;
   }
 
   /**
    * KV bytes read as a share of what dense attention would have read; null without a decode step.
    */
-  Double readShare(SelectorSpec policy) {
-    return ratio(sum(policy, SelectorReport::bytesRead), sum(policy, SelectorReport::bytesDense));
+  Double readShare(ReadPolicy policy) {
+    return ratio(sum(policy, PolicyReport::bytesRead), sum(policy, PolicyReport::bytesDense));
   }
 
   /** Null when there is nothing to divide by. */

@@ -1,21 +1,22 @@
 package dev.questspark.job.output;
 
-import dev.questspark.engine.select.SelectorSpec;
-import dev.questspark.engine.stats.SelectorReport;
+import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.engine.stats.PolicyReport;
+import dev.questspark.job.answer.PolicyColumns;
 import dev.questspark.job.executor.InferSettings;
 
 /** One policy of a run: what the console shows, and the source of a {@code stats/} row. */
 public final class PolicyStats {
   final InferSettings settings;
   final RunFacts facts;
-  final SelectorSpec policy;
+  final ReadPolicy policy;
   final AnswerTotals answers;
   final EngineSums engines;
 
   PolicyStats(
       InferSettings settings,
       RunFacts facts,
-      SelectorSpec policy,
+      ReadPolicy policy,
       AnswerTotals answers,
       EngineSums engines) {
     this.settings = settings;
@@ -25,8 +26,13 @@ public final class PolicyStats {
     this.engines = engines;
   }
 
-  public SelectorSpec policy() {
+  public ReadPolicy policy() {
     return policy;
+  }
+
+  /** The policy as every table names it. */
+  public PolicyColumns columns() {
+    return PolicyColumns.of(policy, settings.cachePolicy());
   }
 
   public long documents() {
@@ -56,8 +62,8 @@ public final class PolicyStats {
   /** Generated tokens per second of decode time. */
   public Double decodeThroughput() {
     return EngineSums.ratio(
-        engines.sum(policy, SelectorReport::decodeTokens),
-        engines.seconds(policy, SelectorReport::decodeNanos));
+        engines.sum(policy, PolicyReport::decodeTokens),
+        engines.seconds(policy, PolicyReport::decodeNanos));
   }
 
   /** Null without a decode step. */
@@ -68,7 +74,7 @@ public final class PolicyStats {
   /** A budget that never read less than dense would have. */
   public boolean neverSparse() {
     return !policy.dense()
-        && engines.sum(policy, SelectorReport::sparseSteps) == 0
+        && engines.sum(policy, PolicyReport::sparseSteps) == 0
         && answers.total("completed") > 0;
   }
 

@@ -1,6 +1,7 @@
 package dev.questspark.job.output;
 
-import dev.questspark.engine.stats.SelectorReport;
+import dev.questspark.engine.stats.PolicyReport;
+import dev.questspark.job.answer.PolicyColumns;
 import dev.questspark.job.options.EngineOptions;
 import java.sql.Timestamp;
 import java.util.ArrayList;
@@ -14,8 +15,8 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 
 /**
- * The columns of {@code stats/}: one row per run and page selection policy. Names as in vLLM's
- * benchmarks. Prefill is shared by all policies of a run, so its columns repeat in its rows.
+ * The columns of {@code stats/}: one row per run and policy. Names as in vLLM's benchmarks. Prefill
+ * is shared by all policies of a run, so its columns repeat in its rows.
  */
 final class StatsSchema {
   private static final double NANOS_PER_S = 1e9;
@@ -54,14 +55,12 @@ final class StatsSchema {
   private static List<Column> policy() {
     return List.of(
         text("run_id", "the run", s -> s.facts.runId()),
-        text("sparse_policy", "page selector", s -> s.policy.selector()),
-        integer("kv_budget", "tokens; -1 is full", s -> s.policy.kvBudget()),
-        text("page_score", "score of quest", s -> s.policy.pageScore().toString()),
-        text("group_reduction", "over query heads", s -> s.policy.groupReduction().toString()),
-        integer("kv_sink_tokens", "always read", s -> s.policy.sinkTokens()),
-        integer("kv_recent_tokens", "always read", s -> s.policy.recentTokens()),
-        integer("sparse_skip_layers", "dense layers", s -> s.policy.skipLayers()),
-        integer("sparse_min_context", "tokens", s -> s.policy.minContext()),
+        text(PolicyColumns.POLICY, "what a decode step reads", s -> s.columns().policy()),
+        text(PolicyColumns.CACHE_POLICY, "of the documents", s -> s.columns().cachePolicy()),
+        integer(
+            PolicyColumns.KV_BUDGET,
+            "tokens; null without a fixed number",
+            s -> s.columns().kvBudget()),
         text("question_attention", "sparse or dense", StatsSchema::questionAttention));
   }
 
@@ -101,19 +100,17 @@ final class StatsSchema {
         count(
             "question_tokens",
             "question tokens computed",
-            s -> s.engines.sum(s.policy, SelectorReport::questionTokens)),
+            s -> s.engines.sum(s.policy, PolicyReport::questionTokens)),
         number(
             "question_s",
             "engine time",
-            s -> s.engines.seconds(s.policy, SelectorReport::questionNanos)),
+            s -> s.engines.seconds(s.policy, PolicyReport::questionNanos)),
         count(
             "decode_tokens",
             "decode steps x rows",
-            s -> s.engines.sum(s.policy, SelectorReport::decodeTokens)),
+            s -> s.engines.sum(s.policy, PolicyReport::decodeTokens)),
         number(
-            "decode_s",
-            "engine time",
-            s -> s.engines.seconds(s.policy, SelectorReport::decodeNanos)),
+            "decode_s", "engine time", s -> s.engines.seconds(s.policy, PolicyReport::decodeNanos)),
         number("decode_throughput", "tokens/s of decode_s", PolicyStats::decodeThroughput),
         number(
             "request_throughput",
@@ -147,22 +144,18 @@ final class StatsSchema {
             "per decode step, layer and KV head",
             s -> s.answers.mean("kv_pages_attended")),
         count(
-            "kv_bytes_read",
-            "decode steps",
-            s -> s.engines.sum(s.policy, SelectorReport::bytesRead)),
+            "kv_bytes_read", "decode steps", s -> s.engines.sum(s.policy, PolicyReport::bytesRead)),
         count(
             "kv_bytes_dense",
             "dense attention in the same steps",
-            s -> s.engines.sum(s.policy, SelectorReport::bytesDense)),
+            s -> s.engines.sum(s.policy, PolicyReport::bytesDense)),
         number("kv_read_share", "of kv_bytes_dense", PolicyStats::kvReadShare),
         count(
             "sparse_steps",
             "rows x steps",
-            s -> s.engines.sum(s.policy, SelectorReport::sparseSteps)),
+            s -> s.engines.sum(s.policy, PolicyReport::sparseSteps)),
         count(
-            "dense_steps",
-            "rows x steps",
-            s -> s.engines.sum(s.policy, SelectorReport::denseSteps)),
+            "dense_steps", "rows x steps", s -> s.engines.sum(s.policy, PolicyReport::denseSteps)),
         count(
             "kv_cache_bytes",
             "all engines",

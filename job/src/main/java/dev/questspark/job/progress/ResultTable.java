@@ -1,10 +1,11 @@
 package dev.questspark.job.progress;
 
+import dev.questspark.job.answer.PolicyColumns;
 import dev.questspark.job.output.PolicyStats;
 import java.util.ArrayList;
 import java.util.List;
 
-/** The table at the end: one line per page selection policy. */
+/** The table at the end: one line per policy. */
 public final class ResultTable {
   private ResultTable() {}
 
@@ -13,8 +14,9 @@ public final class ResultTable {
     List<List<String>> lines = new ArrayList<>();
     lines.add(
         List.of(
-            "selector",
-            "kv_budget",
+            PolicyColumns.POLICY,
+            PolicyColumns.CACHE_POLICY,
+            PolicyColumns.KV_BUDGET,
             "documents",
             "questions",
             "errors",
@@ -25,8 +27,11 @@ public final class ResultTable {
     for (PolicyStats policy : stats) {
       lines.add(
           List.of(
-              policy.policy().selector(),
-              policy.policy().dense() ? "full" : String.valueOf(policy.policy().kvBudget()),
+              policy.columns().policy(),
+              policy.columns().cachePolicy(),
+              policy.columns().kvBudget() == null
+                  ? "-"
+                  : String.valueOf(policy.columns().kvBudget()),
               String.valueOf(policy.documents()),
               String.valueOf(policy.rows()),
               String.valueOf(policy.failed()),

@@ -179,7 +179,7 @@ final class Figures {
     Set<String> seen = new HashSet<>();
     for (Policy policy : measurements.policies()) {
       List<SelectionRow> rows = measurements.selection(policy);
-      if (!rows.isEmpty() && seen.add(policy.selector() + policy.pageScore())) {
+      if (!rows.isEmpty() && seen.add(policy.read().unwrapped().family())) {
         maps.put(name(policy), HeatMaps.layers(name(policy), rows));
       }
     }
@@ -195,7 +195,7 @@ final class Figures {
   }
 
   static String name(Policy policy) {
-    return policy.dense() ? "dense" : policy.family() + " " + policy.budget();
+    return policy.label();
   }
 
   private int colour(Policy policy) {
@@ -247,7 +247,7 @@ final class Figures {
       }
       Policy policy = summary.policy();
       String tip = name(policy) + ": " + axis.text().apply(y.mean());
-      if (policy.dense()) {
+      if (policy.kvBudget() == null) {
         levels.add(new Level(colour(policy), y, tip));
       } else {
         points.add(new Point(policy.family(), colour(policy), true, policy.kvBudget(), y, "", tip));

@@ -31,7 +31,7 @@ final class Measurements {
   }
 
   private static <R> SortedMap<Policy, List<R>> by(List<R> rows, Function<R, Policy> policy) {
-    return rows.stream().collect(Collectors.groupingBy(policy, TreeMap::new, Collectors.toList()));
+    return new TreeMap<>(rows.stream().collect(Collectors.groupingBy(policy)));
   }
 
   List<QualityRow> quality(Policy policy) {
@@ -42,14 +42,12 @@ final class Measurements {
     return speedByPolicy.getOrDefault(policy, List.of());
   }
 
-  /** Of a policy's budget and score; its dense layers make no difference. */
+  /** Of the selection alone; what a wrapper leaves dense makes no difference. */
   List<SelectionRow> selection(Policy policy) {
+    String watched = policy.read().unwrapped().text();
     return selection.stream()
         .filter(
-            row ->
-                row.selector().equals(policy.selector())
-                    && row.kvBudget() == policy.kvBudget()
-                    && row.pageScore().equals(policy.pageScore()))
+            row -> row.policy().equals(watched) && row.cachePolicy().equals(policy.cachePolicy()))
         .toList();
   }
 

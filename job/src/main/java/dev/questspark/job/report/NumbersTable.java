@@ -1,5 +1,6 @@
 package dev.questspark.job.report;
 
+import dev.questspark.job.answer.PolicyColumns;
 import dev.questspark.job.report.SummaryColumns.Column;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,23 +21,21 @@ final class NumbersTable {
   static String html(List<PolicySummary> summaries) {
     List<Column> columns = known(summaries);
     StringBuilder html = new StringBuilder("<table id=\"numbers\"><thead><tr><th>policy</th>");
-    html.append("<th>budget</th>");
+    html.append("<th>cache_policy</th><th>kv_budget</th>");
     columns.forEach(
         column -> html.append("<th>").append(Format.html(title(column))).append("</th>"));
     html.append("</tr></thead><tbody>");
     for (PolicySummary row : summaries) {
-      html.append("<tr data-selector=\"")
-          .append(row.policy().selector())
-          .append("\" data-kv-budget=\"")
-          .append(row.policy().kvBudget())
-          .append("\" data-page-score=\"")
-          .append(row.policy().pageScore())
-          .append("\" data-sparse-skip-layers=\"")
-          .append(row.policy().skipLayers())
-          .append("\"><th>")
-          .append(Format.html(row.policy().family()))
+      html.append("<tr data-policy=\"")
+          .append(Format.html(row.policy().text()))
+          .append("\"><th title=\"")
+          .append(Format.html(row.policy().label()))
+          .append("\">")
+          .append(Format.html(row.policy().text()))
           .append("</th><td>")
-          .append(row.policy().budget())
+          .append(Format.html(row.policy().cachePolicy()))
+          .append("</td><td>")
+          .append(shownBudget(row.policy()))
           .append("</td>");
       for (Column column : columns) {
         Object value = column.value().apply(row);
@@ -58,15 +57,23 @@ final class NumbersTable {
             .filter(column -> column.shown().orElseThrow().inConsole())
             .toList();
     List<List<String>> lines = new ArrayList<>();
-    List<String> header = new ArrayList<>(List.of("policy", "kv_budget"));
+    List<String> header =
+        new ArrayList<>(
+            List.of(PolicyColumns.POLICY, PolicyColumns.CACHE_POLICY, PolicyColumns.KV_BUDGET));
     columns.forEach(column -> header.add(title(column)));
     lines.add(header);
     for (PolicySummary row : summaries) {
-      List<String> line = new ArrayList<>(List.of(row.policy().family(), row.policy().budget()));
+      List<String> line =
+          new ArrayList<>(
+              List.of(row.policy().text(), row.policy().cachePolicy(), shownBudget(row.policy())));
       columns.forEach(column -> line.add(column.text(row).orElse("-")));
       lines.add(line);
     }
     return aligned(lines);
+  }
+
+  private static String shownBudget(Policy policy) {
+    return policy.kvBudget() == null ? "-" : String.valueOf(policy.kvBudget());
   }
 
   private static String title(Column column) {

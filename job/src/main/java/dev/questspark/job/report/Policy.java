@@ -1,45 +1,58 @@
 package dev.questspark.job.report;
 
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.job.eval.QualityRow;
 import dev.questspark.job.eval.SpeedRow;
 import java.util.Comparator;
 
 /**
- * What was compared: selector, budget, page score, dense layers. Sorts dense first, then by family
- * and budget.
+ * What was compared, as the tables name it. Sorts dense first, then by family and budget.
+ *
+ * @param text canonical
+ * @param cachePolicy canonical text
  */
-record Policy(String selector, int kvBudget, String pageScore, int skipLayers)
-    implements Comparable<Policy> {
+record Policy(String text, String cachePolicy) implements Comparable<Policy> {
   private static final Comparator<Policy> ORDER =
       Comparator.comparing((Policy policy) -> !policy.dense())
-          .thenComparing(Policy::selector)
-          .thenComparing(Policy::pageScore)
-          .thenComparing(Policy::skipLayers)
-          .thenComparing(Policy::kvBudget);
+          .thenComparing(Policy::family)
+          .thenComparing(policy -> policy.read().kvBudget().orElse(Integer.MAX_VALUE))
+          .thenComparing(Policy::text)
+          .thenComparing(Policy::cachePolicy);
 
   static Policy of(QualityRow row) {
-    return new Policy(row.selector(), row.kvBudget(), row.pageScore(), row.sparseSkipLayers());
+    return new Policy(row.policy(), row.cachePolicy());
   }
 
   static Policy of(SpeedRow row) {
-    return new Policy(row.selector(), row.kvBudget(), row.pageScore(), row.sparseSkipLayers());
+    return new Policy(row.policy(), row.cachePolicy());
+  }
+
+  ReadPolicy read() {
+    return ReadPolicy.parse(text);
   }
 
   boolean dense() {
-    return selector.equals("all");
+    return read().dense();
   }
 
   /** All budgets of one way to select: what a line in a plot joins. */
   String family() {
-    if (dense()) {
-      return "dense";
-    }
-    String scored = selector.equals("quest") ? " " + pageScore : "";
-    return selector + scored + (skipLayers > 0 ? ", " + skipLayers + " dense layers" : "");
+    return read().family();
   }
 
+  /** In a few words. */
+  String label() {
+    return read().label();
+  }
+
+  /** Tokens; null without a fixed number. */
+  Integer kvBudget() {
+    return read().kvBudget().isPresent() ? read().kvBudget().getAsInt() : null;
+  }
+
+  /** The budget as a plot shows it. */
   String budget() {
-    return dense() ? "full" : String.valueOf(kvBudget);
+    return kvBudget() == null ? "full" : String.valueOf(kvBudget());
   }
 
   @Override

@@ -136,9 +136,9 @@ final class Recommendation {
                 + Format.number(summary.endToEndSpeedup())
                 + "x end to end";
     return family
-        + ": a budget of "
-        + summary.policy().kvBudget()
-        + " tokens stays within "
+        + (summary.policy().kvBudget() == null
+            ? ": it stays within "
+            : ": a budget of " + summary.policy().kvBudget() + " tokens stays within ")
         + Format.number(100 * maxLoss)
         + " points of dense attention ("
         + Format.points(difference.mean())

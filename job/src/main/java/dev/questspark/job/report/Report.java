@@ -3,6 +3,7 @@ package dev.questspark.job.report;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.job.answer.PolicyColumns;
 import dev.questspark.job.eval.QualityRow;
 import dev.questspark.job.eval.RecordTable;
 import dev.questspark.job.eval.SelectionRow;
@@ -35,6 +36,7 @@ public final class Report {
       throw new ConfigException(
           folder + " has no quality/ table; give the --output folder of a sweep or an eval.");
     }
+    checkColumns("quality");
     List<QualityRow> quality = new RecordTable<>(QualityRow.class).read(spark, part("quality"));
     List<SpeedRow> speed = new RecordTable<>(SpeedRow.class).read(spark, part("speed"));
     List<SelectionRow> selection =
@@ -53,6 +55,22 @@ public final class Report {
    */
   public static Report read(SparkSession spark, String folder, double maxLoss) throws IOException {
     return new Report(spark, new Path(folder), maxLoss);
+  }
+
+  /** A table of an earlier version names its policies in other columns. */
+  private void checkColumns(String table) {
+    List<String> columns = List.of(spark.read().parquet(part(table)).columns());
+    if (!columns.contains(PolicyColumns.POLICY) || !columns.contains(PolicyColumns.CACHE_POLICY)) {
+      throw new ConfigException(
+          folder
+              + " was written by another version: "
+              + table
+              + "/ lacks the columns "
+              + PolicyColumns.POLICY
+              + " and "
+              + PolicyColumns.CACHE_POLICY
+              + "; take that version's report, or measure into another --output.");
+    }
   }
 
   private String part(String name) {

@@ -1,5 +1,6 @@
 package dev.questspark.job.report;
 
+import dev.questspark.job.answer.PolicyColumns;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -77,14 +78,17 @@ final class SummaryColumns {
 
   private static List<Column> identity() {
     return List.of(
-        identity("selector", DataTypes.StringType, "page selector", Policy::selector),
-        identity("kv_budget", DataTypes.IntegerType, "tokens; -1 is full", Policy::kvBudget),
-        identity("page_score", DataTypes.StringType, "how quest scores a page", Policy::pageScore),
+        identity(PolicyColumns.POLICY, DataTypes.StringType, "canonical text", Policy::text),
         identity(
-            "sparse_skip_layers",
+            PolicyColumns.CACHE_POLICY,
+            DataTypes.StringType,
+            "canonical text",
+            Policy::cachePolicy),
+        identity(
+            PolicyColumns.KV_BUDGET,
             DataTypes.IntegerType,
-            "first layers that stay dense",
-            Policy::skipLayers));
+            "tokens; null without a fixed number",
+            Policy::kvBudget));
   }
 
   private static List<Column> quality() {

@@ -1,6 +1,6 @@
 package dev.questspark.job.run;
 
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.job.corpus.CorpusReader;
 import dev.questspark.job.executor.OpeningEngine;
 import dev.questspark.job.executor.Policies;
@@ -35,7 +35,7 @@ import org.apache.spark.sql.SparkSession;
 /** One run: corpus, plan, inference, output, in this order. */
 public final class JobRun {
   private final BoundOptions options;
-  private final List<SelectorSpec> policies;
+  private final List<ReadPolicy> policies;
   private final TaskTemplates templates;
   private final RunConsole console;
   private final PrintStream out;

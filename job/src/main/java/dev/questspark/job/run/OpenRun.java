@@ -1,6 +1,6 @@
 package dev.questspark.job.run;
 
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.job.executor.InferSettings;
 import dev.questspark.job.model.ModelFolder;
 import dev.questspark.job.options.BoundOptions;
@@ -34,7 +34,7 @@ public record OpenRun(
   public static OpenRun open(
       SparkSession spark,
       BoundOptions options,
-      List<SelectorSpec> policies,
+      List<ReadPolicy> policies,
       TaskTemplates templates,
       String deciding) {
     Configuration hadoop = spark.sparkContext().hadoopConfiguration();

@@ -1,6 +1,7 @@
 package dev.questspark.job.run;
 
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.Dense;
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.job.output.MostFrequentError;
 import dev.questspark.job.output.OutputFolder;
 import dev.questspark.job.output.PolicyStats;
@@ -29,7 +30,7 @@ final class RunConsole {
     out.printf("%d error rows are computed again%n", errorRows);
   }
 
-  void begins(CorpusPlan plan, List<SelectorSpec> policies) {
+  void begins(CorpusPlan plan, List<ReadPolicy> policies) {
     out.printf(
         "%s, %s x %s, %s%s%n",
         Quantities.counted(plan.records(), "document"),
@@ -80,9 +81,9 @@ final class RunConsole {
     List<PolicyStats> unused = stats.stream().filter(PolicyStats::neverSparse).toList();
     for (PolicyStats policy : unused) {
       out.printf(
-          "%s with kv_budget %d never read less than dense attention: no context was longer than"
-              + " the budget (or than sparse_min_context). Lower it, or use --selectors all.%n",
-          policy.policy().selector(), policy.policy().kvBudget());
+          "%s never read less than dense attention: no context was longer than its budget (or than"
+              + " its least context). Lower the budget, or use --selectors %s.%n",
+          policy.columns().policy(), new Dense().text());
     }
     return !unused.isEmpty();
   }

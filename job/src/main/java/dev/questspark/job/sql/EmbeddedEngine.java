@@ -1,7 +1,7 @@
 package dev.questspark.job.sql;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.job.executor.InferSettings;
 import dev.questspark.job.executor.Policies;
 import dev.questspark.job.options.InferenceOptions;
@@ -43,14 +43,14 @@ public final class EmbeddedEngine {
         new SerializableConfiguration(spark.hadoopConfiguration()));
   }
 
-  private static List<SelectorSpec> policies(InferenceOptions options) {
-    List<SelectorSpec> policies = Policies.of(options);
+  private static List<ReadPolicy> policies(InferenceOptions options) {
+    List<ReadPolicy> policies = Policies.of(options);
     if (policies.size() != 1) {
       throw new ConfigException(
-          "selectors and kv_budgets name "
+          "the options name "
               + policies.size()
-              + " page selections, and a query gives one answer; name one, for example kv_budget"
-              + " 2048.");
+              + " policies, and a query gives one answer; name one, for example kv_budget 2048 or"
+              + " policies 'quest(budget=2048)'.");
     }
     return policies;
   }

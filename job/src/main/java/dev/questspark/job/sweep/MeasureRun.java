@@ -2,7 +2,7 @@ package dev.questspark.job.sweep;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.model.ModelConfigReader;
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.tokens.HfTokenizer;
 import dev.questspark.engine.tokens.Tokenizer;
 import dev.questspark.job.corpus.CorpusReader;
@@ -39,15 +39,15 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 
 /**
- * {@code sweep} and {@code eval}: many page selection policies on the same documents, speed and
- * quality (sweep) or quality alone (eval). Ends with the report. A run that was interrupted goes on
- * where it stopped: what is finished lies in {@code cells/}.
+ * {@code sweep} and {@code eval}: many policies on the same documents, speed and quality (sweep) or
+ * quality alone (eval). Ends with the report. A run that was interrupted goes on where it stopped:
+ * what is finished lies in {@code cells/}.
  */
 public final class MeasureRun {
   private final BoundOptions options;
   private final PrintStream out;
   private final Suite suite;
-  private final List<SelectorSpec> policies;
+  private final List<ReadPolicy> policies;
   private final TaskTemplates templates;
   private final OnTooLong onTooLong;
 
@@ -67,7 +67,13 @@ public final class MeasureRun {
 
   /** Runs; returns the process's exit code. */
   public int run(SparkSession spark) throws IOException {
-    OpenRun run = OpenRun.open(spark, options, policies, templates, policies + " " + onTooLong);
+    OpenRun run =
+        OpenRun.open(
+            spark,
+            options,
+            policies,
+            templates,
+            policies.stream().map(ReadPolicy::text).toList() + " " + onTooLong);
     run.output().prepareMeasurement();
     List<EvalDocument> documents = documents(run);
     try (OpeningEngine engine = OpeningEngine.begin(run.settings(), spark.sparkContext())) {

@@ -1,10 +1,11 @@
 package dev.questspark.job.sweep;
 
-import dev.questspark.engine.ops.PageScore;
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.Dense;
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.job.executor.Policies;
 import dev.questspark.job.options.InferenceOptions;
 import dev.questspark.job.options.MeasureOptions;
+import dev.questspark.job.options.SelectionOptions.PageRule;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -18,31 +19,16 @@ public final class SweepPolicies {
    * Dense first, whether named or not: everything is compared with it. Then every policy of the
    * options with every page score (where it scores pages) and every number of dense layers.
    */
-  public static List<SelectorSpec> of(InferenceOptions options, MeasureOptions measure) {
-    List<PageScore> scores = measure.pageScores();
-    List<Integer> skips = measure.skipLayers();
-    Set<SelectorSpec> policies = new LinkedHashSet<>();
-    policies.add(SelectorSpec.all());
-    for (SelectorSpec policy : Policies.of(options)) {
-      if (policy.dense()) {
-        continue;
-      }
-      boolean scored = policy.selector().equals("quest") && !scores.isEmpty();
-      for (PageScore score : scored ? scores : List.of(policy.pageScore())) {
-        for (int skip : skips.isEmpty() ? List.of(policy.skipLayers()) : skips) {
-          policies.add(
-              new SelectorSpec(
-                  policy.selector(),
-                  policy.kvBudget(),
-                  score,
-                  policy.groupReduction(),
-                  policy.sinkTokens(),
-                  policy.recentTokens(),
-                  skip,
-                  policy.minContext()));
-        }
-      }
-    }
+  public static List<ReadPolicy> of(InferenceOptions options, MeasureOptions measure) {
+    PageRule pages = options.selection().pages();
+    Set<ReadPolicy> policies = new LinkedHashSet<>(List.of(new Dense()));
+    Policies.of(
+            options,
+            measure.pageScores().isEmpty() ? List.of(pages.score()) : measure.pageScores(),
+            measure.skipLayers().isEmpty() ? List.of(pages.skipLayers()) : measure.skipLayers())
+        .stream()
+        .filter(policy -> !policy.dense())
+        .forEach(policies::add);
     return new ArrayList<>(policies);
   }
 }

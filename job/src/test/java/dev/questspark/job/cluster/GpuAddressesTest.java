@@ -27,7 +27,7 @@ class GpuAddressesTest {
   @RegisterExtension static final StandaloneCluster CLUSTER = StandaloneCluster.shared();
 
   private static final String CONTENT =
-      "doc_id, question_id, sparse_policy, kv_budget, status, output_text, prompt_tokens,"
+      "doc_id, question_id, policy, cache_policy, kv_budget, status, output_text, prompt_tokens,"
           + " completion_tokens, kv_bytes_read, sparse_steps";
   private static final String[] ARGS = {
     "--dtype=float32",

@@ -18,7 +18,7 @@ class StandaloneClusterTest {
   @RegisterExtension static final StandaloneCluster CLUSTER = StandaloneCluster.shared();
 
   private static final String CONTENT =
-      "doc_id, question_id, sparse_policy, kv_budget, status, output_text, prompt_tokens,"
+      "doc_id, question_id, policy, cache_policy, kv_budget, status, output_text, prompt_tokens,"
           + " completion_tokens, kv_bytes_read, sparse_steps";
 
   @TempDir Path folder;

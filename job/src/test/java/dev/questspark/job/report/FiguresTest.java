@@ -106,9 +106,9 @@ class FiguresTest {
             "dense",
             "dense",
             "dense",
-            "quest minmax 256",
-            "quest minmax 256",
-            "quest minmax 256",
+            "quest 256",
+            "quest 256",
+            "quest 256",
             "sink_recent 256",
             "sink_recent 256",
             "sink_recent 256");
@@ -124,8 +124,8 @@ class FiguresTest {
   @Test
   void heatMapsHoldEveryCell() {
     Figures figures = new Figures(MeasuredRows.everyKind());
-    assertThat(figures.layerMaps()).containsOnlyKeys("quest minmax 256", "sink_recent 256");
-    List<JsonObject> layers = data(figures.layerMaps().get("quest minmax 256"), "cells");
+    assertThat(figures.layerMaps()).containsOnlyKeys("quest 256", "sink_recent 256");
+    List<JsonObject> layers = data(figures.layerMaps().get("quest 256"), "cells");
     assertThat(layers).hasSize(28 * 32);
     for (JsonObject cell : layers) {
       int head = cell.get("column").getAsInt();
@@ -134,7 +134,7 @@ class FiguresTest {
           .isEqualTo(MeasuredRows.selection("quest", layer, head).attentionMass());
     }
     Map<String, Plot> needles = figures.heatmaps();
-    assertThat(needles).containsOnlyKeys("dense", "quest minmax 256", "sink_recent 256");
+    assertThat(needles).containsOnlyKeys("dense", "quest 256", "sink_recent 256");
     // two lengths, three depths, two questions each; sink_recent finds every fourth
     List<JsonObject> needle = data(needles.get("sink_recent 256"), "cells");
     assertThat(needle).hasSize(6);

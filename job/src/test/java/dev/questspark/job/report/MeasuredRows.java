@@ -1,10 +1,13 @@
 package dev.questspark.job.report;
 
+import dev.questspark.engine.policy.Dense;
+import dev.questspark.engine.policy.ReadPolicies;
 import dev.questspark.job.eval.QualityRow;
 import dev.questspark.job.eval.SelectionRow;
 import dev.questspark.job.eval.SpeedRow;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /** Rows of measurements, made up. */
 final class MeasuredRows {
@@ -82,10 +85,9 @@ final class MeasuredRows {
         0,
         null,
         null,
-        selector,
-        budget,
-        "minmax",
-        0,
+        policy(selector, budget),
+        "none",
+        kvBudget(budget),
         "ok",
         null,
         null,
@@ -104,6 +106,17 @@ final class MeasuredRows {
         100 * loss);
   }
 
+  /** The text of a policy; budget -1 is dense. */
+  private static String policy(String selector, int budget) {
+    return budget < 0
+        ? new Dense().text()
+        : ReadPolicies.KNOWN.of(selector, Map.of("budget", String.valueOf(budget))).text();
+  }
+
+  private static Integer kvBudget(int budget) {
+    return budget < 0 ? null : Integer.valueOf(budget);
+  }
+
   static SelectionRow selection(String selector, int layer, int head) {
     double mass = (selector.equals("quest") ? 0.7 : 0.2) + 0.01 * layer - 0.002 * (head % 9);
     return new SelectionRow(
@@ -114,9 +127,9 @@ final class MeasuredRows {
         2048,
         0.0,
         2000,
-        selector,
+        policy(selector, 256),
+        "none",
         256,
-        "minmax",
         layer,
         head,
         12,
@@ -138,10 +151,9 @@ final class MeasuredRows {
         0,
         i % 2 == 0 ? 2048 : 8192,
         50.0 * (i % 3),
-        selector,
-        budget,
-        "minmax",
-        0,
+        policy(selector, budget),
+        "none",
+        kvBudget(budget),
         "ok",
         null,
         null,
@@ -161,7 +173,7 @@ final class MeasuredRows {
   }
 
   static SpeedRow speed(String selector, int budget, int i) {
-    double ms = selector.equals("all") ? 80 : 20;
+    double ms = budget < 0 ? 80 : 20;
     return row(selector, budget, i, i % 3, ms * 63 + i);
   }
 
@@ -175,10 +187,9 @@ final class MeasuredRows {
     return new SpeedRow(
         "d" + document,
         repetition,
-        selector,
-        budget,
-        "minmax",
-        0,
+        policy(selector, budget),
+        "none",
+        kvBudget(budget),
         2000 + 500 * document,
         2010 + 500.0 * document,
         8,

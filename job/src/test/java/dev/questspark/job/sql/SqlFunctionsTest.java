@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.questspark.engine.stats.EngineReport;
-import dev.questspark.engine.stats.SelectorReport;
+import dev.questspark.engine.stats.PolicyReport;
 import dev.questspark.job.TestSpark;
 import dev.questspark.job.executor.ExecutorEngine;
 import dev.questspark.job.options.Choices.Task;
@@ -147,7 +147,7 @@ class SqlFunctionsTest {
   }
 
   private static long decoded(EngineReport report) {
-    return report.selectors().stream().mapToLong(SelectorReport::decodeTokens).sum();
+    return report.policies().stream().mapToLong(PolicyReport::decodeTokens).sum();
   }
 
   @Test
@@ -283,7 +283,19 @@ class SqlFunctionsTest {
         .hasMessageContaining("ai_answer takes (text, question)");
     assertThatThrownBy(
             () -> sql("select ai_summarize(text, kv_budget => 'full,64') from documents"))
-        .hasMessageContaining("name 2 page selections");
+        .hasMessageContaining("name 2 policies");
+    assertThatThrownBy(
+            () ->
+                sql(
+                    "select ai_summarize(text, policies => array('dense', 'quest(budget=64)')) from"
+                        + " documents"))
+        .hasMessageContaining("name 2 policies");
+    assertThatThrownBy(
+            () ->
+                sql(
+                    "select ai_summarize(text, policies => 'dense', kv_budget => 64) from"
+                        + " documents"))
+        .hasMessageContaining("--policies says in full what --kv-budgets says in parts");
     assertThatThrownBy(() -> sql("select ai_summarize(code) from documents"))
         .hasMessageContaining("ai_summarize takes strings");
     assertThatThrownBy(() -> sql("select ai_summarize(text, output => '/x') from documents"))

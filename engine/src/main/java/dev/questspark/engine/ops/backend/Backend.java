@@ -3,6 +3,8 @@ package dev.questspark.engine.ops.backend;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.KeyOrder;
+import dev.questspark.engine.ops.KvGeometry;
+import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.LinearWeight;
 import dev.questspark.engine.ops.LoadedBatch;
 import dev.questspark.engine.ops.PageList;
@@ -95,6 +97,32 @@ public interface Backend extends AutoCloseable {
 
   /** Waits for the device, then copies row {@code row} of a tensor to {@code target}. */
   void read(Tensor source, int row, float[] target);
+
+  /**
+   * Waits for the device, then copies the keys of one KV head's share of a page.
+   *
+   * @param page id of the page
+   * @param target (slot, headDim), whatever the backend's {@link #keyOrder}
+   */
+  default void readKeys(KvLayer kv, int page, int kvHead, float[] target) {
+    KvGeometry geometry = kv.geometry();
+    int slots = geometry.pageSize();
+    int columns = slots * geometry.headDim();
+    Tensor keys = kv.keys();
+    Tensor shares =
+        new Tensor(
+            keys.buffer(), keys.dtype(), keys.offset(), keys.rows() / slots, columns, columns);
+    int share = page * geometry.kvHeads() + kvHead;
+    if (keyOrder() == KeyOrder.SLOT_MAJOR) {
+      read(shares, share, target);
+      return;
+    }
+    float[] channels = new float[columns];
+    read(shares, share, channels);
+    for (int i = 0; i < columns; i++) {
+      target[i % slots * geometry.headDim() + i / slots] = channels[i];
+    }
+  }
 
   /**
    * Greedy sampling: {@code tokens[r]} becomes the index of the largest logit of row r, ties to the

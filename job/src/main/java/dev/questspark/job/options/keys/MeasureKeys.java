@@ -14,6 +14,8 @@ import static dev.questspark.job.options.keys.Scope.REPORTED;
 import static dev.questspark.job.options.keys.Scope.SWEEP_ONLY;
 
 import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.policy.ReadPolicies;
+import dev.questspark.engine.policy.SkipLayers;
 import dev.questspark.job.options.Aspect;
 import dev.questspark.job.options.Choices.Command;
 import dev.questspark.job.options.MeasureOptions;
@@ -84,7 +86,10 @@ public final class MeasureKeys {
           .scope(MEASUREMENT, POLICIES, JOB_ONLY)
           .description(SECTION, "Page scores to compare. Without it page_score alone is used.");
   public static final OptionKey<List<Integer>> SKIP_LAYERS =
-      integers("skip_layers", "numbers of layers, 0 or more, separated by commas", n -> n >= 0)
+      integers(
+              ReadPolicies.KNOWN.name(SkipLayers.class),
+              "numbers of layers, 0 or more, separated by commas",
+              n -> n >= 0)
           .unit("layers")
           .scope(MEASUREMENT, POLICIES, JOB_ONLY)
           .description(

@@ -144,6 +144,9 @@ public final class OptionKey<T> {
   public T parse(List<String> texts, String origin) {
     try {
       return declared.parser.apply(texts);
+    } catch (ConfigException refused) {
+      throw new ConfigException(
+          "%s (%s, %s).".formatted(refused.getMessage(), name(), origin), refused);
     } catch (IllegalArgumentException refused) {
       throw new ConfigException(
           "%s is '%s' (%s); it must be %s."

@@ -1,6 +1,7 @@
 package dev.questspark.job.options.keys;
 
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.failure.Suggestions;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;

@@ -3,18 +3,22 @@ package dev.questspark.job.options.keys;
 import static dev.questspark.job.options.keys.OptionTypes.choice;
 import static dev.questspark.job.options.keys.OptionTypes.integer;
 import static dev.questspark.job.options.keys.Scope.Decides.ANSWERS;
-import static dev.questspark.job.options.keys.Scope.Decides.POLICIES;
 import static dev.questspark.job.options.keys.Scope.INFERENCE;
 import static dev.questspark.job.options.keys.Scope.Query.IN_QUERY;
 
+import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.backend.DigestDType;
-import dev.questspark.engine.select.PageSelectors;
+import dev.questspark.engine.policy.CachePolicy;
+import dev.questspark.engine.policy.Quest;
+import dev.questspark.engine.policy.ReadPolicies;
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.job.options.Aspect;
 import dev.questspark.job.options.Choices.QuestionAttention;
 import dev.questspark.job.options.KvBudget;
 import dev.questspark.job.options.SelectionOptions;
+import dev.questspark.job.options.keys.Scope.Decides;
 import java.util.List;
 import java.util.Locale;
 
@@ -24,21 +28,41 @@ public final class SelectionKeys {
 
   private SelectionKeys() {}
 
+  public static final OptionKey<List<ReadPolicy>> POLICIES =
+      OptionDeclaration.list(
+              "policies",
+              "policies",
+              OptionKey.Shape.REPEATED,
+              "policies in full, as the table of policies describes them",
+              ReadPolicy::parse)
+          .alias("policy")
+          .scope(INFERENCE, Decides.POLICIES, IN_QUERY)
+          .description(
+              SECTION,
+              "What a decode step reads, in full, such as quest(budget=1024, score=meanstd). Given several times, they are compared on one prefill. Replaces selectors and the options that go with it.");
+  public static final OptionKey<CachePolicy> CACHE_POLICY =
+      OptionDeclaration.single(
+              "cache_policy", "policy", "none, or parts joined by +", CachePolicy::parse)
+          .defaultValue(CachePolicy.NONE.text())
+          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .description(
+              SECTION,
+              "What becomes of a document's keys and values, for all its questions; none keeps them whole. This version has no parts yet.");
   public static final OptionKey<List<String>> SELECTORS =
       OptionDeclaration.list(
               "selectors",
               "list of names",
               OptionKey.Shape.COMMA_LIST,
-              "names of page selectors ("
-                  + String.join(", ", PageSelectors.names())
+              "names of policies ("
+                  + String.join(", ", ReadPolicies.KNOWN.names())
                   + "), separated by commas",
-              SelectionKeys::selectorName)
+              name -> ReadPolicies.KNOWN.canonicalName(name.toLowerCase(Locale.ROOT)))
           .alias("selector", "sparse_attention")
-          .defaultValue("quest")
-          .scope(INFERENCE, POLICIES, IN_QUERY)
+          .defaultValue(ReadPolicies.KNOWN.name(Quest.class))
+          .scope(INFERENCE, Decides.POLICIES, IN_QUERY)
           .description(
               SECTION,
-              "Which pages a decode step reads; all is dense attention. Several are compared on one prefill.");
+              "Policies by name, with their parameters from the options below; all is another name of dense attention. Several are compared on one prefill.");
   public static final OptionKey<List<KvBudget>> KV_BUDGETS =
       OptionDeclaration.list(
               "kv_budgets",
@@ -49,12 +73,12 @@ public final class SelectionKeys {
           .alias("kv_budget", "token_budget")
           .unit("tokens")
           .defaultValue("2048")
-          .scope(INFERENCE, POLICIES, IN_QUERY)
-          .description(SECTION, "Tokens attended per KV head and layer; full means selector all.");
+          .scope(INFERENCE, Decides.POLICIES, IN_QUERY)
+          .description(SECTION, "Tokens attended per KV head and layer; full means dense.");
   public static final OptionKey<PageScore> PAGE_SCORE =
       choice("page_score", PageScore.class)
           .defaultValue("minmax")
-          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .scope(INFERENCE, Decides.POLICIES, IN_QUERY)
           .description(
               SECTION,
               "Score of a page, from its digest: Quest's upper bound (minmax), or mean + standard deviation (meanstd).");
@@ -68,7 +92,7 @@ public final class SelectionKeys {
   public static final OptionKey<GroupReduction> GROUP_REDUCTION =
       choice("group_reduction", GroupReduction.class)
           .defaultValue("max")
-          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .scope(INFERENCE, Decides.POLICIES, IN_QUERY)
           .description(
               SECTION,
               "How the scores of the query heads that share a KV head become one score per page.");
@@ -76,7 +100,7 @@ public final class SelectionKeys {
       integer("kv_sink_tokens", 0, "0 or more")
           .unit("tokens")
           .defaultValue("4")
-          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .scope(INFERENCE, Decides.POLICIES, IN_QUERY)
           .description(
               SECTION,
               "First tokens that are always read, in whole pages. They count in the budget.");
@@ -84,7 +108,7 @@ public final class SelectionKeys {
       integer("kv_recent_tokens", 0, "0 or more")
           .unit("tokens")
           .defaultValue("0")
-          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .scope(INFERENCE, Decides.POLICIES, IN_QUERY)
           .description(
               SECTION,
               "Last tokens that are always read. They count in the budget; the current page is always read.");
@@ -92,14 +116,14 @@ public final class SelectionKeys {
       integer("sparse_skip_layers", 0, "0 or more")
           .unit("layers")
           .defaultValue("2")
-          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .scope(INFERENCE, Decides.POLICIES, IN_QUERY)
           .description(SECTION, "First layers that stay dense.");
   public static final OptionKey<Integer> SPARSE_MIN_CONTEXT =
       integer("sparse_min_context", 0, "0 or more")
           .alias("seq_len_threshold", "sparse_min_ctx")
           .unit("tokens")
           .defaultValue("0")
-          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .scope(INFERENCE, Decides.POLICIES, IN_QUERY)
           .description(SECTION, "Contexts shorter than this stay dense.");
   public static final OptionKey<QuestionAttention> QUESTION_ATTENTION =
       choice("question_attention", QuestionAttention.class)
@@ -110,17 +134,47 @@ public final class SelectionKeys {
               SECTION,
               "Whether the question's tokens attend to the selected pages (sparse) or to all (dense).");
 
-  /** The words other engines use for no sparsity mean {@code all}. */
-  private static String selectorName(String text) {
-    String name = text.toLowerCase(Locale.ROOT);
-    return OptionKey.checked(
-        name.equals("none") || name.equals("dense") ? "all" : name,
-        PageSelectors.names()::contains);
+  /** What {@link #POLICIES} says in one text. */
+  private static List<OptionKey<?>> shorthand() {
+    return List.of(
+        SELECTORS,
+        KV_BUDGETS,
+        PAGE_SCORE,
+        GROUP_REDUCTION,
+        KV_SINK_TOKENS,
+        KV_RECENT_TOKENS,
+        SPARSE_SKIP_LAYERS,
+        SPARSE_MIN_CONTEXT,
+        MeasureKeys.PAGE_SCORES,
+        MeasureKeys.SKIP_LAYERS);
+  }
+
+  /**
+   * Refuses shorthand beside policies in full, where both count as much. Shorthand that counts
+   * less, such as a preset's under a flag, is overridden.
+   */
+  private static void refuseShorthand(JobOptions options) {
+    List<String> both =
+        shorthand().stream()
+            .filter(options::given)
+            .filter(key -> options.setting(key).countsAsMuchAs(options.setting(POLICIES)))
+            .map(OptionKey::flag)
+            .toList();
+    if (options.given(POLICIES) && !both.isEmpty()) {
+      throw new ConfigException(
+          "--policies says in full what "
+              + String.join(", ", both)
+              + (both.size() == 1 ? " says" : " say")
+              + " in parts; give one or the other.");
+    }
   }
 
   /** Types the options. */
   public static SelectionOptions bind(JobOptions options) {
+    refuseShorthand(options);
     return new SelectionOptions(
+        options.get(POLICIES),
+        options.get(CACHE_POLICY),
         options.get(SELECTORS),
         options.get(KV_BUDGETS),
         new SelectionOptions.PageRule(

@@ -1,5 +1,7 @@
 package dev.questspark.job.options.resolve;
 
+import dev.questspark.engine.policy.PolicyRegistry.ParameterFacts;
+import dev.questspark.engine.policy.ReadPolicies;
 import dev.questspark.job.options.ExitCode;
 import dev.questspark.job.options.keys.OptionKey;
 import dev.questspark.job.options.keys.OptionRegistry;
@@ -26,6 +28,22 @@ final class OptionDocs {
       templates of the tasks.
       """;
 
+  private static final String POLICIES =
+      """
+
+      ## Policies
+
+      A policy says which keys the steps of a question read. Its text is its name and its
+      parameters, such as `quest(budget=1024, score=meanstd)` or
+      `skip_layers(layers=2, quest(budget=1024))`, in any order; those with a default may be left
+      out. Tables, console and report show the text with every parameter. `--policies` takes it,
+      and may be repeated; `--selectors`, `--kv-budgets` and the options beside them are shorthand
+      for the same. `all` is another name of `dense`.
+
+      | policy | what it reads | parameters |
+      |---|---|---|
+      """;
+
   private OptionDocs() {}
 
   static String markdown() {
@@ -35,11 +53,32 @@ final class OptionDocs {
       page.append("| option | value | default | meaning |\n|---|---|---|---|\n");
       section.keys().forEach(key -> page.append(row(key)));
     }
+    page.append(POLICIES);
+    ReadPolicies.KNOWN.names().forEach(name -> page.append(policy(name)));
     page.append("\n## Exit codes\n\n| code | meaning |\n|---|---|\n");
     for (ExitCode.Meaning exit : ExitCode.ALL) {
       page.append("| %d | %s |%n".formatted(exit.code(), exit.sentence()).replace("\r", ""));
     }
     return page.toString();
+  }
+
+  private static String policy(String name) {
+    StringBuilder row = new StringBuilder();
+    row.append("| `%s` | %s | ".formatted(name, ReadPolicies.KNOWN.description(name)));
+    row.append(
+        ReadPolicies.KNOWN.parameters(name).stream()
+            .map(OptionDocs::parameter)
+            .collect(Collectors.joining("<br>")));
+    return row.append(" |\n").toString();
+  }
+
+  private static String parameter(ParameterFacts facts) {
+    return "%s%s%s: %s"
+        .formatted(
+            facts.name().isEmpty() ? "" : "`" + facts.name() + "`, ",
+            facts.allowed(),
+            facts.defaultValue().isEmpty() ? "" : ", default `" + facts.defaultValue() + "`",
+            facts.description());
   }
 
   private static String row(OptionKey<?> key) {

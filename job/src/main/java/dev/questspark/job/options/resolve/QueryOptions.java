@@ -3,6 +3,7 @@ package dev.questspark.job.options.resolve;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.job.options.Choices.Task;
 import dev.questspark.job.options.InferenceOptions;
+import dev.questspark.job.options.Setting;
 import dev.questspark.job.options.StageOptions;
 import dev.questspark.job.options.keys.JobOptions;
 import dev.questspark.job.options.keys.OptionKey;
@@ -18,8 +19,6 @@ import java.util.Map;
  * sampling. The query itself says what is read and where it goes.
  */
 public final class QueryOptions {
-  private static final String SOURCE = "argument";
-
   private QueryOptions() {}
 
   /**
@@ -34,7 +33,7 @@ public final class QueryOptions {
     Map<String, List<String>> texts = new LinkedHashMap<>();
     given.forEach((name, value) -> texts.put(find(name).name(), value));
     texts.put(PromptKeys.TASK.name(), List.of(task.name()));
-    JobOptions options = OptionResolver.resolve(texts, SOURCE, sparkConf);
+    JobOptions options = OptionResolver.resolve(texts, Setting.ARGUMENT, sparkConf);
     OptionCheck.refuseInQuery(options);
     return OptionBinder.inference(options, StageOptions.AS_SPARK_HAS_THEM);
   }
@@ -52,7 +51,7 @@ public final class QueryOptions {
    */
   public static OptionKey<?> find(String name) {
     String stem = name.replaceAll("(?<=[a-z])(?=[A-Z])", "_").toLowerCase(Locale.ROOT);
-    OptionKey<?> key = OptionRegistry.find(stem, SOURCE);
+    OptionKey<?> key = OptionRegistry.find(stem, Setting.ARGUMENT);
     if (!key.inQuery()) {
       throw new ConfigException(
           "Option " + key + " has no meaning inside a query; it belongs to the job.");

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.select.SelectorSpec;
 import dev.questspark.job.options.KvBudget;
 import dev.questspark.job.options.Setting;
 import dev.questspark.job.options.keys.CorpusKeys;
@@ -87,7 +86,7 @@ class OptionResolverTest {
   void noSparsityHasManyNames() {
     for (String word : List.of("none", "dense", "all")) {
       assertThat(resolve(Map.of(), "--sparse-attention", word).get(SelectionKeys.SELECTORS))
-          .containsExactly("all");
+          .containsExactly("dense");
     }
   }
 
@@ -102,7 +101,7 @@ class OptionResolverTest {
             "--question",
             "When?");
     assertThat(options.get(SelectionKeys.KV_BUDGETS))
-        .containsExactly(new KvBudget(256), new KvBudget(1024), new KvBudget(SelectorSpec.FULL));
+        .containsExactly(new KvBudget(256), new KvBudget(1024), new KvBudget(null));
     assertThat(options.get(CorpusKeys.QUESTION)).containsExactly("Who, and why?", "When?");
   }
 

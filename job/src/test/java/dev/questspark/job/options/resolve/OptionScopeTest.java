@@ -47,13 +47,8 @@ class OptionScopeTest {
             "max_model_len",
             "page_size",
             "batch_invariant",
-            "page_score",
+            "cache_policy",
             "digest_dtype",
-            "group_reduction",
-            "kv_sink_tokens",
-            "kv_recent_tokens",
-            "sparse_skip_layers",
-            "sparse_min_context",
             "question_attention",
             "max_tokens",
             "temperature",
@@ -69,7 +64,18 @@ class OptionScopeTest {
             "chunk_tokens",
             "chunk_overlap_tokens");
     assertThat(names(Decides.POLICIES))
-        .containsExactly("selectors", "kv_budgets", "page_scores", "skip_layers");
+        .containsExactly(
+            "policies",
+            "selectors",
+            "kv_budgets",
+            "page_score",
+            "group_reduction",
+            "kv_sink_tokens",
+            "kv_recent_tokens",
+            "sparse_skip_layers",
+            "sparse_min_context",
+            "page_scores",
+            "skip_layers");
     assertThat(names(Decides.MEASUREMENTS))
         .containsExactly("max_num_seqs", "question_tail_characters", "speed_tokens");
   }

@@ -1,4 +1,4 @@
-package dev.questspark.job.options.keys;
+package dev.questspark.engine.failure;
 
 import java.util.Collection;
 import java.util.Comparator;
@@ -11,7 +11,7 @@ public final class Suggestions {
   private Suggestions() {}
 
   /** ", did you mean a, b or c?", or an empty text when nothing is near. */
-  static String hint(String unknown, Collection<String> known) {
+  public static String hint(String unknown, Collection<String> known) {
     record Near(String name, int distance) {}
     List<String> near =
         known.stream()

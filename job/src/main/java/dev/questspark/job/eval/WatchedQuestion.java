@@ -2,14 +2,18 @@ package dev.questspark.job.eval;
 
 import dev.questspark.engine.QuestionRequest;
 import dev.questspark.engine.model.SamplingParams;
-import dev.questspark.engine.select.SelectionStudy;
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.CachePolicy;
+import dev.questspark.engine.policy.Dense;
+import dev.questspark.engine.study.SelectionStudy;
+import dev.questspark.job.answer.PolicyColumns;
+import dev.questspark.job.executor.ExecutorEngine;
+import dev.questspark.job.executor.InferSettings;
 import java.util.List;
 
 /**
  * Watches the dense attention of the first question asked of a document, from its last tokens on.
  */
-final class AttentionWatch {
+final class WatchedQuestion {
   /** Tokens at the question's end that are watched, the answer's first coming from the last. */
   private static final int QUESTION_ROWS = 8;
 
@@ -19,12 +23,17 @@ final class AttentionWatch {
   private final int question;
   private final int promptTokens;
   private final SelectionStudy study;
+  private final CachePolicy cachePolicy;
   private final QuestionRequest request;
 
-  AttentionWatch(
+  /**
+   * @param engine that the question will be asked of
+   */
+  WatchedQuestion(
+      ExecutorEngine.Lease engine,
       EvalDocument document,
       TokenizedEvalDocument prompt,
-      List<SelectorSpec> policies,
+      InferSettings settings,
       SamplingParams sampling) {
     int[] tokens = prompt.questions().get(0);
     this.document = document;
@@ -32,10 +41,13 @@ final class AttentionWatch {
     this.promptTokens = prompt.document().length + tokens.length;
     this.study =
         new SelectionStudy(
-            policies.stream().filter(policy -> !policy.dense()).toList(),
+            settings.policies().stream().filter(policy -> !policy.dense()).toList(),
+            settings.options().engine().batching().pageSize(),
             Math.max(prompt.document().length, promptTokens - QUESTION_ROWS),
             MAX_ROWS);
-    this.request = QuestionRequest.studied(tokens, sampling, study);
+    this.cachePolicy = settings.cachePolicy();
+    this.request = new QuestionRequest(tokens, new Dense(), false, sampling);
+    engine.watched().add(request, study);
   }
 
   QuestionRequest request() {
@@ -55,9 +67,9 @@ final class AttentionWatch {
                     document.lengthTokens(),
                     document.depthPercent(),
                     promptTokens,
-                    finding.policy().selector(),
-                    finding.policy().kvBudget(),
-                    finding.policy().pageScore().toString(),
+                    finding.policy().text(),
+                    cachePolicy.text(),
+                    PolicyColumns.of(finding.policy(), cachePolicy).kvBudget(),
                     finding.layer(),
                     finding.head(),
                     finding.rows(),

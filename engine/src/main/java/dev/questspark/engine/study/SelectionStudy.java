@@ -1,50 +1,49 @@
-package dev.questspark.engine.select;
+package dev.questspark.engine.study;
 
+import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.engine.select.AttentionView;
+import dev.questspark.engine.select.AttentionWatch;
+import dev.questspark.engine.select.PageSelector;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * What page selection policies would have kept of one question's dense attention, layer by layer
- * and query head by query head. The question is answered densely; at the watched rows, question and
- * answer alike, every policy says which pages it would have read, and these are held against the
- * true attention weights, computed in double precision.
+ * and query head by query head. At the watched rows, question and answer alike, every policy says
+ * which pages it would have read, and these are held against the true attention weights, computed
+ * in double precision from all keys of the sequence: slow. The question itself should be asked
+ * densely, so that its queries are those of dense attention.
  *
  * <p>Filled by the engine thread; complete when the question's future is.
  */
-public final class SelectionStudy {
+public final class SelectionStudy implements AttentionWatch {
   /** How many of the heaviest tokens the recall counts, as in Quest's own figure. */
   public static final int TOP_TOKENS = 10;
 
-  private final List<SelectorSpec> policies;
+  private final List<ReadPolicy> policies;
+  private final List<PageSelector> selectors;
   private final int fromPosition;
   private final int maxRows;
   private Sums[] layers = new Sums[0];
 
   /**
-   * @param policies what is compared; their skipped layers and least context are not heeded, so
-   *     that every layer is seen
+   * Begins a study.
+   *
+   * @param policies what is compared; the engine must have their digests. What a wrapper leaves
+   *     dense is not heeded, so that every layer is seen
+   * @param pageSize of the engine
    * @param fromPosition first position of the sequence that is watched
    * @param maxRows most rows that are watched
+   * @throws ConfigException if a policy's budget has no room
    */
-  public SelectionStudy(List<SelectorSpec> policies, int fromPosition, int maxRows) {
+  public SelectionStudy(List<ReadPolicy> policies, int pageSize, int fromPosition, int maxRows) {
+    this.policies = policies.stream().map(ReadPolicy::unwrapped).distinct().toList();
+    this.selectors = this.policies.stream().map(policy -> policy.selector(pageSize)).toList();
     this.fromPosition = fromPosition;
     this.maxRows = maxRows;
-    this.policies =
-        policies.stream()
-            .map(
-                policy ->
-                    new SelectorSpec(
-                        policy.selector(),
-                        policy.kvBudget(),
-                        policy.pageScore(),
-                        policy.groupReduction(),
-                        policy.sinkTokens(),
-                        policy.recentTokens(),
-                        0,
-                        0))
-            .distinct()
-            .toList();
   }
 
   /** Sums of one layer over the rows seen. */
@@ -70,7 +69,7 @@ public final class SelectionStudy {
    * @param topTokenRecall share of the {@link #TOP_TOKENS} heaviest tokens that stand on kept pages
    */
   public record Finding(
-      SelectorSpec policy,
+      ReadPolicy policy,
       int layer,
       int head,
       int rows,
@@ -78,15 +77,53 @@ public final class SelectionStudy {
       double topTokenRecall) {}
 
   /** What is compared, in order. */
-  public List<SelectorSpec> policies() {
+  public List<ReadPolicy> policies() {
     return policies;
+  }
+
+  @Override
+  public void see(AttentionView view) {
+    boolean wanted =
+        IntStream.range(0, view.rows()).anyMatch(row -> wants(view.layer(), view.position(row)));
+    if (!wanted) {
+      return;
+    }
+    List<int[][][]> kept = selectors.stream().map(view::pages).toList();
+    for (int row = 0; row < view.rows(); row++) {
+      if (wants(view.layer(), view.position(row))) {
+        weigh(view, row, kept);
+      }
+    }
+  }
+
+  /**
+   * @param kept by policy: pages by row and KV head
+   */
+  private void weigh(AttentionView view, int row, List<int[][][]> kept) {
+    int group = view.heads() / view.geometry().kvHeads();
+    float[] queries = view.queries(row);
+    double[][] mass = new double[policies.size()][view.heads()];
+    double[][] recall = new double[policies.size()][view.heads()];
+    for (int kvHead = 0; kvHead < view.geometry().kvHeads(); kvHead++) {
+      float[] keys = view.keys(row, kvHead);
+      for (int head = kvHead * group; head < (kvHead + 1) * group; head++) {
+        TrueAttention attention = new TrueAttention(view, row, head, queries, keys);
+        int[] top = attention.heaviest(TOP_TOKENS);
+        for (int p = 0; p < policies.size(); p++) {
+          int[] pages = kept.get(p)[row][kvHead];
+          mass[p][head] = attention.mass(pages);
+          recall[p][head] = attention.recall(top, pages);
+        }
+      }
+    }
+    add(view.layer(), view.position(row), mass, recall);
   }
 
   /**
    * Whether a row is to be seen. A preempted question runs again from its start and is counted
    * once.
    */
-  boolean wants(int layer, int position) {
+  private boolean wants(int layer, int position) {
     if (position < fromPosition) {
       return false;
     }
@@ -100,7 +137,7 @@ public final class SelectionStudy {
    * @param mass (policies, query heads)
    * @param recall (policies, query heads)
    */
-  void add(int layer, int position, double[][] mass, double[][] recall) {
+  private void add(int layer, int position, double[][] mass, double[][] recall) {
     if (layer >= layers.length) {
       layers = Arrays.copyOf(layers, layer + 1);
     }

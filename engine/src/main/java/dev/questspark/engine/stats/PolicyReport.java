@@ -1,12 +1,12 @@
 package dev.questspark.engine.stats;
 
-import dev.questspark.engine.select.SelectorSpec;
+import dev.questspark.engine.policy.ReadPolicy;
 import java.io.Serializable;
 
 /**
- * Sums over all rows of one selector and budget since the engine opened.
+ * Sums over all rows of one policy since the engine opened.
  *
- * @param selector the policy
+ * @param policy what the rows read
  * @param questionTokens question tokens computed
  * @param questionNanos their share of step time
  * @param decodeTokens generated tokens fed (one step each)
@@ -16,8 +16,8 @@ import java.io.Serializable;
  * @param sparseSteps decode steps (per row) that read less than the whole context
  * @param denseSteps decode steps (per row) that read everything
  */
-public record SelectorReport(
-    SelectorSpec selector,
+public record PolicyReport(
+    ReadPolicy policy,
     long questionTokens,
     long questionNanos,
     long decodeTokens,

@@ -5,17 +5,13 @@ import dev.questspark.engine.ops.PageBudget;
 import dev.questspark.engine.ops.PageList;
 import dev.questspark.engine.ops.PageScore;
 
-/**
- * Quest (arXiv 2406.10774, section 3): score every page by its digest, read the best. Where we
- * differ: one list per KV head instead of per query head, so that grouped-query models really read
- * fewer bytes; sink and recent tokens may be kept; scores stay in float.
- */
-final class QuestPages implements PageSelector {
+/** Scores every page by its digest and lists the best, one list per KV head. */
+public final class ScoredPages implements PageSelector {
   private final PageScore score;
   private final GroupReduction reduction;
   private final PageBudget budget;
 
-  QuestPages(PageScore score, GroupReduction reduction, PageBudget budget) {
+  public ScoredPages(PageScore score, GroupReduction reduction, PageBudget budget) {
     this.score = score;
     this.reduction = reduction;
     this.budget = budget;
@@ -35,5 +31,10 @@ final class QuestPages implements PageSelector {
             reduction,
             budget);
     query.ops().topPages(list, query.scores(), query.kv(), query.batch(), query.rows(), budget);
+  }
+
+  @Override
+  public PageSelector wholeBelow(int contextTokens) {
+    return new ScoredPages(score, reduction, budget.wholeBelow(contextTokens));
   }
 }

@@ -1,0 +1,31 @@
+package dev.questspark.engine.policy;
+
+import java.io.Serializable;
+
+/** One part of a {@link CachePolicy}: a record whose components are its parameters. */
+public interface CachePart extends Serializable {
+
+  /** What a part decides about a document's cache; a policy has at most one part for each. */
+  enum Slot {
+    /** Which keys the document's own rows read while it is prefilled. */
+    PREFILL,
+    /** Which tokens' keys and values stay. */
+    KEPT_SLOTS,
+    /** Which channels of them stay. */
+    CHANNELS,
+    /** How their elements are stored. */
+    FORMAT,
+    /** What page selectors read instead of keys. */
+    DIGESTS,
+    /** What stands in for the tokens that did not stay. */
+    RESIDUAL;
+
+    @Override
+    public String toString() {
+      return name().toLowerCase(java.util.Locale.ROOT).replace('_', ' ');
+    }
+  }
+
+  /** What it decides. */
+  Slot slot();
+}

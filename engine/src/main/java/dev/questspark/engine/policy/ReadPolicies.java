@@ -1,0 +1,15 @@
+package dev.questspark.engine.policy;
+
+/** The registry of read policies: one line each. */
+public final class ReadPolicies {
+  /** Every policy by its name. {@code all} and {@code none} are what others call dense. */
+  public static final PolicyRegistry<ReadPolicy> KNOWN =
+      new PolicyRegistry<>("policy", ReadPolicy.class)
+          .add("dense", Dense.class, "all", "none")
+          .add("quest", Quest.class)
+          .add("sink_recent", SinkRecent.class)
+          .add("skip_layers", SkipLayers.class)
+          .add("min_context", MinContext.class);
+
+  private ReadPolicies() {}
+}

@@ -1,0 +1,26 @@
+package dev.questspark.engine.select;
+
+import dev.questspark.engine.ops.PageBudget;
+import dev.questspark.engine.ops.PageList;
+
+/**
+ * Lists the budget's sink pages and the most recent ones, whatever the query; under {@link
+ * PageBudget#ALL} every page, which is dense attention.
+ */
+public final class KeptPages implements PageSelector {
+  private final PageBudget budget;
+
+  public KeptPages(PageBudget budget) {
+    this.budget = budget;
+  }
+
+  @Override
+  public void select(PageList list, Query query) {
+    query.ops().keepPages(list, query.kv(), query.batch(), query.rows(), budget);
+  }
+
+  @Override
+  public PageSelector wholeBelow(int contextTokens) {
+    return new KeptPages(budget.wholeBelow(contextTokens));
+  }
+}

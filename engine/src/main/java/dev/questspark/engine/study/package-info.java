@@ -1,0 +1,2 @@
+/** Studies of attention: what page selection policies would keep of it. */
+package dev.questspark.engine.study;

@@ -1,0 +1,92 @@
+package dev.questspark.engine.policy;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.questspark.engine.failure.ConfigException;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** The seam of cache policies, with parts that only this test has. */
+class CachePolicyTest {
+  enum Bits {
+    FOUR,
+    TWO
+  }
+
+  @Description("Blocks of a segment that its rows read.")
+  record Blocks(@Parameter(description = "Of a segment.", defaultValue = "64") int budget)
+      implements CachePart {
+    @Override
+    public Slot slot() {
+      return Slot.PREFILL;
+    }
+  }
+
+  @Description("Every block that a threshold lets pass.")
+  record Threshold(@Parameter(description = "Of the mass.") double mass) implements CachePart {
+    @Override
+    public Slot slot() {
+      return Slot.PREFILL;
+    }
+  }
+
+  @Description("Integers with a scale per group.")
+  record Integers(
+      @Parameter(description = "Per element.") Bits bits,
+      @Parameter(description = "Whether rounded outward.", defaultValue = "true") boolean outward)
+      implements CachePart {
+    @Override
+    public Slot slot() {
+      return Slot.FORMAT;
+    }
+  }
+
+  private static final CacheParts PARTS =
+      new CacheParts(
+          new PolicyRegistry<>("cache_policy part", CachePart.class)
+              .add("blocks", Blocks.class)
+              .add("threshold", Threshold.class)
+              .add("integers", Integers.class));
+
+  @Test
+  void withoutPartsItIsNone() {
+    assertThat(CachePolicy.parse(" none ")).isEqualTo(CachePolicy.NONE);
+    assertThat(CachePolicy.NONE.text()).isEqualTo("none");
+    assertThat(PARTS.text(CachePolicy.NONE)).isEqualTo("none");
+  }
+
+  @Test
+  void partsAreReadInAnyOrderAndWrittenInThatOfTheSlots() {
+    CachePolicy policy = PARTS.parse("integers(bits=two)+blocks");
+    assertThat(policy.parts()).containsExactly(new Blocks(64), new Integers(Bits.TWO, true));
+    assertThat(PARTS.text(policy))
+        .isEqualTo("blocks(budget=64) + integers(bits=two, outward=true)");
+    assertThat(PARTS.parse(PARTS.text(policy))).isEqualTo(policy);
+    assertThat(PARTS.parse("threshold(mass=0.25)"))
+        .isEqualTo(new CachePolicy(List.of(new Threshold(0.25))));
+  }
+
+  @Test
+  void twoPartsOfOneSlotAreRefused() {
+    assertThatThrownBy(() -> PARTS.parse("blocks + integers(bits=four) + threshold(mass=0.5)"))
+        .isInstanceOf(ConfigException.class)
+        .hasMessage(
+            "cache_policy has two parts that decide the prefill, Blocks[budget=64] and"
+                + " Threshold[mass=0.5]; keep one");
+  }
+
+  @Test
+  void mistakesAreOneSentence() {
+    assertThatThrownBy(() -> PARTS.parse("blocks + intergers(bits=four)"))
+        .isInstanceOf(ConfigException.class)
+        .hasMessage(
+            "cache_policy part 'intergers' is unknown; known: blocks, threshold, integers; did you"
+                + " mean integers?");
+    assertThatThrownBy(() -> PARTS.parse("integers(bits=four, outward=maybe)"))
+        .hasMessage("cache_policy part integers: outward is 'maybe'; it must be true or false");
+    assertThatThrownBy(() -> CachePolicy.parse("blocks"))
+        .isInstanceOf(ConfigException.class)
+        .hasMessage("cache_policy part 'blocks' is unknown; none is known");
+  }
+}

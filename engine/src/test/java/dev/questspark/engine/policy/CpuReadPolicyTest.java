@@ -1,0 +1,10 @@
+package dev.questspark.engine.policy;
+
+import dev.questspark.engine.ops.backend.DeviceName;
+
+class CpuReadPolicyTest extends ReadPolicyContract {
+  @Override
+  DeviceName device() {
+    return DeviceName.CPU;
+  }
+}

@@ -1,0 +1,13 @@
+package dev.questspark.engine.policy;
+
+import dev.questspark.engine.ops.backend.DeviceName;
+import dev.questspark.engine.ops.cuda.RequiresTestDriver;
+
+/** The contract on the CUDA backend, run by the CPU test driver. */
+@RequiresTestDriver
+class CudaReadPolicyTest extends ReadPolicyContract {
+  @Override
+  DeviceName device() {
+    return DeviceName.parse("cuda");
+  }
+}

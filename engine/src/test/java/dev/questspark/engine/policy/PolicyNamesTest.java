@@ -1,0 +1,68 @@
+package dev.questspark.engine.policy;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/** Nobody asks for a policy by its name. */
+class PolicyNamesTest {
+  /** String literals that a source file holds: registered names in quotes. */
+  private static List<String> literals(Path source, List<String> names) {
+    try {
+      String text = Files.readString(source);
+      return names.stream().filter(name -> text.contains('"' + name + '"')).toList();
+    } catch (IOException unreadable) {
+      throw new AssertionError(source.toString(), unreadable);
+    }
+  }
+
+  @Test
+  void onlyTheRegistryAndThePolicysOwnClassNameIt() throws IOException {
+    Map<String, String> ownFile =
+        ReadPolicies.KNOWN.names().stream()
+            .collect(
+                Collectors.toMap(
+                    name -> name,
+                    name -> ReadPolicies.KNOWN.recordOf(name).getSimpleName() + ".java"));
+    List<String> names = List.copyOf(ReadPolicies.KNOWN.names());
+    List<String> found = new ArrayList<>();
+    int registry = 0;
+    for (Path source : mainSources()) {
+      String file = source.getFileName().toString();
+      for (String name : literals(source, names)) {
+        if (file.equals("ReadPolicies.java")) {
+          registry++;
+        } else if (!file.equals(ownFile.get(name))) {
+          found.add(file + ": \"" + name + '"');
+        }
+      }
+    }
+    assertThat(registry).as("the search finds the registry's own").isEqualTo(names.size());
+    assertThat(found).isEmpty();
+  }
+
+  private static List<Path> mainSources() throws IOException {
+    Path root = Path.of("").toAbsolutePath();
+    while (!Files.exists(root.resolve("mvnw"))) {
+      root = root.getParent();
+    }
+    List<Path> sources = new ArrayList<>();
+    for (String module : List.of("engine", "job", "kernels", "bench", "submit")) {
+      Path main = root.resolve(module).resolve("src/main");
+      if (Files.isDirectory(main)) {
+        try (Stream<Path> files = Files.walk(main)) {
+          files.filter(file -> file.toString().endsWith(".java")).forEach(sources::add);
+        }
+      }
+    }
+    return sources;
+  }
+}

@@ -1,0 +1,149 @@
+package dev.questspark.job.executor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.policy.CachePolicy;
+import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.job.options.keys.JobOptions;
+import dev.questspark.job.options.keys.MeasureKeys;
+import dev.questspark.job.options.keys.SelectionKeys;
+import dev.questspark.job.options.resolve.CommandLineFlags;
+import dev.questspark.job.options.resolve.OptionBinder;
+import dev.questspark.job.options.resolve.OptionResolver;
+import dev.questspark.job.sweep.SweepPolicies;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The policies of a run: in full, and as the flags that users know. */
+class PoliciesTest {
+  @TempDir Path folder;
+
+  private static JobOptions options(Map<String, String> sparkConf, String... flags) {
+    List<String> args = new ArrayList<>(List.of("--model=" + folderOfNoModel()));
+    args.addAll(List.of(flags));
+    return OptionResolver.resolve(
+        CommandLineFlags.parse(args.toArray(String[]::new)), sparkConf.entrySet());
+  }
+
+  private static String folderOfNoModel() {
+    return Path.of("no-model-is-read").toAbsolutePath().toString();
+  }
+
+  private static List<ReadPolicy> policies(JobOptions options) {
+    return Policies.of(OptionBinder.inference(options));
+  }
+
+  private static List<String> texts(String... flags) {
+    return policies(options(Map.of(), flags)).stream().map(ReadPolicy::text).toList();
+  }
+
+  private static List<String> canonical(String... texts) {
+    return List.of(texts).stream().map(text -> ReadPolicy.parse(text).text()).toList();
+  }
+
+  @Test
+  void theKnownFlagsAreShorthand() {
+    assertThat(texts()).isEqualTo(canonical("skip_layers(layers=2, quest(budget=2048))"));
+    assertThat(
+            texts(
+                "--selectors=quest,sink_recent,all",
+                "--kv-budgets=256,512",
+                "--page-score=meanstd",
+                "--group-reduction=sum",
+                "--kv-sink-tokens=8",
+                "--kv-recent-tokens=32",
+                "--sparse-skip-layers=0",
+                "--sparse-min-context=1000"))
+        .isEqualTo(
+            canonical(
+                "dense",
+                "min_context(tokens=1000, quest(budget=256, score=meanstd, reduction=sum, sink=8,"
+                    + " recent=32))",
+                "min_context(tokens=1000, quest(budget=512, score=meanstd, reduction=sum, sink=8,"
+                    + " recent=32))",
+                "min_context(tokens=1000, sink_recent(budget=256, sink=8))",
+                "min_context(tokens=1000, sink_recent(budget=512, sink=8))"));
+    assertThat(texts("--kv-budgets=64,full", "--sparse-skip-layers=1", "--sparse-min-context=9"))
+        .isEqualTo(
+            canonical("dense", "skip_layers(layers=1, min_context(tokens=9, quest(budget=64)))"));
+  }
+
+  @Test
+  void aSweepComparesScoresAndDenseLayersWithDense() {
+    JobOptions options =
+        options(
+            Map.of(),
+            "--selectors=quest,sink_recent",
+            "--kv-budgets=64",
+            "--page-scores=minmax,meanstd",
+            "--skip-layers=0,1");
+    assertThat(
+            SweepPolicies.of(OptionBinder.inference(options), MeasureKeys.bind(options)).stream()
+                .map(ReadPolicy::text))
+        .containsExactlyElementsOf(
+            canonical(
+                "dense",
+                "quest(budget=64)",
+                "skip_layers(layers=1, quest(budget=64))",
+                "quest(budget=64, score=meanstd)",
+                "skip_layers(layers=1, quest(budget=64, score=meanstd))",
+                "sink_recent(budget=64)",
+                "skip_layers(layers=1, sink_recent(budget=64))"));
+  }
+
+  @Test
+  void policiesInFullKeepTheirCommas() {
+    assertThat(
+            texts(
+                "--policies",
+                "skip_layers(layers=1, quest(score=meanstd, budget=64))",
+                "--policies",
+                "dense",
+                "--policies=dense"))
+        .isEqualTo(canonical("dense", "skip_layers(quest(budget=64, score=meanstd), layers=1)"));
+  }
+
+  @Test
+  void fullTextAndShorthandTogetherAreRefused() throws IOException {
+    String policy = "--policies=quest(budget=64)";
+    assertThatThrownBy(() -> texts(policy, "--kv-budget=64", "--page-scores=minmax"))
+        .isInstanceOf(ConfigException.class)
+        .hasMessage(
+            "--policies says in full what --kv-budgets, --page-scores say in parts; give one or"
+                + " the other.");
+    Path preset = folder.resolve("shared.conf");
+    Files.writeString(preset, "kv_budgets = [128]\n");
+    assertThat(texts(policy, "--preset=" + preset))
+        .as("a preset is for several runs; the flag counts more")
+        .isEqualTo(canonical("quest(budget=64)"));
+    Files.writeString(preset, "policies = [\"quest(budget=64)\"]\n");
+    assertThatThrownBy(() -> texts("--preset=" + preset, "--kv-budget=32"))
+        .as("the flag would have no effect")
+        .hasMessageContaining("what --kv-budgets says in parts");
+    Map<String, String> conf = Map.of("spark.questspark.kv_budgets", "128");
+    assertThat(policies(options(conf, policy))).hasSize(1);
+  }
+
+  @Test
+  void mistakesNameTheOptionAndItsOrigin() {
+    assertThatThrownBy(() -> options(Map.of(), "--policies=quest(bugdet=64)"))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContainingAll("did you mean budget", "(policies, flag)");
+    assertThatThrownBy(() -> options(Map.of(), "--selectors=fancy"))
+        .hasMessageContainingAll("policy 'fancy' is unknown; known: dense, quest", "flag");
+    assertThatThrownBy(() -> texts("--policies=quest(budget=16)"))
+        .hasMessageContainingAll("kv_budget 16", "raise kv_budget to 32");
+    assertThatThrownBy(() -> options(Map.of(), "--cache-policy=int4"))
+        .isInstanceOf(ConfigException.class)
+        .hasMessage("cache_policy part 'int4' is unknown; none is known (cache_policy, flag).");
+    assertThat(options(Map.of()).get(SelectionKeys.CACHE_POLICY)).isEqualTo(CachePolicy.NONE);
+  }
+}
