@@ -1,9 +1,6 @@
 package dev.questspark.bench;
 
-import dev.questspark.engine.ops.GroupReduction;
-import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.policy.Dense;
-import dev.questspark.engine.policy.Quest;
 import dev.questspark.engine.policy.ReadPolicies;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.SkipLayers;
@@ -60,7 +57,7 @@ final class DecodeBenchmark {
     if (budget.equals("full")) {
       return new Dense();
     }
-    Quest quest = new Quest(Integer.parseInt(budget), PageScore.MINMAX, GroupReduction.MAX, 0, 0);
+    ReadPolicy quest = ReadPolicy.parse("quest(budget=" + budget + ", sink=0)");
     return skipLayers == 0 ? quest : new SkipLayers(skipLayers, quest);
   }
 }

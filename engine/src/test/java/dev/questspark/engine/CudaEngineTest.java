@@ -7,8 +7,6 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.failure.DeviceException;
 import dev.questspark.engine.model.SamplingParams;
-import dev.questspark.engine.ops.GroupReduction;
-import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.backend.ComputeDType;
 import dev.questspark.engine.ops.backend.DeviceName;
 import dev.questspark.engine.ops.backend.DigestDType;
@@ -16,7 +14,6 @@ import dev.questspark.engine.ops.cuda.RequiresTestDriver;
 import dev.questspark.engine.ops.cuda.TestDriver;
 import dev.questspark.engine.ops.cuda.WholeModels;
 import dev.questspark.engine.policy.Dense;
-import dev.questspark.engine.policy.Quest;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.tokens.ByteTokenizer;
 import java.net.URISyntaxException;
@@ -36,10 +33,8 @@ import org.junit.jupiter.api.Timeout;
 @WholeModels
 @Timeout(value = 120, unit = TimeUnit.SECONDS)
 class CudaEngineTest {
-  private static final ReadPolicy QUEST =
-      new Quest(64, PageScore.MINMAX, GroupReduction.MAX, 16, 16);
-  private static final ReadPolicy WHOLE =
-      new Quest(512, PageScore.MINMAX, GroupReduction.MAX, 0, 0);
+  private static final ReadPolicy QUEST = ReadPolicy.parse("quest(budget=64, sink=16, recent=16)");
+  private static final ReadPolicy WHOLE = ReadPolicy.parse("quest(budget=512, sink=0)");
 
   private static EngineConfig config(String backend, String dtype, int maxNumSeqs) {
     return config(backend, dtype, maxNumSeqs, true);

@@ -7,11 +7,9 @@ import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.failure.DocumentException;
 import dev.questspark.engine.failure.ErrorCode;
 import dev.questspark.engine.model.SamplingParams;
-import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.backend.ComputeDType;
 import dev.questspark.engine.policy.Dense;
-import dev.questspark.engine.policy.Quest;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.SinkRecent;
 import dev.questspark.engine.policy.SkipLayers;
@@ -33,10 +31,9 @@ import org.junit.jupiter.api.Test;
 /** The engine as its callers see it, on a small grouped-query checkpoint. */
 class EngineTest {
   private static final int VOCABULARY = 320;
-  private static final ReadPolicy QUEST =
-      new Quest(64, PageScore.MINMAX, GroupReduction.MAX, 16, 16);
+  private static final ReadPolicy QUEST = ReadPolicy.parse("quest(budget=64, sink=16, recent=16)");
   private static final ReadPolicy MEANSTD =
-      new SkipLayers(1, new Quest(64, PageScore.MEANSTD, GroupReduction.SUM, 0, 0));
+      new SkipLayers(1, ReadPolicy.parse("quest(budget=64, score=meanstd, reduction=sum, sink=0)"));
   private static final ReadPolicy SINK_RECENT = new SinkRecent(64, 16);
 
   private static EngineConfig config(
@@ -199,7 +196,7 @@ class EngineTest {
         .hasMessageContainingAll(
             "max_model_len 1024", "64 KV pages", "kv_cache_memory_bytes is 100000");
     try (Engine engine = open(config(4, 512, 0, false))) {
-      ReadPolicy tooSmall = new Quest(32, PageScore.MINMAX, GroupReduction.MAX, 16, 64);
+      ReadPolicy tooSmall = ReadPolicy.parse("quest(budget=32, sink=16, recent=64)");
       assertThatThrownBy(
               () ->
                   engine.submit(
@@ -257,7 +254,7 @@ class EngineTest {
                 assertThat(finding.topTokenRecall()).isBetween(0.0, 1.0);
               });
     }
-    ReadPolicy noRoom = new Quest(16, PageScore.MINMAX, GroupReduction.MAX, 16, 16);
+    ReadPolicy noRoom = ReadPolicy.parse("quest(budget=16, sink=16, recent=16)");
     assertThatThrownBy(() -> new SelectionStudy(List.of(noRoom), 16, 0, 1))
         .hasMessageContaining("raise kv_budget to 48");
   }

@@ -11,7 +11,6 @@ import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.backend.ComputeDType;
 import dev.questspark.engine.ops.backend.DigestDType;
 import dev.questspark.engine.policy.Dense;
-import dev.questspark.engine.policy.Quest;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.study.SelectionStudy;
 import dev.questspark.engine.study.WatchedQuestions;
@@ -31,7 +30,8 @@ class Int8DigestsTest {
   private static final ReadPolicy MEANSTD = quest(64, PageScore.MEANSTD, GroupReduction.SUM);
 
   private static ReadPolicy quest(int budget, PageScore score, GroupReduction reduction) {
-    return new Quest(budget, score, reduction, 16, 0);
+    return ReadPolicy.parse(
+        "quest(budget=" + budget + ", score=" + score + ", reduction=" + reduction + ", sink=16)");
   }
 
   private static EngineConfig config(String digestDType) {

@@ -2,12 +2,9 @@ package dev.questspark.engine;
 
 import com.google.gson.Gson;
 import dev.questspark.engine.model.SamplingParams;
-import dev.questspark.engine.ops.GroupReduction;
-import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.backend.ComputeDType;
 import dev.questspark.engine.ops.backend.DeviceName;
 import dev.questspark.engine.policy.Dense;
-import dev.questspark.engine.policy.Quest;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.stats.StepStats;
 import dev.questspark.engine.tokens.ByteTokenizer;
@@ -48,7 +45,7 @@ public final class ModelBenchmark {
             .build();
     List<StepStats> steps = Collections.synchronizedList(new ArrayList<>());
     try (Engine engine = Engine.open(config, new ByteTokenizer(), steps::add)) {
-      ReadPolicy quest = new Quest(budget, PageScore.MINMAX, GroupReduction.MAX, 0, 0);
+      ReadPolicy quest = ReadPolicy.parse("quest(budget=" + budget + ", sink=0)");
       for (ReadPolicy policy : List.of(new Dense(), quest)) {
         steps.clear();
         run(engine, policy, batch, context);

@@ -11,7 +11,6 @@ import dev.questspark.engine.model.ModelWeights;
 import dev.questspark.engine.model.RopeTable;
 import dev.questspark.engine.model.SamplingParams;
 import dev.questspark.engine.ops.DType;
-import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.PageScore;
@@ -20,7 +19,7 @@ import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.ops.backend.BackendOptions;
 import dev.questspark.engine.ops.cpu.CpuBackend;
 import dev.questspark.engine.pages.PagePool;
-import dev.questspark.engine.policy.Quest;
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.schedule.DocumentWork;
 import dev.questspark.engine.schedule.QuestionWork;
 import dev.questspark.engine.schedule.Scheduler;
@@ -112,7 +111,7 @@ class PageDigestsTest {
         questions.add(
             new QuestionRequest(
                 random.ints(1 + random.nextInt(20), 3, vocabulary).toArray(),
-                new Quest(64, PageScore.MINMAX, GroupReduction.MAX, 0, 0),
+                ReadPolicy.parse("quest(budget=64, sink=0)"),
                 random.nextBoolean(),
                 SamplingParams.greedy(1 + random.nextInt(60), List.of())));
       }

@@ -5,11 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.questspark.engine.model.SamplingParams;
-import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.backend.ComputeDType;
 import dev.questspark.engine.policy.Dense;
-import dev.questspark.engine.policy.Quest;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.tokens.ByteTokenizer;
 import java.net.URISyntaxException;
@@ -39,7 +37,7 @@ class ScoringTest {
     return Engine.open(config, new ByteTokenizer(), step -> {});
   }
 
-  private static final ReadPolicy QUEST = new Quest(32, PageScore.MINMAX, GroupReduction.MAX, 0, 0);
+  private static final ReadPolicy QUEST = ReadPolicy.parse("quest(budget=32, sink=0)");
 
   private static int[] tokens(long seed, int count) {
     return new Random(seed).ints(count, 3, VOCABULARY).toArray();

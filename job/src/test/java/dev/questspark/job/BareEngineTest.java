@@ -14,10 +14,7 @@ import dev.questspark.engine.Engine;
 import dev.questspark.engine.EngineConfig;
 import dev.questspark.engine.QuestionRequest;
 import dev.questspark.engine.model.SamplingParams;
-import dev.questspark.engine.ops.GroupReduction;
-import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.backend.ComputeDType;
-import dev.questspark.engine.policy.Quest;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.tokens.HfTokenizer;
 import dev.questspark.engine.tokens.PromptTemplate;
@@ -46,8 +43,7 @@ class BareEngineTest {
   private static final int DOCUMENTS = Integer.getInteger("questspark.overhead.documents", 3);
   private static final int WARM_UP_DOCUMENTS = 5;
   private static final int MAX_TOKENS = 16;
-  private static final ReadPolicy QUEST =
-      new Quest(512, PageScore.MINMAX, GroupReduction.MAX, 4, 0);
+  private static final ReadPolicy QUEST = ReadPolicy.parse("quest(budget=512)");
 
   @TempDir Path folder;
 

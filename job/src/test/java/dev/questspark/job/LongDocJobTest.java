@@ -4,6 +4,7 @@ import static dev.questspark.job.JobHarness.query;
 import static dev.questspark.job.JobHarness.table;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.job.JobHarness.Ended;
 import dev.questspark.job.options.ExitCode;
 import dev.questspark.job.output.AnswerSchema;
@@ -23,9 +24,13 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("spark")
 class LongDocJobTest {
   private static final String CONTENT =
-      "doc_id, question_id, sparse_policy, kv_budget, status, error_code, output_text,"
+      "doc_id, question_id, policy, cache_policy, kv_budget, status, error_code, output_text,"
           + " prompt_tokens, completion_tokens, kv_bytes_read, sparse_steps, num_chunks,"
           + " dropped_tokens";
+
+  /** In full, as every table names it. */
+  private static final String QUEST_64 =
+      ReadPolicy.parse("skip_layers(layers=1, quest(budget=64))").text();
 
   @TempDir Path folder;
 
@@ -52,15 +57,16 @@ class LongDocJobTest {
     assertThat(ended.err()).isEmpty();
     assertThat(ended.code()).isZero();
     assertThat(ended.out()).contains("quest", "64", "KV read", output + "/answers");
+    assertThat(ended.out()).contains(QUEST_64, "cache_policy");
     String answers = table(output, "answers");
     assertThat(query("select count(*), count(distinct run_id) from " + answers))
         .containsExactly("12|1");
     assertThat(
             query(
-                "select distinct sparse_policy, kv_budget, status from "
+                "select distinct policy, cache_policy, kv_budget, status from "
                     + answers
                     + " order by all"))
-        .containsExactly("all|-1|ok", "quest|64|ok");
+        .containsExactly("dense|none|null|ok", QUEST_64 + "|none|64|ok");
     // one prefill for both questions and both policies: only the first row of a document computed
     // it
     assertThat(
@@ -74,15 +80,15 @@ class LongDocJobTest {
                 "select count(*) from "
                     + answers
                     + " where kv_bytes_read > kv_bytes_dense or ttft_ms > e2e_ms"
-                    + " or (sparse_policy = 'all' and kv_bytes_read <> kv_bytes_dense)"
+                    + " or (policy = 'dense' and kv_bytes_read <> kv_bytes_dense)"
                     + " or answer_expected is null or answer_correct is null"))
         .containsExactly("0");
     assertThat(
             query(
-                "select sparse_policy, questions, completed, failed from "
+                "select policy, questions, completed, failed from "
                     + table(output, "stats")
                     + " order by all"))
-        .containsExactly("all|6|6|0", "quest|6|6|0");
+        .containsExactly("dense|6|6|0", QUEST_64 + "|6|6|0");
     // the trace and the statistics tell the same story
     assertThat(query("select sum(prefill_tokens) from " + table(output, "steps")))
         .isEqualTo(query("select any_value(prefill_tokens) from " + table(output, "stats")));
@@ -254,7 +260,7 @@ class LongDocJobTest {
             "--selectors=all,quest",
             "--kv-budgets=1024");
     assertThat(ended.code()).isEqualTo(ExitCode.BUDGET_NEVER_USED);
-    assertThat(ended.out()).contains("quest with kv_budget 1024 never read less");
+    assertThat(ended.out()).contains("quest(budget=1024", "never read less");
   }
 
   @Test

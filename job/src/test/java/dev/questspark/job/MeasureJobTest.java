@@ -5,6 +5,7 @@ import static dev.questspark.job.JobHarness.table;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.job.JobHarness.Ended;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -234,7 +235,7 @@ class MeasureJobTest {
         .containsExactly("3");
     assertThat(query("select distinct completion_tokens from " + quality)).containsExactly("299");
     Map<String, Map<String, Double>> page = pageNumbers(output);
-    assertThat(page.get("quest(budget=320, score=minmax, reduction=max, sink=4, recent=0)"))
+    assertThat(page.get(ReadPolicy.parse("quest(budget=320)").text()))
         .containsEntry("perplexity_over_dense", 1.0);
     double ratio =
         Double.parseDouble(
@@ -272,9 +273,9 @@ class MeasureJobTest {
                 "select policy, avg(score) >= 0.9 from " + quality + " group by all order by all"))
         .containsExactly(
             "dense|true",
-            "quest(budget=128, score=minmax, reduction=max, sink=4, recent=0)|true",
+            ReadPolicy.parse("quest(budget=128)").text() + "|true",
             "sink_recent(budget=128, sink=4)|false");
     assertThat(Files.readString(output.resolve("report.html")))
-        .contains("Where it finds the needle", "quest minmax 128: score by length and depth");
+        .contains("Where it finds the needle", "quest 128: score by length and depth");
   }
 }

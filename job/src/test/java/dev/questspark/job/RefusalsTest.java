@@ -129,8 +129,8 @@ class RefusalsTest {
   @Test
   void whatTheEngineDoesNotKnowIsRefusedWithItsOrigin() {
     refused(
-        "selectors is 'fancy' (flag); it must be names of page selectors (all, quest, sink_recent),"
-            + " separated by commas.",
+        "policy 'fancy' is unknown; known: dense, quest, sink_recent, skip_layers, min_context"
+            + " (selectors, flag).",
         "--selectors=fancy");
     refused("backend is 'abacus' (flag); it must be one of cpu, cuda, cuda:N.", "--backend=abacus");
     refusedFor("dtype is 'float16' (flag); it must be one of", "--dtype=float16");

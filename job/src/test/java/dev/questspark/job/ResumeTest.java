@@ -5,6 +5,7 @@ import static dev.questspark.job.JobHarness.query;
 import static dev.questspark.job.JobHarness.table;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.job.JobHarness.Ended;
 import dev.questspark.job.cluster.TestProcess;
 import dev.questspark.job.options.ExitCode;
@@ -128,9 +129,7 @@ class ResumeTest {
                     + table(output, "answers")
                     + " group by all order by all"))
         .containsExactly(
-            "dense|6",
-            "skip_layers(layers=2, quest(budget=64, score=minmax, reduction=max, sink=4, recent=0))"
-                + "|6");
+            "dense|6", ReadPolicy.parse("skip_layers(layers=2, quest(budget=64))").text() + "|6");
     assertThat(content(output)).containsAll(first);
     assertThat(
             count(

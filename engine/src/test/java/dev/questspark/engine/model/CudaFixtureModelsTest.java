@@ -15,7 +15,6 @@ import dev.questspark.engine.ops.cuda.CudaOptions;
 import dev.questspark.engine.ops.cuda.RequiresCuda;
 import dev.questspark.engine.ops.cuda.WholeModels;
 import dev.questspark.engine.policy.Dense;
-import dev.questspark.engine.policy.Quest;
 import dev.questspark.engine.policy.ReadPolicy;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -83,7 +82,8 @@ class CudaFixtureModelsTest {
 
   /** A budget of 6 of 19 and more pages. */
   private static ReadPolicy quest(PageScore score, GroupReduction reduction) {
-    return new Quest(96, score, reduction, 0, 0);
+    return ReadPolicy.parse(
+        "quest(budget=96, score=" + score + ", reduction=" + reduction + ", sink=0)");
   }
 
   private static Run run(Path folder, Expected expected, ReadPolicy policy, Backend real) {

@@ -5,13 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.gson.Gson;
 import dev.questspark.engine.model.DecoderHarness.Rows;
 import dev.questspark.engine.ops.DType;
-import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.ops.backend.BackendOptions;
 import dev.questspark.engine.ops.cpu.CpuBackend;
 import dev.questspark.engine.policy.Dense;
-import dev.questspark.engine.policy.Quest;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.SkipLayers;
 import java.net.URISyntaxException;
@@ -162,8 +160,7 @@ class FixtureModelsTest {
 
     Rows nextDecode() {
       int from = decoded++;
-      ReadPolicy sparse =
-          new SkipLayers(1, new Quest(32, PageScore.MINMAX, GroupReduction.MAX, 0, 0));
+      ReadPolicy sparse = new SkipLayers(1, ReadPolicy.parse("quest(budget=32, sink=0)"));
       return new Rows(2, tokens, from, from + 1, from % 3 == 0 ? new Dense() : sparse);
     }
   }
@@ -181,7 +178,7 @@ class FixtureModelsTest {
   }
 
   private static ReadPolicy quest(PageScore score) {
-    return new Quest(512, score, GroupReduction.MAX, 0, 0);
+    return ReadPolicy.parse("quest(budget=512, score=" + score + ", sink=0)");
   }
 
   private static double maxDifference(float[] actual, float[] expected) {

@@ -8,7 +8,6 @@ import dev.questspark.engine.ops.backend.BackendOptions;
 import dev.questspark.engine.ops.cpu.CpuBackend;
 import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.MinContext;
-import dev.questspark.engine.policy.Quest;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.SinkRecent;
 import dev.questspark.engine.policy.SkipLayers;
@@ -38,7 +37,7 @@ class AttentionMassTest {
   }
 
   private static ReadPolicy quest(int budget, PageScore score) {
-    return wrapped(new Quest(budget, score, GroupReduction.MAX, 0, 0));
+    return wrapped(ReadPolicy.parse("quest(budget=" + budget + ", score=" + score + ", sink=0)"));
   }
 
   private static final List<ReadPolicy> POLICIES =

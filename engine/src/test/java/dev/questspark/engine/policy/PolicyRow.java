@@ -1,7 +1,5 @@
 package dev.questspark.engine.policy;
 
-import dev.questspark.engine.ops.GroupReduction;
-import dev.questspark.engine.ops.PageScore;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntFunction;
@@ -45,7 +43,8 @@ record PolicyRow(
 
   private static final ReadPolicy QUEST = quest(TIGHT);
   private static final ReadPolicy MEANSTD =
-      new Quest(TIGHT, PageScore.MEANSTD, GroupReduction.SUM, 16, 16);
+      ReadPolicy.parse(
+          "quest(budget=" + TIGHT + ", score=meanstd, reduction=sum, sink=16, recent=16)");
 
   /** At least one row for each registered policy. */
   static final Map<String, List<PolicyRow>> ROWS =
@@ -58,13 +57,15 @@ record PolicyRow(
           List.of(
               new PolicyRow(PolicyRow::quest, 0, 0, 16, 16, PageOracle::minMax, MEANSTD),
               new PolicyRow(
-                  budget -> new Quest(budget, PageScore.MEANSTD, GroupReduction.SUM, 0, 0),
+                  budget ->
+                      ReadPolicy.parse(
+                          "quest(budget=" + budget + ", score=meanstd, reduction=sum, sink=0)"),
                   0,
                   0,
                   0,
                   0,
                   PageOracle::meanStd,
-                  new Quest(TIGHT, PageScore.MINMAX, GroupReduction.MAX, 0, 0))),
+                  ReadPolicy.parse("quest(budget=" + TIGHT + ", sink=0)"))),
           "sink_recent",
           List.of(new PolicyRow(budget -> new SinkRecent(budget, 16), 0, 0, 16, 0, null, QUEST)),
           "skip_layers",
@@ -89,7 +90,7 @@ record PolicyRow(
                   QUEST)));
 
   private static ReadPolicy quest(int budget) {
-    return new Quest(budget, PageScore.MINMAX, GroupReduction.MAX, 16, 16);
+    return ReadPolicy.parse("quest(budget=" + budget + ", sink=16, recent=16)");
   }
 
   ReadPolicy tight() {
