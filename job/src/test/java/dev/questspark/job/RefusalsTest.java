@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.policy.ReadPolicies;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -129,7 +130,8 @@ class RefusalsTest {
   @Test
   void whatTheEngineDoesNotKnowIsRefusedWithItsOrigin() {
     refused(
-        "policy 'fancy' is unknown; known: dense, quest, sink_recent, skip_layers, min_context"
+        "policy 'fancy' is unknown; known: "
+            + String.join(", ", ReadPolicies.KNOWN.names())
             + " (selectors, flag).",
         "--selectors=fancy");
     refused("backend is 'abacus' (flag); it must be one of cpu, cuda, cuda:N.", "--backend=abacus");
