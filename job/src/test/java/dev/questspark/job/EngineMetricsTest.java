@@ -124,7 +124,7 @@ class EngineMetricsTest {
     assertThat(after).containsEntry("kv_pages_used", 0.0);
 
     String runId = query("select any_value(run_id)" + stats).get(0);
-    assertThat(described).contains(runId + ": answers with all full, quest 64");
+    assertThat(described).contains(runId + ": answers with dense; quest 64, 2 dense layers");
 
     stop();
     assertThat(ExecutorEngine.activity().engines()).as("closed with the executor").isZero();

@@ -97,9 +97,11 @@ public final class Policies {
     return skipLayers > 0 ? new SkipLayers(skipLayers, ofLong) : ofLong;
   }
 
-  /** What Spark's UI and history show of a job: every policy in a few words. */
+  /**
+   * What Spark's UI and history show of a job: every policy in a few words, which may hold commas.
+   */
   public static String shown(List<ReadPolicy> policies) {
-    return policies.stream().map(ReadPolicy::label).distinct().collect(Collectors.joining(", "));
+    return policies.stream().map(ReadPolicy::label).distinct().collect(Collectors.joining("; "));
   }
 
   /** Digest pairs the engine must keep. */
