@@ -21,8 +21,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /**
- * The scopes of all options, side by side: a new option shows up here, and so does one whose scope
- * changes.
+ * The options that decide answers or measurements, side by side: one that joins them or leaves them
+ * shows up here.
  */
 class OptionScopeTest {
   private static List<String> names(Decides decides) {
@@ -78,54 +78,6 @@ class OptionScopeTest {
             "skip_layers");
     assertThat(names(Decides.MEASUREMENTS))
         .containsExactly("max_num_seqs", "question_tail_characters", "speed_tokens");
-  }
-
-  /** Neither here nor above: where, when and how fast, and which documents there are. */
-  @Test
-  void theseDecideNothing() {
-    assertThat(names(Decides.NOTHING))
-        .containsExactly(
-            "input",
-            "input_format",
-            "max_text_characters",
-            "parse_timeout_s",
-            "id_col",
-            "text_col",
-            "question_col",
-            "answer_col",
-            "question",
-            "prompt_template",
-            "combine_template",
-            "output",
-            "mode",
-            "resume",
-            "retry_errors",
-            "answer_batch_rows",
-            "max_error_rate",
-            "model",
-            "model_cache",
-            "max_num_batched_tokens",
-            "kv_cache_memory_bytes",
-            "gpu_memory_utilization",
-            "threads",
-            "overcommit",
-            "max_in_flight",
-            "partitions",
-            "suite",
-            "lengths",
-            "depths",
-            "samples",
-            "repetitions",
-            "selection_study",
-            "max_quality_loss",
-            "infer_task_gpus",
-            "infer_task_cpus",
-            "infer_executor_gpus",
-            "infer_executor_cores",
-            "infer_executor_memory",
-            "command",
-            "preset",
-            "verbose");
   }
 
   @Test
