@@ -22,7 +22,11 @@ final class PrefillBenchmark {
     LongAdder attention = new LongAdder();
     try (Engine engine =
         OpenBenchmark.open(
-            arguments, tokens + 16, 1, 2048, step -> attention.add(step.prefillAttentionNanos()))) {
+            arguments,
+            tokens + 16,
+            1,
+            2048,
+            step -> attention.add(step.attention().prefillNanos()))) {
       TokenIds ids = new TokenIds(engine.model().vocabSize());
       double[] rates = new double[rounds];
       double[] attended = new double[rounds];
@@ -30,7 +34,7 @@ final class PrefillBenchmark {
         int count = round < 0 ? Math.min(tokens, WARM_UP_TOKENS) : tokens;
         EngineReport before = engine.report();
         attention.reset();
-        SamplingParams one = new SamplingParams(1, 0, 1, 0, 0, 1, 0, List.of(), List.of(), true);
+        SamplingParams one = SamplingParams.endless(1);
         QuestionRequest question = new QuestionRequest(ids.random(1, 3), new Dense(), false, one);
         engine
             .submit(new DocumentRequest("d", ids.random(count, round + 5), List.of(question)))

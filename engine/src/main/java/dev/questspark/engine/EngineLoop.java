@@ -251,15 +251,13 @@ final class EngineLoop implements Runnable {
         nextStep++,
         start - openedNanos,
         nanos,
-        plan.rows(Phase.PREFILL),
-        plan.rows(Phase.QUESTION),
-        plan.rows(Phase.DECODE),
-        attention[Phase.PREFILL.ordinal()],
-        attention[Phase.QUESTION.ordinal()],
-        attention[Phase.DECODE.ordinal()],
-        scheduler.running(),
-        scheduler.waiting(),
-        scheduler.pagesUsed(),
+        new StepStats.Rows(
+            plan.rows(Phase.PREFILL), plan.rows(Phase.QUESTION), plan.rows(Phase.DECODE)),
+        new StepStats.Attention(
+            attention[Phase.PREFILL.ordinal()],
+            attention[Phase.QUESTION.ordinal()],
+            attention[Phase.DECODE.ordinal()]),
+        new StepStats.Load(scheduler.running(), scheduler.waiting(), scheduler.pagesUsed()),
         outcome.bytesRead());
   }
 }

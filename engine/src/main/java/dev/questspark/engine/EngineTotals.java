@@ -95,14 +95,10 @@ final class EngineTotals {
             reports.add(
                 new PolicyReport(
                     policy,
-                    s.questionTokens,
-                    s.questionNanos,
-                    s.decodeTokens,
-                    s.decodeNanos,
-                    s.bytesRead,
-                    s.bytesDense,
-                    s.sparseSteps,
-                    s.denseSteps)));
+                    new PolicyReport.Phase(s.questionTokens, s.questionNanos),
+                    new PolicyReport.Phase(s.decodeTokens, s.decodeNanos),
+                    new PolicyReport.Reads(
+                        s.bytesRead, s.bytesDense, s.sparseSteps, s.denseSteps))));
     EngineReport.Work work =
         new EngineReport.Work(
             steps, busyNanos, peakPagesUsed, preemptions, documents, prefillTokens, prefillNanos);

@@ -2,7 +2,6 @@ package dev.questspark.engine;
 
 import dev.questspark.engine.model.SamplingParams;
 import dev.questspark.engine.policy.ReadPolicy;
-import java.util.List;
 
 /**
  * One question about a document: one answer row. Or a text to be scored: its tokens are fed one by
@@ -42,8 +41,6 @@ public record QuestionRequest(
    * text before it, with every position read as the policy says.
    */
   public static QuestionRequest scoring(int[] tokens, ReadPolicy policy, int[] text) {
-    SamplingParams sampling =
-        new SamplingParams(text.length, 0, 1, 0, 0, 1, 0, List.of(), List.of(), true);
-    return new QuestionRequest(tokens, policy, false, sampling, text);
+    return new QuestionRequest(tokens, policy, false, SamplingParams.endless(text.length), text);
   }
 }

@@ -80,8 +80,15 @@ class EngineTest {
         tokens(seed, count),
         selector,
         seed % 2 == 0,
-        new SamplingParams(
-            maxTokens, 0.8f, 0.95f, 50, 0.01f, 1.1f, seed, List.of(), List.of(1), false));
+        SamplingParams.builder(maxTokens)
+            .temperature(0.8f)
+            .topP(0.95f)
+            .topK(50)
+            .minP(0.01f)
+            .repetitionPenalty(1.1f)
+            .seed(seed)
+            .stopTokenIds(List.of(1))
+            .build());
   }
 
   private static List<Completion> join(List<CompletableFuture<Completion>> futures) {

@@ -56,8 +56,7 @@ public final class ModelBenchmark {
 
   private static void run(Engine engine, ReadPolicy policy, int batch, int context) {
     Random random = new Random(7);
-    SamplingParams endless =
-        new SamplingParams(NEW_TOKENS, 0, 1, 0, 0, 1, 0, List.of(), List.of(), true);
+    SamplingParams endless = SamplingParams.endless(NEW_TOKENS);
     List<CompletableFuture<Completion>> futures = new ArrayList<>();
     for (int i = 0; i < batch; i++) {
       int[] document = random.ints(context, 3, 300).toArray();
@@ -76,11 +75,11 @@ public final class ModelBenchmark {
     List<Long> decodeNanos = new ArrayList<>();
     long bytes = 0;
     for (StepStats step : steps) {
-      if (step.prefillRows() > 0 && step.questionRows() + step.decodeRows() == 0) {
+      if (step.rows().prefill() > 0 && step.rows().question() + step.rows().decode() == 0) {
         prefillNanos += step.nanos();
-        prefillRows += step.prefillRows();
+        prefillRows += step.rows().prefill();
       }
-      if (step.decodeRows() == batch && step.prefillRows() + step.questionRows() == 0) {
+      if (step.rows().decode() == batch && step.rows().prefill() + step.rows().question() == 0) {
         decodeNanos.add(step.nanos());
         bytes = step.bytesRead();
       }

@@ -4,7 +4,8 @@ import dev.questspark.engine.failure.ConfigException;
 import java.util.List;
 
 /**
- * How tokens are drawn and when a row ends, with the names and meanings of vLLM and OpenAI.
+ * How tokens are drawn and when a row ends, with the names and meanings of vLLM and OpenAI. Made by
+ * a {@link Builder}, whose setters have these names.
  *
  * @param maxTokens most tokens to generate, at least 1
  * @param temperature 0 for greedy
@@ -55,6 +56,98 @@ public record SamplingParams(
    * Greedy decoding of at most {@code maxTokens} tokens that ends at any of {@code stopTokenIds}.
    */
   public static SamplingParams greedy(int maxTokens, List<Integer> stopTokenIds) {
-    return new SamplingParams(maxTokens, 0, 1, 0, 0, 1, 0, List.of(), stopTokenIds, false);
+    return builder(maxTokens).stopTokenIds(stopTokenIds).build();
+  }
+
+  /** Greedy decoding of exactly {@code tokens} tokens, whatever they are. */
+  public static SamplingParams endless(int tokens) {
+    return builder(tokens).ignoreEos(true).build();
+  }
+
+  /** Starts from greedy decoding without ends, of at most {@code maxTokens} tokens. */
+  public static Builder builder(int maxTokens) {
+    return new Builder(maxTokens);
+  }
+
+  /** Parameters under construction: greedy decoding, but for what was set. */
+  public static final class Builder {
+    private final int maxTokens;
+    private float temperature;
+    private float topP = 1;
+    private int topK;
+    private float minP;
+    private float repetitionPenalty = 1;
+    private long seed;
+    private List<String> stop = List.of();
+    private List<Integer> stopTokenIds = List.of();
+    private boolean ignoreEos;
+
+    private Builder(int maxTokens) {
+      this.maxTokens = maxTokens;
+    }
+
+    public Builder temperature(float temperature) {
+      this.temperature = temperature;
+      return this;
+    }
+
+    public Builder topP(float topP) {
+      this.topP = topP;
+      return this;
+    }
+
+    public Builder topK(int topK) {
+      this.topK = topK;
+      return this;
+    }
+
+    public Builder minP(float minP) {
+      this.minP = minP;
+      return this;
+    }
+
+    public Builder repetitionPenalty(float repetitionPenalty) {
+      this.repetitionPenalty = repetitionPenalty;
+      return this;
+    }
+
+    public Builder seed(long seed) {
+      this.seed = seed;
+      return this;
+    }
+
+    public Builder stop(List<String> stop) {
+      this.stop = stop;
+      return this;
+    }
+
+    public Builder stopTokenIds(List<Integer> stopTokenIds) {
+      this.stopTokenIds = stopTokenIds;
+      return this;
+    }
+
+    public Builder ignoreEos(boolean ignoreEos) {
+      this.ignoreEos = ignoreEos;
+      return this;
+    }
+
+    /**
+     * The parameters.
+     *
+     * @throws ConfigException if a value is out of its range
+     */
+    public SamplingParams build() {
+      return new SamplingParams(
+          maxTokens,
+          temperature,
+          topP,
+          topK,
+          minP,
+          repetitionPenalty,
+          seed,
+          stop,
+          stopTokenIds,
+          ignoreEos);
+    }
   }
 }

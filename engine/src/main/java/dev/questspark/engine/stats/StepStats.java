@@ -6,27 +6,38 @@ package dev.questspark.engine.stats;
  * @param step counts from 0
  * @param startNanos since the engine opened
  * @param nanos wall time of the step: scheduling, forward pass, sampling
- * @param prefillRows document tokens computed
- * @param questionRows question tokens computed
- * @param decodeRows generated tokens fed
- * @param prefillAttentionNanos time in attention of prefill rows, selection included; likewise the
- *     next two
- * @param running sequences in flight
- * @param waiting questions not yet started
- * @param pagesUsed KV pages in use
+ * @param rows what was computed
+ * @param attention time in attention, selection included
+ * @param load of the scheduler, after the step
  * @param bytesRead KV bytes that question and decode rows read, digests included
  */
 public record StepStats(
     long step,
     long startNanos,
     long nanos,
-    int prefillRows,
-    int questionRows,
-    int decodeRows,
-    long prefillAttentionNanos,
-    long questionAttentionNanos,
-    long decodeAttentionNanos,
-    int running,
-    int waiting,
-    int pagesUsed,
-    long bytesRead) {}
+    Rows rows,
+    Attention attention,
+    Load load,
+    long bytesRead) {
+
+  /**
+   * Rows by phase.
+   *
+   * @param prefill document tokens computed
+   * @param question question tokens computed
+   * @param decode generated tokens fed
+   */
+  public record Rows(int prefill, int question, int decode) {}
+
+  /** Time in attention by the phase of the rows. */
+  public record Attention(long prefillNanos, long questionNanos, long decodeNanos) {}
+
+  /**
+   * What is under way and what is in store.
+   *
+   * @param running sequences in flight
+   * @param waiting questions not yet started
+   * @param pagesUsed KV pages in use
+   */
+  public record Load(int running, int waiting, int pagesUsed) {}
+}

@@ -17,8 +17,14 @@ class SamplerTest {
 
   private static SamplingParams params(
       float temperature, float topP, int topK, float minP, float penalty, long seed) {
-    return new SamplingParams(
-        1, temperature, topP, topK, minP, penalty, seed, List.of(), List.of(), false);
+    return SamplingParams.builder(1)
+        .temperature(temperature)
+        .topP(topP)
+        .topK(topK)
+        .minP(minP)
+        .repetitionPenalty(penalty)
+        .seed(seed)
+        .build();
   }
 
   /** Logits of a small vocabulary with a tie, a masked token and a long tail. */

@@ -12,7 +12,6 @@ import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.backend.ComputeDType;
 import dev.questspark.engine.ops.backend.DeviceName;
 import dev.questspark.engine.select.AttentionView;
-import dev.questspark.engine.stats.PolicyReport;
 import dev.questspark.engine.study.WatchedQuestions;
 import dev.questspark.engine.tokens.ByteTokenizer;
 import java.net.URISyntaxException;
@@ -146,7 +145,10 @@ abstract class ReadPolicyContract {
       }
       try (Engine engine = open(16, 512, 0)) {
         together = both(engine);
-        assertThat(engine.report().policies().stream().mapToLong(PolicyReport::bytesRead).sum())
+        assertThat(
+                engine.report().policies().stream()
+                    .mapToLong(policy -> policy.reads().bytesRead())
+                    .sum())
             .isEqualTo(
                 together.stream()
                     .flatMap(List::stream)

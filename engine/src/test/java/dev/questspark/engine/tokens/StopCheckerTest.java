@@ -15,7 +15,11 @@ class StopCheckerTest {
   private final Tokenizer tokenizer = new ByteTokenizer();
 
   private static SamplingParams params(boolean ignoreEos, String... stop) {
-    return new SamplingParams(100, 0, 1, 0, 0, 1, 0, List.of(stop), List.of(EOS, 300), ignoreEos);
+    return SamplingParams.builder(100)
+        .stop(List.of(stop))
+        .stopTokenIds(List.of(EOS, 300))
+        .ignoreEos(ignoreEos)
+        .build();
   }
 
   /** Feeds tokens until the row stops; returns how many were taken. */

@@ -23,8 +23,10 @@ public record Answer(
     Optional<Outcome> outcome,
     Optional<Defect> defect,
     DocumentCoverage coverage,
-    Instant startedAt,
-    Instant finishedAt) {
+    Span span) {
+
+  /** From submission to the last token. */
+  public record Span(Instant startedAt, Instant finishedAt) {}
 
   /**
    * A finished generation, several completions summed when map_reduce made them.

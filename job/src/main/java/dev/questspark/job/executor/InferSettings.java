@@ -80,16 +80,16 @@ public record InferSettings(
     AnswerEnd end = options.sampling().end();
     List<Integer> ends = new ArrayList<>(endTokenIds);
     ends.addAll(end.stopTokenIds());
-    return new SamplingParams(
-        end.maxTokens(),
-        (float) draw.temperature(),
-        (float) draw.topP(),
-        draw.topK(),
-        (float) draw.minP(),
-        (float) draw.repetitionPenalty(),
-        RowSeed.of(draw.seed(), documentId, question.number()),
-        end.stop(),
-        ends,
-        end.ignoreEos());
+    return SamplingParams.builder(end.maxTokens())
+        .temperature((float) draw.temperature())
+        .topP((float) draw.topP())
+        .topK(draw.topK())
+        .minP((float) draw.minP())
+        .repetitionPenalty((float) draw.repetitionPenalty())
+        .seed(RowSeed.of(draw.seed(), documentId, question.number()))
+        .stop(end.stop())
+        .stopTokenIds(ends)
+        .ignoreEos(end.ignoreEos())
+        .build();
   }
 }

@@ -27,8 +27,7 @@ record PendingAnswer(
         Optional.of(outcome),
         Optional.empty(),
         coverage,
-        startedAt,
-        Instant.now());
+        new Answer.Span(startedAt, Instant.now()));
   }
 
   Answer refused(Defect defect, DocumentCoverage coverage) {
@@ -40,7 +39,6 @@ record PendingAnswer(
         Optional.empty(),
         Optional.of(defect),
         coverage,
-        startedAt,
-        Instant.now());
+        new Answer.Span(startedAt, Instant.now()));
   }
 }

@@ -215,8 +215,8 @@ public final class AnswerSchema implements Serializable {
             "attempt", "attempts of the stage and the task before this one", a -> origin.attempt()),
         text("executor_id", "Spark executor", a -> origin.executorId()),
         text("gpu_address", "device address, or cpu", a -> origin.gpuAddress()),
-        timestamp("started_at", "submission, UTC", a -> Timestamp.from(a.startedAt())),
-        timestamp("finished_at", "last token, UTC", a -> Timestamp.from(a.finishedAt())),
+        timestamp("started_at", "submission, UTC", a -> Timestamp.from(a.span().startedAt())),
+        timestamp("finished_at", "last token, UTC", a -> Timestamp.from(a.span().finishedAt())),
         text("run_id", "the run", a -> origin.runId()),
         text("params_hash", "hash of what decides the answer", a -> origin.paramsHash()),
         longInteger("record_key", "hash of the document's id, text and questions", a -> recordKey));

@@ -58,7 +58,9 @@ final class EngineSums {
    * KV bytes read as a share of what dense attention would have read; null without a decode step.
    */
   Double readShare(ReadPolicy policy) {
-    return ratio(sum(policy, PolicyReport::bytesRead), sum(policy, PolicyReport::bytesDense));
+    return ratio(
+        sum(policy, report -> report.reads().bytesRead()),
+        sum(policy, report -> report.reads().bytesDense()));
   }
 
   /** Null when there is nothing to divide by. */

@@ -1,7 +1,6 @@
 package dev.questspark.job.output;
 
 import dev.questspark.engine.policy.ReadPolicy;
-import dev.questspark.engine.stats.PolicyReport;
 import dev.questspark.job.answer.PolicyColumns;
 import dev.questspark.job.executor.InferSettings;
 
@@ -62,8 +61,8 @@ public final class PolicyStats {
   /** Generated tokens per second of decode time. */
   public Double decodeThroughput() {
     return EngineSums.ratio(
-        engines.sum(policy, PolicyReport::decodeTokens),
-        engines.seconds(policy, PolicyReport::decodeNanos));
+        engines.sum(policy, report -> report.decode().tokens()),
+        engines.seconds(policy, report -> report.decode().nanos()));
   }
 
   /** Null without a decode step. */
@@ -74,7 +73,7 @@ public final class PolicyStats {
   /** A budget that never read less than dense would have. */
   public boolean neverSparse() {
     return !policy.dense()
-        && engines.sum(policy, PolicyReport::sparseSteps) == 0
+        && engines.sum(policy, report -> report.reads().sparseSteps()) == 0
         && answers.total("completed") > 0;
   }
 

@@ -1,6 +1,5 @@
 package dev.questspark.job.output;
 
-import dev.questspark.engine.stats.PolicyReport;
 import dev.questspark.job.answer.PolicyColumns;
 import dev.questspark.job.options.EngineOptions;
 import java.sql.Timestamp;
@@ -100,17 +99,19 @@ final class StatsSchema {
         count(
             "question_tokens",
             "question tokens computed",
-            s -> s.engines.sum(s.policy, PolicyReport::questionTokens)),
+            s -> s.engines.sum(s.policy, policy -> policy.question().tokens())),
         number(
             "question_s",
             "engine time",
-            s -> s.engines.seconds(s.policy, PolicyReport::questionNanos)),
+            s -> s.engines.seconds(s.policy, policy -> policy.question().nanos())),
         count(
             "decode_tokens",
             "decode steps x rows",
-            s -> s.engines.sum(s.policy, PolicyReport::decodeTokens)),
+            s -> s.engines.sum(s.policy, policy -> policy.decode().tokens())),
         number(
-            "decode_s", "engine time", s -> s.engines.seconds(s.policy, PolicyReport::decodeNanos)),
+            "decode_s",
+            "engine time",
+            s -> s.engines.seconds(s.policy, policy -> policy.decode().nanos())),
         number("decode_throughput", "tokens/s of decode_s", PolicyStats::decodeThroughput),
         number(
             "request_throughput",
@@ -144,18 +145,22 @@ final class StatsSchema {
             "per decode step, layer and KV head",
             s -> s.answers.mean("kv_pages_attended")),
         count(
-            "kv_bytes_read", "decode steps", s -> s.engines.sum(s.policy, PolicyReport::bytesRead)),
+            "kv_bytes_read",
+            "decode steps",
+            s -> s.engines.sum(s.policy, policy -> policy.reads().bytesRead())),
         count(
             "kv_bytes_dense",
             "dense attention in the same steps",
-            s -> s.engines.sum(s.policy, PolicyReport::bytesDense)),
+            s -> s.engines.sum(s.policy, policy -> policy.reads().bytesDense())),
         number("kv_read_share", "of kv_bytes_dense", PolicyStats::kvReadShare),
         count(
             "sparse_steps",
             "rows x steps",
-            s -> s.engines.sum(s.policy, PolicyReport::sparseSteps)),
+            s -> s.engines.sum(s.policy, policy -> policy.reads().sparseSteps())),
         count(
-            "dense_steps", "rows x steps", s -> s.engines.sum(s.policy, PolicyReport::denseSteps)),
+            "dense_steps",
+            "rows x steps",
+            s -> s.engines.sum(s.policy, policy -> policy.reads().denseSteps())),
         count(
             "kv_cache_bytes",
             "all engines",

@@ -26,22 +26,25 @@ final class EngineMetrics {
   static void register(MetricRegistry registry, Supplier<EngineActivity> activity) {
     EngineMetrics metrics = new EngineMetrics(registry, activity);
     metrics.count("engines", EngineActivity::engines);
-    metrics.count("running", EngineActivity::running);
-    metrics.count("waiting", EngineActivity::waiting);
-    metrics.count("kv_pages", EngineActivity::kvPages);
-    metrics.count("kv_pages_used", EngineActivity::kvPagesUsed);
-    metrics.count("engine_steps", EngineActivity::steps);
-    metrics.count("prefill_tokens", EngineActivity::prefillTokens);
-    metrics.count("question_tokens", EngineActivity::questionTokens);
-    metrics.count("decode_tokens", EngineActivity::decodeTokens);
-    metrics.count("kv_bytes_read", EngineActivity::kvBytesRead);
-    metrics.count("kv_bytes_dense", EngineActivity::kvBytesDense);
-    metrics.number("engine_busy_s", all -> all.busyNanos() / NANOS_PER_S);
-    metrics.number("engine_busy_share", all -> ratio(all.busyNanos(), all.openNanos()));
+    metrics.count("running", all -> all.load().running());
+    metrics.count("waiting", all -> all.load().waiting());
+    metrics.count("kv_pages", all -> all.load().kvPages());
+    metrics.count("kv_pages_used", all -> all.load().kvPagesUsed());
+    metrics.count("engine_steps", all -> all.time().steps());
+    metrics.count("prefill_tokens", all -> all.tokens().prefill());
+    metrics.count("question_tokens", all -> all.tokens().question());
+    metrics.count("decode_tokens", all -> all.tokens().decode());
+    metrics.count("kv_bytes_read", all -> all.reads().bytesRead());
+    metrics.count("kv_bytes_dense", all -> all.reads().bytesDense());
+    metrics.number("engine_busy_s", all -> all.time().busyNanos() / NANOS_PER_S);
     metrics.number(
-        "prefill_throughput", all -> NANOS_PER_S * ratio(all.prefillTokens(), all.prefillNanos()));
+        "engine_busy_share", all -> ratio(all.time().busyNanos(), all.time().openNanos()));
     metrics.number(
-        "decode_throughput", all -> NANOS_PER_S * ratio(all.decodeTokens(), all.decodeNanos()));
+        "prefill_throughput",
+        all -> NANOS_PER_S * ratio(all.tokens().prefill(), all.tokens().prefillNanos()));
+    metrics.number(
+        "decode_throughput",
+        all -> NANOS_PER_S * ratio(all.tokens().decode(), all.tokens().decodeNanos()));
   }
 
   private void count(String name, ToLongFunction<EngineActivity> value) {

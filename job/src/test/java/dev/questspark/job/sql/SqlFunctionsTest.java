@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.questspark.engine.stats.EngineReport;
-import dev.questspark.engine.stats.PolicyReport;
 import dev.questspark.job.TestSpark;
 import dev.questspark.job.executor.ExecutorEngine;
 import dev.questspark.job.options.Choices.Task;
@@ -147,7 +146,7 @@ class SqlFunctionsTest {
   }
 
   private static long decoded(EngineReport report) {
-    return report.policies().stream().mapToLong(PolicyReport::decodeTokens).sum();
+    return report.policies().stream().mapToLong(policy -> policy.decode().tokens()).sum();
   }
 
   @Test
