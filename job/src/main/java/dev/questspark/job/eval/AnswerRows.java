@@ -5,6 +5,12 @@ import dev.questspark.engine.policy.CachePolicy;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.job.answer.PolicyColumns;
 import dev.questspark.job.corpus.Defect;
+import dev.questspark.job.eval.EvalDocument.EvalQuestion;
+import dev.questspark.job.eval.QualityRow.Answer;
+import dev.questspark.job.eval.QualityRow.Outcome;
+import dev.questspark.job.eval.QualityRow.Question;
+import dev.questspark.job.eval.QualityRow.Reads;
+import dev.questspark.job.eval.QualityRow.Tokens;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -42,75 +48,58 @@ final class AnswerRows {
 
   private QualityRow row(
       int question, ReadPolicy policy, Completion found, Completion dense, int droppedTokens) {
-    PolicyColumns columns = PolicyColumns.of(policy, cachePolicy);
-    boolean compared = dense != null && !document.perplexity();
+    List<String> references = document.questions().get(question).references();
     return new QualityRow(
-        document.suite(),
-        document.task(),
-        document.metric(),
-        document.docId(),
-        question,
-        document.lengthTokens(),
-        document.depthPercent(),
-        columns.policy(),
-        columns.cachePolicy(),
-        columns.kvBudget(),
-        "ok",
-        null,
-        null,
-        document.perplexity() ? null : found.text(),
-        document.questions().get(question).references(),
-        document.perplexity()
-            ? null
-            : document.score(document.questions().get(question), found.text()),
-        compared ? found.text().equals(dense.text()) : null,
-        compared ? agreement(found.tokens(), dense.tokens()) : null,
-        found.usage().promptTokens(),
-        found.usage().completionTokens(),
-        droppedTokens,
-        found.reads().bytesRead(),
-        found.reads().bytesDense(),
-        found.reads().sparseSteps(),
-        found.reads().denseSteps(),
+        asked(question),
+        PolicyColumns.of(policy, cachePolicy),
+        Outcome.OK,
+        document.perplexity() ? Answer.none(references) : answer(question, found, dense),
+        new Tokens(found.usage().promptTokens(), found.usage().completionTokens(), droppedTokens),
+        new Reads(
+            found.reads().bytesRead(),
+            found.reads().bytesDense(),
+            found.reads().sparseSteps(),
+            found.reads().denseSteps()),
         document.perplexity()
             ? -found.logProbs().stream().mapToDouble(Double::doubleValue).sum()
             : null);
   }
 
+  private Answer answer(int question, Completion found, Completion dense) {
+    EvalQuestion asked = document.questions().get(question);
+    return new Answer(
+        found.text(),
+        asked.references(),
+        document.score(asked, found.text()),
+        dense == null ? null : found.text().equals(dense.text()),
+        dense == null ? null : agreement(found.tokens(), dense.tokens()));
+  }
+
   /** The same question as error rows. */
   List<QualityRow> refused(int question, Defect defect) {
     return policies.stream()
-        .map(policy -> PolicyColumns.of(policy, cachePolicy))
         .map(
-            columns ->
+            policy ->
                 new QualityRow(
-                    document.suite(),
-                    document.task(),
-                    document.metric(),
-                    document.docId(),
-                    question,
-                    document.lengthTokens(),
-                    document.depthPercent(),
-                    columns.policy(),
-                    columns.cachePolicy(),
-                    columns.kvBudget(),
-                    "error",
-                    defect.code().name(),
-                    defect.message(),
-                    null,
-                    document.questions().get(question).references(),
-                    null,
-                    null,
-                    null,
-                    null,
-                    null,
-                    0,
-                    null,
-                    null,
-                    null,
-                    null,
+                    asked(question),
+                    PolicyColumns.of(policy, cachePolicy),
+                    Outcome.error(defect),
+                    Answer.none(document.questions().get(question).references()),
+                    Tokens.NONE,
+                    Reads.NONE,
                     null))
         .toList();
+  }
+
+  private Question asked(int question) {
+    return new Question(
+        document.suite(),
+        document.task(),
+        document.scoring().metric(),
+        document.docId(),
+        question,
+        document.aim().lengthTokens(),
+        document.aim().depthPercent());
   }
 
   /** Share of the reference's tokens that the answer has at the same place. */

@@ -52,7 +52,7 @@ final class DocumentMeasurement {
     int speedTokens = settings.protocol().speedTokens();
     TokenizedEvalDocument prompt =
         TokenizedEvalDocument.of(
-            document, settings, engine, Math.max(speedTokens, document.maxTokens()));
+            document, settings, engine, Math.max(speedTokens, document.prompt().maxTokens()));
     if (prompt.asked().isEmpty()) {
       return new DocumentResult(document.docId(), refused(prompt, rows), List.of(), List.of());
     }
@@ -73,7 +73,7 @@ final class DocumentMeasurement {
         new ArrayList<>(blocks.requests(prompt.questions(), denseQuestion));
     int speedRows = requests.size();
     for (int[] question : prompt.questions()) {
-      requests.addAll(answers(question, denseQuestion, document.maxTokens()));
+      requests.addAll(answers(question, denseQuestion, document.prompt().maxTokens()));
     }
     Optional<WatchedQuestion> watch = watch(document, prompt);
     watch.ifPresent(it -> requests.add(it.request()));
@@ -126,7 +126,7 @@ final class DocumentMeasurement {
     return settings.studied().contains(document.docId()) && sparse
         ? Optional.of(
             new WatchedQuestion(
-                lease, document, prompt, settings.infer(), greedy(document.maxTokens())))
+                lease, document, prompt, settings.infer(), greedy(document.prompt().maxTokens())))
         : Optional.empty();
   }
 
@@ -154,7 +154,7 @@ final class DocumentMeasurement {
               request(
                   document,
                   cut.document(),
-                  answers(cut.questions().get(0), false, document.maxTokens())));
+                  answers(cut.questions().get(0), false, document.prompt().maxTokens())));
       quality.addAll(rowsOf(rows, cut.asked().get(0), futures, cut.droppedTokens()));
     }
     return quality;
@@ -166,7 +166,7 @@ final class DocumentMeasurement {
    */
   private List<QualityRow> perplexity(EvalDocument document, AnswerRows rows) {
     int[] tokens = TokenizedEvalDocument.text(document, options.prompt(), engine);
-    int[] text = Arrays.copyOf(tokens, Math.min(tokens.length, document.lengthTokens()));
+    int[] text = Arrays.copyOf(tokens, Math.min(tokens.length, document.aim().lengthTokens()));
     int[] first = {text[0]};
     int[] rest = Arrays.copyOfRange(text, 1, text.length);
     List<QuestionRequest> requests =
@@ -187,8 +187,10 @@ final class DocumentMeasurement {
   }
 
   private SamplingParams greedy(int maxTokens) {
-    return new SamplingParams(
-        maxTokens, 0, 1, 0, 0, 1, 0, options.sampling().end().stop(), endTokenIds, false);
+    return SamplingParams.builder(maxTokens)
+        .stop(options.sampling().end().stop())
+        .stopTokenIds(endTokenIds)
+        .build();
   }
 
   private static List<QualityRow> rowsOf(

@@ -8,29 +8,18 @@ import java.util.List;
  *
  * @param docId unique in the suite
  * @param task part of the suite, such as a LongBench data set
- * @param metric name of a {@link Metric}; {@link #PERPLEXITY} scores the text itself
- * @param lengthTokens length that the generator aimed at; null for given documents
- * @param depthPercent where the answer is hidden; null where that has no meaning
- * @param template prompt template with {@code {{document}}} and {@code {{question}}}
- * @param chat whether a chat template may be put around it
- * @param maxTokens most tokens of an answer
- * @param classes every class of a classification task
- * @param firstLineOnly the answer is cut at its first line before scoring, as LongBench does for
- *     few-shot tasks
+ * @param aim what the generator aimed at
+ * @param prompt how it is asked
+ * @param scoring how its answers are scored
  * @param questions at least one
  */
 public record EvalDocument(
     String docId,
     String suite,
     String task,
-    String metric,
-    Integer lengthTokens,
-    Double depthPercent,
-    String template,
-    boolean chat,
-    int maxTokens,
-    List<String> classes,
-    boolean firstLineOnly,
+    Aim aim,
+    Prompt prompt,
+    Scoring scoring,
     String text,
     List<EvalQuestion> questions) {
 
@@ -44,13 +33,51 @@ public record EvalDocument(
     }
   }
 
+  /**
+   * The document's place in a grid.
+   *
+   * @param lengthTokens length aimed at; null for given documents
+   * @param depthPercent where the answer is hidden; null where that has no meaning
+   */
+  public record Aim(Integer lengthTokens, Double depthPercent) {
+    /** Of documents that were not generated. */
+    public static final Aim GIVEN = new Aim(null, null);
+  }
+
+  /**
+   * How the document is asked.
+   *
+   * @param template prompt template with {@code {{document}}} and {@code {{question}}}
+   * @param chat whether a chat template may be put around it
+   * @param maxTokens most tokens of an answer
+   */
+  public record Prompt(String template, boolean chat, int maxTokens) {}
+
+  /**
+   * How an answer is scored.
+   *
+   * @param metric name of a {@link Metric}; {@link #PERPLEXITY} scores the text itself
+   * @param classes every class of a classification task
+   * @param firstLineOnly the answer is cut at its first line before scoring, as LongBench does for
+   *     few-shot tasks
+   */
+  public record Scoring(String metric, List<String> classes, boolean firstLineOnly) {
+    public Scoring {
+      classes = List.copyOf(classes);
+    }
+
+    /** By a metric that needs no classes, over the whole answer. */
+    public static Scoring by(String metric) {
+      return new Scoring(metric, List.of(), false);
+    }
+  }
+
   public EvalDocument {
-    classes = List.copyOf(classes);
     questions = List.copyOf(questions);
   }
 
   boolean perplexity() {
-    return metric.equals(PERPLEXITY);
+    return scoring.metric.equals(PERPLEXITY);
   }
 
   /** Score of an answer; null without references. */
@@ -58,8 +85,8 @@ public record EvalDocument(
     if (question.references().isEmpty()) {
       return null;
     }
-    String scored = firstLineOnly ? firstLine(prediction) : prediction;
-    return Metric.of(metric).score(scored, question.references(), classes);
+    String scored = scoring.firstLineOnly ? firstLine(prediction) : prediction;
+    return Metric.of(scoring.metric).score(scored, question.references(), scoring.classes);
   }
 
   private static String firstLine(String text) {

@@ -78,7 +78,7 @@ public final class Evaluation {
     new RecordTable<>(QualityRow.class).write(spark, quality, output + "/quality");
     new RecordTable<>(SpeedRow.class).write(spark, speed, output + "/speed");
     new RecordTable<>(SelectionRow.class).write(spark, selection, output + "/selection");
-    int errors = (int) quality.stream().filter(row -> row.status().equals("error")).count();
+    int errors = (int) quality.stream().filter(row -> row.outcome().failed()).count();
     return new Outcome(names.size(), found, quality.size(), errors);
   }
 

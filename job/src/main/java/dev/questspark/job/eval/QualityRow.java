@@ -1,47 +1,89 @@
 package dev.questspark.job.eval;
 
+import dev.questspark.job.answer.PolicyColumns;
+import dev.questspark.job.corpus.Defect;
 import java.util.List;
 
 /**
- * One answer under one policy: a row of {@code quality/}.
+ * One answer under one policy: a row of {@code quality/}, whose columns are the components of these
+ * parts in their order.
  *
- * @param policy canonical text
- * @param cachePolicy canonical text
- * @param kvBudget tokens; null without a fixed number
- * @param status ok or error
- * @param errorCode as in {@code answers/}; null when there is an answer
- * @param score by {@code metric}, 0 to 1; null on error, without references and for perplexity
- * @param agreesWithDense the text equals dense attention's; null for dense itself or without it
- * @param tokenAgreement share of dense's tokens that stand at the same place; null likewise
- * @param promptTokens document and question, after truncation
- * @param droppedTokens document tokens that middle truncation left out
  * @param negLogLikelihood sum over {@code completionTokens} tokens, natural logarithm; only for
  *     perplexity
  */
 public record QualityRow(
-    String suite,
-    String task,
-    String metric,
-    String docId,
-    int questionId,
-    Integer lengthTokens,
-    Double depthPercent,
-    String policy,
-    String cachePolicy,
-    Integer kvBudget,
-    String status,
-    String errorCode,
-    String errorMessage,
-    String prediction,
-    List<String> references,
-    Double score,
-    Boolean agreesWithDense,
-    Double tokenAgreement,
-    Integer promptTokens,
-    Integer completionTokens,
-    int droppedTokens,
-    Long kvBytesRead,
-    Long kvBytesDense,
-    Integer sparseSteps,
-    Integer denseSteps,
-    Double negLogLikelihood) {}
+    Question question,
+    PolicyColumns policy,
+    Outcome outcome,
+    Answer answer,
+    Tokens tokens,
+    Reads reads,
+    Double negLogLikelihood) {
+
+  /** What was asked, and of which document. */
+  public record Question(
+      String suite,
+      String task,
+      String metric,
+      String docId,
+      int questionId,
+      Integer lengthTokens,
+      Double depthPercent) {}
+
+  /**
+   * Whether there is an answer.
+   *
+   * @param status ok or error
+   * @param errorCode as in {@code answers/}; null when there is an answer
+   */
+  public record Outcome(String status, String errorCode, String errorMessage) {
+    /** There is one. */
+    public static final Outcome OK = new Outcome("ok", null, null);
+
+    static Outcome error(Defect defect) {
+      return new Outcome("error", defect.code().name(), defect.message());
+    }
+
+    /** There is none. */
+    public boolean failed() {
+      return status.equals("error");
+    }
+  }
+
+  /**
+   * The answer's worth.
+   *
+   * @param prediction null on error and for perplexity
+   * @param score by {@code metric}, 0 to 1; null on error, without references and for perplexity
+   * @param agreesWithDense the text equals dense attention's; null for dense itself or without it
+   * @param tokenAgreement share of dense's tokens that stand at the same place; null likewise
+   */
+  public record Answer(
+      String prediction,
+      List<String> references,
+      Double score,
+      Boolean agreesWithDense,
+      Double tokenAgreement) {
+
+    /** Of a question that has no text as an answer. */
+    public static Answer none(List<String> references) {
+      return new Answer(null, references, null, null, null);
+    }
+  }
+
+  /**
+   * Counts; null on error.
+   *
+   * @param promptTokens document and question, after truncation
+   * @param droppedTokens document tokens that middle truncation left out; 0 on error
+   */
+  public record Tokens(Integer promptTokens, Integer completionTokens, int droppedTokens) {
+    static final Tokens NONE = new Tokens(null, null, 0);
+  }
+
+  /** What the decode steps read; null on error. */
+  public record Reads(
+      Long kvBytesRead, Long kvBytesDense, Integer sparseSteps, Integer denseSteps) {
+    static final Reads NONE = new Reads(null, null, null, null);
+  }
+}

@@ -1,20 +1,25 @@
 package dev.questspark.job.eval;
 
-import java.lang.reflect.Constructor;
 import java.lang.reflect.RecordComponent;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SaveMode;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
-/** A record class as a Parquet table: one column per component, named in snake_case. */
+/**
+ * A record class as a Parquet table: one column per component, named in snake_case. A component
+ * that is a record itself stands for its own components, in their order; it must not be null.
+ */
 public final class RecordTable<R extends Record> {
   private static final Map<Class<?>, DataType> TYPES =
       Map.of(
@@ -29,25 +34,32 @@ public final class RecordTable<R extends Record> {
           List.class, DataTypes.createArrayType(DataTypes.StringType));
 
   private final Class<R> type;
-  private final List<RecordComponent> components;
 
   public RecordTable(Class<R> type) {
     this.type = type;
-    this.components = List.of(type.getRecordComponents());
   }
 
   StructType schema() {
-    StructType schema = new StructType();
-    for (RecordComponent component : components) {
-      schema = schema.add(column(component), TYPES.get(component.getType()), true);
+    return new StructType(fields(type).toArray(StructField[]::new));
+  }
+
+  private static List<StructField> fields(Class<?> record) {
+    List<StructField> fields = new ArrayList<>();
+    for (RecordComponent component : record.getRecordComponents()) {
+      if (component.getType().isRecord()) {
+        fields.addAll(fields(component.getType()));
+      } else {
+        DataType column = TYPES.get(component.getType());
+        fields.add(DataTypes.createStructField(column(component), column, true));
+      }
     }
-    return schema;
+    return fields;
   }
 
   /** Replaces the table in a folder. */
   public void write(SparkSession spark, List<R> records, String folder) {
     spark
-        .createDataFrame(records.stream().map(this::row).toList(), schema())
+        .createDataFrame(records.stream().map(RecordTable::row).toList(), schema())
         .coalesce(1)
         .write()
         .mode(SaveMode.Overwrite)
@@ -57,35 +69,61 @@ public final class RecordTable<R extends Record> {
   /** All records of a folder; columns that it lacks are null. */
   public List<R> read(SparkSession spark, String folder) {
     return spark.read().schema(schema()).parquet(folder).collectAsList().stream()
-        .map(this::record)
+        .map(row -> type.cast(record(type, row, new AtomicInteger())))
         .toList();
   }
 
-  private R record(Row row) {
-    Object[] values = new Object[components.size()];
-    Class<?>[] types = new Class<?>[components.size()];
-    for (int i = 0; i < values.length; i++) {
-      types[i] = components.get(i).getType();
-      values[i] = row.isNullAt(i) ? null : types[i] == List.class ? row.getList(i) : row.get(i);
+  /**
+   * A record, or one that is part of another.
+   *
+   * @param next the column that its first component is in; then the one behind its last
+   */
+  private static Object record(Class<?> record, Row row, AtomicInteger next) {
+    RecordComponent[] components = record.getRecordComponents();
+    Class<?>[] types = new Class<?>[components.length];
+    Object[] values = new Object[components.length];
+    for (int i = 0; i < components.length; i++) {
+      types[i] = components[i].getType();
+      values[i] =
+          types[i].isRecord()
+              ? record(types[i], row, next)
+              : value(types[i], row, next.getAndIncrement());
     }
     try {
-      Constructor<R> constructor = type.getDeclaredConstructor(types);
-      return constructor.newInstance(values);
+      return record.getDeclaredConstructor(types).newInstance(values);
     } catch (ReflectiveOperationException impossible) {
       throw new IllegalStateException(impossible);
     }
   }
 
-  private Row row(R record) {
-    return RowFactory.create(
-        components.stream().map(component -> value(component, record)).toArray());
+  private static Object value(Class<?> type, Row row, int column) {
+    if (row.isNullAt(column)) {
+      return null;
+    }
+    return type == List.class ? row.getList(column) : row.get(column);
+  }
+
+  private static Row row(Record record) {
+    return RowFactory.create(values(record).toArray());
+  }
+
+  private static List<Object> values(Record record) {
+    List<Object> values = new ArrayList<>();
+    for (RecordComponent component : record.getClass().getRecordComponents()) {
+      Object value = value(component, record);
+      if (value instanceof Record part) {
+        values.addAll(values(part));
+      } else {
+        values.add(value instanceof List<?> list ? list.toArray(String[]::new) : value);
+      }
+    }
+    return values;
   }
 
   private static Object value(RecordComponent component, Record record) {
     try {
       component.getAccessor().setAccessible(true);
-      Object value = component.getAccessor().invoke(record);
-      return value instanceof List<?> list ? list.toArray(String[]::new) : value;
+      return component.getAccessor().invoke(record);
     } catch (ReflectiveOperationException impossible) {
       throw new IllegalStateException(impossible);
     }

@@ -69,8 +69,7 @@ final class SpeedBlocks {
       ReadPolicy policy,
       boolean denseQuestion,
       int tokens) {
-    SamplingParams endless =
-        new SamplingParams(tokens, 0, 1, 0, 0, 1, 0, List.of(), List.of(), true);
+    SamplingParams endless = SamplingParams.endless(tokens);
     for (int i = 0; i < batch; i++) {
       rows.add(
           new QuestionRequest(questions.get(i % questions.size()), policy, denseQuestion, endless));
@@ -91,22 +90,21 @@ final class SpeedBlocks {
       List<Completion> before = completions.subList(first - batch, first);
       List<Completion> block = completions.subList(first, first + batch);
       checkAlone(docId, before, block);
-      int index = first / batch - 1;
-      rows.add(
-          row(docId, prompt, before, block, prefillNanos, policies.get(index % policies.size()))
-              .apply(index / policies.size()));
+      rows.add(row(docId, prompt, before, block, prefillNanos, first / batch - 1));
     }
     return rows;
   }
 
-  private java.util.function.IntFunction<SpeedRow> row(
+  /**
+   * @param index of the block, the warm-up aside
+   */
+  private SpeedRow row(
       String docId,
       TokenizedEvalDocument prompt,
       List<Completion> before,
       List<Completion> block,
       long prefillNanos,
-      ReadPolicy policy) {
-    PolicyColumns columns = PolicyColumns.of(policy, cachePolicy);
+      int index) {
     Completion first = block.get(0);
     long start = max(before, c -> c.timings().e2eNanos());
     long firstToken = max(block, c -> c.timings().ttftNanos());
@@ -115,24 +113,24 @@ final class SpeedBlocks {
         block.stream().mapToInt(c -> c.usage().promptTokens()).average().orElseThrow();
     int questionTokens =
         block.stream().mapToInt(c -> c.usage().promptTokens() - prompt.document().length).sum();
-    return repetition ->
-        new SpeedRow(
-            docId,
-            repetition,
-            columns.policy(),
-            columns.cachePolicy(),
-            columns.kvBudget(),
-            prompt.document().length,
-            promptTokens,
-            batch,
-            newTokens,
+    SpeedRow.Times times =
+        new SpeedRow.Times(
             first.timings().queueNanos() / NANOS_PER_MS,
             prefillNanos / NANOS_PER_MS,
             questionTokens,
             (firstToken - start) / NANOS_PER_MS,
-            (end - firstToken) / NANOS_PER_MS,
+            (end - firstToken) / NANOS_PER_MS);
+    SpeedRow.Reads reads =
+        new SpeedRow.Reads(
             block.stream().mapToLong(c -> c.reads().bytesRead()).sum(),
             block.stream().mapToLong(c -> c.reads().bytesDense()).sum());
+    return new SpeedRow(
+        docId,
+        index / policies.size(),
+        PolicyColumns.of(policies.get(index % policies.size()), cachePolicy),
+        new SpeedRow.Load(prompt.document().length, promptTokens, batch, newTokens),
+        times,
+        reads);
   }
 
   private void checkAlone(String docId, List<Completion> before, List<Completion> block) {

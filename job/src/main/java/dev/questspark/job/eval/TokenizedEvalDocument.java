@@ -82,7 +82,7 @@ record TokenizedEvalDocument(
             + prefix
             + " + question "
             + suffix
-            + (newTokens > document.maxTokens() ? " + speed_tokens " : " + answer ")
+            + (newTokens > document.prompt().maxTokens() ? " + speed_tokens " : " + answer ")
             + newTokens
             + " tokens exceed max_model_len "
             + engine.maxModelLen()
@@ -99,8 +99,8 @@ record TokenizedEvalDocument(
   private static PromptTemplate template(
       EvalDocument document, PromptOptions options, Engine engine) {
     Tokenizer tokenizer = engine.tokenizer();
-    if (!document.chat() || !options.applyChatTemplate()) {
-      return PromptTemplate.plain(document.template(), tokenizer);
+    if (!document.prompt().chat() || !options.applyChatTemplate()) {
+      return PromptTemplate.plain(document.prompt().template(), tokenizer);
     }
     Path model = engine.modelFolder();
     ChatTemplate chat =
@@ -112,7 +112,7 @@ record TokenizedEvalDocument(
                             + model
                             + " has no chat template; drop --apply-chat-template."));
     return PromptTemplate.chat(
-        document.template(), chat, Optional.ofNullable(options.systemPrompt()), tokenizer);
+        document.prompt().template(), chat, Optional.ofNullable(options.systemPrompt()), tokenizer);
   }
 
   /**

@@ -56,25 +56,27 @@ final class WatchedQuestion {
 
   /** What was seen; call when the request is answered. */
   List<SelectionRow> rows() {
+    SelectionRow.Question watched =
+        new SelectionRow.Question(
+            document.suite(),
+            document.task(),
+            document.docId(),
+            question,
+            document.aim().lengthTokens(),
+            document.aim().depthPercent(),
+            promptTokens);
     return study.findings().stream()
         .map(
             finding ->
                 new SelectionRow(
-                    document.suite(),
-                    document.task(),
-                    document.docId(),
-                    question,
-                    document.lengthTokens(),
-                    document.depthPercent(),
-                    promptTokens,
-                    finding.policy().text(),
-                    cachePolicy.text(),
-                    PolicyColumns.of(finding.policy(), cachePolicy).kvBudget(),
-                    finding.layer(),
-                    finding.head(),
-                    finding.rows(),
-                    finding.attentionMass(),
-                    finding.topTokenRecall()))
+                    watched,
+                    PolicyColumns.of(finding.policy(), cachePolicy),
+                    new SelectionRow.Kept(
+                        finding.layer(),
+                        finding.head(),
+                        finding.rows(),
+                        finding.attentionMass(),
+                        finding.topTokenRecall())))
         .toList();
   }
 }

@@ -149,7 +149,7 @@ final class Figures {
     }
     long lengths =
         measurements.quality.stream()
-            .map(QualityRow::lengthTokens)
+            .map(row -> row.question().lengthTokens())
             .filter(length -> length != null)
             .distinct()
             .count();
@@ -187,7 +187,8 @@ final class Figures {
   }
 
   private String watched() {
-    long documents = measurements.selection.stream().map(SelectionRow::docId).distinct().count();
+    long documents =
+        measurements.selection.stream().map(row -> row.question().docId()).distinct().count();
     String told = documents + (documents == 1 ? " document" : " documents");
     return documents < Interval.LEAST_VALUES
         ? "Of " + told + ", too few for an interval"
@@ -290,7 +291,7 @@ final class Figures {
               .collect(Collectors.groupingBy(SpeedRow::docId))
               .values()
               .stream()
-              .sorted(Comparator.comparingDouble(rows -> rows.get(0).promptTokens()))
+              .sorted(Comparator.comparingDouble(rows -> rows.get(0).load().promptTokens()))
               .toList();
       for (int i = 0; i < documents.size(); i++) {
         points.add(stepTime(policy, documents.get(i), i == documents.size() - 1));
@@ -310,12 +311,15 @@ final class Figures {
    */
   private Point stepTime(Policy policy, List<SpeedRow> rows, boolean last) {
     double ms =
-        Interval.average(rows.stream().map(row -> row.decodeMs() / (row.newTokens() - 1)).toList());
+        Interval.average(
+            rows.stream()
+                .map(row -> row.times().decodeMs() / (row.load().newTokens() - 1))
+                .toList());
     return new Point(
         name(policy),
         colour(policy),
         true,
-        rows.get(0).promptTokens(),
+        rows.get(0).load().promptTokens(),
         new Interval(ms, null, null),
         last ? policy.budget() : "",
         name(policy) + ", " + rows.get(0).docId() + ": " + Format.number(ms) + " ms");
@@ -326,9 +330,9 @@ final class Figures {
     for (Policy policy : measurements.policies()) {
       if (!measurements.speed(policy).isEmpty()) {
         SpeedSummary speed = new SpeedSummary(measurements.speed(policy));
-        parts.add(part(policy, "prefill", speed.meanMs(SpeedRow::prefillMs)));
-        parts.add(part(policy, "question", speed.meanMs(SpeedRow::questionMs)));
-        parts.add(part(policy, "decode", speed.meanMs(SpeedRow::decodeMs)));
+        parts.add(part(policy, "prefill", speed.meanMs(row -> row.times().prefillMs())));
+        parts.add(part(policy, "question", speed.meanMs(row -> row.times().questionMs())));
+        parts.add(part(policy, "decode", speed.meanMs(row -> row.times().decodeMs())));
       }
     }
     return bars("time per document by part", "milliseconds per document", "number", parts);
@@ -363,7 +367,7 @@ final class Figures {
   private Plot byLength() {
     List<Integer> lengths =
         measurements.quality.stream()
-            .map(QualityRow::lengthTokens)
+            .map(row -> row.question().lengthTokens())
             .filter(Objects::nonNull)
             .distinct()
             .sorted()
@@ -373,8 +377,11 @@ final class Figures {
       for (int length : lengths) {
         List<Double> scores =
             measurements.quality(policy).stream()
-                .filter(row -> row.lengthTokens() != null && row.lengthTokens() == length)
-                .map(QualityRow::score)
+                .filter(
+                    row ->
+                        row.question().lengthTokens() != null
+                            && row.question().lengthTokens() == length)
+                .map(row -> row.answer().score())
                 .filter(Objects::nonNull)
                 .toList();
         if (!scores.isEmpty()) {

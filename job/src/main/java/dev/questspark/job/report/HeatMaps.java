@@ -29,14 +29,16 @@ final class HeatMaps {
   }
 
   private static boolean placed(QualityRow row) {
-    return row.depthPercent() != null && row.lengthTokens() != null && row.score() != null;
+    return row.question().depthPercent() != null
+        && row.question().lengthTokens() != null
+        && row.answer().score() != null;
   }
 
   /** Score by length and depth for one policy: the needle picture. */
   static Plot needle(String name, List<QualityRow> quality) {
     List<QualityRow> rows = quality.stream().filter(HeatMaps::placed).toList();
-    List<Integer> lengths = sorted(rows, QualityRow::lengthTokens);
-    List<Double> depths = sorted(rows, QualityRow::depthPercent);
+    List<Integer> lengths = sorted(rows, row -> row.question().lengthTokens());
+    List<Double> depths = sorted(rows, row -> row.question().depthPercent());
     return new Plot("heat", name + ": score by length and depth")
         .signal("columnNames", lengths.stream().map(length -> Format.number(length)).toList())
         .signal("xTitle", "prompt tokens")
@@ -47,16 +49,16 @@ final class HeatMaps {
             "cells",
             cells(
                 rows,
-                row -> lengths.indexOf(row.lengthTokens()),
-                row -> depths.indexOf(row.depthPercent()),
-                QualityRow::score,
+                row -> lengths.indexOf(row.question().lengthTokens()),
+                row -> depths.indexOf(row.question().depthPercent()),
+                row -> row.answer().score(),
                 "questions"));
   }
 
   /** Attention mass that one policy keeps, by layer and query head. */
   static Plot layers(String name, List<SelectionRow> selection) {
-    int layers = 1 + selection.stream().mapToInt(SelectionRow::layer).max().orElse(0);
-    int heads = 1 + selection.stream().mapToInt(SelectionRow::head).max().orElse(0);
+    int layers = 1 + selection.stream().mapToInt(row -> row.kept().layer()).max().orElse(0);
+    int heads = 1 + selection.stream().mapToInt(row -> row.kept().head()).max().orElse(0);
     return new Plot("heat", name + ": attention mass kept by layer and head")
         .signal("columnNames", IntStream.range(0, heads).mapToObj(String::valueOf).toList())
         .signal("xTitle", "query head")
@@ -65,9 +67,9 @@ final class HeatMaps {
             "cells",
             cells(
                 selection,
-                SelectionRow::head,
-                SelectionRow::layer,
-                SelectionRow::attentionMass,
+                row -> row.kept().head(),
+                row -> row.kept().layer(),
+                row -> row.kept().attentionMass(),
                 "documents"));
   }
 

@@ -23,8 +23,8 @@ final class Measurements {
     this.quality = quality;
     this.speed = speed;
     this.selection = selection;
-    this.qualityByPolicy = by(quality, Policy::of);
-    this.speedByPolicy = by(speed, Policy::of);
+    this.qualityByPolicy = by(quality, row -> Policy.of(row.policy()));
+    this.speedByPolicy = by(speed, row -> Policy.of(row.policy()));
     for (Policy policy : qualityByPolicy.keySet()) {
       summaries.add(summary(policy));
     }
@@ -47,7 +47,9 @@ final class Measurements {
     String watched = policy.read().unwrapped().text();
     return selection.stream()
         .filter(
-            row -> row.policy().equals(watched) && row.cachePolicy().equals(policy.cachePolicy()))
+            row ->
+                row.policy().policy().equals(watched)
+                    && row.policy().cachePolicy().equals(policy.cachePolicy()))
         .toList();
   }
 

@@ -70,12 +70,14 @@ final class Page {
   }
 
   private void header(StringBuilder html) {
-    long documents = measurements.quality.stream().map(row -> row.docId()).distinct().count();
+    long documents =
+        measurements.quality.stream().map(row -> row.question().docId()).distinct().count();
     int questions =
         measurements.summaries.isEmpty() ? 0 : measurements.summaries.get(0).questions();
     int repetitions =
         measurements.summaries.stream().mapToInt(PolicySummary::repetitions).max().orElse(0);
-    String suite = measurements.quality.isEmpty() ? "corpus" : measurements.quality.get(0).suite();
+    String suite =
+        measurements.quality.isEmpty() ? "corpus" : measurements.quality.get(0).question().suite();
     html.append("<header><h1>KV budgets compared</h1><p class=\"lead\">")
         .append(Format.html(lead(suite)))
         .append("</p><dl class=\"tiles\">");

@@ -1,8 +1,7 @@
 package dev.questspark.job.report;
 
 import dev.questspark.engine.policy.ReadPolicy;
-import dev.questspark.job.eval.QualityRow;
-import dev.questspark.job.eval.SpeedRow;
+import dev.questspark.job.answer.PolicyColumns;
 import java.util.Comparator;
 
 /**
@@ -19,12 +18,8 @@ record Policy(String text, String cachePolicy) implements Comparable<Policy> {
           .thenComparing(Policy::text)
           .thenComparing(Policy::cachePolicy);
 
-  static Policy of(QualityRow row) {
-    return new Policy(row.policy(), row.cachePolicy());
-  }
-
-  static Policy of(SpeedRow row) {
-    return new Policy(row.policy(), row.cachePolicy());
+  static Policy of(PolicyColumns columns) {
+    return new Policy(columns.policy(), columns.cachePolicy());
   }
 
   ReadPolicy read() {

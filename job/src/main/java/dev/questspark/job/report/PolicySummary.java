@@ -42,8 +42,8 @@ final class PolicySummary {
     this.scoreMinusDense = policy.dense() ? null : answers.scoreMinusDense();
     this.perplexity = answers.perplexity();
     this.perplexityOverDense = policy.dense() ? null : answers.perplexityOverDense();
-    this.attentionMass = byDocument(selection, SelectionRow::attentionMass);
-    this.topTokenRecall = byDocument(selection, SelectionRow::topTokenRecall);
+    this.attentionMass = byDocument(selection, row -> row.kept().attentionMass());
+    this.topTokenRecall = byDocument(selection, row -> row.kept().topTokenRecall());
     this.decodeThroughput = batches == null ? null : batches.decodeThroughput();
   }
 
@@ -54,7 +54,7 @@ final class PolicySummary {
         rows.stream()
             .collect(
                 Collectors.groupingBy(
-                    SelectionRow::docId, TreeMap::new, Collectors.averagingDouble(share)))
+                    row -> row.question().docId(), TreeMap::new, Collectors.averagingDouble(share)))
             .values()
             .stream()
             .toList();

@@ -20,8 +20,8 @@ final class QualitySummary {
   QualitySummary(List<QualityRow> rows, List<QualityRow> dense) {
     this.rows = rows;
     for (QualityRow row : dense) {
-      if (row.score() != null) {
-        denseScores.put(question(row), row.score());
+      if (row.answer().score() != null) {
+        denseScores.put(question(row), row.answer().score());
       }
       if (row.negLogLikelihood() != null) {
         denseLosses.put(question(row), loss(row));
@@ -31,11 +31,11 @@ final class QualitySummary {
 
   /** Per token. */
   private static double loss(QualityRow row) {
-    return row.negLogLikelihood() / row.completionTokens();
+    return row.negLogLikelihood() / row.tokens().completionTokens();
   }
 
   private static String question(QualityRow row) {
-    return row.docId() + "\n" + row.questionId();
+    return row.question().docId() + "\n" + row.question().questionId();
   }
 
   int questions() {
@@ -43,12 +43,13 @@ final class QualitySummary {
   }
 
   int errors() {
-    return (int) rows.stream().filter(row -> row.status().equals("error")).count();
+    return (int) rows.stream().filter(row -> row.outcome().failed()).count();
   }
 
   /** Null without a scored question. */
   Interval score() {
-    List<Double> scores = rows.stream().map(QualityRow::score).filter(Objects::nonNull).toList();
+    List<Double> scores =
+        rows.stream().map(row -> row.answer().score()).filter(Objects::nonNull).toList();
     return scores.isEmpty() ? null : Interval.scores(scores);
   }
 
@@ -57,8 +58,8 @@ final class QualitySummary {
     List<Double> differences = new ArrayList<>();
     for (QualityRow row : rows) {
       Double dense = denseScores.get(question(row));
-      if (row.score() != null && dense != null) {
-        differences.add(row.score() - dense);
+      if (row.answer().score() != null && dense != null) {
+        differences.add(row.answer().score() - dense);
       }
     }
     return differences.isEmpty() ? null : Interval.paired(differences);
@@ -67,7 +68,7 @@ final class QualitySummary {
   Double textAgreement() {
     List<Double> agreements =
         rows.stream()
-            .map(QualityRow::agreesWithDense)
+            .map(row -> row.answer().agreesWithDense())
             .filter(Objects::nonNull)
             .map(agrees -> agrees ? 1.0 : 0.0)
             .toList();
@@ -76,7 +77,7 @@ final class QualitySummary {
 
   Double tokenAgreement() {
     List<Double> agreements =
-        rows.stream().map(QualityRow::tokenAgreement).filter(Objects::nonNull).toList();
+        rows.stream().map(row -> row.answer().tokenAgreement()).filter(Objects::nonNull).toList();
     return agreements.isEmpty() ? null : Interval.average(agreements);
   }
 
@@ -89,7 +90,7 @@ final class QualitySummary {
       return null;
     }
     double sum = texts.stream().mapToDouble(QualityRow::negLogLikelihood).sum();
-    long tokens = texts.stream().mapToLong(QualityRow::completionTokens).sum();
+    long tokens = texts.stream().mapToLong(row -> row.tokens().completionTokens()).sum();
     Interval perText = Interval.mean(texts.stream().map(QualitySummary::loss).toList());
     double mean = sum / tokens;
     if (perText.low() == null) {
@@ -119,9 +120,9 @@ final class QualitySummary {
     long read = 0;
     long dense = 0;
     for (QualityRow row : rows) {
-      if (row.kvBytesDense() != null) {
-        read += row.kvBytesRead();
-        dense += row.kvBytesDense();
+      if (row.reads().kvBytesDense() != null) {
+        read += row.reads().kvBytesRead();
+        dense += row.reads().kvBytesDense();
       }
     }
     return dense == 0 ? null : (double) read / dense;

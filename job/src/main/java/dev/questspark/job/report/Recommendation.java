@@ -1,6 +1,5 @@
 package dev.questspark.job.report;
 
-import dev.questspark.job.eval.SelectionRow;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -86,9 +85,9 @@ final class Recommendation {
         measurements.selection(summary.policy()).stream()
             .collect(
                 Collectors.groupingBy(
-                    SelectionRow::layer,
+                    row -> row.kept().layer(),
                     TreeMap::new,
-                    Collectors.averagingDouble(SelectionRow::attentionMass)));
+                    Collectors.averagingDouble(row -> row.kept().attentionMass())));
     if (masses.isEmpty()) {
       return Optional.empty();
     }

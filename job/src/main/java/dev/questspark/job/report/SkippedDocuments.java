@@ -31,7 +31,9 @@ final class SkippedDocuments {
         errors.stream()
             .collect(
                 Collectors.groupingBy(
-                    row -> String.valueOf(row.errorCode()), TreeMap::new, Collectors.counting()));
+                    row -> String.valueOf(row.outcome().errorCode()),
+                    TreeMap::new,
+                    Collectors.counting()));
     return Optional.of(
         errors.size()
             + " of "
@@ -41,27 +43,30 @@ final class SkippedDocuments {
                 .map(code -> code.getKey() + " " + code.getValue())
                 .collect(Collectors.joining(", "))
             + "), such as that of "
-            + errors.get(0).docId()
+            + errors.get(0).question().docId()
             + ": "
-            + errors.get(0).errorMessage()
+            + errors.get(0).outcome().errorMessage()
             + ".");
   }
 
   private static boolean failed(QualityRow row) {
-    return row.status().equals("error");
+    return row.outcome().failed();
   }
 
   private static Optional<String> cuts(List<QualityRow> quality) {
     Map<String, Integer> dropped =
         quality.stream()
-            .filter(row -> row.droppedTokens() > 0)
+            .filter(row -> row.tokens().droppedTokens() > 0)
             .collect(
                 Collectors.toMap(
-                    QualityRow::docId, QualityRow::droppedTokens, Math::max, TreeMap::new));
+                    row -> row.question().docId(),
+                    row -> row.tokens().droppedTokens(),
+                    Math::max,
+                    TreeMap::new));
     if (dropped.isEmpty()) {
       return Optional.empty();
     }
-    long documents = quality.stream().map(QualityRow::docId).distinct().count();
+    long documents = quality.stream().map(row -> row.question().docId()).distinct().count();
     return Optional.of(
         dropped.size()
             + " of "
@@ -69,7 +74,7 @@ final class SkippedDocuments {
             + " documents did not fit into max_model_len and lost their middle, "
             + dropped.values().stream().mapToLong(Integer::longValue).sum()
             + " tokens in all; their scores are of what was left (dropped_tokens in quality/)."
-            + (quality.get(0).suite().equals("longbench")
+            + (quality.get(0).question().suite().equals("longbench")
                 ? " LongBench's own protocol cuts so, unless on_too_long is given."
                 : ""));
   }

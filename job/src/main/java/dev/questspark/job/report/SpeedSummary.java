@@ -38,21 +38,25 @@ final class SpeedSummary {
         byRepetition.values().stream()
             .map(
                 repetition ->
-                    sum(repetition, row -> (double) row.batch() * (row.newTokens() - 1))
-                        / (sum(repetition, SpeedRow::decodeMs) / MS_PER_S))
+                    sum(
+                            repetition,
+                            row -> (double) row.load().batch() * (row.load().newTokens() - 1))
+                        / (sum(repetition, row -> row.times().decodeMs()) / MS_PER_S))
             .toList());
   }
 
   double tpotMs() {
-    return sum(rows, SpeedRow::decodeMs) / sum(rows, row -> row.newTokens() - 1);
+    return sum(rows, row -> row.times().decodeMs()) / sum(rows, row -> row.load().newTokens() - 1);
   }
 
   double prefillThroughput() {
-    return sum(rows, SpeedRow::documentTokens) / (sum(rows, SpeedRow::prefillMs) / MS_PER_S);
+    return sum(rows, row -> row.load().documentTokens())
+        / (sum(rows, row -> row.times().prefillMs()) / MS_PER_S);
   }
 
   double questionThroughput() {
-    return sum(rows, SpeedRow::questionTokens) / (sum(rows, SpeedRow::questionMs) / MS_PER_S);
+    return sum(rows, row -> row.times().questionTokens())
+        / (sum(rows, row -> row.times().questionMs()) / MS_PER_S);
   }
 
   double documentsPerHour() {
@@ -60,7 +64,7 @@ final class SpeedSummary {
   }
 
   double documentsPerHourCeiling() {
-    return rows.size() * MS_PER_HOUR / sum(rows, SpeedRow::prefillMs);
+    return rows.size() * MS_PER_HOUR / sum(rows, row -> row.times().prefillMs());
   }
 
   double deviceHoursPerBillionTokens() {
@@ -68,14 +72,15 @@ final class SpeedSummary {
         sum(
             rows,
             row ->
-                row.documentTokens()
-                    + row.questionTokens()
-                    + (double) row.batch() * row.newTokens());
+                row.load().documentTokens()
+                    + row.times().questionTokens()
+                    + (double) row.load().batch() * row.load().newTokens());
     return totalMs() / MS_PER_HOUR / tokens * BILLION;
   }
 
   double kvReadShare() {
-    return sum(rows, SpeedRow::kvBytesRead) / sum(rows, SpeedRow::kvBytesDense);
+    return sum(rows, row -> row.reads().kvBytesRead())
+        / sum(rows, row -> row.reads().kvBytesDense());
   }
 
   /** Mean per document, for the picture of where time goes. */
@@ -84,7 +89,8 @@ final class SpeedSummary {
   }
 
   private double totalMs() {
-    return sum(rows, row -> row.prefillMs() + row.questionMs() + row.decodeMs());
+    return sum(
+        rows, row -> row.times().prefillMs() + row.times().questionMs() + row.times().decodeMs());
   }
 
   private static double sum(List<SpeedRow> rows, ToDoubleFunction<SpeedRow> part) {

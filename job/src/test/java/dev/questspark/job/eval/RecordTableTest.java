@@ -2,7 +2,15 @@ package dev.questspark.job.eval;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.questspark.engine.failure.ErrorCode;
+import dev.questspark.job.TestSpark;
+import dev.questspark.job.answer.PolicyColumns;
+import dev.questspark.job.corpus.Defect;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** The measurements' tables, as readers of earlier runs know them. */
 class RecordTableTest {
@@ -43,5 +51,38 @@ class RecordTableTest {
                 + "depth_percent DOUBLE,prompt_tokens INT,policy STRING,cache_policy STRING,"
                 + "kv_budget INT,layer INT,head INT,rows INT,attention_mass DOUBLE,"
                 + "top_token_recall DOUBLE");
+  }
+
+  @Test
+  @Tag("spark")
+  void valuesStandInTheirColumnsAndComeBack(@TempDir Path folder) {
+    QualityRow.Question question = new QualityRow.Question("s", "t", "m", "d", 3, 2048, null);
+    PolicyColumns policy = new PolicyColumns("quest", "none", 256);
+    QualityRow answered =
+        new QualityRow(
+            question,
+            policy,
+            QualityRow.Outcome.OK,
+            new QualityRow.Answer("p", List.of("a", "b"), 0.5, false, 0.25),
+            new QualityRow.Tokens(11, 12, 13),
+            new QualityRow.Reads(21L, 22L, 23, 24),
+            1.5);
+    QualityRow refused =
+        new QualityRow(
+            question,
+            policy,
+            QualityRow.Outcome.error(new Defect(ErrorCode.EMPTY_DOCUMENT, "why")),
+            QualityRow.Answer.none(List.of()),
+            QualityRow.Tokens.NONE,
+            QualityRow.Reads.NONE,
+            null);
+    RecordTable<QualityRow> table = new RecordTable<>(QualityRow.class);
+    String quality = folder.resolve("quality").toString();
+    table.write(TestSpark.session(), List.of(answered, refused), quality);
+    assertThat(table.read(TestSpark.session(), quality)).containsExactly(answered, refused);
+    assertThat(TestSpark.session().read().parquet(quality).first().mkString("|"))
+        .isEqualTo(
+            "s|t|m|d|3|2048|null|quest|none|256|ok|null|null|p|ArraySeq(a, b)|0.5|false|0.25"
+                + "|11|12|13|21|22|23|24|1.5");
   }
 }

@@ -131,7 +131,7 @@ class FiguresTest {
       int head = cell.get("column").getAsInt();
       int layer = cell.get("row").getAsInt();
       assertThat(cell.get("share").getAsDouble())
-          .isEqualTo(MeasuredRows.selection("quest", layer, head).attentionMass());
+          .isEqualTo(MeasuredRows.selection("quest", layer, head).kept().attentionMass());
     }
     Map<String, Plot> needles = figures.heatmaps();
     assertThat(needles).containsOnlyKeys("dense", "quest 256", "sink_recent 256");

@@ -2,6 +2,7 @@ package dev.questspark.job.report;
 
 import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.ReadPolicies;
+import dev.questspark.job.answer.PolicyColumns;
 import dev.questspark.job.eval.QualityRow;
 import dev.questspark.job.eval.SelectionRow;
 import dev.questspark.job.eval.SpeedRow;
@@ -78,31 +79,12 @@ final class MeasuredRows {
    */
   private static QualityRow text(String selector, int budget, int i, double loss) {
     return new QualityRow(
-        "perplexity",
-        "perplexity",
-        "perplexity",
-        "d" + i,
-        0,
-        null,
-        null,
-        policy(selector, budget),
-        "none",
-        kvBudget(budget),
-        "ok",
-        null,
-        null,
-        null,
-        List.of(),
-        null,
-        null,
-        null,
-        2000,
-        100,
-        0,
-        100L,
-        900L,
-        5,
-        0,
+        new QualityRow.Question("perplexity", "perplexity", "perplexity", "d" + i, 0, null, null),
+        columns(selector, budget),
+        QualityRow.Outcome.OK,
+        QualityRow.Answer.none(List.of()),
+        new QualityRow.Tokens(2000, 100, 0),
+        new QualityRow.Reads(100L, 900L, 5, 0),
         100 * loss);
   }
 
@@ -113,28 +95,16 @@ final class MeasuredRows {
         : ReadPolicies.KNOWN.of(selector, Map.of("budget", String.valueOf(budget))).text();
   }
 
-  private static Integer kvBudget(int budget) {
-    return budget < 0 ? null : Integer.valueOf(budget);
+  private static PolicyColumns columns(String selector, int budget) {
+    return new PolicyColumns(policy(selector, budget), "none", budget < 0 ? null : budget);
   }
 
   static SelectionRow selection(String selector, int layer, int head) {
     double mass = (selector.equals("quest") ? 0.7 : 0.2) + 0.01 * layer - 0.002 * (head % 9);
     return new SelectionRow(
-        "passkey_facts",
-        "passkey_facts",
-        "d0",
-        0,
-        2048,
-        0.0,
-        2000,
-        policy(selector, 256),
-        "none",
-        256,
-        layer,
-        head,
-        12,
-        mass,
-        mass);
+        new SelectionRow.Question("passkey_facts", "passkey_facts", "d0", 0, 2048, 0.0, 2000),
+        columns(selector, 256),
+        new SelectionRow.Kept(layer, head, 12, mass, mass));
   }
 
   static QualityRow quality(String selector, int budget, int i) {
@@ -144,31 +114,20 @@ final class MeasuredRows {
   /** An answer with a given score; null for an answer without a reference. */
   static QualityRow scored(String selector, int budget, int i, Double score) {
     return new QualityRow(
-        "passkey_facts",
-        "passkey_facts",
-        "exact",
-        "d" + i,
-        0,
-        i % 2 == 0 ? 2048 : 8192,
-        50.0 * (i % 3),
-        policy(selector, budget),
-        "none",
-        kvBudget(budget),
-        "ok",
-        null,
-        null,
-        "1",
-        List.of("1"),
-        score,
-        score == null || score == 1,
-        score == null ? 1 : score,
-        2000,
-        6,
-        0,
-        100L,
-        900L,
-        5,
-        0,
+        new QualityRow.Question(
+            "passkey_facts",
+            "passkey_facts",
+            "exact",
+            "d" + i,
+            0,
+            i % 2 == 0 ? 2048 : 8192,
+            50.0 * (i % 3)),
+        columns(selector, budget),
+        QualityRow.Outcome.OK,
+        new QualityRow.Answer(
+            "1", List.of("1"), score, score == null || score == 1, score == null ? 1 : score),
+        new QualityRow.Tokens(2000, 6, 0),
+        new QualityRow.Reads(100L, 900L, 5, 0),
         null);
   }
 
@@ -187,19 +146,9 @@ final class MeasuredRows {
     return new SpeedRow(
         "d" + document,
         repetition,
-        policy(selector, budget),
-        "none",
-        kvBudget(budget),
-        2000 + 500 * document,
-        2010 + 500.0 * document,
-        8,
-        64,
-        1,
-        900,
-        80,
-        30,
-        decodeMs,
-        100,
-        900);
+        columns(selector, budget),
+        new SpeedRow.Load(2000 + 500 * document, 2010 + 500.0 * document, 8, 64),
+        new SpeedRow.Times(1, 900, 80, 30, decodeMs),
+        new SpeedRow.Reads(100, 900));
   }
 }

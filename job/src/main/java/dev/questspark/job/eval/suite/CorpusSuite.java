@@ -3,7 +3,10 @@ package dev.questspark.job.eval.suite;
 import dev.questspark.job.corpus.Document;
 import dev.questspark.job.corpus.Question;
 import dev.questspark.job.eval.EvalDocument;
+import dev.questspark.job.eval.EvalDocument.Aim;
 import dev.questspark.job.eval.EvalDocument.EvalQuestion;
+import dev.questspark.job.eval.EvalDocument.Prompt;
+import dev.questspark.job.eval.EvalDocument.Scoring;
 import dev.questspark.job.eval.score.Metric;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,14 +30,9 @@ final class CorpusSuite {
         document.id(),
         "corpus",
         "corpus",
-        Metric.EXACT.word(),
-        null,
-        null,
-        input.template(),
-        true,
-        input.maxTokens(),
-        List.of(),
-        false,
+        Aim.GIVEN,
+        new Prompt(input.template(), true, input.maxTokens()),
+        Scoring.by(Metric.EXACT.word()),
         document.text(),
         document.questions().stream().map(CorpusSuite::question).toList());
   }

@@ -1,7 +1,10 @@
 package dev.questspark.job.eval.suite;
 
 import dev.questspark.job.eval.EvalDocument;
+import dev.questspark.job.eval.EvalDocument.Aim;
 import dev.questspark.job.eval.EvalDocument.EvalQuestion;
+import dev.questspark.job.eval.EvalDocument.Prompt;
+import dev.questspark.job.eval.EvalDocument.Scoring;
 import dev.questspark.job.eval.score.Metric;
 import java.util.ArrayList;
 import java.util.List;
@@ -67,14 +70,9 @@ final class FactSuite {
         id,
         suite,
         suite,
-        Metric.EXACT.word(),
-        length,
-        (double) depth,
-        input.template(),
-        true,
-        input.maxTokens(),
-        List.of(),
-        false,
+        new Aim(length, (double) depth),
+        new Prompt(input.template(), true, input.maxTokens()),
+        Scoring.by(Metric.EXACT.word()),
         Haystack.hide(filler, hidden, depths),
         List.of(new EvalQuestion(asked.question(), List.of(asked.number()))));
   }

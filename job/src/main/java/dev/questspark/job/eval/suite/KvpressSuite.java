@@ -3,7 +3,10 @@ package dev.questspark.job.eval.suite;
 import com.google.gson.JsonObject;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.job.eval.EvalDocument;
+import dev.questspark.job.eval.EvalDocument.Aim;
 import dev.questspark.job.eval.EvalDocument.EvalQuestion;
+import dev.questspark.job.eval.EvalDocument.Prompt;
+import dev.questspark.job.eval.EvalDocument.Scoring;
 import dev.questspark.job.eval.score.Metric;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -64,14 +67,9 @@ final class KvpressSuite {
         id,
         "kvpress",
         group.task,
-        group.metric,
-        null,
-        null,
-        "{{document}}{{question}}",
-        true,
-        group.maxTokens,
-        List.of(),
-        false,
+        Aim.GIVEN,
+        new Prompt("{{document}}{{question}}", true, group.maxTokens),
+        Scoring.by(group.metric),
         group.context,
         questions);
   }

@@ -6,7 +6,10 @@ import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.job.eval.EvalDocument;
+import dev.questspark.job.eval.EvalDocument.Aim;
 import dev.questspark.job.eval.EvalDocument.EvalQuestion;
+import dev.questspark.job.eval.EvalDocument.Prompt;
+import dev.questspark.job.eval.EvalDocument.Scoring;
 import dev.questspark.job.eval.score.Metric;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -61,14 +64,12 @@ final class LongBenchSuite {
         task + "-" + number,
         NAME,
         task,
-        Metric.of(settings.getString("metric")).word(),
-        null,
-        null,
-        template,
-        settings.getBoolean("chat"),
-        settings.getInt("max_tokens"),
-        JsonLines.texts(line, "all_classes"),
-        settings.getBoolean("first_line_only"),
+        Aim.GIVEN,
+        new Prompt(template, settings.getBoolean("chat"), settings.getInt("max_tokens")),
+        new Scoring(
+            Metric.of(settings.getString("metric")).word(),
+            JsonLines.texts(line, "all_classes"),
+            settings.getBoolean("first_line_only")),
         JsonLines.text(line, "context", file),
         List.of(
             new EvalQuestion(

@@ -1,7 +1,10 @@
 package dev.questspark.job.eval.suite;
 
 import dev.questspark.job.eval.EvalDocument;
+import dev.questspark.job.eval.EvalDocument.Aim;
 import dev.questspark.job.eval.EvalDocument.EvalQuestion;
+import dev.questspark.job.eval.EvalDocument.Prompt;
+import dev.questspark.job.eval.EvalDocument.Scoring;
 import dev.questspark.job.eval.score.Metric;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -103,14 +106,9 @@ final class PasskeySuite {
         place.id,
         suite,
         suite,
-        metric.word(),
-        place.length,
-        place.depth,
-        template,
-        true,
-        NEW_TOKENS,
-        List.of(),
-        false,
+        new Aim(place.length, place.depth),
+        new Prompt(template, true, NEW_TOKENS),
+        Scoring.by(metric.word()),
         text,
         List.of(new EvalQuestion(question, List.of(key))));
   }

@@ -2,7 +2,10 @@ package dev.questspark.job.eval.suite;
 
 import dev.questspark.job.corpus.Document;
 import dev.questspark.job.eval.EvalDocument;
+import dev.questspark.job.eval.EvalDocument.Aim;
 import dev.questspark.job.eval.EvalDocument.EvalQuestion;
+import dev.questspark.job.eval.EvalDocument.Prompt;
+import dev.questspark.job.eval.EvalDocument.Scoring;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -32,14 +35,9 @@ final class PerplexitySuite {
         document.id() + "-" + length,
         "perplexity",
         "perplexity",
-        EvalDocument.PERPLEXITY,
-        length,
-        null,
-        template,
-        false,
-        1,
-        List.of(),
-        false,
+        new Aim(length, null),
+        new Prompt(template, false, 1),
+        Scoring.by(EvalDocument.PERPLEXITY),
         document.text(),
         List.of(new EvalQuestion("", List.of())));
   }

@@ -1,7 +1,10 @@
 package dev.questspark.job.eval.suite;
 
 import dev.questspark.job.eval.EvalDocument;
+import dev.questspark.job.eval.EvalDocument.Aim;
 import dev.questspark.job.eval.EvalDocument.EvalQuestion;
+import dev.questspark.job.eval.EvalDocument.Prompt;
+import dev.questspark.job.eval.EvalDocument.Scoring;
 import dev.questspark.job.eval.score.Metric;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
@@ -140,14 +143,9 @@ final class RulerSuite {
         id,
         suite,
         suite,
-        Metric.MATCH_ALL.word(),
-        length,
-        depth,
-        TEMPLATE,
-        true,
-        newTokens,
-        List.of(),
-        false,
+        new Aim(length, depth),
+        new Prompt(TEMPLATE, true, newTokens),
+        Scoring.by(Metric.MATCH_ALL.word()),
         Haystack.hide(filler, hidden, depths),
         List.of(new EvalQuestion(question, references)));
   }

@@ -98,16 +98,17 @@ class SuitesTest {
       // within a sentence or the loop of the stated depth, the task's words at the front aside
       assertThat(place)
           .as(document.docId())
-          .isBetween(document.depthPercent() - 25, document.depthPercent() + 25);
+          .isBetween(document.aim().depthPercent() - 25, document.aim().depthPercent() + 25);
       String prompt =
           document
+              .prompt()
               .template()
               .replace("{{document}}", document.text())
               .replace("{{question}}", document.questions().get(0).text());
       int tokens = tokenizer.encode(prompt, false).length;
       assertThat(tokens)
           .as(document.docId())
-          .isBetween(document.lengthTokens() - SLACK, document.lengthTokens());
+          .isBetween(document.aim().lengthTokens() - SLACK, document.aim().lengthTokens());
     }
   }
 
@@ -159,7 +160,7 @@ class SuitesTest {
                         tokenizer.encode(
                                 document.text() + document.questions().get(0).text(), false)
                             .length)
-                    .isLessThanOrEqualTo(document.lengthTokens()));
+                    .isLessThanOrEqualTo(document.aim().lengthTokens()));
   }
 
   @Test
@@ -234,12 +235,12 @@ class SuitesTest {
     List<EvalDocument> documents = Suites.documents(input("longbench", "--input=" + folder));
     assertThat(documents).hasSize(2);
     EvalDocument qasper = documents.get(0);
-    assertThat(qasper.template()).isEqualTo("Read {{document}}. Answer {{question}} now.");
-    assertThat(qasper.metric()).isEqualTo("f1");
-    assertThat(qasper.maxTokens()).isEqualTo(128);
+    assertThat(qasper.prompt().template()).isEqualTo("Read {{document}}. Answer {{question}} now.");
+    assertThat(qasper.scoring().metric()).isEqualTo("f1");
+    assertThat(qasper.prompt().maxTokens()).isEqualTo(128);
     assertThat(qasper.questions().get(0).references()).containsExactly("because", "so");
-    assertThat(documents.get(1).classes()).containsExactly("Date", "City");
-    assertThat(documents.get(1).chat()).isFalse();
+    assertThat(documents.get(1).scoring().classes()).containsExactly("Date", "City");
+    assertThat(documents.get(1).prompt().chat()).isFalse();
 
     Files.writeString(folder.resolve("unheard.jsonl"), "{}\n");
     assertThatThrownBy(() -> Suites.documents(input("longbench", "--input=" + folder)))
@@ -261,7 +262,7 @@ class SuitesTest {
     assertThat(documents.get(0).questions())
         .extracting(EvalDocument.EvalQuestion::text)
         .containsExactly("A? It is", "B? ");
-    assertThat(documents.get(1).maxTokens()).isEqualTo(9);
+    assertThat(documents.get(1).prompt().maxTokens()).isEqualTo(9);
     Files.writeString(file, "{\"context\": \"Text\", \"question\": \"A?\"}\n");
     assertThatThrownBy(() -> Suites.documents(input("kvpress", "--input=" + file)))
         .hasMessageContaining("max_new_tokens");
