@@ -33,6 +33,12 @@ class HouseRulesTest {
   private static final Pattern TORN_COMMENT =
       Pattern.compile("\\*/\\s*(?=/\\*\\*|\\}|(?:return|if|for|while|try|throw)\\b)");
 
+  /** A record that others can make, up to its first component. */
+  private static final Pattern RECORD =
+      Pattern.compile("(?m)^ *(?!private\\b)(?:[a-z]+ +)*record ([A-Z]\\w*)(?:<[^(]*>)?\\(");
+
+  private static final int MAX_COMPONENTS = 8;
+
   private static final Pattern WORD = Pattern.compile("V\\d+|[A-Z]?[a-z]+|[A-Z]+(?![a-z])|v\\d+");
 
   private static Path root;
@@ -97,6 +103,62 @@ class HouseRulesTest {
       }
     }
     assertThat(torn).isEmpty();
+  }
+
+  /** Nobody can tell nine values by their places: a record has parts, or a builder with names. */
+  @Test
+  void noRecordHasMoreComponentsThanCanBeToldByPlace() {
+    List<String> wide = new ArrayList<>();
+    for (Path file : sources) {
+      if (!isTest(file) && file.toString().endsWith(".java")) {
+        for (String record : wideRecords(RepositoryFiles.read(file))) {
+          wide.add(root.relativize(file) + ": " + record);
+        }
+      }
+    }
+    assertThat(wide).isEmpty();
+  }
+
+  @Test
+  void wideRecordsAreToldFromNarrowOnes() {
+    String nine = "(int a, int b, int c, int d, int e, int f, int g, int h, int i) {}\n";
+    assertThat(wideRecords("public record Wide" + nine + "  record Own<T>" + nine))
+        .containsExactly("Wide has 9 components", "Own has 9 components");
+    assertThat(
+            wideRecords(
+                "record Narrow(Map<A, B> a, int b, int c, int d, int e, int f, int g, int h) {}"))
+        .isEmpty();
+    assertThat(wideRecords("  private record Own" + nine)).isEmpty();
+    assertThat(wideRecords("record Built" + nine + "  public static final class Builder {\n"))
+        .isEmpty();
+  }
+
+  /** Not those whose {@code Builder} gives the values names, nor private ones. */
+  private static List<String> wideRecords(String text) {
+    List<String> wide = new ArrayList<>();
+    Matcher record = RECORD.matcher(text);
+    while (record.find()) {
+      boolean built =
+          !record.group().startsWith(" ")
+              && text.contains("\n  public static final class Builder {");
+      int components = components(text, record.end());
+      if (components > MAX_COMPONENTS && !built) {
+        wide.add(record.group(1) + " has " + components + " components");
+      }
+    }
+    return wide;
+  }
+
+  /** Components from a record's opening bracket to its closing one. */
+  private static int components(String text, int from) {
+    int components = 1;
+    int depth = 1;
+    for (int i = from; depth > 0; i++) {
+      char c = text.charAt(i);
+      depth += "(<".indexOf(c) >= 0 ? 1 : ")>".indexOf(c) >= 0 ? -1 : 0;
+      components += c == ',' && depth == 1 ? 1 : 0;
+    }
+    return components;
   }
 
   @Test
