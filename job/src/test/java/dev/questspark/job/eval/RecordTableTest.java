@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The measurements' tables, as readers of earlier runs know them. */
+@Tag("spark")
 class RecordTableTest {
 
   private static String ddl(Class<? extends Record> type) {
@@ -54,7 +55,6 @@ class RecordTableTest {
   }
 
   @Test
-  @Tag("spark")
   void valuesStandInTheirColumnsAndComeBack(@TempDir Path folder) {
     QualityRow.Question question = new QualityRow.Question("s", "t", "m", "d", 3, 2048, null);
     PolicyColumns policy = new PolicyColumns("quest", "none", 256);
