@@ -85,7 +85,7 @@ class CudaFaultTest {
   /** Every executor's driver fails in this way at this launch, the replacing ones' too. */
   private static SparkConf failing(String fault, int launch) {
     return CLUSTER
-        .conf()
+        .cudaConf()
         .set("spark.executorEnv.QUEST_TESTDRIVER_" + fault, String.valueOf(launch));
   }
 

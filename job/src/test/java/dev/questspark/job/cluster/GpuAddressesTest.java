@@ -59,7 +59,7 @@ class GpuAddressesTest {
   private Path run(String name, int cores, int executorGpus, String taskGpus, int allCores) {
     SparkConf conf =
         CLUSTER
-            .conf()
+            .cudaConf()
             .set("spark.executor.cores", String.valueOf(cores))
             .set("spark.executor.resource.gpu.amount", String.valueOf(executorGpus))
             .set("spark.task.resource.gpu.amount", taskGpus)
@@ -128,7 +128,7 @@ class GpuAddressesTest {
 
   private static void refused(String sentence, String arg) {
     Path output = folder.resolve("refused");
-    Ended ended = JobHarness.runOn(CLUSTER.conf(), input, output, arg);
+    Ended ended = JobHarness.runOn(CLUSTER.cudaConf(), input, output, arg);
     assertThat(ended.code()).as(() -> ended.err() + CLUSTER.logs()).isEqualTo(2);
     assertThat(ended.err()).startsWith("Error: " + sentence).contains("(executor ");
     assertThat(ended.err().strip().lines()).hasSize(1);

@@ -72,7 +72,7 @@ class StageResourcesTest {
   }
 
   private static SparkConf conf() {
-    return CLUSTER.conf().set("spark.extraListeners", StageEvents.class.getName());
+    return CLUSTER.cudaConf().set("spark.extraListeners", StageEvents.class.getName());
   }
 
   /** On the workers' devices, with the CPU's answers. */
