@@ -134,6 +134,11 @@ class RefusalsTest {
             + String.join(", ", ReadPolicies.KNOWN.names())
             + " (selectors, flag).",
         "--selectors=fancy");
+    refused(
+        "selectors is 'skip_layers' (flag); it must be names of policies ("
+            + String.join(", ", ReadPolicies.KNOWN.namesOfSelections())
+            + "), separated by commas.",
+        "--selectors=skip_layers");
     refused("backend is 'abacus' (flag); it must be one of cpu, cuda, cuda:N.", "--backend=abacus");
     refusedFor("dtype is 'float16' (flag); it must be one of", "--dtype=float16");
     refusedFor("kv_budget 16", "--selectors=quest", "--kv-budgets=16");

@@ -70,6 +70,14 @@ public final class PolicyRegistry<P> {
     return byName.keySet();
   }
 
+  /** Names of the policies that hold no other policy, in order. */
+  public Set<String> namesOfSelections() {
+    return byName.entrySet().stream()
+        .filter(entry -> components(entry.getValue()).stream().noneMatch(this::nested))
+        .map(Map.Entry::getKey)
+        .collect(Collectors.toCollection(LinkedHashSet::new));
+  }
+
   /** The registered name of a policy's class. */
   public String name(Class<?> policy) {
     return byName.entrySet().stream()

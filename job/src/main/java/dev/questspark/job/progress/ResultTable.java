@@ -7,6 +7,9 @@ import java.util.List;
 
 /** The table at the end: one line per policy. */
 public final class ResultTable {
+  /** The two policies; numbers follow, which end where their column ends. */
+  private static final int TEXT_COLUMNS = 2;
+
   private ResultTable() {}
 
   /** Plain text, columns aligned, ending with a line break. */
@@ -55,7 +58,8 @@ public final class ResultTable {
     for (List<String> line : lines) {
       for (int i = 0; i < columns; i++) {
         String padding = " ".repeat(widths[i] - line.get(i).length());
-        table.append(i == 0 ? line.get(i) + padding : "  " + padding + line.get(i));
+        table.append(i == 0 ? "" : "  ");
+        table.append(i < TEXT_COLUMNS ? line.get(i) + padding : padding + line.get(i));
       }
       table.append('\n');
     }

@@ -18,10 +18,12 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Copies of remote models, made once per machine, never used when incomplete or damaged. */
+@Tag("spark")
 class ModelCacheTest {
   private static final Path DEMO = Path.of("..", "demo", "model").toAbsolutePath().normalize();
   private static final List<String> FILES =

@@ -17,10 +17,12 @@ import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The commit protocol alone: attempts that race, attempts that come too late. */
+@Tag("spark")
 class AnswerFilesTest {
   private static final int BATCHES = 20;
 

@@ -10,10 +10,12 @@ import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.types.StructType;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Nested columns, written and copied; read back by DuckDB. */
+@Tag("spark")
 class AnswerParquetTest {
   @TempDir java.nio.file.Path folder;
 

@@ -20,10 +20,12 @@ import java.util.concurrent.Future;
 import java.util.concurrent.locks.LockSupport;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** One run at a time in an output folder, and a dead one does not hold it for ever. */
+@Tag("spark")
 class RunLockTest {
   @TempDir Path folder;
   private OutputFolder output;

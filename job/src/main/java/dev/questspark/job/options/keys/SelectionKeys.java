@@ -54,9 +54,9 @@ public final class SelectionKeys {
               "list of names",
               OptionKey.Shape.COMMA_LIST,
               "names of policies ("
-                  + String.join(", ", ReadPolicies.KNOWN.names())
+                  + String.join(", ", ReadPolicies.KNOWN.namesOfSelections())
                   + "), separated by commas",
-              name -> ReadPolicies.KNOWN.canonicalName(name.toLowerCase(Locale.ROOT)))
+              SelectionKeys::selector)
           .alias("selector", "sparse_attention")
           .defaultValue(ReadPolicies.KNOWN.name(Quest.class))
           .scope(INFERENCE, Decides.POLICIES, IN_QUERY)
@@ -167,6 +167,12 @@ public final class SelectionKeys {
               + (both.size() == 1 ? " says" : " say")
               + " in parts; give one or the other.");
     }
+  }
+
+  /** A wrapper, such as skip_layers, selects nothing by itself. */
+  private static String selector(String text) {
+    String name = ReadPolicies.KNOWN.canonicalName(text.toLowerCase(Locale.ROOT));
+    return OptionKey.checked(name, ReadPolicies.KNOWN.namesOfSelections()::contains);
   }
 
   /** Types the options. */
