@@ -1,17 +1,14 @@
 package dev.questspark.engine.policy;
 
-import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.select.DenseFirstLayers;
 import dev.questspark.engine.select.PageSelector;
-import java.util.OptionalInt;
-import java.util.Set;
 
 /** The first layers read every key, by their real index; the others as another policy says. */
 @Description("Leaves the first layers dense; the others read as the policy inside says.")
 public record SkipLayers(
     @Parameter(defaultValue = "2", description = "First layers that stay dense.") int layers,
     @Parameter(description = "What the other layers read.") ReadPolicy policy)
-    implements ReadPolicy {
+    implements PolicyWrapper {
 
   public SkipLayers {
     ReadPolicies.KNOWN.atLeast(1, SkipLayers.class, "layers", layers);
@@ -23,36 +20,7 @@ public record SkipLayers(
   }
 
   @Override
-  public Set<PageScore> digests() {
-    return policy.digests();
-  }
-
-  @Override
-  public OptionalInt kvBudget() {
-    return policy.kvBudget();
-  }
-
-  @Override
-  public boolean dense() {
-    return policy.dense();
-  }
-
-  @Override
-  public ReadPolicy unwrapped() {
-    return policy.unwrapped();
-  }
-
-  @Override
-  public String family() {
-    return policy.family() + denseLayers();
-  }
-
-  @Override
-  public String label() {
-    return policy.label() + denseLayers();
-  }
-
-  private String denseLayers() {
-    return ", " + layers + (layers == 1 ? " dense layer" : " dense layers");
+  public String leavesDense() {
+    return layers + (layers == 1 ? " dense layer" : " dense layers");
   }
 }
