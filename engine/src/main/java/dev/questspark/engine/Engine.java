@@ -263,7 +263,9 @@ public final class Engine implements AutoCloseable {
   private static void check(CachePolicy policy) {
     if (!policy.equals(CachePolicy.NONE)) {
       throw new ConfigException(
-          "cache_policy has " + policy.parts() + ", but this engine keeps documents whole");
+          "cache_policy has "
+              + policy.parts()
+              + ", but this engine keeps documents whole; use none");
     }
   }
 
