@@ -1,22 +1,40 @@
 package dev.questspark.engine;
 
-/** Log-probability of one token under the softmax of a row of logits, summed in double. */
-final class LogProb {
+import dev.questspark.engine.model.Sampler;
+
+/** Log-probabilities under the softmax of a row of logits, summed in double. */
+public final class LogProb {
   private LogProb() {}
 
   /**
+   * Log-probability of one token.
+   *
    * @param logits (vocabulary)
    * @return natural logarithm, at most 0
    */
   static double of(float[] logits, int token) {
+    return logits[token] - normaliser(logits);
+  }
+
+  /**
+   * What a row's logits exceed its log-probabilities by: the logarithm of the sum of their
+   * exponentials, taken from the largest on so that none overflows.
+   *
+   * @param logits (vocabulary)
+   * @throws IllegalStateException when one is not a number
+   */
+  public static double normaliser(float[] logits) {
     float max = Float.NEGATIVE_INFINITY;
-    for (float logit : logits) {
-      max = Math.max(max, logit);
+    for (int id = 0; id < logits.length; id++) {
+      if (Float.isNaN(logits[id])) {
+        throw Sampler.notANumber(id);
+      }
+      max = Math.max(max, logits[id]);
     }
     double sum = 0;
     for (float logit : logits) {
       sum += Math.exp((double) logit - max);
     }
-    return (double) logits[token] - max - Math.log(sum);
+    return max + Math.log(sum);
   }
 }

@@ -13,9 +13,15 @@ import dev.questspark.engine.policy.ReadPolicy;
  *     the answer is sparse
  * @param sampling how the answer is drawn
  * @param forced the whole answer, if it is given instead of drawn; empty otherwise
+ * @param logits sees the logits at each forced token
  */
 public record QuestionRequest(
-    int[] tokens, ReadPolicy policy, boolean denseQuestion, SamplingParams sampling, int[] forced) {
+    int[] tokens,
+    ReadPolicy policy,
+    boolean denseQuestion,
+    SamplingParams sampling,
+    int[] forced,
+    LogitsListener logits) {
 
   public QuestionRequest {
     if (tokens.length == 0) {
@@ -33,7 +39,7 @@ public record QuestionRequest(
   /** A question whose answer is drawn. */
   public QuestionRequest(
       int[] tokens, ReadPolicy policy, boolean denseQuestion, SamplingParams sampling) {
-    this(tokens, policy, denseQuestion, sampling, new int[0]);
+    this(tokens, policy, denseQuestion, sampling, new int[0], LogitsListener.NONE);
   }
 
   /**
@@ -41,6 +47,17 @@ public record QuestionRequest(
    * text before it, with every position read as the policy says.
    */
   public static QuestionRequest scoring(int[] tokens, ReadPolicy policy, int[] text) {
-    return new QuestionRequest(tokens, policy, false, SamplingParams.endless(text.length), text);
+    return scoring(tokens, policy, text, LogitsListener.NONE);
+  }
+
+  /**
+   * The same with somebody who sees the distributions in whole.
+   *
+   * @param logits called for every token of {@code text}
+   */
+  public static QuestionRequest scoring(
+      int[] tokens, ReadPolicy policy, int[] text, LogitsListener logits) {
+    return new QuestionRequest(
+        tokens, policy, false, SamplingParams.endless(text.length), text, logits);
   }
 }

@@ -81,10 +81,11 @@ final class Sequence {
     return request.forced().length > 0;
   }
 
-  /** The next token of a forced answer, its log-probability noted. */
+  /** The next token of a forced answer, its log-probability noted and its logits shown. */
   int force(float[] logits) {
     int token = request.forced()[generatedCount];
     logProbs[generatedCount] = LogProb.of(logits, token);
+    request.logits().row(generatedCount, logits);
     return token;
   }
 

@@ -103,7 +103,8 @@ class ScoringTest {
                     new Dense(),
                     false,
                     SamplingParams.greedy(5, List.of()),
-                    new int[] {7, 8}))
+                    new int[] {7, 8},
+                    LogitsListener.NONE))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("max_tokens is 5");
   }
