@@ -145,6 +145,11 @@ class MeasureJobTest {
    */
   private static void check(
       Map<String, Map<String, Double>> page, String column, String sql, String table) {
+    check(page, column, sql, table, 6);
+  }
+
+  private static void check(
+      Map<String, Map<String, Double>> page, String column, String sql, String table, int least) {
     int compared = 0;
     for (Map.Entry<String, Map<String, Double>> row : page.entrySet()) {
       if (row.getValue().containsKey(column)) {
@@ -160,7 +165,7 @@ class MeasureJobTest {
         compared++;
       }
     }
-    assertThat(compared).as(column).isGreaterThanOrEqualTo(6);
+    assertThat(compared).as(column).isGreaterThanOrEqualTo(least);
   }
 
   @Test
@@ -169,10 +174,7 @@ class MeasureJobTest {
     Path output = folder.resolve("out");
     assertThat(sweep(input, output).code()).isZero();
     List<String> answers = answers(output);
-    List<Path> cells;
-    try (var files = Files.list(output.resolve("cells"))) {
-      cells = files.filter(file -> file.toString().endsWith(".json")).sorted().toList();
-    }
+    List<Path> cells = cells(output);
     assertThat(cells).hasSize(4);
     // what a killed run leaves: some cells, half a file under another name, no tables
     Files.delete(cells.get(1));
@@ -188,6 +190,12 @@ class MeasureJobTest {
 
     Ended other = sweep(input, output, "--speed-tokens=7");
     assertThat(other.out()).contains("4 to measure, 0 found finished");
+  }
+
+  private static List<Path> cells(Path output) throws IOException {
+    try (var files = Files.list(output.resolve("cells"))) {
+      return files.filter(file -> file.toString().endsWith(".json")).sorted().toList();
+    }
   }
 
   private static List<String> answers(Path output) {
@@ -248,6 +256,122 @@ class MeasureJobTest {
                 .get(0));
     assertThat(page.get("sink_recent(budget=48, sink=4)").get("perplexity_over_dense"))
         .isCloseTo(ratio, within(1e-12));
+  }
+
+  private Path books() throws IOException {
+    Path input = folder.resolve("reports.jsonl");
+    StringBuilder lines = new StringBuilder();
+    for (String id : List.of("a", "b", "c")) {
+      StringBuilder text = new StringBuilder();
+      for (int i = 0; i < 90; i++) {
+        text.append("Call me Ishmael, said captain %d of ship %s. ".formatted(i * 37 % 89, id));
+      }
+      lines.append("{\"id\": \"%s\", \"text\": \"%s\"}\n".formatted(id, text));
+    }
+    lines.append("{\"id\": \"note\", \"text\": \"Too short a note.\"}\n");
+    Files.writeString(input, lines);
+    return input;
+  }
+
+  private static List<String> windows(Path output) {
+    return query(
+        "select doc_id, policy, kl, same_argmax, neg_log_likelihood, kv_bytes_read from "
+            + table(output, "quality")
+            + " order by all");
+  }
+
+  @Test
+  void windowsAreHeldAgainstDenseAttentionAndAKilledRunLosesNone() throws IOException {
+    Path output = folder.resolve("out");
+    String[] args = {
+      "--suite=divergence",
+      "--input=" + books(),
+      "--prefix-tokens=400",
+      "--window-tokens=24",
+      "--windows=6",
+      "--seed=4",
+      "--selectors=quest,sink_recent",
+      "--kv-budgets=48,448",
+      "--sparse-skip-layers=0"
+    };
+    Ended ended = JobHarness.eval(output, args);
+    assertThat(ended.code()).as(ended.err() + ended.out()).isZero();
+    assertThat(ended.out())
+        .contains(
+            "left out: note: its text has",
+            "6 windows of 24 tokens, each after 400: 2,400 tokens to prefill once, 720 rows to feed under 5 policies.",
+            "24 x ",
+            "--suite passkey");
+    String quality = table(output, "quality");
+    assertThat(
+            query(
+                "select count(*), count(distinct doc_id), min(completion_tokens) from " + quality))
+        .containsExactly("30|6|24");
+    assertThat(
+            query(
+                "select count(*) from "
+                    + quality
+                    + " where (kv_budget is null or kv_budget = 448) and kl = 0 and same_argmax = 1"))
+        .as("dense, and budgets that cover all")
+        .containsExactly("18");
+    assertThat(query("select count(*) from " + quality + " where kv_budget = 48 and kl > 0"))
+        .containsExactly("12");
+    Map<String, Map<String, Double>> page = pageNumbers(output);
+    check(page, "kl", "select avg(kl) from " + quality, quality, 5);
+    check(page, "same_argmax", "select avg(same_argmax) from " + quality, quality, 5);
+    check(
+        page,
+        "perplexity_over_dense",
+        "select exp(avg(q.neg_log_likelihood - d.neg_log_likelihood) / 24) from "
+            + quality
+            + " q join "
+            + quality
+            + " d on q.doc_id = d.doc_id and d.policy = 'dense' where q.%s",
+        null,
+        4);
+    assertThat(Files.readString(output.resolve("report.html")))
+        .contains(
+            "KL from dense by KV budget", "KL from dense by bytes read", "SnapKV", "--max-kl");
+
+    List<String> before = windows(output);
+    List<Path> cells = cells(output);
+    assertThat(cells).hasSize(6);
+    Files.delete(cells.get(0));
+    Files.delete(cells.get(3));
+    Files.writeString(output.resolve("cells/." + cells.get(0).getFileName() + ".7"), "{\"doc_");
+    Ended again = JobHarness.eval(output, args);
+    assertThat(again.out()).contains("2 to measure, 4 found finished");
+    assertThat(windows(output)).isEqualTo(before);
+  }
+
+  @Test
+  void aSweepTimesItsWindowsToo() throws IOException {
+    Path output = folder.resolve("out");
+    Ended ended =
+        JobHarness.runWith(
+            "--command=sweep",
+            "--suite=divergence",
+            "--model=" + JobHarness.MODEL,
+            "--kv-cache-memory-bytes=64m",
+            "--max-model-len=1024",
+            "--output=" + output,
+            "--input=" + books(),
+            "--prefix-tokens=300",
+            "--window-tokens=8",
+            "--windows=3",
+            "--kv-budgets=48,512",
+            "--selectors=quest",
+            "--max-num-seqs=2",
+            "--repetitions=1",
+            "--speed-tokens=4",
+            "--sparse-skip-layers=0");
+    assertThat(ended.code()).as(ended.err() + ended.out()).isZero();
+    assertThat(query("select count(*), min(document_tokens) from " + table(output, "speed")))
+        .containsExactly("9|300");
+    assertThat(query("select count(*), count(kl) from " + table(output, "quality")))
+        .containsExactly("9|9");
+    assertThat(Files.readString(output.resolve("report.html")))
+        .contains("Decode throughput by KV budget", "a budget of 512 tokens has a KL of 0.0000");
   }
 
   @Test

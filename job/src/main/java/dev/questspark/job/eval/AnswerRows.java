@@ -7,6 +7,7 @@ import dev.questspark.job.answer.PolicyColumns;
 import dev.questspark.job.corpus.Defect;
 import dev.questspark.job.eval.EvalDocument.EvalQuestion;
 import dev.questspark.job.eval.QualityRow.Answer;
+import dev.questspark.job.eval.QualityRow.Divergence;
 import dev.questspark.job.eval.QualityRow.Outcome;
 import dev.questspark.job.eval.QualityRow.Question;
 import dev.questspark.job.eval.QualityRow.Reads;
@@ -41,28 +42,55 @@ final class AnswerRows {
       ReadPolicy policy = policies.get(i);
       Completion found = completions.get(i);
       Completion reference = policy.dense() ? null : dense;
-      rows.add(row(question, policy, found, reference, droppedTokens));
+      Answer answer =
+          document.perplexity() ? Answer.none(List.of()) : answer(question, found, reference);
+      rows.add(row(question, policy, found, answer, droppedTokens, Divergence.NONE));
     }
     return rows;
   }
 
+  /**
+   * @param completions of a window's text, one per policy, in order
+   * @param divergences likewise
+   */
+  List<QualityRow> compared(List<Completion> completions, List<Divergence> divergences) {
+    List<QualityRow> rows = new ArrayList<>();
+    for (int i = 0; i < policies.size(); i++) {
+      rows.add(
+          row(
+              0,
+              policies.get(i),
+              completions.get(i),
+              Answer.none(List.of()),
+              0,
+              divergences.get(i)));
+    }
+    return rows;
+  }
+
+  /** A given text has log-probabilities. */
   private QualityRow row(
-      int question, ReadPolicy policy, Completion found, Completion dense, int droppedTokens) {
-    List<String> references = document.questions().get(question).references();
+      int question,
+      ReadPolicy policy,
+      Completion found,
+      Answer answer,
+      int droppedTokens,
+      Divergence divergence) {
     return new QualityRow(
         asked(question),
         PolicyColumns.of(policy, cachePolicy),
         Outcome.OK,
-        document.perplexity() ? Answer.none(references) : answer(question, found, dense),
+        answer,
         new Tokens(found.usage().promptTokens(), found.usage().completionTokens(), droppedTokens),
         new Reads(
             found.reads().bytesRead(),
             found.reads().bytesDense(),
             found.reads().sparseSteps(),
             found.reads().denseSteps()),
-        document.perplexity()
-            ? -found.logProbs().stream().mapToDouble(Double::doubleValue).sum()
-            : null);
+        found.logProbs().isEmpty()
+            ? null
+            : -found.logProbs().stream().mapToDouble(Double::doubleValue).sum(),
+        divergence);
   }
 
   private Answer answer(int question, Completion found, Completion dense) {
@@ -87,7 +115,8 @@ final class AnswerRows {
                     Answer.none(document.questions().get(question).references()),
                     Tokens.NONE,
                     Reads.NONE,
-                    null))
+                    null,
+                    Divergence.NONE))
         .toList();
   }
 

@@ -49,6 +49,9 @@ final class DocumentMeasurement {
     if (document.perplexity()) {
       return new DocumentResult(document.docId(), perplexity(document, rows), List.of(), List.of());
     }
+    if (document.divergence()) {
+      return new WindowMeasurement(engine, settings, rows).measure(document);
+    }
     int speedTokens = settings.protocol().speedTokens();
     TokenizedEvalDocument prompt =
         TokenizedEvalDocument.of(
@@ -110,7 +113,7 @@ final class DocumentMeasurement {
   }
 
   /** Nothing of a document that the engine refused: its error is in the quality rows. */
-  private static Optional<List<Completion>> timed(List<CompletableFuture<Completion>> futures) {
+  static Optional<List<Completion>> timed(List<CompletableFuture<Completion>> futures) {
     try {
       return Optional.of(join(futures));
     } catch (CompletionException failure) {
@@ -205,7 +208,7 @@ final class DocumentMeasurement {
     }
   }
 
-  private static List<Completion> join(List<CompletableFuture<Completion>> futures) {
+  static List<Completion> join(List<CompletableFuture<Completion>> futures) {
     return futures.stream().map(CompletableFuture::join).toList();
   }
 }

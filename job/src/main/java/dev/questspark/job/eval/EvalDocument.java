@@ -26,6 +26,9 @@ public record EvalDocument(
   /** The metric's name of documents that are scored and not asked. */
   public static final String PERPLEXITY = "perplexity";
 
+  /** The metric's name of documents of which a window is fed and held against dense attention. */
+  public static final String DIVERGENCE = "divergence";
+
   /** A question and its references; a document that is only timed has none. */
   public record EvalQuestion(String text, List<String> references) {
     public EvalQuestion {
@@ -36,7 +39,7 @@ public record EvalDocument(
   /**
    * The document's place in a grid.
    *
-   * @param lengthTokens length aimed at; null for given documents
+   * @param lengthTokens length aimed at, or tokens before a window; null for given documents
    * @param depthPercent where the answer is hidden; null where that has no meaning
    */
   public record Aim(Integer lengthTokens, Double depthPercent) {
@@ -49,14 +52,15 @@ public record EvalDocument(
    *
    * @param template prompt template with {@code {{document}}} and {@code {{question}}}
    * @param chat whether a chat template may be put around it
-   * @param maxTokens most tokens of an answer
+   * @param maxTokens most tokens of an answer, or tokens of a window
    */
   public record Prompt(String template, boolean chat, int maxTokens) {}
 
   /**
    * How an answer is scored.
    *
-   * @param metric name of a {@link Metric}; {@link #PERPLEXITY} scores the text itself
+   * @param metric name of a {@link Metric}; {@link #PERPLEXITY} and {@link #DIVERGENCE} score the
+   *     text itself
    * @param classes every class of a classification task
    * @param firstLineOnly the answer is cut at its first line before scoring, as LongBench does for
    *     few-shot tasks
@@ -78,6 +82,10 @@ public record EvalDocument(
 
   boolean perplexity() {
     return scoring.metric.equals(PERPLEXITY);
+  }
+
+  boolean divergence() {
+    return scoring.metric.equals(DIVERGENCE);
   }
 
   /** Score of an answer; null without references. */

@@ -9,7 +9,7 @@ import java.util.List;
  * parts in their order.
  *
  * @param negLogLikelihood sum over {@code completionTokens} tokens, natural logarithm; only for
- *     perplexity
+ *     perplexity and divergence
  */
 public record QualityRow(
     Question question,
@@ -18,7 +18,13 @@ public record QualityRow(
     Answer answer,
     Tokens tokens,
     Reads reads,
-    Double negLogLikelihood) {
+    Double negLogLikelihood,
+    Divergence divergence) {
+
+  /** A result of a version before divergence has none. */
+  public QualityRow {
+    divergence = divergence == null ? Divergence.NONE : divergence;
+  }
 
   /** What was asked, and of which document. */
   public record Question(
@@ -53,8 +59,8 @@ public record QualityRow(
   /**
    * The answer's worth.
    *
-   * @param prediction null on error and for perplexity
-   * @param score by {@code metric}, 0 to 1; null on error, without references and for perplexity
+   * @param prediction null on error and for a given text
+   * @param score by {@code metric}, 0 to 1; null on error, without references and for a given text
    * @param agreesWithDense the text equals dense attention's; null for dense itself or without it
    * @param tokenAgreement share of dense's tokens that stand at the same place; null likewise
    */
@@ -85,5 +91,17 @@ public record QualityRow(
   public record Reads(
       Long kvBytesRead, Long kvBytesDense, Integer sparseSteps, Integer denseSteps) {
     static final Reads NONE = new Reads(null, null, null, null);
+  }
+
+  /**
+   * How far a window's next-token distributions are from dense attention's; null on error and for
+   * other suites.
+   *
+   * @param kl mean over the window's rows of KL(dense || policy), nats; 0 for dense itself
+   * @param sameArgmax share of rows whose most probable token is dense attention's, 0 to 1
+   */
+  public record Divergence(Double kl, Double sameArgmax) {
+    /** Not measured. */
+    public static final Divergence NONE = new Divergence(null, null);
   }
 }

@@ -15,6 +15,10 @@ public enum Aspect {
   LENGTHS,
   /** What a generated document hides, and where. */
   HIDDEN_FACTS,
+  /** Which windows of the input's texts are measured. */
+  WINDOWS,
+  /** What is drawn at random. */
+  SEED,
   /** The user's prompt template. */
   TEMPLATE,
   /** How many tokens an answer may have. */

@@ -6,26 +6,32 @@ import static dev.questspark.job.options.Aspect.HIDDEN_FACTS;
 import static dev.questspark.job.options.Aspect.INPUT;
 import static dev.questspark.job.options.Aspect.LENGTHS;
 import static dev.questspark.job.options.Aspect.QUESTIONS;
+import static dev.questspark.job.options.Aspect.SEED;
 import static dev.questspark.job.options.Aspect.TEMPLATE;
 import static dev.questspark.job.options.Aspect.TEXTS;
+import static dev.questspark.job.options.Aspect.WINDOWS;
 
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 
-/** {@code suite}: what an evaluation asks, and which aspects of the options it reads. */
+/** {@code suite}: what a measurement asks, and which aspects of the options it reads. */
 public enum Suite {
   /** The input's own documents and questions. */
   CORPUS(INPUT, TEXTS, QUESTIONS, TEMPLATE, ANSWER_LENGTH, ASKING),
-  PASSKEY(LENGTHS, HIDDEN_FACTS, ASKING),
-  PASSKEY_FACTS(LENGTHS, HIDDEN_FACTS, TEMPLATE, ASKING),
-  NEEDLE(INPUT, TEXTS, LENGTHS, HIDDEN_FACTS, TEMPLATE, ANSWER_LENGTH, ASKING),
-  MULTIKEY(INPUT, TEXTS, LENGTHS, HIDDEN_FACTS, ASKING),
-  MULTIKEY_FACTS(INPUT, TEXTS, LENGTHS, HIDDEN_FACTS, TEMPLATE, ANSWER_LENGTH, ASKING),
-  VARIABLE_TRACKING(INPUT, TEXTS, LENGTHS, HIDDEN_FACTS, ASKING),
+  PASSKEY(LENGTHS, HIDDEN_FACTS, SEED, ASKING),
+  PASSKEY_FACTS(LENGTHS, HIDDEN_FACTS, SEED, TEMPLATE, ASKING),
+  NEEDLE(INPUT, TEXTS, LENGTHS, HIDDEN_FACTS, SEED, TEMPLATE, ANSWER_LENGTH, ASKING),
+  MULTIKEY(INPUT, TEXTS, LENGTHS, HIDDEN_FACTS, SEED, ASKING),
+  MULTIKEY_FACTS(INPUT, TEXTS, LENGTHS, HIDDEN_FACTS, SEED, TEMPLATE, ANSWER_LENGTH, ASKING),
+  VARIABLE_TRACKING(INPUT, TEXTS, LENGTHS, HIDDEN_FACTS, SEED, ASKING),
   LONGBENCH(INPUT, ASKING),
   KVPRESS(INPUT, ASKING),
-  PERPLEXITY(INPUT, TEXTS, LENGTHS, TEMPLATE);
+  PERPLEXITY(INPUT, TEXTS, LENGTHS, TEMPLATE),
+  DIVERGENCE(INPUT, TEXTS, WINDOWS, SEED);
+
+  /** Those that a sweep can measure: they take the input's documents as they are. */
+  public static final Set<Suite> SWEPT = Set.of(CORPUS, DIVERGENCE);
 
   private final Set<Aspect> aspects;
 

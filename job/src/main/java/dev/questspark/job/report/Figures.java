@@ -19,6 +19,8 @@ import java.util.stream.DoubleStream;
 
 /** The pictures of a page; those that the run has no measurements for are left out. */
 final class Figures {
+  private static final double KIB = 1024;
+
   private final Measurements measurements;
 
   /** A picture with its title and the sentence under it. */
@@ -111,6 +113,18 @@ final class Figures {
               "Perplexity over dense by KV budget",
               "1 is dense attention, where the axis begins. Each text is fed token by token through the selector; 95 % interval over texts, paired.",
               byBudget(PolicySummary::perplexityOverDense, Axis.ratios("perplexity over dense"))));
+    }
+    if (measurements.diverged() && budgets) {
+      figures.add(
+          new Figure(
+              "KL from dense by KV budget",
+              "KL(dense || policy) of the next token's distribution, mean over the windows' rows; 0 is dense attention. Bars: 95 % interval over windows.",
+              byBudget(PolicySummary::kl, Axis.numbers("KL (nats)"))));
+      figures.add(
+          new Figure(
+              "KL from dense by bytes read",
+              "The same against the KV bytes, digests included, that a row reads; down and to the left is better.",
+              byBytesRead()));
     }
     if (measurements.timed() && measurements.scored()) {
       figures.add(
@@ -256,6 +270,32 @@ final class Figures {
     }
     return overOctaves(axis.title() + " by KV budget", "KV budget (tokens)", axis, points)
         .data("levels", levels);
+  }
+
+  private Plot byBytesRead() {
+    List<Point> points = new ArrayList<>();
+    for (PolicySummary summary : measurements.summaries) {
+      if (summary.kl() != null && summary.kvBytesPerToken() != null) {
+        Policy policy = summary.policy();
+        double kib = summary.kvBytesPerToken() / KIB;
+        points.add(
+            new Point(
+                policy.family(),
+                colour(policy),
+                true,
+                kib,
+                summary.kl(),
+                policy.budget(),
+                String.format(
+                    Locale.ROOT,
+                    "%s: KL %.4f, %s KiB",
+                    name(policy),
+                    summary.kl().mean(),
+                    Format.number(kib))));
+      }
+    }
+    return overOctaves(
+        "KL by bytes read", "KV read per row (KiB)", Axis.numbers("KL (nats)"), points);
   }
 
   private Plot pareto() {

@@ -74,6 +74,11 @@ final class Measurements {
     return summaries.stream().anyMatch(summary -> summary.perplexity() != null);
   }
 
+  /** Whether windows were held against dense attention. */
+  boolean diverged() {
+    return summaries.stream().anyMatch(summary -> summary.kl() != null);
+  }
+
   private PolicySummary summary(Policy policy) {
     List<QualityRow> dense =
         qualityByPolicy.entrySet().stream()

@@ -1,6 +1,7 @@
 package dev.questspark.job.report;
 
 import com.google.gson.JsonObject;
+import dev.questspark.job.options.MeasureOptions.Allowed;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -12,15 +13,15 @@ import java.util.Optional;
 final class Page {
   private final Measurements measurements;
   private final Optional<JsonObject> run;
-  private final double maxLoss;
+  private final Allowed allowed;
 
   /**
    * @param run run.json, if the folder has one
    */
-  Page(Measurements measurements, Optional<JsonObject> run, double maxLoss) {
+  Page(Measurements measurements, Optional<JsonObject> run, Allowed allowed) {
     this.measurements = measurements;
     this.run = run;
-    this.maxLoss = maxLoss;
+    this.allowed = allowed;
   }
 
   String html() {
@@ -34,7 +35,8 @@ final class Page {
         .append("</style></head><body><main>");
     header(html);
     advice(html, "What was left out", SkippedDocuments.sentences(measurements.quality));
-    advice(html, "Which budget", Recommendation.sentences(measurements, maxLoss));
+    advice(html, "Which budget", Recommendation.sentences(measurements, allowed));
+    advice(html, "What divergence does not see", DivergenceAdvice.unseen(measurements));
     legend(html);
     html.append("<noscript><p class=\"note\">The plots need JavaScript; every number stands in the")
         .append(" table below.</p></noscript><section class=\"figures\">");
@@ -81,8 +83,10 @@ final class Page {
     html.append("<header><h1>KV budgets compared</h1><p class=\"lead\">")
         .append(Format.html(lead(suite)))
         .append("</p><dl class=\"tiles\">");
-    tile(html, String.valueOf(documents), "documents");
-    tile(html, String.valueOf(questions), "questions per policy");
+    tile(html, String.valueOf(documents), measurements.diverged() ? "windows" : "documents");
+    if (!measurements.diverged()) {
+      tile(html, String.valueOf(questions), "questions per policy");
+    }
     tile(html, String.valueOf(measurements.summaries.size()), "policies");
     tile(html, repetitions == 0 ? "–" : String.valueOf(repetitions), "speed repetitions");
     run.ifPresent(

@@ -19,6 +19,8 @@ final class PolicySummary {
   private final Interval scoreMinusDense;
   private final Interval perplexity;
   private final Interval perplexityOverDense;
+  private final Interval kl;
+  private final Interval sameArgmax;
   private final Interval attentionMass;
   private final Interval topTokenRecall;
   private final Interval decodeThroughput;
@@ -42,6 +44,8 @@ final class PolicySummary {
     this.scoreMinusDense = policy.dense() ? null : answers.scoreMinusDense();
     this.perplexity = answers.perplexity();
     this.perplexityOverDense = policy.dense() ? null : answers.perplexityOverDense();
+    this.kl = answers.kl();
+    this.sameArgmax = answers.sameArgmax();
     this.attentionMass = byDocument(selection, row -> row.kept().attentionMass());
     this.topTokenRecall = byDocument(selection, row -> row.kept().topTokenRecall());
     this.decodeThroughput = batches == null ? null : batches.decodeThroughput();
@@ -100,6 +104,19 @@ final class PolicySummary {
 
   Interval perplexityOverDense() {
     return perplexityOverDense;
+  }
+
+  Interval kl() {
+    return kl;
+  }
+
+  Interval sameArgmax() {
+    return sameArgmax;
+  }
+
+  /** Of the answers' decode steps. */
+  Double kvBytesPerToken() {
+    return answers.kvBytesPerToken();
   }
 
   /** Of the speed batches where there are any, or of the answers. */

@@ -116,6 +116,33 @@ final class QualitySummary {
     return Interval.mean(differences).exp();
   }
 
+  /** Mean over windows in nats, each held against dense attention on its own text. Null without. */
+  Interval kl() {
+    List<Double> windows =
+        rows.stream().map(row -> row.divergence().kl()).filter(Objects::nonNull).toList();
+    return windows.isEmpty() ? null : Interval.mean(windows).within(0, Double.POSITIVE_INFINITY);
+  }
+
+  /** Mean over windows of the share of rows. Null without windows. */
+  Interval sameArgmax() {
+    List<Double> windows =
+        rows.stream().map(row -> row.divergence().sameArgmax()).filter(Objects::nonNull).toList();
+    return windows.isEmpty() ? null : Interval.mean(windows).within(0, 1);
+  }
+
+  /** Bytes of the KV cache read per decode step of one row; null without a step. */
+  Double kvBytesPerToken() {
+    long read = 0;
+    long steps = 0;
+    for (QualityRow row : rows) {
+      if (row.reads().kvBytesRead() != null) {
+        read += row.reads().kvBytesRead();
+        steps += row.reads().sparseSteps() + row.reads().denseSteps();
+      }
+    }
+    return steps == 0 ? null : (double) read / steps;
+  }
+
   Double kvReadShare() {
     long read = 0;
     long dense = 0;

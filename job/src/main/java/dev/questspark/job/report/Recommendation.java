@@ -1,5 +1,6 @@
 package dev.questspark.job.report;
 
+import dev.questspark.job.options.MeasureOptions.Allowed;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -17,16 +18,21 @@ final class Recommendation {
   private Recommendation() {}
 
   /**
-   * One sentence per family, or why there can be none. Nothing for perplexity, which has no score,
-   * and where nothing was compared with dense attention.
+   * One sentence per family, or why there can be none: by the score, or by the divergence of
+   * windows. Nothing for perplexity, which has no score, and where nothing was compared with dense
+   * attention.
    *
-   * @param maxLoss of the score, 0 to 1, measured question by question against dense attention
+   * @param allowed what a budget may cost, measured question by question or window by window
    */
-  static List<String> sentences(Measurements measurements, double maxLoss) {
+  static List<String> sentences(Measurements measurements, Allowed allowed) {
     boolean compares = measurements.summaries.stream().anyMatch(it -> !it.policy().dense());
+    if (compares && measurements.diverged()) {
+      return DivergenceAdvice.sentences(measurements, allowed.kl());
+    }
     if (!compares || measurements.perplexity()) {
       return List.of();
     }
+    double maxLoss = allowed.qualityLoss();
     Optional<String> none = withoutReference(measurements);
     if (none.isPresent()) {
       return List.of(none.get());
@@ -66,7 +72,8 @@ final class Recommendation {
       return Optional.of(
           none
               + (answered
-                  ? "no answer has a score; reference answers (--answer-col) would give one."
+                  ? "no answer has a score; reference answers (--answer-col) would give one, and --suite"
+                      + " divergence recommends a budget without any."
                   : "no question was answered."));
     }
     return measurements.summaries.stream()

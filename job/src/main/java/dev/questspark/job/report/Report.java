@@ -8,6 +8,7 @@ import dev.questspark.job.eval.QualityRow;
 import dev.questspark.job.eval.RecordTable;
 import dev.questspark.job.eval.SelectionRow;
 import dev.questspark.job.eval.SpeedRow;
+import dev.questspark.job.options.MeasureOptions.Allowed;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -25,13 +26,13 @@ public final class Report {
   private final FileSystem files;
   private final Measurements measurements;
   private final Optional<JsonObject> run;
-  private final double maxLoss;
+  private final Allowed allowed;
 
-  private Report(SparkSession spark, Path folder, double maxLoss) throws IOException {
+  private Report(SparkSession spark, Path folder, Allowed allowed) throws IOException {
     this.spark = spark;
     this.folder = folder;
     this.files = folder.getFileSystem(spark.sparkContext().hadoopConfiguration());
-    this.maxLoss = maxLoss;
+    this.allowed = allowed;
     if (!files.exists(new Path(folder, "quality"))) {
       throw new ConfigException(
           folder + " has no quality/ table; give the --output folder of a sweep or an eval.");
@@ -50,11 +51,11 @@ public final class Report {
   /**
    * Reads the measurements.
    *
-   * @param maxLoss of the score that a recommended budget may cost, 0 to 1
+   * @param allowed what a recommended budget may cost
    * @throws ConfigException when the folder holds none
    */
-  public static Report read(SparkSession spark, String folder, double maxLoss) throws IOException {
-    return new Report(spark, new Path(folder), maxLoss);
+  public static Report read(SparkSession spark, String folder, Allowed allowed) throws IOException {
+    return new Report(spark, new Path(folder), allowed);
   }
 
   /** A table of an earlier version names its policies in other columns. */
@@ -99,7 +100,7 @@ public final class Report {
         .mode(SaveMode.Overwrite)
         .parquet(part("stats"));
     try (var out = files.create(new Path(page()), true)) {
-      out.write(new Page(measurements, run, maxLoss).html().getBytes(StandardCharsets.UTF_8));
+      out.write(new Page(measurements, run, allowed).html().getBytes(StandardCharsets.UTF_8));
     }
   }
 
@@ -108,6 +109,7 @@ public final class Report {
     out.print(NumbersTable.text(measurements.summaries));
     out.println();
     SkippedDocuments.sentences(measurements.quality).forEach(out::println);
+    DivergenceAdvice.unseen(measurements).forEach(out::println);
     out.printf("report   %s%n", page());
   }
 

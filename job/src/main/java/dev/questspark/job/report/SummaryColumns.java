@@ -133,6 +133,20 @@ final class SummaryColumns {
             "over dense attention's on the same text, geometric mean; interval over texts, paired",
             PolicySummary::perplexityOverDense,
             fine("over dense")));
+    columns.addAll(
+        interval(
+            "kl",
+            "KL(dense || policy) of the next token's distribution in nats, mean over windows' rows;"
+                + " interval over windows",
+            PolicySummary::kl,
+            new Shown("KL", value -> String.format(Locale.ROOT, "%.4f", value), true)));
+    columns.addAll(
+        interval(
+            "same_argmax",
+            "share of the windows' rows whose most probable token is dense attention's; interval"
+                + " over windows",
+            PolicySummary::sameArgmax,
+            percent("same argmax")));
     return columns;
   }
 
@@ -144,6 +158,12 @@ final class SummaryColumns {
             "KV bytes read in decode steps, digests included, over what dense attention reads",
             PolicySummary::kvReadShare,
             percent("KV read")));
+    columns.add(
+        number(
+            "kv_bytes_per_token",
+            "KV bytes read per decode step and row of answers or windows, digests included",
+            PolicySummary::kvBytesPerToken,
+            inConsole("KV bytes per token").onPageOnly()));
     columns.addAll(
         interval(
             "attention_mass",

@@ -3,6 +3,7 @@ package dev.questspark.job.sweep;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.model.ModelConfigReader;
 import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.engine.study.ReferenceWindow;
 import dev.questspark.engine.tokens.HfTokenizer;
 import dev.questspark.engine.tokens.Tokenizer;
 import dev.questspark.job.corpus.CorpusReader;
@@ -17,6 +18,7 @@ import dev.questspark.job.executor.OpeningEngine;
 import dev.questspark.job.options.BoundOptions;
 import dev.questspark.job.options.Choices.OnTooLong;
 import dev.questspark.job.options.ExitCode;
+import dev.questspark.job.options.MeasureOptions.Windows;
 import dev.questspark.job.options.Suite;
 import dev.questspark.job.output.OutputFolder;
 import dev.questspark.job.output.RunFacts;
@@ -34,6 +36,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -44,6 +47,8 @@ import org.apache.spark.sql.SparkSession;
  * what is finished lies in {@code cells/}.
  */
 public final class MeasureRun {
+  private static final long MIB = 1 << 20;
+
   private final BoundOptions options;
   private final PrintStream out;
   private final Suite suite;
@@ -76,6 +81,9 @@ public final class MeasureRun {
             policies.stream().map(ReadPolicy::text).toList() + " " + onTooLong);
     run.output().prepareMeasurement();
     List<EvalDocument> documents = documents(run);
+    if (suite == Suite.DIVERGENCE) {
+      tellCost(run, documents.size());
+    }
     try (OpeningEngine engine = OpeningEngine.begin(run.settings(), spark.sparkContext())) {
       engine.await();
       return measure(run, documents);
@@ -91,8 +99,29 @@ public final class MeasureRun {
               tokenizer,
               templates.ask(),
               maxModelLen(model),
-              () -> corpus(run.spark())));
+              () -> corpus(run.spark()),
+              sentence -> out.printf("left out: %s%n", sentence)));
     }
+  }
+
+  /** What the windows take: tokens to prefill, rows to feed, and host memory beside the engine. */
+  private void tellCost(OpenRun run, int windows) {
+    Windows each = options.measure().suite().windows();
+    int vocabulary = ModelConfigReader.read(run.model().path()).vocabSize();
+    out.printf(
+        Locale.ROOT,
+        "%,d windows of %,d tokens, each after %,d: %,d tokens to prefill once, %,d rows to feed under"
+            + " %d policies.%nEach task keeps dense attention's logits of its window on the host, %,d x"
+            + " %,d x 4 bytes = %,d MiB, and as much again for a policy that gets ahead of it.%n",
+        windows,
+        each.windowTokens(),
+        each.prefixTokens(),
+        (long) windows * each.prefixTokens(),
+        (long) windows * each.windowTokens() * policies.size(),
+        policies.size(),
+        each.windowTokens(),
+        vocabulary,
+        (ReferenceWindow.bytes(each.windowTokens(), vocabulary) + MIB - 1) / MIB);
   }
 
   private int maxModelLen(Path model) {
@@ -171,7 +200,7 @@ public final class MeasureRun {
     if (outcome.documents() > outcome.found()) { // otherwise nothing ran, and run.json still holds
       output.writeRunJson(RunJson.of(options.listing(), run.settings(), facts, reports.value()));
     }
-    Report report = Report.read(spark, output.toString(), options.measure().maxQualityLoss());
+    Report report = Report.read(spark, output.toString(), options.measure().allowed());
     report.write();
     out.println();
     report.print(out);

@@ -19,8 +19,7 @@ public final class ReportRun {
 
   /** Runs; returns the process's exit code. */
   public int run(SparkSession spark) throws IOException {
-    Report report =
-        Report.read(spark, options.output().folder(), options.measure().maxQualityLoss());
+    Report report = Report.read(spark, options.output().folder(), options.measure().allowed());
     report.write();
     report.print(out);
     return ExitCode.DONE;

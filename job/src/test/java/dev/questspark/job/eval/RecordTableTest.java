@@ -31,7 +31,7 @@ class RecordTableTest {
                 + "agrees_with_dense BOOLEAN,token_agreement DOUBLE,prompt_tokens INT,"
                 + "completion_tokens INT,dropped_tokens INT,kv_bytes_read BIGINT,"
                 + "kv_bytes_dense BIGINT,sparse_steps INT,dense_steps INT,"
-                + "neg_log_likelihood DOUBLE");
+                + "neg_log_likelihood DOUBLE,kl DOUBLE,same_argmax DOUBLE");
   }
 
   @Test
@@ -66,7 +66,8 @@ class RecordTableTest {
             new QualityRow.Answer("p", List.of("a", "b"), 0.5, false, 0.25),
             new QualityRow.Tokens(11, 12, 13),
             new QualityRow.Reads(21L, 22L, 23, 24),
-            1.5);
+            1.5,
+            new QualityRow.Divergence(0.125, 0.75));
     QualityRow refused =
         new QualityRow(
             question,
@@ -75,7 +76,8 @@ class RecordTableTest {
             QualityRow.Answer.none(List.of()),
             QualityRow.Tokens.NONE,
             QualityRow.Reads.NONE,
-            null);
+            null,
+            QualityRow.Divergence.NONE);
     RecordTable<QualityRow> table = new RecordTable<>(QualityRow.class);
     String quality = folder.resolve("quality").toString();
     table.write(TestSpark.session(), List.of(answered, refused), quality);
@@ -83,6 +85,6 @@ class RecordTableTest {
     assertThat(TestSpark.session().read().parquet(quality).first().mkString("|"))
         .isEqualTo(
             "s|t|m|d|3|2048|null|quest|none|256|ok|null|null|p|ArraySeq(a, b)|0.5|false|0.25"
-                + "|11|12|13|21|22|23|24|1.5");
+                + "|11|12|13|21|22|23|24|1.5|0.125|0.75");
   }
 }

@@ -85,7 +85,37 @@ final class MeasuredRows {
         QualityRow.Answer.none(List.of()),
         new QualityRow.Tokens(2000, 100, 0),
         new QualityRow.Reads(100L, 900L, 5, 0),
-        100 * loss);
+        100 * loss,
+        QualityRow.Divergence.NONE);
+  }
+
+  /**
+   * Windows whose divergence halves as the budget doubles, 0.32 at 64 tokens in the mean, and
+   * differs by text.
+   */
+  static Measurements windows(int count) {
+    List<QualityRow> quality = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      quality.add(window("all", -1, i, 0));
+      for (int budget : BUDGETS) {
+        double spread = 1 + 0.2 * (2.0 * i / Math.max(1, count - 1) - 1);
+        quality.add(window("quest", budget, i, 0.32 * 64 / budget * spread));
+        quality.add(window("sink_recent", budget, i, 0.5));
+      }
+    }
+    return new Measurements(quality, List.of(), List.of());
+  }
+
+  private static QualityRow window(String selector, int budget, int i, double kl) {
+    return new QualityRow(
+        new QualityRow.Question("divergence", "divergence", "divergence", "d@" + i, 0, 2048, null),
+        columns(selector, budget),
+        QualityRow.Outcome.OK,
+        QualityRow.Answer.none(List.of()),
+        new QualityRow.Tokens(2049, 100, 0),
+        new QualityRow.Reads(99 * 1024L * (budget < 0 ? 2048 : budget), 99 * 1024L * 2048, 99, 0),
+        210 + 100 * kl,
+        new QualityRow.Divergence(kl, 1 - kl / 2));
   }
 
   /** The text of a policy; budget -1 is dense. */
@@ -128,7 +158,8 @@ final class MeasuredRows {
             "1", List.of("1"), score, score == null || score == 1, score == null ? 1 : score),
         new QualityRow.Tokens(2000, 6, 0),
         new QualityRow.Reads(100L, 900L, 5, 0),
-        null);
+        null,
+        QualityRow.Divergence.NONE);
   }
 
   static SpeedRow speed(String selector, int budget, int i) {

@@ -3,11 +3,13 @@ package dev.questspark.job.report;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.questspark.job.eval.QualityRow;
+import dev.questspark.job.options.MeasureOptions.Allowed;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class RecommendationTest {
+  private static final Allowed ALLOWED = new Allowed(0.01, 0.02);
 
   private static List<String> sentences(Double dense, Double quest) {
     List<QualityRow> quality = new ArrayList<>();
@@ -15,7 +17,7 @@ class RecommendationTest {
       quality.add(MeasuredRows.scored("all", -1, i, dense));
       quality.add(MeasuredRows.scored("quest", 256, i, quest));
     }
-    return Recommendation.sentences(new Measurements(quality, List.of(), List.of()), 0.01);
+    return Recommendation.sentences(new Measurements(quality, List.of(), List.of()), ALLOWED);
   }
 
   @Test
@@ -40,6 +42,42 @@ class RecommendationTest {
         .singleElement()
         .asString()
         .startsWith("No budget is recommended: no answer has a score")
-        .contains("--answer-col");
+        .contains("--answer-col", "--suite divergence");
+  }
+
+  @Test
+  void windowsAreJudgedByTheirKlWithItsInterval() {
+    List<String> sentences =
+        Recommendation.sentences(MeasuredRows.windows(30), new Allowed(0.01, 0.025));
+    assertThat(sentences).hasSize(3);
+    assertThat(sentences.get(0))
+        .contains("no expected answers", "at most 0.0250 nats (--max-kl)", "at most 2.5 % higher");
+    // 0.02 at 1,024 tokens; 0.04 at 512
+    assertThat(sentences.get(1))
+        .contains("a budget of 1024 tokens has a KL of 0.0200", "95 % interval 0.0191 to 0.0209")
+        .contains("reading 50.0 % of the KV")
+        .doesNotContain("more windows");
+    assertThat(sentences.get(2)).endsWith("of at most 0.0250; the least is 0.5000.");
+  }
+
+  @Test
+  void anIntervalThatReachesOverTheLimitIsSaid() {
+    assertThat(Recommendation.sentences(MeasuredRows.windows(30), new Allowed(0, 0.0205)))
+        .element(1)
+        .asString()
+        .contains("a budget of 1024 tokens", "more windows would make it surer");
+    assertThat(Recommendation.sentences(MeasuredRows.windows(2), new Allowed(0, 0.025)))
+        .element(1)
+        .asString()
+        .contains("a budget of 1024 tokens", "too few windows for an interval");
+  }
+
+  @Test
+  void divergenceIsNeverShownWithoutWhatItForgives() {
+    assertThat(DivergenceAdvice.unseen(MeasuredRows.windows(3)))
+        .singleElement()
+        .asString()
+        .contains("--suite passkey");
+    assertThat(DivergenceAdvice.unseen(MeasuredRows.everyKind())).isEmpty();
   }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.gson.GsonBuilder;
 import com.google.gson.JsonDeserializer;
+import dev.questspark.job.options.MeasureOptions.Allowed;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -212,7 +213,7 @@ class ReportInBrowserTest {
   }
 
   private static String html(Measurements measurements) {
-    return new Page(measurements, Optional.empty(), 0.01).html();
+    return new Page(measurements, Optional.empty(), new Allowed(0.01, 0.02)).html();
   }
 
   private record Ended(String out, String log) {}

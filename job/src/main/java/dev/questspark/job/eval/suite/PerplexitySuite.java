@@ -21,8 +21,15 @@ final class PerplexitySuite {
     List<EvalDocument> documents = new ArrayList<>();
     for (Document document : input.corpus().get()) {
       for (int length : lengths) {
-        if (document.defect().isEmpty() && input.tokens(document.text()) + 1 >= length) {
+        int tokens = input.tokens(document.text());
+        if (tokens + 1 >= length) {
           documents.add(text(document, length, input.template()));
+        } else {
+          input
+              .leftOut()
+              .accept(
+                  "%s at length %d: the text has %d tokens"
+                      .formatted(document.id(), length, tokens));
         }
       }
     }

@@ -6,6 +6,7 @@ import dev.questspark.job.corpus.Document;
 import dev.questspark.job.options.MeasureOptions.SuiteOptions;
 import java.util.List;
 import java.util.Random;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /**
@@ -15,13 +16,15 @@ import java.util.function.Supplier;
  * @param template the task's prompt template
  * @param maxModelLen most tokens of document, question and answer together
  * @param corpus documents of {@code --input}; read only by suites that need text or questions
+ * @param leftOut is told what of the corpus the suite cannot use, in a sentence
  */
 public record SuiteInput(
     SuiteOptions options,
     Tokenizer tokenizer,
     String template,
     int maxModelLen,
-    Supplier<List<Document>> corpus) {
+    Supplier<List<Document>> corpus,
+    Consumer<String> leftOut) {
 
   /** A remedy is a round number that also suits names of a few tokens more. */
   private static final int STEP = 32;

@@ -20,6 +20,7 @@ import dev.questspark.job.options.Aspect;
 import dev.questspark.job.options.Choices.Command;
 import dev.questspark.job.options.MeasureOptions;
 import dev.questspark.job.options.MeasureOptions.SuiteOptions;
+import dev.questspark.job.options.MeasureOptions.Windows;
 import dev.questspark.job.options.Suite;
 import java.util.List;
 import java.util.Locale;
@@ -36,8 +37,10 @@ public final class MeasureKeys {
   public static final OptionKey<Suite> SUITE =
       choice("suite", Suite.class)
           .defaultValue("corpus")
-          .scope(EVAL_ONLY, NOTHING, JOB_ONLY)
-          .description(SECTION, "What eval asks; corpus asks the questions of the input.");
+          .scope(MEASUREMENT, NOTHING, JOB_ONLY)
+          .description(
+              SECTION,
+              "What eval asks; corpus asks the questions of the input. A sweep takes corpus, or divergence, which needs no questions: how far each policy's next-token distributions are from dense attention's on windows of the input's texts.");
   public static final OptionKey<List<Integer>> LENGTHS =
       integers(
               "lengths",
@@ -67,6 +70,43 @@ public final class MeasureKeys {
           .scope(EVAL_ONLY, NOTHING, JOB_ONLY)
           .aspect(Aspect.HIDDEN_FACTS)
           .description(SECTION, "Documents of a generated suite per length and depth.");
+  public static final OptionKey<Integer> PREFIX_TOKENS =
+      integer("prefix_tokens", 1, "at least 1")
+          .unit("tokens")
+          .defaultValue("2048")
+          .scope(MEASUREMENT, NOTHING, JOB_ONLY)
+          .aspect(Aspect.WINDOWS)
+          .description(SECTION, "Tokens of text before each window, prefilled for all policies.");
+  public static final OptionKey<Integer> WINDOW_TOKENS =
+      integer("window_tokens", 1, "at least 1")
+          .unit("tokens")
+          .defaultValue("128")
+          .scope(MEASUREMENT, NOTHING, JOB_ONLY)
+          .aspect(Aspect.WINDOWS)
+          .description(
+              SECTION, "Tokens of each window, fed one by one; each predicts the text's next one.");
+  public static final OptionKey<Integer> WINDOWS =
+      integer("windows", 1, "at least 1")
+          .defaultValue("30")
+          .scope(MEASUREMENT, NOTHING, JOB_ONLY)
+          .aspect(Aspect.WINDOWS)
+          .description(
+              SECTION,
+              "Windows to draw in all, equally many from each document, at least one; seed says which.");
+  public static final OptionKey<List<Integer>> WINDOW_OFFSETS =
+      integers(
+              "window_offsets",
+              "numbers of characters, 0 or more, separated by commas",
+              characters -> characters >= 0)
+          .unit("characters")
+          .scope(MEASUREMENT, NOTHING, JOB_ONLY)
+          .aspect(Aspect.WINDOWS)
+          .excludes(
+              WINDOWS,
+              "--window-offsets says where each document's windows are, and --windows how many to draw; give one of them.")
+          .description(
+              SECTION,
+              "Characters of each document at which a window's prefix begins. Without it windows are drawn.");
   public static final OptionKey<Integer> QUESTION_TAIL_CHARACTERS =
       integer("question_tail_characters", 0, "0 or more")
           .unit("characters")
@@ -124,6 +164,14 @@ public final class MeasureKeys {
           .description(
               SECTION,
               "The report recommends the smallest budget whose score is at most this much below dense.");
+  public static final OptionKey<Double> MAX_KL =
+      number("max_kl", "0 or more", kl -> kl >= 0)
+          .unit("nats")
+          .defaultValue("0.02")
+          .scope(REPORTED, NOTHING, JOB_ONLY)
+          .description(
+              SECTION,
+              "After suite divergence the report recommends the smallest budget whose mean KL from dense is at most this: 0.02 means that text drawn from dense attention has a 2 % higher perplexity under the policy.");
 
   /** Types the options. */
   public static MeasureOptions bind(JobOptions options) {
@@ -136,7 +184,7 @@ public final class MeasureKeys {
         sweep ? options.get(REPETITIONS) : 0,
         sweep ? options.get(SPEED_TOKENS) : 0,
         options.get(SELECTION_STUDY),
-        options.get(MAX_QUALITY_LOSS));
+        new MeasureOptions.Allowed(options.get(MAX_QUALITY_LOSS), options.get(MAX_KL)));
   }
 
   /** What a suite makes its documents of. */
@@ -148,6 +196,18 @@ public final class MeasureKeys {
         options.get(MeasureKeys.DEPTHS),
         options.get(MeasureKeys.SAMPLES),
         options.get(SamplingKeys.MAX_TOKENS),
-        options.get(SamplingKeys.SEED));
+        options.get(SamplingKeys.SEED),
+        windows(options));
+  }
+
+  private static Windows windows(JobOptions options) {
+    boolean sweep = options.get(RunKeys.COMMAND) == Command.SWEEP;
+    int window = options.get(WINDOW_TOKENS);
+    return new Windows(
+        options.get(WINDOWS),
+        options.get(PREFIX_TOKENS),
+        window,
+        options.get(WINDOW_OFFSETS),
+        sweep ? Math.max(window, options.get(SPEED_TOKENS)) : window);
   }
 }

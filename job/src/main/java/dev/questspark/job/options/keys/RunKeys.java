@@ -34,8 +34,13 @@ public final class RunKeys {
           .scope(ALL_COMMANDS, NOTHING, JOB_ONLY)
           .description(SECTION, "Print stack traces of failures.");
 
-  /** The suite that the command measures; a sweep's is always the corpus. */
+  /** The suite that the command measures; where a preset's is not for it, the corpus. */
   public static Suite suite(JobOptions options) {
-    return options.get(COMMAND) == Command.EVAL ? options.get(MeasureKeys.SUITE) : Suite.CORPUS;
+    Suite suite = options.get(MeasureKeys.SUITE);
+    return switch (options.get(COMMAND)) {
+      case EVAL -> suite;
+      case SWEEP -> Suite.SWEPT.contains(suite) ? suite : Suite.CORPUS;
+      case RUN, REPORT -> Suite.CORPUS;
+    };
   }
 }

@@ -67,7 +67,7 @@ public final class SamplingKeys {
       longInteger("seed", "a whole number")
           .defaultValue("0")
           .scope(INFERENCE, ANSWERS, IN_QUERY)
-          .aspect(Aspect.HIDDEN_FACTS)
+          .aspect(Aspect.SEED)
           .description(
               SECTION,
               "Seed of sampling and of generated suites. Each row draws with hash(seed, document id, question number).");

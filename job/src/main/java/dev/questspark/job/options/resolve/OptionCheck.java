@@ -66,7 +66,9 @@ final class OptionCheck {
             + (one ? " has" : " have")
             + " no effect on "
             + word(command)
-            + (command == Command.EVAL ? " --suite " + suite.word() : "")
+            + (command == Command.EVAL || command == Command.SWEEP && suite != Suite.CORPUS
+                ? " --suite " + suite.word()
+                : "")
             + (one && !others.contains(command) ? ", only on " + words(others) : "")
             + "; leave "
             + (one ? "it" : "them")

@@ -4,10 +4,12 @@ import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.job.options.Choices.Command;
 import dev.questspark.job.options.Choices.OnTooLong;
 import dev.questspark.job.options.Choices.Task;
+import dev.questspark.job.options.Suite;
 import dev.questspark.job.options.keys.CorpusKeys;
 import dev.questspark.job.options.keys.EngineKeys;
 import dev.questspark.job.options.keys.JobOptions;
 import dev.questspark.job.options.keys.LongDocumentKeys;
+import dev.questspark.job.options.keys.MeasureKeys;
 import dev.questspark.job.options.keys.PromptKeys;
 import dev.questspark.job.options.keys.RunKeys;
 import dev.questspark.job.options.keys.SamplingKeys;
@@ -24,6 +26,7 @@ public final class OptionConflicts {
    */
   static void refuse(JobOptions options) {
     Command command = options.get(RunKeys.COMMAND);
+    refuseUnsweptSuite(options, command);
     boolean mapReduce = options.get(LongDocumentKeys.ON_TOO_LONG) == OnTooLong.MAP_REDUCE;
     if (mapReduce && Scope.MEASUREMENT.contains(command)) {
       throw new ConfigException(
@@ -35,6 +38,22 @@ public final class OptionConflicts {
         refuseOverlap(options);
       }
       refuseNoRoom(options);
+    }
+  }
+
+  private static void refuseUnsweptSuite(JobOptions options, Command command) {
+    Suite suite = options.get(MeasureKeys.SUITE);
+    if (command == Command.SWEEP
+        && options.givenByCommand(MeasureKeys.SUITE)
+        && !Suite.SWEPT.contains(suite)) {
+      throw new ConfigException(
+          "--suite "
+              + suite.word()
+              + " makes its own questions, which eval asks; a sweep takes "
+              + Suite.CORPUS.word()
+              + " or "
+              + Suite.DIVERGENCE.word()
+              + ".");
     }
   }
 

@@ -44,6 +44,8 @@ class SuitesTest {
 
   private static Tokenizer tokenizer;
 
+  private final List<String> leftOut = new ArrayList<>();
+
   @TempDir Path folder;
 
   @BeforeAll
@@ -56,7 +58,7 @@ class SuitesTest {
     tokenizer.close();
   }
 
-  private static SuiteInput input(String suite, String... flags) {
+  private SuiteInput input(String suite, String... flags) {
     List<String> args = new ArrayList<>(List.of("--command=eval", "--suite=" + suite));
     args.addAll(List.of(flags));
     Document prose =
@@ -73,10 +75,11 @@ class SuitesTest {
         tokenizer,
         TEMPLATE,
         CONTEXT,
-        () -> List.of(prose));
+        () -> List.of(prose),
+        leftOut::add);
   }
 
-  private static List<EvalDocument> grid(String suite, String... more) {
+  private List<EvalDocument> grid(String suite, String... more) {
     List<String> flags =
         new ArrayList<>(List.of("--lengths=400,900", "--depths=0,50,100", "--samples=3"));
     flags.addAll(List.of(more));
@@ -266,6 +269,21 @@ class SuitesTest {
     Files.writeString(file, "{\"context\": \"Text\", \"question\": \"A?\"}\n");
     assertThatThrownBy(() -> Suites.documents(input("kvpress", "--input=" + file)))
         .hasMessageContaining("max_new_tokens");
+  }
+
+  @Test
+  void aTextTooShortForALengthIsNamed() {
+    SuiteInput given = input("perplexity", "--lengths=300,600");
+    List<Document> corpus = new ArrayList<>(given.corpus().get());
+    String brief = "It was a grey morning. ".repeat(60);
+    corpus.add(new Document("brief", brief, corpus.get(0).questions(), "here", Optional.empty()));
+    SuiteInput both =
+        new SuiteInput(
+            given.options(), tokenizer, TEMPLATE, CONTEXT, () -> corpus, given.leftOut());
+    assertThat(Suites.documents(both))
+        .extracting(EvalDocument::docId)
+        .containsExactly("prose-300", "prose-600", "brief-300");
+    assertThat(leftOut).singleElement().asString().startsWith("brief at length 600: the text has");
   }
 
   @Test

@@ -50,10 +50,15 @@ class OptionCheckTest {
 
   @ParameterizedTest
   @CsvSource({
-    "--suite=needle, '--suite has no effect on run, only on eval; leave it out.'",
+    "--suite=needle, '--suite has no effect on run, only on sweep and eval; leave it out.'",
     "--page-scores=minmax, '--page-scores has no effect on run, only on sweep and eval; leave it out.'",
     "--lengths=9 --depths=1, '--lengths, --depths have no effect on run; leave them out.'",
-    "--command=sweep --suite=needle, '--suite has no effect on sweep, only on eval; leave it out.'",
+    "--command=sweep --suite=needle, '--suite needle makes its own questions, which eval asks; a sweep takes corpus or divergence.'",
+    "--command=sweep --suite=divergence --question=why?, '--question has no effect on sweep --suite divergence; leave it out.'",
+    "--command=sweep --windows=9 --window-offsets=4, '--windows, --window-offsets have no effect on sweep; leave them out.'",
+    "--command=eval --suite=perplexity --prefix-tokens=9, --prefix-tokens has no effect on eval --suite perplexity",
+    "--command=eval --suite=divergence --max-tokens=9 --prompt-template=x, '--prompt-template, --max-tokens have no effect'",
+    "--command=eval --suite=divergence --windows=9 --window-offsets=4, '--window-offsets says where each document''s windows are'",
     "--command=sweep --depths=1 --temperature=1, '--temperature, --depths have no effect on sweep'",
     "--command=sweep --seed=1, --seed has no effect on sweep; leave it out.",
     "--command=sweep --mode=overwrite, '--mode has no effect on sweep, only on run; leave it out.'",
@@ -82,6 +87,8 @@ class OptionCheckTest {
     "--command=eval --question=Who? --answer-col=a --max-tokens=9 --on-too-long=truncate_middle",
     "--command=eval --suite=passkey_facts --lengths=64 --depths=1 --seed=5 --prompt-template=x",
     "--command=eval --suite=variable_tracking --samples=3 --system-prompt=x --apply-chat-template",
+    "--command=sweep --suite=divergence --windows=9 --window-tokens=5 --seed=5 --repetitions=2 --max-kl=0.1",
+    "--command=eval --suite=divergence --window-offsets=9,7 --prefix-tokens=5 --text-col=x",
     "--command=eval --suite=perplexity --lengths=64 --kv-budgets=48 --verbose",
     "--command=report --output=x --max-quality-loss=0.02",
   })
@@ -169,12 +176,12 @@ class OptionCheckTest {
   }
 
   @Test
-  void aReportReadsOutputAndItsOwnBoundAlone() {
+  void aReportReadsOutputAndItsOwnBoundsAlone() {
     assertThat(
             OptionRegistry.all().stream()
                 .filter(key -> key.appliesTo(Choices.Command.REPORT, Suite.CORPUS))
                 .map(OptionKey::name))
-        .containsExactly("output", "max_quality_loss", "command", "preset", "verbose");
+        .containsExactly("output", "max_quality_loss", "max_kl", "command", "preset", "verbose");
     assertThatCode(() -> check(REPORT)).doesNotThrowAnyException();
   }
 }
