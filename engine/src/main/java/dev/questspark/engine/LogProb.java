@@ -3,18 +3,8 @@ package dev.questspark.engine;
 import dev.questspark.engine.model.Sampler;
 
 /** Log-probabilities under the softmax of a row of logits, summed in double. */
-public final class LogProb {
+final class LogProb {
   private LogProb() {}
-
-  /**
-   * Log-probability of one token.
-   *
-   * @param logits (vocabulary)
-   * @return natural logarithm, at most 0
-   */
-  static double of(float[] logits, int token) {
-    return logits[token] - normaliser(logits);
-  }
 
   /**
    * What a row's logits exceed its log-probabilities by: the logarithm of the sum of their
@@ -23,7 +13,7 @@ public final class LogProb {
    * @param logits (vocabulary)
    * @throws IllegalStateException when one is not a number
    */
-  public static double normaliser(float[] logits) {
+  static double normaliser(float[] logits) {
     float max = Float.NEGATIVE_INFINITY;
     for (int id = 0; id < logits.length; id++) {
       if (Float.isNaN(logits[id])) {

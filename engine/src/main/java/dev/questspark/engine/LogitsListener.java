@@ -8,11 +8,12 @@ package dev.questspark.engine;
 @FunctionalInterface
 public interface LogitsListener {
   /** Sees nothing. */
-  LogitsListener NONE = (row, logits) -> {};
+  LogitsListener NONE = (row, logits, normaliser) -> {};
 
   /**
    * @param row of the text, from 0: the distribution of its token of this number
-   * @param logits (vocabulary); valid during the call alone
+   * @param logits (vocabulary), each a number; valid during the call alone
+   * @param normaliser logits minus it are natural logarithms of probabilities
    */
-  void row(int row, float[] logits);
+  void row(int row, float[] logits, double normaliser);
 }

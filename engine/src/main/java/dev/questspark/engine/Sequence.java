@@ -84,8 +84,9 @@ final class Sequence {
   /** The next token of a forced answer, its log-probability noted and its logits shown. */
   int force(float[] logits) {
     int token = request.forced()[generatedCount];
-    logProbs[generatedCount] = LogProb.of(logits, token);
-    request.logits().row(generatedCount, logits);
+    double normaliser = LogProb.normaliser(logits);
+    logProbs[generatedCount] = logits[token] - normaliser;
+    request.logits().row(generatedCount, logits, normaliser);
     return token;
   }
 

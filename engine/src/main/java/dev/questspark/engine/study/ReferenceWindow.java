@@ -1,6 +1,5 @@
 package dev.questspark.engine.study;
 
-import dev.questspark.engine.LogProb;
 import dev.questspark.engine.LogitsListener;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,14 +25,14 @@ public final class ReferenceWindow implements LogitsListener {
    * @param best the lowest of the most probable tokens
    */
   private record Row(float[] logits, double normaliser, int best) {
-    static Row of(float[] logits) {
+    static Row of(float[] logits, double normaliser) {
       int best = 0;
       for (int id = 1; id < logits.length; id++) {
         if (logits[id] > logits[best]) {
           best = id;
         }
       }
-      return new Row(logits, LogProb.normaliser(logits), best);
+      return new Row(logits, normaliser, best);
     }
 
     /** Nats, summed in double; tokens that this distribution rules out add nothing. */
@@ -60,11 +59,11 @@ public final class ReferenceWindow implements LogitsListener {
     private Divergence() {}
 
     @Override
-    public void row(int row, float[] logits) {
+    public void row(int row, float[] logits, double normaliser) {
       if (rows[row] == null) {
-        early[row] = Row.of(logits.clone());
+        early[row] = Row.of(logits.clone(), normaliser);
       } else {
-        compare(row, Row.of(logits));
+        compare(row, Row.of(logits, normaliser));
       }
     }
 
@@ -115,8 +114,8 @@ public final class ReferenceWindow implements LogitsListener {
 
   /** A row of dense attention's. */
   @Override
-  public void row(int row, float[] logits) {
-    rows[row] = Row.of(logits.clone());
+  public void row(int row, float[] logits, double normaliser) {
+    rows[row] = Row.of(logits.clone(), normaliser);
     compared.forEach(divergence -> divergence.compareEarly(row));
   }
 

@@ -93,9 +93,9 @@ final class WindowMeasurement {
     if (!policy.dense()) {
       return divergence;
     }
-    return (row, logits) -> {
-      dense.row(row, logits);
-      divergence.row(row, logits);
+    return (row, logits, normaliser) -> {
+      dense.row(row, logits, normaliser);
+      divergence.row(row, logits, normaliser);
     };
   }
 

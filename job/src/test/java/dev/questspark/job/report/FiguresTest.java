@@ -98,6 +98,23 @@ class FiguresTest {
   }
 
   @Test
+  void divergenceStandsByBudgetAndByWhatARowReads() {
+    Measurements windows = MeasuredRows.windows(5);
+    Plot byBudget = plot(windows, "KL from dense by KV budget");
+    assertThat(data(byBudget, "points")).hasSize(2 * MeasuredRows.BUDGETS.length);
+    assertThat(data(byBudget, "levels"))
+        .singleElement()
+        .satisfies(dense -> assertThat(mean(dense)).isZero());
+    List<JsonObject> byBytes = data(plot(windows, "KL from dense by bytes read"), "points");
+    assertThat(byBytes).hasSize(1 + 2 * MeasuredRows.BUDGETS.length);
+    JsonObject quest128 = byBytes.get(2);
+    assertThat(quest128.get("label").getAsString()).isEqualTo("128");
+    assertThat(quest128.get("x").getAsDouble()).as("99 rows read 99 x 128 KiB").isEqualTo(128);
+    assertThat(mean(quest128)).isCloseTo(0.16, within(1e-12));
+    assertThat(quest128.getAsJsonObject("y").get("low").getAsDouble()).isLessThan(0.16);
+  }
+
+  @Test
   void barsHoldEveryPart() {
     Measurements measurements = MeasuredRows.everyKind();
     List<JsonObject> parts = data(plot(measurements, "Where a document's time goes"), "parts");

@@ -158,6 +158,14 @@ class ReportInBrowserTest {
   }
 
   @Test
+  void divergenceIsShownWithItsWarning() throws Exception {
+    Seen seen = look(MeasuredRows.windows(5));
+    assertThat(seen.plots).hasSize(4); // by budget and by bytes, perplexity over dense, KV read
+    assertShown(seen);
+    assertThat(html(MeasuredRows.windows(5))).contains("What divergence does not see", "SnapKV");
+  }
+
+  @Test
   void labelsOfBudgetsThatAreEquallyFastStandApart() throws Exception {
     Seen seen = look(MeasuredRows.equallyFast(3));
     assertShown(seen);
