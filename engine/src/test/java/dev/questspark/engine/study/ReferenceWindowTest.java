@@ -77,12 +77,14 @@ class ReferenceWindowTest {
     return new Gson().fromJson(Files.readString(file("expected-divergence.json")), Expected.class);
   }
 
-  private static Engine open(String model, int pageSize) {
+  private static Engine open(String model, int pageSize, long kvBytes) {
     EngineConfig config =
         EngineConfig.builder(file(model + "/config.json").getParent())
             .dtype(ComputeDType.FLOAT32)
             .maxModelLen(512)
             .pageSize(pageSize)
+            .kvCacheBytes(kvBytes)
+            .overcommit(kvBytes > 0)
             .pageScores(Set.of(PageScore.values()))
             .threads(2)
             .build();
@@ -125,7 +127,7 @@ class ReferenceWindowTest {
     OfModel reference = expected.models.get(model);
     List<ReadPolicy> policies = new ArrayList<>(List.of(new Dense()));
     expected.budgets.forEach(budget -> policies.add(new SinkRecent(budget, expected.sink)));
-    try (Engine engine = open(model, expected.page)) {
+    try (Engine engine = open(model, expected.page, 0)) {
       List<Found> found = measure(engine, expected, policies);
       assertThat(found.get(0).kl).isZero();
       assertThat(found.get(0).sameArgmax).isEqualTo(1);
@@ -146,7 +148,7 @@ class ReferenceWindowTest {
   @Test
   void aBudgetThatCoversTheTextDivergesByExactlyNothing() throws IOException {
     Expected text = expected();
-    try (Engine engine = open("llama3-gqa", text.page)) {
+    try (Engine engine = open("llama3-gqa", text.page, 0)) {
       List<Found> found =
           measure(
               engine,
@@ -159,6 +161,23 @@ class ReferenceWindowTest {
       assertThat(found.subList(0, 3)).containsOnly(new Found(0, 1, found.get(0).perplexity));
       assertThat(found.get(3).kl).isPositive();
       assertThat(found.get(3).sameArgmax).isLessThan(1);
+    }
+  }
+
+  @Test
+  void preemptionChangesNoRow() throws IOException {
+    Expected text = expected();
+    List<ReadPolicy> policies =
+        List.of(new Dense(), new SinkRecent(96, text.sink), ReadPolicy.parse("quest(budget=96)"));
+    List<Found> found;
+    try (Engine engine = open("llama3-gqa", text.page, 0)) {
+      found = measure(engine, text, policies);
+    }
+    // as few as the engine opens with, and the null page: the document has 19, each question four
+    long tight = 33L * 4 * 2 * 16 * Float.BYTES * (2 * text.page + 2 * 2);
+    try (Engine engine = open("llama3-gqa", text.page, tight)) {
+      assertThat(measure(engine, text, policies)).isEqualTo(found);
+      assertThat(engine.report().work().preemptions()).isPositive();
     }
   }
 

@@ -26,7 +26,7 @@ final class DivergenceAdvice {
         String.format(
             Locale.ROOT,
             "Windows have no expected answers, so budgets are recommended by their KL from dense"
-                + " attention, at most %s nats (--max-kl): text drawn from dense attention has then a"
+                + " attention, at most %s nats (--max-kl): text drawn from dense attention then has a"
                 + " perplexity at most %s higher under the policy.",
             kl(maxKl),
             Format.percent(Math.expm1(maxKl))));
