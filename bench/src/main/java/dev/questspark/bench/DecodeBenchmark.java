@@ -1,10 +1,14 @@
 package dev.questspark.bench;
 
+import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.policy.Dense;
+import dev.questspark.engine.policy.Quest;
 import dev.questspark.engine.policy.ReadPolicies;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.SkipLayers;
 import dev.questspark.engine.select.PageSelector;
+import dev.questspark.engine.select.SelectionUnit;
+import java.util.Map;
 
 /**
  * Decode steps over a filled cache, one line per budget; the budgets take turns, so that all of
@@ -20,12 +24,12 @@ final class DecodeBenchmark {
     int warmUpSteps = arguments.number("warm-up-steps", 12);
     int skipLayers = arguments.number("skip-layers", 0);
     String[] budgets = arguments.text("budgets", "full").split(",");
-    PageSelector[] selectors = new PageSelector[budgets.length];
-    for (int b = 0; b < budgets.length; b++) {
-      selectors[b] = policy(budgets[b], skipLayers).selector(16);
-    }
     int growth = (warmUpSteps + steps) * budgets.length + 16;
     try (FilledCache cache = new FilledCache(arguments, sequences, context, growth)) {
+      PageSelector[] selectors = new PageSelector[budgets.length];
+      for (int b = 0; b < budgets.length; b++) {
+        selectors[b] = policy(arguments, budgets[b], skipLayers).selector(cache.shape());
+      }
       double[][] step = new double[budgets.length][steps];
       double[][] attention = new double[budgets.length][steps];
       for (int i = -warmUpSteps; i < steps; i++) {
@@ -53,11 +57,22 @@ final class DecodeBenchmark {
     }
   }
 
-  private static ReadPolicy policy(String budget, int skipLayers) {
+  private static ReadPolicy policy(Arguments arguments, String budget, int skipLayers) {
     if (budget.equals("full")) {
       return new Dense();
     }
-    ReadPolicy quest = ReadPolicy.parse("quest(budget=" + budget + ", sink=0)");
+    ReadPolicy quest =
+        ReadPolicies.KNOWN.of(
+            ReadPolicies.KNOWN.name(Quest.class),
+            Map.of(
+                "budget",
+                budget,
+                "score",
+                arguments.text("score", PageScores.DEFAULT),
+                "unit",
+                arguments.text("unit", SelectionUnit.DEFAULT),
+                "sink",
+                "0"));
     return skipLayers == 0 ? quest : new SkipLayers(skipLayers, quest);
   }
 }

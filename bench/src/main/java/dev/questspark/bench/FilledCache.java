@@ -11,12 +11,14 @@ import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.LoadedBatch;
-import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.PageShape;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.ops.cpu.CpuBackend;
+import dev.questspark.engine.ops.digest.PageScore;
+import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.select.PageSelector;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -57,7 +59,9 @@ final class FilledCache implements AutoCloseable {
     this.backend = CpuBackend.open(arguments.backend());
     this.weights = ModelWeights.load(arguments.model(), model, backend);
     DType digests =
-        arguments.text("digest-dtype", "auto").equals("int8") ? DType.I8 : backend.cacheDType();
+        arguments.text("digest-dtype", "int8").equals("int8") ? DType.I8 : backend.cacheDType();
+    PageScore score = PageScores.find(arguments.text("score", PageScores.DEFAULT)).orElseThrow();
+    int block = arguments.number("digest-block-size", 0);
     KvGeometry geometry =
         new KvGeometry(
             model.layers(),
@@ -65,13 +69,14 @@ final class FilledCache implements AutoCloseable {
             model.headDim(),
             PAGE_SIZE,
             backend.cacheDType(),
-            digests);
+            digests,
+            PageShape.of(PAGE_SIZE, block, digests == DType.I8).digestBlockSize());
     int perSequence = geometry.pagesFor(context + growth);
     this.store =
-        new KvStore(
-            backend, geometry, sequences * perSequence, Set.of(PageScore.MINMAX), model::window);
+        new KvStore(backend, geometry, sequences * perSequence, Set.of(score), model::window);
     HostTensor rope = RopeTable.build(model.rope(), model.headDim(), context + growth);
-    this.decoder = new Decoder(backend, model, weights, store, rope, sequences, sequences);
+    this.decoder =
+        new Decoder(backend, model, weights, store, rope, sequences, sequences, Set.of());
     this.pages = scatter(sequences, perSequence);
     fill(rope);
   }
@@ -171,6 +176,11 @@ final class FilledCache implements AutoCloseable {
             attention);
     backend.argmax(new int[sequences], logits);
     return new long[] {System.nanoTime() - start, attention[0]};
+  }
+
+  /** How tokens are divided. */
+  PageShape shape() {
+    return store.geometry().shape();
   }
 
   String describe() {

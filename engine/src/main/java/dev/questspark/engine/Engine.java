@@ -9,7 +9,9 @@ import dev.questspark.engine.model.ModelConfig;
 import dev.questspark.engine.model.ModelConfigReader;
 import dev.questspark.engine.model.ModelWeights;
 import dev.questspark.engine.model.RopeTable;
+import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.KvGeometry;
+import dev.questspark.engine.ops.PageShape;
 import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.pages.PagePool;
 import dev.questspark.engine.policy.CachePolicy;
@@ -50,6 +52,7 @@ public final class Engine implements AutoCloseable {
   private final ModelConfig model;
   private final Tokenizer tokenizer;
   private final int maxModelLen;
+  private final PageShape shape;
   private final Deque<AutoCloseable> resources;
   private final EngineTotals totals;
   private final EngineReport.Setup setup;
@@ -64,13 +67,14 @@ public final class Engine implements AutoCloseable {
     this.model = opening.model;
     this.tokenizer = opening.tokenizer;
     this.maxModelLen = opening.maxModelLen;
+    this.shape = opening.kvStore.geometry().shape();
     this.resources = opening.resources;
     this.totals = new EngineTotals();
     this.setup = opening.setup;
     this.memory = opening.memory;
     StepPlanner planner =
         new StepPlanner(
-            config.pageSize(),
+            opening.kvStore.geometry().shape(),
             (watch, selector) ->
                 new WatchedPages(watch, selector, opening.backend, model.attentionScale()));
     StepRunner runner =
@@ -152,14 +156,19 @@ public final class Engine implements AutoCloseable {
       maxModelLen = MemoryPlan.maxModelLen(config, model);
       backend = keep(Backends.open(config, model, maxModelLen));
       ModelWeights weights = keep(ModelWeights.load(config.model(), model, backend));
+      DType cache = backend.cacheDType();
+      DType digests = MemoryPlan.digestDType(config, model.headDim(), cache);
+      PageShape shape =
+          PageShape.of(config.pageSize(), config.digestBlockSize(), digests == DType.I8);
       KvGeometry geometry =
           new KvGeometry(
               model.layers(),
               model.kvHeads(),
               model.headDim(),
               config.pageSize(),
-              backend.cacheDType(),
-              MemoryPlan.digestDType(config, model.headDim(), backend.cacheDType()));
+              cache,
+              digests,
+              shape.digestBlockSize());
       int pages = MemoryPlan.pages(config, geometry, maxModelLen, backend.freeBytes());
       kvStore = keep(new KvStore(backend, geometry, pages, config.pageScores(), model::window));
       decoder =
@@ -171,9 +180,10 @@ public final class Engine implements AutoCloseable {
                   kvStore,
                   RopeTable.build(model.rope(), model.headDim(), maxModelLen),
                   config.maxNumBatchedTokens(),
-                  config.maxNumSeqs()));
+                  config.maxNumSeqs(),
+                  config.scratch()));
       long loaded = System.nanoTime();
-      WarmUp.run(backend, decoder, config, maxModelLen);
+      WarmUp.run(backend, decoder, config, shape, maxModelLen);
       memory = new EngineReport.Memory(weights.bytes(), kvStore.bytes(), decoder.workspaceBytes());
       setup =
           new EngineReport.Setup(
@@ -248,7 +258,7 @@ public final class Engine implements AutoCloseable {
   }
 
   private void check(ReadPolicy policy) {
-    policy.selector(config.pageSize());
+    policy.selector(shape);
     if (!config.pageScores().containsAll(policy.digests())) {
       throw new ConfigException(
           "policy "
@@ -257,6 +267,15 @@ public final class Engine implements AutoCloseable {
               + policy.digests()
               + ", but the engine was opened with "
               + config.pageScores());
+    }
+    if (!config.scratch().containsAll(policy.scratch())) {
+      throw new ConfigException(
+          "policy "
+              + policy.text()
+              + " needs memory for "
+              + policy.scratch()
+              + ", but the engine was opened with "
+              + config.scratch());
     }
   }
 
@@ -297,6 +316,11 @@ public final class Engine implements AutoCloseable {
   /** The model's shape. */
   public ModelConfig model() {
     return model;
+  }
+
+  /** How tokens are divided into pages and digest blocks. */
+  public PageShape pageShape() {
+    return shape;
   }
 
   /** Where the model was read from. */

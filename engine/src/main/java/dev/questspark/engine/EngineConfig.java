@@ -1,12 +1,16 @@
 package dev.questspark.engine;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.PageShape;
 import dev.questspark.engine.ops.backend.ComputeDType;
 import dev.questspark.engine.ops.backend.DeviceName;
 import dev.questspark.engine.ops.backend.DigestDType;
 import dev.questspark.engine.ops.backend.WeightDType;
+import dev.questspark.engine.ops.digest.PageScore;
+import dev.questspark.engine.ops.digest.PageScores;
+import dev.questspark.engine.select.SelectionScratch;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.Set;
 
 /**
@@ -21,13 +25,15 @@ import java.util.Set;
  * @param weightDType how a CPU keeps the weights of {@code linear}
  * @param maxModelLen tokens of document, question and answer together; 0 takes the model's
  * @param pageSize tokens per KV page
+ * @param digestBlockSize tokens that share one page digest, a divisor of {@code pageSize}; 0 for
+ *     automatic ({@link PageShape#of})
  * @param maxNumSeqs sequences in flight
  * @param maxNumBatchedTokens rows per step
  * @param kvCacheBytes memory for KV pages and digests; 0 takes {@code memoryUtilization} of what is
  *     free at open
  * @param memoryUtilization share of free memory that an automatic KV cache takes
- * @param pageScores digest pairs to keep, one for each score that the run uses; empty for a dense
- *     run
+ * @param pageScores scores whose digests to keep: those that the run uses; empty for a dense run
+ * @param scratch what the selectors of the run need beside
  * @param digestDType how page digests are kept
  * @param threads CPU worker threads
  * @param batchInvariant outputs do not depend on the batch (see {@code TensorOps})
@@ -41,21 +47,30 @@ public record EngineConfig(
     WeightDType weightDType,
     int maxModelLen,
     int pageSize,
+    int digestBlockSize,
     int maxNumSeqs,
     int maxNumBatchedTokens,
     long kvCacheBytes,
     double memoryUtilization,
     Set<PageScore> pageScores,
+    Set<SelectionScratch> scratch,
     DigestDType digestDType,
     int threads,
     boolean batchInvariant,
     boolean overcommit) {
 
   public EngineConfig {
-    pageScores = Set.copyOf(pageScores);
+    pageScores = Collections.unmodifiableSet(PageScores.sorted(pageScores));
+    scratch = Set.copyOf(scratch);
     require(
         maxModelLen >= 0, "max_model_len", maxModelLen, "a number of tokens, or 0 for the model's");
     require(pageSize >= 1 && pageSize <= 1024, "page_size", pageSize, "1 to 1024 tokens");
+    require(
+        digestBlockSize >= 0,
+        "digest_block_size",
+        digestBlockSize,
+        "a number of tokens, or 0 for automatic");
+    PageShape.of(pageSize, digestBlockSize, false);
     require(maxNumSeqs >= 1, "max_num_seqs", maxNumSeqs, "at least 1");
     require(maxNumBatchedTokens >= 1, "max_num_batched_tokens", maxNumBatchedTokens, "at least 1");
     require(
@@ -89,11 +104,13 @@ public record EngineConfig(
         .weightDType(weightDType)
         .maxModelLen(maxModelLen)
         .pageSize(pageSize)
+        .digestBlockSize(digestBlockSize)
         .maxNumSeqs(maxNumSeqs)
         .maxNumBatchedTokens(maxNumBatchedTokens)
         .kvCacheBytes(kvCacheBytes)
         .memoryUtilization(memoryUtilization)
         .pageScores(pageScores)
+        .scratch(scratch)
         .digestDType(digestDType)
         .threads(threads)
         .batchInvariant(batchInvariant)
@@ -114,11 +131,13 @@ public record EngineConfig(
     private WeightDType weightDType = WeightDType.AUTO;
     private int maxModelLen;
     private int pageSize = 16;
+    private int digestBlockSize;
     private int maxNumSeqs = 8;
     private int maxNumBatchedTokens = 2048;
     private long kvCacheBytes;
     private double memoryUtilization = 0.5;
-    private Set<PageScore> pageScores = Set.of(PageScore.MINMAX);
+    private Set<PageScore> pageScores = Set.of(PageScores.find(PageScores.DEFAULT).orElseThrow());
+    private Set<SelectionScratch> scratch = Set.of();
     private DigestDType digestDType = DigestDType.AUTO;
     private int threads = Runtime.getRuntime().availableProcessors();
     private boolean batchInvariant = true;
@@ -153,6 +172,11 @@ public record EngineConfig(
       return this;
     }
 
+    public Builder digestBlockSize(int digestBlockSize) {
+      this.digestBlockSize = digestBlockSize;
+      return this;
+    }
+
     public Builder maxNumSeqs(int maxNumSeqs) {
       this.maxNumSeqs = maxNumSeqs;
       return this;
@@ -175,6 +199,11 @@ public record EngineConfig(
 
     public Builder pageScores(Set<PageScore> pageScores) {
       this.pageScores = pageScores;
+      return this;
+    }
+
+    public Builder scratch(Set<SelectionScratch> scratch) {
+      this.scratch = scratch;
       return this;
     }
 
@@ -211,11 +240,13 @@ public record EngineConfig(
           weightDType,
           maxModelLen,
           pageSize,
+          digestBlockSize,
           maxNumSeqs,
           maxNumBatchedTokens,
           kvCacheBytes,
           memoryUtilization,
           pageScores,
+          scratch,
           digestDType,
           threads,
           batchInvariant,

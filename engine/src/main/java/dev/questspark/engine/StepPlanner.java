@@ -1,6 +1,7 @@
 package dev.questspark.engine;
 
 import dev.questspark.engine.model.AttentionGroup;
+import dev.questspark.engine.ops.PageShape;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.policy.Dense;
@@ -27,7 +28,7 @@ import java.util.function.LongFunction;
  * document rows, dense question rows, question rows by policy, decode rows by policy.
  */
 final class StepPlanner {
-  private final int pageSize;
+  private final PageShape shape;
   private final BiFunction<AttentionWatch, PageSelector, PageSelector> watched;
   private final Map<ReadPolicy, PageSelector> selectors = new HashMap<>();
   private final Map<ReadPolicy, Integer> policyOrder = new LinkedHashMap<>();
@@ -35,8 +36,8 @@ final class StepPlanner {
   /**
    * @param watched lets somebody see what a selector's rows attend to
    */
-  StepPlanner(int pageSize, BiFunction<AttentionWatch, PageSelector, PageSelector> watched) {
-    this.pageSize = pageSize;
+  StepPlanner(PageShape shape, BiFunction<AttentionWatch, PageSelector, PageSelector> watched) {
+    this.shape = shape;
     this.watched = watched;
   }
 
@@ -181,12 +182,12 @@ final class StepPlanner {
 
   /** Pages that hold {@code tokens} tokens. */
   int pagesFor(int tokens) {
-    return (tokens + pageSize - 1) / pageSize;
+    return (tokens + shape.pageSize() - 1) / shape.pageSize();
   }
 
   private PageSelector selectorOf(Piece piece) {
     PageSelector selector =
-        selectors.computeIfAbsent(piece.policy(), policy -> policy.selector(pageSize));
+        selectors.computeIfAbsent(piece.policy(), policy -> policy.selector(shape));
     return piece.sequence().watch.map(watch -> watched.apply(watch, selector)).orElse(selector);
   }
 

@@ -2,6 +2,7 @@ package dev.questspark.engine;
 
 import dev.questspark.engine.model.AttentionGroup;
 import dev.questspark.engine.model.Decoder;
+import dev.questspark.engine.ops.PageShape;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.ops.backend.Backend;
@@ -18,13 +19,14 @@ final class WarmUp {
   private WarmUp() {}
 
   /** A chunk of prefill, then a decode step behind it. */
-  static void run(Backend backend, Decoder decoder, EngineConfig config, int maxModelLen) {
+  static void run(
+      Backend backend, Decoder decoder, EngineConfig config, PageShape shape, int maxModelLen) {
     int pageSize = config.pageSize();
     int rows = Math.min(Math.min(4 * pageSize, config.maxNumBatchedTokens()), maxModelLen);
     decoder.warmUp(
         backend.load(batch(0, rows, pageSize, new int[0])),
         List.of(new AttentionGroup.Prefill(new RowRange(0, rows), 0, 1)));
-    PageSelector dense = new Dense().selector(pageSize);
+    PageSelector dense = new Dense().selector(shape);
     decoder.warmUp(
         backend.load(batch(rows - 1, 1, pageSize, new int[] {0})),
         List.of(new AttentionGroup.Selected(new RowRange(0, 1), dense)));

@@ -4,11 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.backend.ComputeDType;
 import dev.questspark.engine.ops.backend.DeviceName;
 import dev.questspark.engine.ops.backend.DigestDType;
 import dev.questspark.engine.ops.backend.WeightDType;
+import dev.questspark.engine.ops.digest.PageScores;
 import java.nio.file.Path;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -34,7 +34,7 @@ class EngineConfigTest {
             .maxNumBatchedTokens(4)
             .kvCacheBytes(5)
             .memoryUtilization(0.25)
-            .pageScores(Set.of(PageScore.MEANSTD))
+            .pageScores(Set.of(PageScores.MEANSTD))
             .digestDType(DigestDType.INT8)
             .threads(6)
             .batchInvariant(false)

@@ -7,8 +7,9 @@ import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.failure.DocumentException;
 import dev.questspark.engine.failure.ErrorCode;
 import dev.questspark.engine.model.SamplingParams;
-import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.PageShape;
 import dev.questspark.engine.ops.backend.ComputeDType;
+import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.SinkRecent;
@@ -30,6 +31,8 @@ import org.junit.jupiter.api.Test;
 
 /** The engine as its callers see it, on a small grouped-query checkpoint. */
 class EngineTest {
+  private static final PageShape SHAPE = new PageShape(16, 16);
+
   private static final int VOCABULARY = 320;
   private static final ReadPolicy QUEST = ReadPolicy.parse("quest(budget=64, sink=16, recent=16)");
   private static final ReadPolicy MEANSTD =
@@ -52,7 +55,7 @@ class EngineTest {
           .maxNumSeqs(maxNumSeqs)
           .maxNumBatchedTokens(maxRows)
           .kvCacheBytes(kvBytes)
-          .pageScores(Set.of(PageScore.MINMAX, PageScore.MEANSTD))
+          .pageScores(Set.of(PageScores.MINMAX, PageScores.MEANSTD))
           .threads(2)
           .overcommit(overcommit)
           .build();
@@ -237,7 +240,7 @@ class EngineTest {
     int[] document = tokens(1, 300);
     QuestionRequest plain = question(2, 6, new Dense(), 9);
     SelectionStudy study =
-        new SelectionStudy(List.of(QUEST, MEANSTD, SINK_RECENT), 16, 0, Integer.MAX_VALUE);
+        new SelectionStudy(List.of(QUEST, MEANSTD, SINK_RECENT), SHAPE, 0, Integer.MAX_VALUE);
     WatchedQuestions watched = new WatchedQuestions();
     QuestionRequest studied = question(2, 6, new Dense(), 9);
     watched.add(studied, study);
@@ -262,7 +265,7 @@ class EngineTest {
               });
     }
     ReadPolicy noRoom = ReadPolicy.parse("quest(budget=16, sink=16, recent=16)");
-    assertThatThrownBy(() -> new SelectionStudy(List.of(noRoom), 16, 0, 1))
+    assertThatThrownBy(() -> new SelectionStudy(List.of(noRoom), SHAPE, 0, 1))
         .hasMessageContaining("raise kv_budget to 48");
   }
 }

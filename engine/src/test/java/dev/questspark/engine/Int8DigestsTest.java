@@ -6,10 +6,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.model.SamplingParams;
 import dev.questspark.engine.ops.DType;
-import dev.questspark.engine.ops.GroupReduction;
-import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.PageShape;
 import dev.questspark.engine.ops.backend.ComputeDType;
 import dev.questspark.engine.ops.backend.DigestDType;
+import dev.questspark.engine.ops.digest.GroupReduction;
+import dev.questspark.engine.ops.digest.PageScore;
+import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.study.SelectionStudy;
@@ -26,8 +28,8 @@ import org.junit.jupiter.api.Test;
 
 /** The engine with {@code digest_dtype int8}, on a small grouped-query checkpoint. */
 class Int8DigestsTest {
-  private static final ReadPolicy QUEST = quest(64, PageScore.MINMAX, GroupReduction.MAX);
-  private static final ReadPolicy MEANSTD = quest(64, PageScore.MEANSTD, GroupReduction.SUM);
+  private static final ReadPolicy QUEST = quest(64, PageScores.MINMAX, GroupReduction.MAX);
+  private static final ReadPolicy MEANSTD = quest(64, PageScores.MEANSTD, GroupReduction.SUM);
 
   private static ReadPolicy quest(int budget, PageScore score, GroupReduction reduction) {
     return ReadPolicy.parse(
@@ -52,7 +54,7 @@ class Int8DigestsTest {
           .maxNumSeqs(maxNumSeqs)
           .maxNumBatchedTokens(maxRows)
           .kvCacheBytes(kvBytes)
-          .pageScores(Set.of(PageScore.MINMAX, PageScore.MEANSTD))
+          .pageScores(Set.of(PageScores.MINMAX, PageScores.MEANSTD))
           .digestDType(DigestDType.parse(digestDType))
           .threads(2)
           .overcommit(kvBytes > 0)
@@ -97,8 +99,8 @@ class Int8DigestsTest {
               engine,
               500,
               new Dense(),
-              quest(1024, PageScore.MINMAX, GroupReduction.MAX),
-              quest(1024, PageScore.MEANSTD, GroupReduction.SUM));
+              quest(1024, PageScores.MINMAX, GroupReduction.MAX),
+              quest(1024, PageScores.MEANSTD, GroupReduction.SUM));
       for (Completion completion : all) {
         assertThat(completion.tokens()).isEqualTo(dense.tokens()).hasSize(60);
         assertThat(completion.reads().bytesRead()).isEqualTo(dense.reads().bytesRead());
@@ -170,7 +172,8 @@ class Int8DigestsTest {
 
   /** Mean attention mass and top-token recall over all rows, layers and heads. */
   private static double[] studied(String digestDType, ReadPolicy selector) {
-    SelectionStudy study = new SelectionStudy(List.of(selector), 16, 0, Integer.MAX_VALUE);
+    SelectionStudy study =
+        new SelectionStudy(List.of(selector), new PageShape(16, 16), 0, Integer.MAX_VALUE);
     WatchedQuestions watched = new WatchedQuestions();
     SamplingParams sampling = SamplingParams.greedy(40, List.of());
     try (Engine engine =

@@ -13,11 +13,11 @@ import dev.questspark.engine.model.SamplingParams;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.KvLayer;
-import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.ops.backend.BackendOptions;
 import dev.questspark.engine.ops.cpu.CpuBackend;
+import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.pages.PagePool;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.schedule.DocumentWork;
@@ -31,12 +31,12 @@ import dev.questspark.engine.tokens.StopChecker;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -65,7 +65,7 @@ class PageDigestsTest {
                 new KvGeometry(
                     model.layers(), model.kvHeads(), model.headDim(), PAGE_SIZE, DType.F32),
                 PAGES,
-                EnumSet.allOf(PageScore.class),
+                Set.copyOf(PageScores.KNOWN),
                 model::window);
         Decoder decoder =
             new Decoder(
@@ -75,11 +75,13 @@ class PageDigestsTest {
                 kvStore,
                 RopeTable.build(model.rope(), model.headDim(), 512),
                 64,
-                6)) {
+                6,
+                Set.of())) {
       Scheduler scheduler =
           new Scheduler(new SchedulerLimits(PAGE_SIZE, 6, 61, true), new PagePool(PAGES));
       submitWork(scheduler, model.vocabSize());
-      StepPlanner planner = new StepPlanner(PAGE_SIZE, (watch, selector) -> selector);
+      StepPlanner planner =
+          new StepPlanner(kvStore.geometry().shape(), (watch, selector) -> selector);
       StepRunner runner = new StepRunner(backend, model, kvStore, decoder, new EngineTotals());
       int preemptions = 0;
       int checkedPages = 0;
@@ -188,8 +190,8 @@ class PageDigestsTest {
     }
     float[] bounds = new float[2 * dim];
     float[] moments = new float[2 * dim];
-    backend.read(kv.digests().get(PageScore.MINMAX), block, bounds);
-    backend.read(kv.digests().get(PageScore.MEANSTD), block, moments);
+    backend.read(kv.digests().get(PageScores.MINMAX), block, bounds);
+    backend.read(kv.digests().get(PageScores.MEANSTD), block, moments);
     assertThat(Arrays.copyOf(bounds, dim)).isEqualTo(min);
     assertThat(Arrays.copyOfRange(bounds, dim, 2 * dim)).isEqualTo(max);
     for (int c = 0; c < dim; c++) {

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.questspark.engine.model.SamplingParams;
-import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.backend.ComputeDType;
+import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.tokens.ByteTokenizer;
@@ -31,7 +31,7 @@ class ScoringTest {
             .dtype(ComputeDType.FLOAT32)
             .maxModelLen(1024)
             .maxNumBatchedTokens(512)
-            .pageScores(Set.of(PageScore.values()))
+            .pageScores(Set.copyOf(PageScores.KNOWN))
             .threads(2)
             .build();
     return Engine.open(config, new ByteTokenizer(), step -> {});

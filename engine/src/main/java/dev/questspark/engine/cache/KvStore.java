@@ -4,12 +4,12 @@ import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.ops.Buffer;
 import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.KvLayer;
-import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorShape;
 import dev.questspark.engine.ops.backend.Backend;
+import dev.questspark.engine.ops.digest.PageScore;
+import dev.questspark.engine.ops.digest.PageScores;
 import java.util.ArrayList;
-import java.util.EnumMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
@@ -32,7 +32,7 @@ public final class KvStore implements AutoCloseable {
    * Allocates all layers.
    *
    * @param pages usable pages
-   * @param digests one digest pair per score that the run uses
+   * @param digests the scores whose digests the run uses
    * @param window sliding window of each layer in tokens, 0 for none
    * @throws ConfigException if one layer is larger than the backend can address
    */
@@ -45,8 +45,8 @@ public final class KvStore implements AutoCloseable {
     this.geometry = geometry;
     this.pages = pages;
     this.digestPairs = digests.size();
-    long blocks = (pages + 1L) * geometry.kvHeads();
-    long elements = Math.multiplyExact(blocks, (long) geometry.pageSize() * geometry.headDim());
+    long shares = (pages + 1L) * geometry.kvHeads();
+    long elements = Math.multiplyExact(shares, (long) geometry.pageSize() * geometry.headDim());
     if (elements > Integer.MAX_VALUE - 8L) {
       long most =
           (Integer.MAX_VALUE - 8L)
@@ -60,27 +60,32 @@ public final class KvStore implements AutoCloseable {
               + "set kv_cache_memory_bytes to at most "
               + Math.multiplyExact(most - 1, geometry.pageBytes(digestPairs)));
     }
-    List<Tensor> tensors = backend.allocateAll(shapes((int) blocks));
+    List<Tensor> tensors = backend.allocateAll(shapes((int) shares));
     tensors.forEach(tensor -> buffers.add(tensor.buffer()));
     for (int layer = 0; layer < geometry.layers(); layer++) {
       Iterator<Tensor> parts = tensors.listIterator(layer * (2 + digestPairs));
       Tensor keys = parts.next();
       Tensor values = parts.next();
-      Map<PageScore, Tensor> pairs = new EnumMap<>(PageScore.class);
-      digests.forEach(score -> pairs.put(score, parts.next()));
+      Map<PageScore, Tensor> pairs = PageScores.map();
+      PageScores.sorted(digests).forEach(score -> pairs.put(score, parts.next()));
       layers.add(new KvLayer(geometry, keys, values, pairs, window.applyAsInt(layer)));
     }
   }
 
-  /** Keys, values and digest pairs, layer by layer. */
-  private List<TensorShape> shapes(int blocks) {
-    int rows = blocks * geometry.pageSize();
+  /**
+   * Keys, values and digests, layer by layer.
+   *
+   * @param shares KV heads of all pages
+   */
+  private List<TensorShape> shapes(int shares) {
+    int rows = shares * geometry.pageSize();
+    int digests = shares * geometry.blocksPerPage();
     List<TensorShape> shapes = new ArrayList<>();
     for (int layer = 0; layer < geometry.layers(); layer++) {
       shapes.add(new TensorShape(geometry.dtype(), rows, geometry.headDim()));
       shapes.add(new TensorShape(geometry.dtype(), rows, geometry.headDim()));
       for (int pair = 0; pair < digestPairs; pair++) {
-        shapes.add(new TensorShape(geometry.digestDType(), blocks, geometry.digestColumns()));
+        shapes.add(new TensorShape(geometry.digestDType(), digests, geometry.digestColumns()));
       }
     }
     return shapes;

@@ -7,7 +7,9 @@ import dev.questspark.engine.ops.LoadedBatch;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
 import dev.questspark.engine.ops.backend.Backend;
+import dev.questspark.engine.select.SelectionScratch;
 import java.util.List;
+import java.util.Set;
 
 /**
  * The forward pass of a Llama-shaped decoder (Llama, Mistral, Qwen2, Qwen3): pre-norm attention and
@@ -28,6 +30,7 @@ public final class Decoder implements AutoCloseable {
    * @param rope (most tokens per sequence, D), see {@link RopeTable}
    * @param maxRows most rows per step
    * @param maxLogitRows most rows per step whose logits are read
+   * @param scratch what the selectors of later steps need
    */
   public Decoder(
       Backend backend,
@@ -36,14 +39,23 @@ public final class Decoder implements AutoCloseable {
       KvStore kvStore,
       HostTensor rope,
       int maxRows,
-      int maxLogitRows) {
+      int maxLogitRows,
+      Set<SelectionScratch> scratch) {
     this.config = config;
     this.weights = weights;
     this.kvStore = kvStore;
     this.ops = backend.ops();
     this.workspace =
         new Workspace(
-            backend, config, maxRows, maxLogitRows, kvStore.geometry().pagesFor(rope.rows()));
+            backend,
+            config,
+            maxRows,
+            maxLogitRows,
+            kvStore.geometry().pagesFor(rope.rows())
+                * (scratch.contains(SelectionScratch.TOKEN_LISTS)
+                    ? kvStore.geometry().pageSize()
+                    : kvStore.geometry().blocksPerPage()),
+            scratch.contains(SelectionScratch.HEAD_SCORES));
     this.attention = new Attention(ops, workspace, config.attentionScale());
     this.rope = backend.upload(rope);
   }

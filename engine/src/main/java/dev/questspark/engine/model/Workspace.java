@@ -9,11 +9,12 @@ import dev.questspark.engine.ops.backend.Backend;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Every activation buffer of the forward pass, allocated once per engine. R = rows per step, F =
  * rows in the feed-forward block at a time, Z = rows whose logits are read, W = rows selected at a
- * time.
+ * time, U = units of a sequence, which are digest blocks, or tokens where a selector needs them.
  */
 final class Workspace implements AutoCloseable {
   /**
@@ -32,12 +33,19 @@ final class Workspace implements AutoCloseable {
   final Tensor lastHidden; // (Z, H)
   final Tensor lastAttended; // (Z, Hq * D)
   final Tensor logits; // (Z, vocabulary)
-  final Tensor scores; // (W * Hkv, max pages)
-  final PageList pages; // (W, Hkv, max pages)
+  final Tensor scores; // (W * Hkv, U)
+  final Optional<Tensor> headScores; // (W * Hq, U)
+  final PageList pages; // (W, Hkv, U)
 
   private final List<Buffer> buffers = new ArrayList<>();
 
-  Workspace(Backend backend, ModelConfig config, int maxRows, int maxLogitRows, int maxPages) {
+  Workspace(
+      Backend backend,
+      ModelConfig config,
+      int maxRows,
+      int maxLogitRows,
+      int maxUnits,
+      boolean perHead) {
     DType act = backend.activationDType();
     int hiddenSize = config.hiddenSize();
     int queryWidth = config.queryCols();
@@ -57,7 +65,9 @@ final class Workspace implements AutoCloseable {
                     new TensorShape(act, maxLogitRows, hiddenSize),
                     new TensorShape(act, maxLogitRows, queryWidth),
                     new TensorShape(DType.F32, maxLogitRows, config.vocabSize()),
-                    new TensorShape(DType.F32, SELECT_ROWS * config.kvHeads(), maxPages)))
+                    new TensorShape(DType.F32, SELECT_ROWS * config.kvHeads(), maxUnits),
+                    new TensorShape(
+                        DType.F32, SELECT_ROWS * (perHead ? config.heads() : 0), maxUnits)))
             .iterator();
     hidden = keep(tensors.next());
     normed = keep(tensors.next());
@@ -70,7 +80,9 @@ final class Workspace implements AutoCloseable {
     lastAttended = keep(tensors.next());
     logits = keep(tensors.next());
     scores = keep(tensors.next());
-    pages = backend.allocatePageList(SELECT_ROWS, config.kvHeads(), maxPages);
+    Tensor ofHeads = keep(tensors.next());
+    headScores = perHead ? Optional.of(ofHeads) : Optional.empty();
+    pages = backend.allocatePageList(SELECT_ROWS, config.kvHeads(), maxUnits);
   }
 
   private Tensor keep(Tensor tensor) {

@@ -6,8 +6,9 @@ public enum KeyOrder {
   SLOT_MAJOR,
 
   /**
-   * (headDim, slot): channel by channel. A processor's vector then holds one channel of many keys,
-   * and the dot products of a page need no sum across its lanes.
+   * (block, headDim, slot in block): channel by channel inside each digest block of the page. A
+   * processor's vector then holds one channel of many keys, the dot products of a block need no sum
+   * across its lanes, and what reads one block touches no other.
    */
   CHANNEL_MAJOR
 }

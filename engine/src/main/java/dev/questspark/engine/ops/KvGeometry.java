@@ -1,20 +1,24 @@
 package dev.questspark.engine.ops;
 
+import dev.questspark.engine.ops.digest.PageScore;
+
 /**
  * The shape of the paged KV cache, and all byte arithmetic about it (in long, nowhere else).
  *
- * <p>One page holds {@code pageSize} consecutive tokens of one sequence. In memory a layer's keys
- * are (page, kvHead, slot, headDim), or (page, kvHead, headDim, slot) where the backend's {@link
- * KeyOrder} says so; one KV head's share of a page is contiguous. Values are (page, kvHead, slot,
- * headDim). A digest is one pair of vectors per (page, kvHead): (page, kvHead, 2, headDim).
+ * <p>One page holds {@code pageSize} consecutive tokens of one sequence, in B = pageSize /
+ * digestBlockSize blocks. In memory a layer's keys are (page, kvHead, slot, headDim), or (page,
+ * kvHead, block, headDim, slot in block) where the backend's {@link KeyOrder} says so; one KV
+ * head's share of a page is contiguous. Values are (page, kvHead, slot, headDim). A digest is one
+ * pair of vectors per (page, block, kvHead): (page, block, kvHead, 2, headDim), so that to digests
+ * a block is a small page with id page * B + block. A partly filled block's digest describes the
+ * keys that are there.
  *
- * <p>An 8-bit digest, {@link DType#I8}, is (page, kvHead, {@link #digestColumns}) bytes: D integers
- * of the first vector, D of the second, one exponent byte per {@link #SCALE_CHANNELS} of these 2 D,
- * and an unused rest up to whole 16 bytes. Element e stands for integer e times 2^(exponent[e / 16]
- * - 127), exactly. The exponent is the smallest, but at least 1, with which the block's integers
- * are at most 127 in magnitude (the scheme of MXINT8 in the OCP Microscaling formats, in blocks of
- * 16). The minimum is rounded down and the maximum up, so that {@link PageScore#MINMAX} still
- * bounds q.k; the deviation up, the mean to nearest, ties to even.
+ * <p>An 8-bit digest, {@link DType#I8}, is (page, block, kvHead, {@link #digestColumns}) bytes: D
+ * integers of the first vector, D of the second, one exponent byte per {@link #SCALE_CHANNELS} of
+ * these 2 D, and an unused rest up to whole 16 bytes. Element e stands for integer e times
+ * 2^(exponent[e / 16] - 127), exactly. The exponent is the smallest, but at least 1, with which the
+ * integers that share it are at most 127 in magnitude (the scheme of MXINT8 in the OCP Microscaling
+ * formats, 16 at a time). {@link PageScore} says how each vector is rounded.
  *
  * @param layers transformer layers
  * @param kvHeads KV heads per layer
@@ -22,9 +26,16 @@ package dev.questspark.engine.ops;
  * @param pageSize tokens per page
  * @param dtype element type of keys and values
  * @param digestDType element type of digests: {@code dtype}, or I8
+ * @param digestBlockSize tokens that share one digest, a divisor of {@code pageSize}
  */
 public record KvGeometry(
-    int layers, int kvHeads, int headDim, int pageSize, DType dtype, DType digestDType) {
+    int layers,
+    int kvHeads,
+    int headDim,
+    int pageSize,
+    DType dtype,
+    DType digestDType,
+    int digestBlockSize) {
 
   /** Consecutive channels of an 8-bit digest that share an exponent. */
   public static final int SCALE_CHANNELS = 16;
@@ -44,19 +55,33 @@ public record KvGeometry(
               + ", pageSize "
               + pageSize);
     }
-    boolean blocks = digestDType == DType.I8 && headDim % SCALE_CHANNELS == 0;
-    if (digestDType != dtype && !blocks) {
+    if (digestBlockSize < 1 || pageSize % digestBlockSize != 0) {
+      throw new IllegalArgumentException(
+          "digest blocks of " + digestBlockSize + " tokens in pages of " + pageSize);
+    }
+    boolean scaled = digestDType == DType.I8 && headDim % SCALE_CHANNELS == 0;
+    if (digestDType != dtype && !scaled) {
       throw new IllegalArgumentException(
           digestDType + " digests of " + dtype + " keys with " + headDim + " channels");
     }
   }
 
-  /** A cache whose digests have the dtype of its keys. */
+  /** A cache with one digest per page, of the dtype of its keys. */
   public KvGeometry(int layers, int kvHeads, int headDim, int pageSize, DType dtype) {
-    this(layers, kvHeads, headDim, pageSize, dtype, dtype);
+    this(layers, kvHeads, headDim, pageSize, dtype, dtype, pageSize);
   }
 
-  /** Elements of one digest pair of one (page, kvHead). */
+  /** How tokens are divided. */
+  public PageShape shape() {
+    return new PageShape(pageSize, digestBlockSize);
+  }
+
+  /** Digest blocks of a page, B. */
+  public int blocksPerPage() {
+    return pageSize / digestBlockSize;
+  }
+
+  /** Elements of one digest pair of one (page, block, kvHead). */
   public int digestColumns() {
     if (digestDType != DType.I8) {
       return 2 * headDim;
@@ -76,14 +101,14 @@ public record KvGeometry(
   }
 
   /**
-   * Bytes of one digest pair of one page, one layer, all KV heads: 1/pageSize of K+V in the cache's
-   * dtype.
+   * Bytes of the digest pairs of one page, one layer, all KV heads: 1/digestBlockSize of K+V in the
+   * cache's dtype.
    */
   public long digestBytesPerLayer() {
-    return scoreBytes(kvHeads);
+    return scoreBytes((long) blocksPerPage() * kvHeads);
   }
 
-  /** Bytes of one page over all layers with {@code digestPairs} digest pairs. */
+  /** Bytes of one page over all layers with the digests of {@code digestPairs} scores. */
   public long pageBytes(int digestPairs) {
     return Math.multiplyExact(layers, pageBytesPerLayer() + digestPairs * digestBytesPerLayer());
   }
@@ -98,8 +123,8 @@ public record KvGeometry(
     return Math.multiplyExact(2L * tokens, vectorBytes());
   }
 
-  /** Bytes read to score {@code pages} pages of one KV head: one digest pair each. */
-  public long scoreBytes(long pages) {
-    return Math.multiplyExact(pages, (long) digestColumns() * digestDType.bytes());
+  /** Bytes read to score {@code blocks} blocks of one KV head: one digest pair each. */
+  public long scoreBytes(long blocks) {
+    return Math.multiplyExact(blocks, (long) digestColumns() * digestDType.bytes());
   }
 }

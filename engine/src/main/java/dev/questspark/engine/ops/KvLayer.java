@@ -1,5 +1,6 @@
 package dev.questspark.engine.ops;
 
+import dev.questspark.engine.ops.digest.PageScore;
 import java.util.Map;
 
 /**
@@ -9,8 +10,8 @@ import java.util.Map;
  * @param keys (pages * kvHeads * pageSize, headDim), post-RoPE; inside a page in the backend's
  *     {@link KeyOrder}
  * @param values (pages * kvHeads * pageSize, headDim)
- * @param digests the digest pairs that the run keeps: (pages * kvHeads, {@link
- *     KvGeometry#digestColumns}), [min | max] or [mean | std]
+ * @param digests the digest pairs that the run keeps: (pages * blocks * kvHeads, {@link
+ *     KvGeometry#digestColumns})
  * @param window sliding window in tokens: a row at position p sees positions above p - window; 0
  *     for none
  */

@@ -1,32 +1,35 @@
 package dev.questspark.engine.ops;
 
 /**
- * How many pages one (row, KV head) may attend to, and which are kept regardless of their score.
+ * How much one (row, KV head) may attend to, and what is kept regardless of its score. It counts in
+ * units of {@code unit} consecutive tokens, a divisor of the page size: whole pages, digest blocks,
+ * or single tokens. Unit u stands for positions [u * unit, (u + 1) * unit).
  *
- * <p>A row at position p sees c = p + 1 tokens in P = ceil(c / pageSize) pages. If c &lt; {@code
- * minContextTokens} or P &le; {@code pages}, all P are kept. Otherwise exactly {@code pages} are:
- * the current (last) page, the pages that hold the first {@code sinkTokens} tokens, the pages that
- * hold the last {@code recentTokens} tokens, and the best-scored of the rest, ties to the lowest
- * page. Under a sliding window only visible pages count. When the always-kept pages alone exceed
- * the budget, the current page comes first, then sink pages from the first on, then the most recent
- * ones. A NaN score ranks below all others.
+ * <p>A row at position p sees c = p + 1 tokens in U = ceil(c / unit) units. If c &lt; {@code
+ * minContextTokens} or U &le; {@code units}, all U are kept. Otherwise exactly {@code units} are:
+ * the current (last) unit, those that hold the first {@code sinkTokens} tokens, those that hold the
+ * last {@code recentTokens} tokens, and the best-scored of the rest, ties to the lowest. Under a
+ * sliding window only visible units count. When what is always kept exceeds the budget, the current
+ * unit comes first, then the sink's from the first on, then the most recent ones. A NaN score ranks
+ * below all others.
  *
- * @param pages pages per (row, KV head), the current page included; at least 1
+ * @param unit tokens per unit
+ * @param units units per (row, KV head), the current one included; at least 1
  * @param sinkTokens first tokens always kept; 0 for none
  * @param recentTokens last tokens always kept, the row's own included; 0 keeps only the current
- *     page
+ *     unit
  * @param minContextTokens contexts shorter than this are read whole
  */
-public record PageBudget(int pages, int sinkTokens, int recentTokens, int minContextTokens) {
-
-  /** No limit. */
-  public static final PageBudget ALL = new PageBudget(Integer.MAX_VALUE, 0, 0, 0);
+public record PageBudget(
+    int unit, int units, int sinkTokens, int recentTokens, int minContextTokens) {
 
   public PageBudget {
-    if (pages < 1 || sinkTokens < 0 || recentTokens < 0 || minContextTokens < 0) {
+    if (unit < 1 || units < 1 || sinkTokens < 0 || recentTokens < 0 || minContextTokens < 0) {
       throw new IllegalArgumentException(
-          "page budget: pages "
-              + pages
+          "page budget: unit "
+              + unit
+              + ", units "
+              + units
               + ", sink "
               + sinkTokens
               + ", recent "
@@ -36,19 +39,42 @@ public record PageBudget(int pages, int sinkTokens, int recentTokens, int minCon
     }
   }
 
+  /** No limit. */
+  public static PageBudget all(int unit) {
+    return new PageBudget(unit, Integer.MAX_VALUE, 0, 0, 0);
+  }
+
   /** The same for contexts of so many tokens and more; shorter ones are read whole. */
   public PageBudget wholeBelow(int contextTokens) {
     return new PageBudget(
-        pages, sinkTokens, recentTokens, Math.max(minContextTokens, contextTokens));
+        unit, units, sinkTokens, recentTokens, Math.max(minContextTokens, contextTokens));
   }
 
   /**
-   * Whether a row reads all its visible pages.
+   * Whether a row reads all that it sees.
    *
-   * @param visiblePages pages that hold a position the row sees
+   * @param visibleUnits units that hold a position the row sees
    * @param contextTokens the row's position + 1
    */
-  public boolean readsAll(int visiblePages, int contextTokens) {
-    return visiblePages <= pages || contextTokens < minContextTokens;
+  public boolean readsAll(int visibleUnits, int contextTokens) {
+    return visibleUnits <= units || contextTokens < minContextTokens;
+  }
+
+  /**
+   * The same for a row whose window may hide its first positions.
+   *
+   * @param firstVisible first position that the row sees
+   * @param position the row's own
+   */
+  public boolean readsAllFrom(int firstVisible, int position) {
+    return readsAll(position / unit - firstVisible / unit + 1, position + 1);
+  }
+
+  /** Requires that pages divide into this budget's units. */
+  public void requireDivides(int pageSize) {
+    if (pageSize % unit != 0) {
+      throw new IllegalArgumentException(
+          "lists of units of " + unit + " tokens over pages of " + pageSize);
+    }
   }
 }

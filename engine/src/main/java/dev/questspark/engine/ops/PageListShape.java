@@ -5,20 +5,20 @@ package dev.questspark.engine.ops;
  *
  * @param maxRows rows
  * @param kvHeads KV heads per row
- * @param maxPages pages per (row, KV head)
+ * @param maxEntries entries per (row, KV head)
  */
-public record PageListShape(int maxRows, int kvHeads, int maxPages) {
+public record PageListShape(int maxRows, int kvHeads, int maxEntries) {
 
   public PageListShape {
-    if (maxRows < 0 || kvHeads < 1 || maxPages < 1) {
+    if (maxRows < 0 || kvHeads < 1 || maxEntries < 1) {
       throw new IllegalArgumentException(
           "a page list of "
               + maxRows
               + " rows x "
               + kvHeads
               + " KV heads x "
-              + maxPages
-              + " pages; it needs a KV head and a page");
+              + maxEntries
+              + " entries; it needs a KV head and an entry");
     }
   }
 
@@ -27,9 +27,9 @@ public record PageListShape(int maxRows, int kvHeads, int maxPages) {
     return (long) maxRows * kvHeads;
   }
 
-  /** Pages of all lists together. */
+  /** Entries of all lists together. */
   public long entries() {
-    return Math.multiplyExact(lists(), (long) maxPages);
+    return Math.multiplyExact(lists(), (long) maxEntries);
   }
 
   /** Requires room for so many rows of so many KV heads. */
@@ -48,11 +48,11 @@ public record PageListShape(int maxRows, int kvHeads, int maxPages) {
     }
   }
 
-  /** Requires room for so many pages of one (row, KV head). */
-  public void requirePages(int pages) {
-    if (pages > maxPages) {
+  /** Requires room for so many entries of one (row, KV head). */
+  public void requireEntries(int entries) {
+    if (entries > maxEntries) {
       throw new IllegalArgumentException(
-          "a row keeps " + pages + " pages, but the page list has room for " + maxPages);
+          "a row keeps " + entries + " units, but the page list has room for " + maxEntries);
     }
   }
 }

@@ -5,7 +5,7 @@ package dev.questspark.engine.ops;
  * and {@code attendPages} count; dense prefill is not part of a decode step's reads.
  *
  * @param pagesScored digest pairs read, one entry per row
- * @param pagesAttended pages attended to, one entry per row
+ * @param pagesAttended list entries attended to, one entry per row
  * @param tokensAttended tokens whose key and value were read, one entry per row
  */
 public record ReadCounters(long[] pagesScored, long[] pagesAttended, long[] tokensAttended) {}

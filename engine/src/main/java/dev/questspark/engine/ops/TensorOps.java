@@ -34,8 +34,8 @@ public interface TensorOps {
 
   /**
    * Rotates q in place, rotates k, appends k and v to the pages of each row's sequence, and
-   * refreshes the digests of every page touched (recomputed from the page's keys in token order, so
-   * that they are bit-equal however the tokens came), in the cache's dtype or in 8 bits ({@link
+   * refreshes the digests of every block touched (recomputed from the block's keys in token order,
+   * so that they are bit-equal however the tokens came), in the cache's dtype or in 8 bits ({@link
    * KvGeometry}).
    *
    * @param q (R, Hq * D), rotated in place
@@ -53,14 +53,16 @@ public interface TensorOps {
   void copyPages(KvLayer kv, int[] from, int[] to);
 
   /**
-   * Scores every page that lies wholly before a row's current page, per KV head, in float: {@link
-   * PageScore} for each of the group's G query heads, reduced by {@code reduction}. The current
-   * page needs no score (it is always kept), so the result does not depend on how a sequence was
-   * cut into chunks. Rows that the budget lets read whole are not scored. Counts pages scored.
+   * Scores every digest block that holds a position the row sees and lies wholly before the row's
+   * current unit ({@link PageBudget}), per KV head, in float: the {@link Scoring#score} for each of
+   * the group's G query heads, reduced by its {@link Scoring#reduction}. The current unit needs no
+   * score (it is always kept), so the result does not depend on how a sequence was cut into chunks.
+   * Rows that the budget lets read whole are not scored. Counts digests scored.
    *
-   * @param scores ((rows.count) * Hkv, maxPages); entry (r * Hkv + h, page); entries at and after
-   *     the current page, and pages left of the window, are unspecified
+   * @param scores ((rows.count) * Hkv, max blocks); entry (r * Hkv + h, block), with blocks counted
+   *     from the sequence's first token; the other entries are unspecified
    * @param q (R, Hq * D), rotated; indexed by batch row
+   * @param budget whose unit is one or more whole blocks
    */
   void scorePages(
       Tensor scores,
@@ -68,33 +70,37 @@ public interface TensorOps {
       KvLayer kv,
       LoadedBatch batch,
       RowRange rows,
-      PageScore score,
-      GroupReduction reduction,
+      Scoring scoring,
       PageBudget budget);
 
   /**
-   * Fills the list with the exact top pages by score within the budget; see {@link PageBudget} for
-   * the rules.
+   * Fills the list with the exact top units by score within the budget; see {@link PageBudget} for
+   * the rules. The score of a unit is the best of its parts that hold a position the row sees.
+   *
+   * @param scores ((rows.count) * Hkv, max parts), as {@link #scorePages} fills it
+   * @param scoredTokens tokens that share a score, which divide the budget's unit: the digest block
+   *     after {@link #scorePages}
    */
   void topPages(
       PageList list,
       Tensor scores,
+      int scoredTokens,
       KvLayer kv,
       LoadedBatch batch,
       RowRange rows,
       PageBudget budget);
 
   /**
-   * Fills the list without looking at scores: the budget's sink pages, then the most recent visible
-   * pages until the budget is full (the current page always). {@link PageBudget#ALL} keeps every
-   * page: dense attention.
+   * Fills the list without looking at scores: the budget's sink units, then the most recent visible
+   * ones until the budget is full (the current one always). {@link PageBudget#all} keeps everything
+   * visible: dense attention.
    */
   void keepPages(PageList list, KvLayer kv, LoadedBatch batch, RowRange rows, PageBudget budget);
 
   /**
-   * Attention of each row over its listed pages: softmax(scale * q.k) v over the visible positions
-   * at most the row's own. Dense decode is this op with all pages. Counts pages and tokens
-   * attended.
+   * Attention of each row over its listed units: softmax(scale * q.k) v over the visible positions
+   * at most the row's own. Dense decode is this op with all pages. The same positions give the same
+   * bits in units of every size. Counts entries and tokens attended.
    *
    * @param out (R, Hq * D), indexed by batch row
    * @param logSumExp (R, Hq): log of the sum of exp(scale * q.k), for {@link #mergeAttention}

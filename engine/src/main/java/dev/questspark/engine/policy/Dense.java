@@ -1,6 +1,7 @@
 package dev.questspark.engine.policy;
 
 import dev.questspark.engine.ops.PageBudget;
+import dev.questspark.engine.ops.PageShape;
 import dev.questspark.engine.select.KeptPages;
 import dev.questspark.engine.select.PageSelector;
 
@@ -8,8 +9,8 @@ import dev.questspark.engine.select.PageSelector;
 @Description("Reads every key: dense attention, with which everything else is compared.")
 public record Dense() implements ReadPolicy {
   @Override
-  public PageSelector selector(int pageSize) {
-    return new KeptPages(PageBudget.ALL);
+  public PageSelector selector(PageShape shape) {
+    return new KeptPages(PageBudget.all(shape.pageSize()));
   }
 
   @Override

@@ -1,5 +1,6 @@
 package dev.questspark.engine.policy;
 
+import dev.questspark.engine.ops.PageShape;
 import dev.questspark.engine.select.PageSelector;
 
 /** Short contexts read every key; longer ones as another policy says. */
@@ -14,8 +15,8 @@ public record MinContext(
   }
 
   @Override
-  public PageSelector selector(int pageSize) {
-    return policy.selector(pageSize).wholeBelow(tokens);
+  public PageSelector selector(PageShape shape) {
+    return policy.selector(shape).wholeBelow(tokens);
   }
 
   @Override

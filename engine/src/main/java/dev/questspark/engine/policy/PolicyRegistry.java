@@ -2,6 +2,8 @@ package dev.questspark.engine.policy;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.failure.Suggestions;
+import dev.questspark.engine.ops.digest.PageScore;
+import dev.questspark.engine.ops.digest.PageScores;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.RecordComponent;
@@ -17,7 +19,7 @@ import java.util.stream.Stream;
 
 /**
  * Names to record classes, and texts to records and back. A record's components are its parameters:
- * int, double, boolean, an enum, or another policy.
+ * int, double, boolean, an enum, a page score, or another policy.
  *
  * <p>The text of a policy is its name and its parameters, {@code name(one=1, two=2)}; a policy
  * inside another stands there without a parameter name.
@@ -264,8 +266,8 @@ public final class PolicyRegistry<P> {
         return Integer.valueOf(text);
       } else if (wanted == double.class) {
         return Double.valueOf(text);
-      } else if (wanted.isEnum()) {
-        return Stream.of(wanted.getEnumConstants())
+      } else if (choice(wanted)) {
+        return constants(wanted)
             .filter(constant -> word(constant).equalsIgnoreCase(text))
             .findFirst()
             .orElseThrow(IllegalArgumentException::new);
@@ -281,11 +283,9 @@ public final class PolicyRegistry<P> {
 
   private String allowed(RecordComponent component) {
     Class<?> wanted = component.getType();
-    if (wanted.isEnum()) {
+    if (choice(wanted)) {
       return "one of "
-          + Stream.of(wanted.getEnumConstants())
-              .map(PolicyRegistry::word)
-              .collect(Collectors.joining(", "));
+          + constants(wanted).map(PolicyRegistry::word).collect(Collectors.joining(", "));
     }
     return nested(component)
         ? "a " + kind
@@ -316,7 +316,7 @@ public final class PolicyRegistry<P> {
       Object value = component.getAccessor().invoke(policy);
       return nested(component)
           ? text(type.cast(value))
-          : value instanceof Enum<?> ? word(value) : String.valueOf(value);
+          : choice(component.getType()) ? word(value) : String.valueOf(value);
     } catch (ReflectiveOperationException impossible) {
       throw new IllegalStateException(impossible);
     }
@@ -326,8 +326,19 @@ public final class PolicyRegistry<P> {
     return component.getType() == type;
   }
 
+  /** Whether a parameter is one of a few words. */
+  private static boolean choice(Class<?> type) {
+    return type.isEnum() || type == PageScore.class;
+  }
+
+  private static Stream<?> constants(Class<?> type) {
+    return type.isEnum() ? Stream.of(type.getEnumConstants()) : PageScores.KNOWN.stream();
+  }
+
   private static String word(Object constant) {
-    return ((Enum<?>) constant).name().toLowerCase(Locale.ROOT);
+    return constant instanceof PageScore score
+        ? score.name()
+        : ((Enum<?>) constant).name().toLowerCase(Locale.ROOT);
   }
 
   private static List<RecordComponent> components(Class<?> policy) {

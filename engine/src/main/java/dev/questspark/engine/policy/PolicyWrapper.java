@@ -1,6 +1,7 @@
 package dev.questspark.engine.policy;
 
-import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.digest.PageScore;
+import dev.questspark.engine.select.SelectionScratch;
 import java.util.OptionalInt;
 import java.util.Set;
 
@@ -15,6 +16,11 @@ interface PolicyWrapper extends ReadPolicy {
   @Override
   default Set<PageScore> digests() {
     return policy().digests();
+  }
+
+  @Override
+  default Set<SelectionScratch> scratch() {
+    return policy().scratch();
   }
 
   @Override

@@ -1,36 +1,44 @@
 package dev.questspark.engine.policy;
 
-import dev.questspark.engine.ops.GroupReduction;
-import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.PageShape;
+import dev.questspark.engine.ops.digest.GroupReduction;
+import dev.questspark.engine.ops.digest.PageScore;
+import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.select.PageSelector;
 import dev.questspark.engine.select.ScoredPages;
+import dev.questspark.engine.select.SelectionScratch;
+import dev.questspark.engine.select.SelectionUnit;
 import java.util.OptionalInt;
 import java.util.Set;
 
 /**
- * Quest (arXiv 2406.10774, section 3): score every page by its digest, read the best. Where we
- * differ: one list per KV head instead of per query head, so that grouped-query models really read
- * fewer bytes; sink and recent tokens may be kept; scores stay in float.
+ * Quest (arXiv 2406.10774, section 3): score keys by their digests, read the best. Where we differ:
+ * one list per KV head instead of per query head, so that grouped-query models really read fewer
+ * bytes; digests may describe less than a page; sink and recent tokens may be kept; scores stay in
+ * float.
  */
-@Description("Scores every page by its digest and reads the best (Quest, arXiv 2406.10774).")
+@Description("Scores keys by their digests and reads the best (Quest, arXiv 2406.10774).")
 public record Quest(
     @Parameter(description = "Tokens read per KV head and layer, kept ones included.") int budget,
     @Parameter(
-            defaultValue = "minmax",
-            description =
-                "Score of a page from its digest: Quest's bound, or mean + standard deviation.")
+            defaultValue = PageScores.DEFAULT,
+            description = "Score of a digest block: Quest's bound, or mean + standard deviation.")
         PageScore score,
     @Parameter(
-            defaultValue = "max",
-            description = "How query heads that share a KV head agree on one page list.")
+            defaultValue = SelectionUnit.DEFAULT,
+            description = "What is read as a whole: a digest block, or the page of a good one.")
+        SelectionUnit unit,
+    @Parameter(
+            defaultValue = GroupReduction.DEFAULT,
+            description = "How query heads that share a KV head agree on one list.")
         GroupReduction reduction,
     @Parameter(
             defaultValue = "4",
-            description = "First tokens that are always read, by whole pages.")
+            description = "First tokens that are always read, by whole units.")
         int sink,
     @Parameter(
             defaultValue = "0",
-            description = "Last tokens that are always read; the current page always is.")
+            description = "Last tokens that are always read; the current unit always is.")
         int recent)
     implements ReadPolicy {
 
@@ -41,13 +49,19 @@ public record Quest(
   }
 
   @Override
-  public PageSelector selector(int pageSize) {
-    return new ScoredPages(score, reduction, TokenBudget.inPages(budget, sink, recent, pageSize));
+  public PageSelector selector(PageShape shape) {
+    return new ScoredPages(
+        score, reduction, TokenBudget.in(unit.tokens(shape), budget, sink, recent));
   }
 
   @Override
   public Set<PageScore> digests() {
     return Set.of(score);
+  }
+
+  @Override
+  public Set<SelectionScratch> scratch() {
+    return reduction == GroupReduction.SOFTMAX ? Set.of(SelectionScratch.HEAD_SCORES) : Set.of();
   }
 
   @Override

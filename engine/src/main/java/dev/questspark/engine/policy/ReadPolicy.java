@@ -1,8 +1,10 @@
 package dev.questspark.engine.policy;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.PageShape;
+import dev.questspark.engine.ops.digest.PageScore;
 import dev.questspark.engine.select.PageSelector;
+import dev.questspark.engine.select.SelectionScratch;
 import java.io.Serializable;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -15,15 +17,20 @@ import java.util.Set;
 public interface ReadPolicy extends Serializable {
 
   /**
-   * What lists the pages.
+   * What lists what attention reads.
    *
-   * @param pageSize tokens per page
+   * @param shape how tokens are divided
    * @throws ConfigException if the budget has no room for what is always kept
    */
-  PageSelector selector(int pageSize);
+  PageSelector selector(PageShape shape);
 
   /** The page digests that it reads. */
   default Set<PageScore> digests() {
+    return Set.of();
+  }
+
+  /** What its selector needs beside page lists and a score per unit. */
+  default Set<SelectionScratch> scratch() {
     return Set.of();
   }
 

@@ -1,5 +1,6 @@
 package dev.questspark.engine.policy;
 
+import dev.questspark.engine.ops.PageShape;
 import dev.questspark.engine.select.KeptPages;
 import dev.questspark.engine.select.PageSelector;
 import java.util.OptionalInt;
@@ -26,8 +27,8 @@ public record SinkRecent(
   }
 
   @Override
-  public PageSelector selector(int pageSize) {
-    return new KeptPages(TokenBudget.inPages(budget, sink, 0, pageSize));
+  public PageSelector selector(PageShape shape) {
+    return new KeptPages(TokenBudget.in(shape.pageSize(), budget, sink, 0));
   }
 
   @Override

@@ -1,5 +1,6 @@
 package dev.questspark.engine.policy;
 
+import dev.questspark.engine.ops.PageShape;
 import dev.questspark.engine.select.DenseFirstLayers;
 import dev.questspark.engine.select.PageSelector;
 
@@ -15,8 +16,8 @@ public record SkipLayers(
   }
 
   @Override
-  public PageSelector selector(int pageSize) {
-    return new DenseFirstLayers(layers, new Dense().selector(pageSize), policy.selector(pageSize));
+  public PageSelector selector(PageShape shape) {
+    return new DenseFirstLayers(layers, new Dense().selector(shape), policy.selector(shape));
   }
 
   @Override

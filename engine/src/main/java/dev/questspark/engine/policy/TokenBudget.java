@@ -3,42 +3,42 @@ package dev.questspark.engine.policy;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.ops.PageBudget;
 
-/** A budget in tokens, as users give it, in pages, as attention reads them. */
+/** A budget in tokens, as users give it, in the units that attention reads. */
 final class TokenBudget {
   private TokenBudget() {}
 
   /**
-   * Tokens to pages. The recent tokens can touch one page more than their count fills, and the
-   * current page is always read, so the smallest budget is sink pages + ceil(recent / pageSize) +
-   * 1.
+   * Tokens to units. The recent tokens can touch one unit more than their count fills, and the
+   * current unit is always read, so the smallest budget is sink units + ceil(recent / unit) + 1.
    *
+   * @param unit tokens per unit
    * @throws ConfigException if the budget is smaller
    */
-  static PageBudget inPages(int budget, int sink, int recent, int pageSize) {
-    int pages = budget / pageSize;
-    int kept = ceilDiv(sink, pageSize) + ceilDiv(recent, pageSize) + 1;
-    if (pages < kept) {
+  static PageBudget in(int unit, int budget, int sink, int recent) {
+    int units = budget / unit;
+    int kept = ceilDiv(sink, unit) + ceilDiv(recent, unit) + 1;
+    if (units < kept) {
       throw new ConfigException(
           "kv_budget "
               + budget
               + " is "
-              + pages
-              + " pages of "
-              + pageSize
+              + units
+              + (units == 1 ? " unit of " : " units of ")
+              + unit
               + " tokens, but "
               + sink
               + " sink and "
               + recent
-              + " recent tokens and the current page alone keep "
+              + " recent tokens and the current unit alone keep "
               + kept
               + "; raise kv_budget to "
-              + kept * pageSize
+              + kept * unit
               + " or keep fewer");
     }
-    return new PageBudget(pages, sink, recent, 0);
+    return new PageBudget(unit, units, sink, recent, 0);
   }
 
-  private static int ceilDiv(int tokens, int pageSize) {
-    return (tokens + pageSize - 1) / pageSize;
+  private static int ceilDiv(int tokens, int unit) {
+    return (tokens + unit - 1) / unit;
   }
 }

@@ -90,15 +90,23 @@ public final class AttentionView {
     return span;
   }
 
-  /** The pages that a selector would list, [row][KV head]: ascending logical pages. */
-  public int[][][] pages(PageSelector selector) {
+  /**
+   * What a selector would list.
+   *
+   * @param unit tokens per entry
+   * @param entries [row][KV head]: ascending entries, as in {@link PageList}
+   */
+  public record Listed(int unit, int[][][] entries) {}
+
+  /** What a selector would list. */
+  public Listed listed(PageSelector selector) {
     selector.select(scratch, query);
-    int[][][] pages = new int[rows()][geometry().kvHeads()][];
-    for (int row = 0; row < pages.length; row++) {
-      for (int kvHead = 0; kvHead < pages[row].length; kvHead++) {
-        pages[row][kvHead] = scratch.read(row, kvHead);
+    int[][][] entries = new int[rows()][geometry().kvHeads()][];
+    for (int row = 0; row < entries.length; row++) {
+      for (int kvHead = 0; kvHead < entries[row].length; kvHead++) {
+        entries[row][kvHead] = scratch.read(row, kvHead);
       }
     }
-    return pages;
+    return new Listed(scratch.unit(), entries);
   }
 }

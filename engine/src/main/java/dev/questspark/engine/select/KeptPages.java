@@ -5,7 +5,7 @@ import dev.questspark.engine.ops.PageList;
 
 /**
  * Lists the budget's sink pages and the most recent ones, whatever the query; under {@link
- * PageBudget#ALL} every page, which is dense attention.
+ * PageBudget#all} everything, which is dense attention.
  */
 public final class KeptPages implements PageSelector {
   private final PageBudget budget;

@@ -6,10 +6,11 @@ import dev.questspark.engine.ops.PageList;
 import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
+import java.util.Optional;
 
 /**
- * Decides, for each row and KV head of one layer, which pages attention reads. Stateless; shared by
- * all rows.
+ * Decides, for each row and KV head of one layer, what attention reads. Stateless; shared by all
+ * rows.
  */
 public interface PageSelector {
 
@@ -28,7 +29,9 @@ public interface PageSelector {
    * @param kv the layer's pages
    * @param batch the step
    * @param rows rows to select for; row {@code rows.from()} is row 0 of the list
-   * @param scores scratch (rows * Hkv, max pages)
+   * @param scale attention's factor of q.k
+   * @param scores scratch (rows * Hkv, max units)
+   * @param headScores scratch (rows * Hq, max units), where the engine was opened with it
    */
   record Query(
       TensorOps ops,
@@ -37,5 +40,7 @@ public interface PageSelector {
       KvLayer kv,
       LoadedBatch batch,
       RowRange rows,
-      Tensor scores) {}
+      float scale,
+      Tensor scores,
+      Optional<Tensor> headScores) {}
 }

@@ -1,11 +1,15 @@
 package dev.questspark.engine.select;
 
-import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.PageBudget;
 import dev.questspark.engine.ops.PageList;
-import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.Scoring;
+import dev.questspark.engine.ops.digest.GroupReduction;
+import dev.questspark.engine.ops.digest.PageScore;
 
-/** Scores every page by its digest and lists the best, one list per KV head. */
+/**
+ * Scores every digest block and lists the best ones, or the pages of the best ones, one list per KV
+ * head.
+ */
 public final class ScoredPages implements PageSelector {
   private final PageScore score;
   private final GroupReduction reduction;
@@ -19,18 +23,21 @@ public final class ScoredPages implements PageSelector {
 
   @Override
   public void select(PageList list, Query query) {
+    Scoring scoring = new Scoring(score, reduction, query.scale(), query.headScores());
     query
         .ops()
         .scorePages(
+            query.scores(), query.q(), query.kv(), query.batch(), query.rows(), scoring, budget);
+    query
+        .ops()
+        .topPages(
+            list,
             query.scores(),
-            query.q(),
+            query.kv().geometry().digestBlockSize(),
             query.kv(),
             query.batch(),
             query.rows(),
-            score,
-            reduction,
             budget);
-    query.ops().topPages(list, query.scores(), query.kv(), query.batch(), query.rows(), budget);
   }
 
   @Override

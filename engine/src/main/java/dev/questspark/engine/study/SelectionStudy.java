@@ -1,6 +1,7 @@
 package dev.questspark.engine.study;
 
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.ops.PageShape;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.select.AttentionView;
 import dev.questspark.engine.select.AttentionWatch;
@@ -34,14 +35,14 @@ public final class SelectionStudy implements AttentionWatch {
    *
    * @param policies what is compared; the engine must have their digests. What a wrapper leaves
    *     dense is not heeded, so that every layer is seen
-   * @param pageSize of the engine
+   * @param shape of the engine's pages
    * @param fromPosition first position of the sequence that is watched
    * @param maxRows most rows that are watched
    * @throws ConfigException if a policy's budget has no room
    */
-  public SelectionStudy(List<ReadPolicy> policies, int pageSize, int fromPosition, int maxRows) {
+  public SelectionStudy(List<ReadPolicy> policies, PageShape shape, int fromPosition, int maxRows) {
     this.policies = policies.stream().map(ReadPolicy::unwrapped).distinct().toList();
-    this.selectors = this.policies.stream().map(policy -> policy.selector(pageSize)).toList();
+    this.selectors = this.policies.stream().map(policy -> policy.selector(shape)).toList();
     this.fromPosition = fromPosition;
     this.maxRows = maxRows;
   }
@@ -88,7 +89,7 @@ public final class SelectionStudy implements AttentionWatch {
     if (!wanted) {
       return;
     }
-    List<int[][][]> kept = selectors.stream().map(view::pages).toList();
+    List<AttentionView.Listed> kept = selectors.stream().map(view::listed).toList();
     for (int row = 0; row < view.rows(); row++) {
       if (wants(view.layer(), view.position(row))) {
         weigh(view, row, kept);
@@ -97,9 +98,9 @@ public final class SelectionStudy implements AttentionWatch {
   }
 
   /**
-   * @param kept by policy: pages by row and KV head
+   * @param kept by policy
    */
-  private void weigh(AttentionView view, int row, List<int[][][]> kept) {
+  private void weigh(AttentionView view, int row, List<AttentionView.Listed> kept) {
     int group = view.heads() / view.geometry().kvHeads();
     float[] queries = view.queries(row);
     double[][] mass = new double[policies.size()][view.heads()];
@@ -110,9 +111,10 @@ public final class SelectionStudy implements AttentionWatch {
         TrueAttention attention = new TrueAttention(view, row, head, queries, keys);
         int[] top = attention.heaviest(TOP_TOKENS);
         for (int p = 0; p < policies.size(); p++) {
-          int[] pages = kept.get(p)[row][kvHead];
-          mass[p][head] = attention.mass(pages);
-          recall[p][head] = attention.recall(top, pages);
+          int unit = kept.get(p).unit();
+          int[] entries = kept.get(p).entries()[row][kvHead];
+          mass[p][head] = attention.mass(entries, unit);
+          recall[p][head] = attention.recall(top, entries, unit);
         }
       }
     }

@@ -8,8 +8,6 @@ import java.util.PriorityQueue;
 final class TrueAttention {
   private final double[] weights;
   private final int first;
-  private final int pageSize;
-  private final double[] pageMass;
 
   /**
    * @param queries (Hq * D) of the row
@@ -18,7 +16,6 @@ final class TrueAttention {
   TrueAttention(AttentionView view, int row, int head, float[] queries, float[] keys) {
     int headDim = view.geometry().headDim();
     this.first = view.firstVisible(row);
-    this.pageSize = view.geometry().pageSize();
     this.weights = new double[view.position(row) + 1 - first];
     for (int i = 0; i < weights.length; i++) {
       double dot = 0;
@@ -28,10 +25,6 @@ final class TrueAttention {
       weights[i] = view.scale() * dot;
     }
     softmax(weights);
-    this.pageMass = new double[view.geometry().pagesFor(view.position(row) + 1)];
-    for (int i = 0; i < weights.length; i++) {
-      pageMass[(first + i) / pageSize] += weights[i];
-    }
   }
 
   private static void softmax(double[] weights) {
@@ -46,9 +39,21 @@ final class TrueAttention {
     }
   }
 
-  /** Weight that stands on some pages, 0 to 1. */
-  double mass(int[] pages) {
-    return Arrays.stream(pages).mapToDouble(page -> pageMass[page]).sum();
+  /**
+   * Weight that stands on some units of so many tokens each, 0 to 1.
+   *
+   * @param entries of a page list
+   */
+  double mass(int[] entries, int unit) {
+    double mass = 0;
+    for (int entry : entries) {
+      int from = Math.max(0, entry * unit - first);
+      int to = Math.min(weights.length, (entry + 1) * unit - first);
+      for (int i = from; i < to; i++) {
+        mass += weights[i];
+      }
+    }
+    return mass;
   }
 
   /** Positions of the heaviest tokens, at most so many. */
@@ -67,14 +72,14 @@ final class TrueAttention {
   }
 
   /**
-   * Share of some tokens that stand on some pages.
+   * Share of some tokens that stand on some units of so many tokens each.
    *
-   * @param pages ascending
+   * @param entries of a page list
    */
-  double recall(int[] tokens, int[] pages) {
+  double recall(int[] tokens, int[] entries, int unit) {
     long found =
         Arrays.stream(tokens)
-            .filter(token -> Arrays.binarySearch(pages, token / pageSize) >= 0)
+            .filter(token -> Arrays.binarySearch(entries, token / unit) >= 0)
             .count();
     return (double) found / tokens.length;
   }

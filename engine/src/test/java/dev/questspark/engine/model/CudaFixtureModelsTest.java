@@ -5,8 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.gson.Gson;
 import dev.questspark.engine.model.DecoderHarness.Rows;
 import dev.questspark.engine.ops.DType;
-import dev.questspark.engine.ops.GroupReduction;
-import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.ops.backend.BackendOptions;
 import dev.questspark.engine.ops.cpu.CpuBackend;
@@ -14,6 +12,9 @@ import dev.questspark.engine.ops.cuda.CudaBackend;
 import dev.questspark.engine.ops.cuda.CudaOptions;
 import dev.questspark.engine.ops.cuda.RequiresCuda;
 import dev.questspark.engine.ops.cuda.WholeModels;
+import dev.questspark.engine.ops.digest.GroupReduction;
+import dev.questspark.engine.ops.digest.PageScore;
+import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.ReadPolicy;
 import java.nio.file.Files;
@@ -57,8 +58,8 @@ class CudaFixtureModelsTest {
         Path.of(getClass().getResource("/hf-models/" + name + "/config.json").toURI()).getParent();
     Expected expected =
         new Gson().fromJson(Files.readString(folder.resolve("expected.json")), Expected.class);
-    ReadPolicy minMax = quest(PageScore.MINMAX, GroupReduction.MAX);
-    ReadPolicy meanStd = quest(PageScore.MEANSTD, GroupReduction.SUM);
+    ReadPolicy minMax = quest(PageScores.MINMAX, GroupReduction.MAX);
+    ReadPolicy meanStd = quest(PageScores.MEANSTD, GroupReduction.SUM);
     for (ReadPolicy policy : List.of(new Dense(), minMax, meanStd)) {
       Run cuda = run(folder, expected, policy, openCuda());
       Run cpu =

@@ -5,18 +5,18 @@ import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.LoadedBatch;
-import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.backend.Backend;
+import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.policy.ReadPolicy;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 
 /**
  * A decoder with hand-made batches, below the scheduler: tests say exactly which rows stand in
@@ -48,10 +48,11 @@ final class DecoderHarness implements AutoCloseable {
             backend,
             geometry,
             sequences * PAGES_PER_SEQUENCE,
-            EnumSet.allOf(PageScore.class),
+            Set.copyOf(PageScores.KNOWN),
             config::window);
     this.decoder =
-        new Decoder(backend, config, weights, kvStore, rope(roundedRope), MAX_ROWS, MAX_ROWS);
+        new Decoder(
+            backend, config, weights, kvStore, rope(roundedRope), MAX_ROWS, MAX_ROWS, Set.of());
   }
 
   private HostTensor rope(boolean rounded) {
@@ -115,7 +116,8 @@ final class DecoderHarness implements AutoCloseable {
       groups.add(
           span.policy() == null
               ? new AttentionGroup.Prefill(rows, s, s + 1)
-              : new AttentionGroup.Selected(rows, span.policy().selector(PAGE_SIZE)));
+              : new AttentionGroup.Selected(
+                  rows, span.policy().selector(kvStore.geometry().shape())));
     }
     LoadedBatch batch =
         backend.load(

@@ -5,10 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.gson.Gson;
 import dev.questspark.engine.model.DecoderHarness.Rows;
 import dev.questspark.engine.ops.DType;
-import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.ops.backend.BackendOptions;
 import dev.questspark.engine.ops.cpu.CpuBackend;
+import dev.questspark.engine.ops.digest.PageScore;
+import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.SkipLayers;
@@ -84,7 +85,7 @@ class FixtureModelsTest {
         new Gson().fromJson(Files.readString(folder.resolve(reference)), Expected.class);
     Run first = null;
     for (ReadPolicy policy :
-        List.of(new Dense(), quest(PageScore.MINMAX), quest(PageScore.MEANSTD))) {
+        List.of(new Dense(), quest(PageScores.MINMAX), quest(PageScores.MEANSTD))) {
       for (int chunk : new int[] {PROMPT, 37, 64}) {
         for (boolean mixed : new boolean[] {false, true}) {
           Run run;

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.within;
 import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.ops.backend.BackendOptions;
 import dev.questspark.engine.ops.cpu.CpuBackend;
+import dev.questspark.engine.ops.digest.PageScore;
+import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.MinContext;
 import dev.questspark.engine.policy.ReadPolicy;
@@ -17,6 +19,7 @@ import dev.questspark.engine.study.SelectionStudy;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -28,6 +31,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 class AttentionMassTest {
   private static final int PAGE_SIZE = 16;
+  private static final PageShape SHAPE = new PageShape(PAGE_SIZE, PAGE_SIZE);
   private static final float SCALE = 0.7f;
   private static final int LAYER = 0;
 
@@ -42,11 +46,11 @@ class AttentionMassTest {
 
   private static final List<ReadPolicy> POLICIES =
       List.of(
-          quest(64, PageScore.MINMAX),
-          quest(128, PageScore.MINMAX),
-          quest(64, PageScore.MEANSTD),
+          quest(64, PageScores.MINMAX),
+          quest(128, PageScores.MINMAX),
+          quest(64, PageScores.MEANSTD),
           wrapped(new SinkRecent(64, 0)),
-          quest(4096, PageScore.MINMAX));
+          quest(4096, PageScores.MINMAX));
 
   @ParameterizedTest
   @ValueSource(ints = {0, 150})
@@ -71,11 +75,18 @@ class AttentionMassTest {
       Tensor scores = backend.allocate(rows * geometry.kvHeads(), pages);
       PageSelector.Query query =
           new PageSelector.Query(
-              ops, LAYER, GuardedTensor.of(backend, q).view(), kv, batch, range, scores);
-      SelectionStudy study = new SelectionStudy(POLICIES, PAGE_SIZE, 301, 2);
+              ops,
+              LAYER,
+              GuardedTensor.of(backend, q).view(),
+              kv,
+              batch,
+              range,
+              SCALE,
+              scores,
+              Optional.empty());
+      SelectionStudy study = new SelectionStudy(POLICIES, SHAPE, 301, 2);
       try (PageList list = backend.allocatePageList(rows, geometry.kvHeads(), pages)) {
-        PageSelector studied =
-            new WatchedPages(study, new Dense().selector(PAGE_SIZE), backend, SCALE);
+        PageSelector studied = new WatchedPages(study, new Dense().selector(SHAPE), backend, SCALE);
         studied.select(list, query);
         double[][] all = logSumExp(backend, scenario, query, list);
         for (int row = 0; row < rows; row++) {
@@ -88,7 +99,7 @@ class AttentionMassTest {
         List<SelectionStudy.Finding> findings = study.findings();
         assertThat(findings).hasSize(POLICIES.size() * scenario.queryHeads());
         for (int p = 0; p < POLICIES.size(); p++) {
-          study.policies().get(p).selector(PAGE_SIZE).select(list, query);
+          study.policies().get(p).selector(SHAPE).select(list, query);
           double[][] kept = logSumExp(backend, scenario, query, list);
           for (int head = 0; head < scenario.queryHeads(); head++) {
             double mass = 0;

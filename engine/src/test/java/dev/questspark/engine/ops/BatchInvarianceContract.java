@@ -5,6 +5,8 @@ import static dev.questspark.engine.ops.Tolerance.assertClose;
 import dev.questspark.engine.ops.CacheScenario.Span;
 import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.ops.backend.BackendOptions;
+import dev.questspark.engine.ops.digest.GroupReduction;
+import dev.questspark.engine.ops.digest.PageScores;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -176,8 +178,8 @@ public abstract class BatchInvarianceContract {
             backend.allocate(g.dtype(), kvRows * g.pageSize(), g.headDim()),
             backend.allocate(g.dtype(), kvRows * g.pageSize(), g.headDim()),
             Map.of(
-                PageScore.MINMAX, backend.allocate(g.dtype(), kvRows, 2 * g.headDim()),
-                PageScore.MEANSTD, backend.allocate(g.dtype(), kvRows, 2 * g.headDim())),
+                PageScores.MINMAX, backend.allocate(g.dtype(), kvRows, 2 * g.headDim()),
+                PageScores.MEANSTD, backend.allocate(g.dtype(), kvRows, 2 * g.headDim())),
             layer.window);
     Tensor rope =
         backend.upload(
@@ -189,7 +191,7 @@ public abstract class BatchInvarianceContract {
             new float[TOKENS][],
             new float[TOKENS][],
             new int[TOKENS][][]);
-    PageBudget budget = new PageBudget(3, 1, 1, 0);
+    PageBudget budget = new PageBudget(g.pageSize(), 3, 1, 1, 0);
     for (int from = 0; from < TOKENS; from += chunk) {
       int count = Math.min(chunk, TOKENS - from);
       int rows = strangers + count;
@@ -208,8 +210,14 @@ public abstract class BatchInvarianceContract {
       Tensor scores = backend.allocate(rows * g.kvHeads(), g.pagesFor(TOKENS));
       PageList list = backend.allocatePageList(rows, g.kvHeads(), g.pagesFor(TOKENS));
       ops.scorePages(
-          scores, q.view(), kv, batch, all, PageScore.MINMAX, GroupReduction.MAX, budget);
-      ops.topPages(list, scores, kv, batch, all, budget);
+          scores,
+          q.view(),
+          kv,
+          batch,
+          all,
+          Scoring.of(PageScores.MINMAX, GroupReduction.MAX),
+          budget);
+      ops.topPages(list, scores, g.pageSize(), kv, batch, all, budget);
       ops.attendPages(sparse.view(), sums.view(), q.view(), kv, batch, all, list, 0.125f);
       collect(result.q, q.read(), strangers, from);
       collect(result.prefill, prefill.read(), strangers, from);

@@ -5,8 +5,10 @@ import static dev.questspark.engine.ops.Tolerance.assertClose;
 
 import dev.questspark.engine.ops.CacheScenario.Span;
 import dev.questspark.engine.ops.backend.Backend;
+import dev.questspark.engine.ops.digest.GroupReduction;
+import dev.questspark.engine.ops.digest.PageScore;
+import dev.questspark.engine.ops.digest.PageScores;
 import java.util.Arrays;
-import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -106,7 +108,7 @@ abstract class HalfPrecisionContract {
 
   private KvLayer upload(Backend on, HostKv kv) {
     DType dtype = kv.geometry().dtype();
-    Map<PageScore, Tensor> digests = new EnumMap<>(PageScore.class);
+    Map<PageScore, Tensor> digests = PageScores.map();
     kv.digests().forEach((score, rows) -> digests.put(score, upload(on, dtype, rows)));
     return new KvLayer(
         kv.geometry(),
@@ -157,7 +159,7 @@ abstract class HalfPrecisionContract {
     for (int row = 0; row < stored.length; row++) {
       System.arraycopy(stored[row], 0, kv.keys()[row], 0, stored[row].length);
     }
-    for (PageScore score : PageScore.values()) {
+    for (PageScore score : PageScores.KNOWN) {
       float[][] expected = kv.digests().get(score);
       for (int entry = 0; entry < expected.length; entry++) {
         int page = entry / c.kvHeads();
@@ -170,7 +172,7 @@ abstract class HalfPrecisionContract {
           reference.digest(kv, score, page, head, tokens);
         }
       }
-      double tolerance = score == PageScore.MINMAX ? 0 : unitRoundoff(c.kv()) + 1e-6;
+      double tolerance = score == PageScores.MINMAX ? 0 : unitRoundoff(c.kv()) + 1e-6;
       float[][] actual = GuardedTensor.matrix(on, layer.digests().get(score));
       for (int entry = 0; entry < expected.length; entry++) {
         if (!Float.isNaN(expected[entry][0])) {
@@ -192,11 +194,13 @@ abstract class HalfPrecisionContract {
       Tensor query = upload(on, c.act(), q);
       KvLayer layer = upload(on, kv);
       RowRange rows = new RowRange(0, batch.rows());
-      for (PageScore score : PageScore.values()) {
+      for (PageScore score : PageScores.KNOWN) {
         GroupReduction reduction =
-            score == PageScore.MINMAX ? GroupReduction.MAX : GroupReduction.SUM;
-        PageBudget one = new PageBudget(1, 0, 0, 0);
-        on.ops().scorePages(scores, query, layer, on.load(batch), rows, score, reduction, one);
+            score == PageScores.MINMAX ? GroupReduction.MAX : GroupReduction.SUM;
+        PageBudget one = new PageBudget(c.pageSize(), 1, 0, 0, 0);
+        on.ops()
+            .scorePages(
+                scores, query, layer, on.load(batch), rows, Scoring.of(score, reduction), one);
         float[][] actual = GuardedTensor.matrix(on, scores);
         double tolerance = Tolerance.dot(2 * c.headDim() * c.group());
         for (int r = 0; r < batch.rows(); r++) {
@@ -220,13 +224,16 @@ abstract class HalfPrecisionContract {
   @ParameterizedTest
   @MethodSource("cases")
   void attendPages(Case c) {
-    attendPages(c, c.scenario(), List.of(PageBudget.ALL, new PageBudget(3, 5, 20, 0)));
+    attendPages(
+        c,
+        c.scenario(),
+        List.of(PageBudget.all(c.pageSize()), new PageBudget(c.pageSize(), 3, 5, 20, 0)));
   }
 
   @ParameterizedTest
   @MethodSource("cases")
   void attendPagesOfALongSequence(Case c) {
-    attendPages(c, c.longScenario(), List.of(PageBudget.ALL));
+    attendPages(c, c.longScenario(), List.of(PageBudget.all(c.pageSize())));
   }
 
   private void attendPages(Case c, CacheScenario scenario, List<PageBudget> budgets) {
@@ -249,7 +256,8 @@ abstract class HalfPrecisionContract {
           int[][] lists = new int[c.kvHeads()][];
           Arrays.fill(
               lists, reference.choosePages(scenario.kv(), batch.positions()[r], budget, null));
-          var expected = reference.attend(scenario.kv(), q[r], batch, r, lists, 0.125f);
+          var expected =
+              reference.attend(scenario.kv(), q[r], batch, r, lists, c.pageSize(), 0.125f);
           double tolerance = c.attentionTolerance(batch.positions()[r] + 1);
           assertClose("out row " + r, actual[r], expected.out(), tolerance);
           assertClose("logSumExp row " + r, actualSums[r], expected.logSumExp(), tolerance);
@@ -275,8 +283,10 @@ abstract class HalfPrecisionContract {
         int[][] lists = new int[c.kvHeads()][];
         Arrays.fill(
             lists,
-            reference.choosePages(scenario.kv(), batch.positions()[r], PageBudget.ALL, null));
-        float[] expected = reference.attend(scenario.kv(), q[r], batch, r, lists, 0.125f).out();
+            reference.choosePages(
+                scenario.kv(), batch.positions()[r], PageBudget.all(c.pageSize()), null));
+        float[] expected =
+            reference.attend(scenario.kv(), q[r], batch, r, lists, c.pageSize(), 0.125f).out();
         double tolerance = c.attentionTolerance(prefillRoundsWeights(c), batch.positions()[r] + 1);
         assertClose("out row " + r, actual[r], expected, tolerance);
       }

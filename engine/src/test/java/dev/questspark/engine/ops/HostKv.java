@@ -1,8 +1,9 @@
 package dev.questspark.engine.ops;
 
 import dev.questspark.engine.ops.backend.Backend;
+import dev.questspark.engine.ops.digest.PageScore;
+import dev.questspark.engine.ops.digest.PageScores;
 import java.util.Arrays;
-import java.util.EnumMap;
 import java.util.Map;
 
 /**
@@ -11,7 +12,7 @@ import java.util.Map;
  *
  * @param keys row (page * kvHeads + head) * pageSize + slot
  * @param values alike
- * @param digests row page * kvHeads + head
+ * @param digests row (page * B + block) * kvHeads + head
  */
 record HostKv(
     KvGeometry geometry,
@@ -23,9 +24,9 @@ record HostKv(
   static HostKv empty(KvGeometry geometry, int window, int pages) {
     int heads = geometry.kvHeads();
     int rows = pages * heads * geometry.pageSize();
-    Map<PageScore, float[][]> digests = new EnumMap<>(PageScore.class);
-    for (PageScore score : PageScore.values()) {
-      digests.put(score, nan(pages * heads, 2 * geometry.headDim()));
+    Map<PageScore, float[][]> digests = PageScores.map();
+    for (PageScore score : PageScores.KNOWN) {
+      digests.put(score, nan(pages * geometry.blocksPerPage() * heads, 2 * geometry.headDim()));
     }
     return new HostKv(
         geometry, window, nan(rows, geometry.headDim()), nan(rows, geometry.headDim()), digests);
@@ -47,8 +48,11 @@ record HostKv(
     return values[(page * geometry.kvHeads() + head) * geometry.pageSize() + slot];
   }
 
-  float[] digest(PageScore score, int page, int head) {
-    return digests.get(score)[page * geometry.kvHeads() + head];
+  /**
+   * @param block page * B + block of the page
+   */
+  float[] digest(PageScore score, int block, int head) {
+    return digests.get(score)[block * geometry.kvHeads() + head];
   }
 
   int firstVisible(int position) {
@@ -57,7 +61,7 @@ record HostKv(
 
   /** The same content in a backend's memory. */
   KvLayer upload(Backend backend) {
-    Map<PageScore, Tensor> uploaded = new EnumMap<>(PageScore.class);
+    Map<PageScore, Tensor> uploaded = PageScores.map();
     digests.forEach(
         (score, rows) -> uploaded.put(score, backend.upload(GuardedTensor.host(score + "", rows))));
     return new KvLayer(
@@ -70,7 +74,9 @@ record HostKv(
 
   /** The keys as rows of a backend's memory, whose pages have the given order. */
   float[][] inMemory(KeyOrder order) {
-    return order == KeyOrder.SLOT_MAJOR ? keys : transposed(keys, geometry.pageSize(), false);
+    return order == KeyOrder.SLOT_MAJOR
+        ? keys
+        : transposed(keys, geometry.digestBlockSize(), false);
   }
 
   /** A layer's keys in the order of {@link #keys}, whatever the backend's. */
@@ -78,7 +84,7 @@ record HostKv(
     float[][] rows = GuardedTensor.matrix(backend, layer.keys());
     return backend.keyOrder() == KeyOrder.SLOT_MAJOR
         ? rows
-        : transposed(rows, layer.geometry().pageSize(), true);
+        : transposed(rows, layer.geometry().digestBlockSize(), true);
   }
 
   /** Turns each block of (slots, channels) into (channels, slots) in the same memory, or back. */

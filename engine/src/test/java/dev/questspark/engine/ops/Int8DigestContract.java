@@ -3,8 +3,10 @@ package dev.questspark.engine.ops;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.questspark.engine.ops.backend.Backend;
+import dev.questspark.engine.ops.digest.GroupReduction;
+import dev.questspark.engine.ops.digest.PageScore;
+import dev.questspark.engine.ops.digest.PageScores;
 import java.util.Arrays;
-import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -77,15 +79,15 @@ abstract class Int8DigestContract {
       pieces.append(filled);
       checkDigests(pieces);
     }
-    for (PageScore score : PageScore.values()) {
+    for (PageScore score : PageScores.KNOWN) {
       assertThat(pieces.pairs(score)).as(score + " pairs").isDeepEqualTo(whole.pairs(score));
     }
   }
 
   private static void checkDigests(Cache cache) {
     float[][] keys = cache.keys();
-    float[][] minMax = cache.pairs(PageScore.MINMAX);
-    float[][] meanStd = cache.pairs(PageScore.MEANSTD);
+    float[][] minMax = cache.pairs(PageScores.MINMAX);
+    float[][] meanStd = cache.pairs(PageScores.MEANSTD);
     for (DigestCase.Page page : cache.pages()) {
       for (int h = 0; h < cache.shape.kvHeads(); h++) {
         int block = page.id() * cache.shape.kvHeads() + h;
@@ -153,7 +155,7 @@ abstract class Int8DigestContract {
     backend = open(c);
     Cache cache = new Cache(c, 6);
     cache.append(c.lengths());
-    float[][] pairs = cache.pairs(PageScore.MINMAX);
+    float[][] pairs = cache.pairs(PageScores.MINMAX);
     float[][] keys = cache.keys();
     Random random = new Random(8);
     for (DigestCase.Page page : cache.pages()) {
@@ -187,8 +189,8 @@ abstract class Int8DigestContract {
     cache.append(c.lengths());
     int source = cache.pages().get(0).id();
     int target = c.unusedPage();
-    Map<PageScore, float[][]> expected = new EnumMap<>(PageScore.class);
-    for (PageScore score : PageScore.values()) {
+    Map<PageScore, float[][]> expected = PageScores.map();
+    for (PageScore score : PageScores.KNOWN) {
       float[][] pairs = cache.pairs(score);
       for (int h = 0; h < c.kvHeads(); h++) {
         pairs[target * c.kvHeads() + h] = pairs[source * c.kvHeads() + h];
@@ -196,7 +198,7 @@ abstract class Int8DigestContract {
       expected.put(score, pairs);
     }
     backend.ops().copyPages(cache.layer, new int[] {source}, new int[] {target});
-    for (PageScore score : PageScore.values()) {
+    for (PageScore score : PageScores.KNOWN) {
       assertThat(cache.pairs(score)).as(score + " pairs").isDeepEqualTo(expected.get(score));
     }
   }
@@ -214,14 +216,16 @@ abstract class Int8DigestContract {
     RowRange rows = new RowRange(0, batch.rows());
     float[][] q = cache.queries(batch.rows());
     Tensor query = activations(backend, q);
-    PageBudget one = new PageBudget(1, 0, 0, 0);
+    PageBudget one = new PageBudget(c.pageSize(), 1, 0, 0, 0);
     int scorings = 0;
-    for (PageScore score : PageScore.values()) {
-      for (GroupReduction reduction : GroupReduction.values()) {
+    for (PageScore score : PageScores.KNOWN) {
+      for (GroupReduction reduction : List.of(GroupReduction.MAX, GroupReduction.SUM)) {
         GuardedTensor scores =
             GuardedTensor.blank(backend, batch.rows() * c.kvHeads(), c.longestPages());
         Tensor view = scores.view();
-        backend.ops().scorePages(view, query, cache.layer, loaded, rows, score, reduction, one);
+        backend
+            .ops()
+            .scorePages(view, query, cache.layer, loaded, rows, Scoring.of(score, reduction), one);
         float[][] actual = scores.read();
         for (int r = 0; r < batch.rows(); r++) {
           checkScores(cache, batch, r, q[r], actual, score, reduction);
@@ -260,7 +264,7 @@ abstract class Int8DigestContract {
             double first = pair[i];
             double second = pair[c.headDim() + i];
             sum +=
-                score == PageScore.MINMAX
+                score == PageScores.MINMAX
                     ? Math.max(x * first, x * second)
                     : x * first + Math.abs(x) * second;
             magnitude += Math.abs(x) * (Math.abs(first) + Math.abs(second));
@@ -280,10 +284,10 @@ abstract class Int8DigestContract {
       Cache cache, RaggedBatch batch, LoadedBatch loaded, Tensor scores, float[][] read) {
     DigestCase c = cache.shape;
     RowRange rows = new RowRange(0, batch.rows());
-    PageBudget budget = new PageBudget(3, 0, 0, 0);
+    PageBudget budget = new PageBudget(c.pageSize(), 3, 0, 0, 0);
     HostKv window = HostKv.empty(cache.layer.geometry(), c.window(), 1);
     try (PageList list = backend.allocatePageList(batch.rows(), c.kvHeads(), c.longestPages())) {
-      backend.ops().topPages(list, scores, cache.layer, loaded, rows, budget);
+      backend.ops().topPages(list, scores, c.pageSize(), cache.layer, loaded, rows, budget);
       for (int r = 0; r < batch.rows(); r++) {
         for (int h = 0; h < c.kvHeads(); h++) {
           float[] ofRow = read[r * c.kvHeads() + h];
@@ -332,11 +336,18 @@ abstract class Int8DigestContract {
       this.filled = new int[shape.lengths().length];
       DType dtype = backend.cacheDType();
       KvGeometry geometry =
-          new KvGeometry(1, shape.kvHeads(), shape.headDim(), shape.pageSize(), dtype, DType.I8);
+          new KvGeometry(
+              1,
+              shape.kvHeads(),
+              shape.headDim(),
+              shape.pageSize(),
+              dtype,
+              DType.I8,
+              shape.pageSize());
       int blocks = shape.poolPages() * shape.kvHeads();
       int rows = blocks * shape.pageSize();
-      Map<PageScore, Tensor> digests = new EnumMap<>(PageScore.class);
-      for (PageScore score : PageScore.values()) {
+      Map<PageScore, Tensor> digests = PageScores.map();
+      for (PageScore score : PageScores.KNOWN) {
         digests.put(score, backend.allocate(DType.I8, blocks, geometry.digestColumns()));
       }
       this.layer =

@@ -1,5 +1,8 @@
 package dev.questspark.engine.ops;
 
+import dev.questspark.engine.ops.digest.GroupReduction;
+import dev.questspark.engine.ops.digest.PageScore;
+import dev.questspark.engine.ops.digest.PageScores;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -72,7 +75,7 @@ final class ReferenceTensorOps {
             kv.key(page, h, position % pageSize)[i] = k[r][h * headDim + i];
             kv.value(page, h, position % pageSize)[i] = v[r][h * headDim + i];
           }
-          for (PageScore score : PageScore.values()) {
+          for (PageScore score : PageScores.KNOWN) {
             digest(kv, score, page, h, position % pageSize + 1);
           }
         }
@@ -94,91 +97,116 @@ final class ReferenceTensorOps {
     }
   }
 
-  /** Digest pair of a page's first {@code tokens} keys: [min | max] or [mean | std]. */
+  /** Digests of the blocks that a token of a page may change, given that it is the last one. */
   void digest(HostKv kv, PageScore score, int page, int head, int tokens) {
-    float[] pair = kv.digest(score, page, head);
+    int blockSize = kv.geometry().digestBlockSize();
+    int block = (tokens - 1) / blockSize;
+    digest(kv, score, page, block, head, tokens - block * blockSize);
+  }
+
+  /** Digest pair of the first {@code tokens} keys of a page's block. */
+  void digest(HostKv kv, PageScore score, int page, int block, int head, int tokens) {
+    float[] pair = kv.digest(score, page * kv.geometry().blocksPerPage() + block, head);
     int headDim = kv.geometry().headDim();
+    int slot = block * kv.geometry().digestBlockSize();
     for (int i = 0; i < headDim; i++) {
-      double min = Double.POSITIVE_INFINITY;
-      double max = Double.NEGATIVE_INFINITY;
-      double sum = 0;
+      double[] ofChannel = new double[tokens];
       for (int t = 0; t < tokens; t++) {
-        double key = kv.key(page, head, t)[i];
-        min = Math.min(min, key);
-        max = Math.max(max, key);
-        sum += key;
+        ofChannel[t] = kv.key(page, head, slot + t)[i];
       }
-      double mean = sum / tokens;
-      double squares = 0;
-      for (int t = 0; t < tokens; t++) {
-        squares += Math.pow(kv.key(page, head, t)[i] - mean, 2);
-      }
-      pair[i] = (float) (score == PageScore.MINMAX ? min : mean);
-      pair[headDim + i] = (float) (score == PageScore.MINMAX ? max : Math.sqrt(squares / tokens));
+      double[] digest = ScoreOracle.of(score).digest(ofChannel);
+      pair[i] = (float) digest[0];
+      pair[headDim + i] = (float) digest[1];
     }
   }
 
-  /** Score of one page for the query heads of one KV head. */
+  /**
+   * Score of one block for the query heads of one KV head.
+   *
+   * @param block page * B + block of the page
+   * @param reduction max or sum
+   */
   double score(
-      HostKv kv, float[] q, int page, int head, PageScore score, GroupReduction reduction) {
+      HostKv kv, float[] q, int block, int head, PageScore score, GroupReduction reduction) {
+    double[] ofHeads = headScores(kv, q, block, head, score);
+    return reduction == GroupReduction.MAX
+        ? Arrays.stream(ofHeads).max().orElseThrow()
+        : Arrays.stream(ofHeads).sum();
+  }
+
+  /** Score of one block for each query head of one KV head. */
+  double[] headScores(HostKv kv, float[] q, int block, int head, PageScore score) {
     int headDim = kv.geometry().headDim();
     int group = q.length / headDim / kv.geometry().kvHeads();
-    float[] pair = kv.digest(score, page, head);
-    double reduced = reduction == GroupReduction.MAX ? Double.NEGATIVE_INFINITY : 0;
+    float[] pair = kv.digest(score, block, head);
+    double[] ofHeads = new double[group];
     for (int g = 0; g < group; g++) {
-      double sum = 0;
       for (int i = 0; i < headDim; i++) {
         double x = q[(head * group + g) * headDim + i];
-        sum +=
-            score == PageScore.MINMAX
-                ? Math.max(x * pair[i], x * pair[headDim + i])
-                : x * pair[i] + Math.abs(x) * pair[headDim + i];
+        ofHeads[g] += ScoreOracle.of(score).term(x, pair[i], pair[headDim + i]);
       }
-      reduced = reduction == GroupReduction.MAX ? Math.max(reduced, sum) : reduced + sum;
     }
-    return reduced;
+    return ofHeads;
   }
 
-  /** Pages that the row keeps; {@code scores} by logical page, or null to keep the most recent. */
+  /**
+   * Units that the row keeps.
+   *
+   * @param scores by unit, or null to keep the most recent
+   */
   int[] choosePages(HostKv kv, int position, PageBudget budget, float[] scores) {
-    int pageSize = kv.geometry().pageSize();
-    int current = position / pageSize;
-    int first = kv.firstVisible(position) / pageSize;
+    int unit = budget.unit();
+    int current = position / unit;
+    int first = kv.firstVisible(position) / unit;
     List<Integer> visible = new ArrayList<>();
-    for (int page = first; page <= current; page++) {
-      visible.add(page);
+    for (int one = first; one <= current; one++) {
+      visible.add(one);
     }
     if (budget.readsAll(visible.size(), position + 1)) {
       return visible.stream().mapToInt(i -> i).toArray();
     }
     List<Integer> order = new ArrayList<>(List.of(current));
-    for (int page = first; page < current; page++) {
-      if (page * pageSize < budget.sinkTokens()) {
-        order.add(page);
+    for (int one = first; one < current; one++) {
+      if (one * unit < budget.sinkTokens()) {
+        order.add(one);
       }
     }
-    for (int page = current - 1; page >= first; page--) {
-      boolean recent = (page + 1) * pageSize > position + 1 - budget.recentTokens();
-      if ((scores == null || recent) && !order.contains(page)) {
-        order.add(page);
+    for (int one = current - 1; one >= first; one--) {
+      boolean recent = (one + 1) * unit > position + 1 - budget.recentTokens();
+      if ((scores == null || recent) && !order.contains(one)) {
+        order.add(one);
       }
     }
     if (scores != null) {
       visible.removeAll(order);
       visible.sort(
-          Comparator.comparing((Integer page) -> Float.isNaN(scores[page]))
-              .thenComparingDouble(page -> 0.0 - scores[page]) // 0 - (-0) and 0 - 0 are both +0
-              .thenComparing(page -> page));
+          Comparator.comparing((Integer one) -> Float.isNaN(scores[one]))
+              .thenComparingDouble(one -> 0.0 - scores[one]) // 0 - (-0) and 0 - 0 are both +0
+              .thenComparing(one -> one));
       order.addAll(visible);
     }
-    return order.subList(0, budget.pages()).stream().mapToInt(i -> i).sorted().toArray();
+    return order.subList(0, budget.units()).stream().mapToInt(i -> i).sorted().toArray();
+  }
+
+  /** Scores of units from those of their parts: the best part that holds a visible position. */
+  static float[] ofUnits(float[] scores, int parts, int firstVisiblePart) {
+    float[] best = new float[(scores.length + parts - 1) / parts];
+    Arrays.fill(best, Float.NaN);
+    for (int part = firstVisiblePart; part < scores.length; part++) {
+      int unit = part / parts;
+      if (Float.isNaN(best[unit]) || scores[part] > best[unit]) {
+        best[unit] = scores[part];
+      }
+    }
+    return best;
   }
 
   /** One row's attention: output (Hq * D) and log-sum-exp (Hq). */
   record Attended(float[] out, float[] logSumExp, long tokens) {}
 
-  /** Attention of batch row r over the listed pages of each KV head. */
-  Attended attend(HostKv kv, float[] q, RaggedBatch batch, int r, int[][] lists, float scale) {
+  /** Attention of batch row r over the listed units of each KV head. */
+  Attended attend(
+      HostKv kv, float[] q, RaggedBatch batch, int r, int[][] lists, int unit, float scale) {
     int headDim = kv.geometry().headDim();
     int pageSize = kv.geometry().pageSize();
     int heads = q.length / headDim;
@@ -192,10 +220,10 @@ final class ReferenceTensorOps {
     for (int h = 0; h < heads; h++) {
       double[] weighted = new double[headDim];
       double sum = 0;
-      for (int logical : lists[h / group]) {
-        int page = batch.pageTable()[batch.spanPages()[span] + logical];
-        for (int slot = 0; slot < pageSize; slot++) {
-          int at = logical * pageSize + slot;
+      for (int entry : lists[h / group]) {
+        int page = batch.pageTable()[batch.spanPages()[span] + entry * unit / pageSize];
+        for (int at = entry * unit; at < (entry + 1) * unit; at++) {
+          int slot = at % pageSize;
           if (at < kv.firstVisible(position) || at > position) {
             continue;
           }

@@ -4,6 +4,9 @@ import static dev.questspark.engine.ops.Tolerance.assertClose;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.questspark.engine.ops.CacheScenario.Span;
+import dev.questspark.engine.ops.digest.GroupReduction;
+import dev.questspark.engine.ops.digest.PageScore;
+import dev.questspark.engine.ops.digest.PageScores;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -20,14 +23,15 @@ import org.junit.jupiter.params.provider.ValueSource;
  * here, those without one inherited. A backend's test is a subclass that opens it.
  */
 public abstract class TensorOpsContract extends RowOpsContract {
-  private static final List<PageBudget> BUDGETS =
-      List.of(
-          PageBudget.ALL,
-          new PageBudget(1, 0, 0, 0),
-          new PageBudget(2, 1, 1, 0),
-          new PageBudget(3, 20, 0, 0),
-          new PageBudget(4, 5, 40, 0),
-          new PageBudget(5, 0, 17, 40));
+  private static List<PageBudget> budgets(int unit) {
+    return List.of(
+        PageBudget.all(unit),
+        new PageBudget(unit, 1, 0, 0, 0),
+        new PageBudget(unit, 2, 1, 1, 0),
+        new PageBudget(unit, 3, 20, 0, 0),
+        new PageBudget(unit, 4, 5, 40, 0),
+        new PageBudget(unit, 5, 0, 17, 40));
+  }
 
   static List<CacheScenario> scenarios() {
     List<List<Span>> batches =
@@ -82,10 +86,10 @@ public abstract class TensorOpsContract extends RowOpsContract {
     assertClose("keys", keys, kv.keys(), Tolerance.elementwise());
     float[][] values = GuardedTensor.matrix(backend, layer.values());
     assertClose("values", values, kv.values(), Tolerance.exact());
-    for (PageScore score : PageScore.values()) {
+    for (PageScore score : PageScores.KNOWN) {
       float[][] digests = GuardedTensor.matrix(backend, layer.digests().get(score));
       // A standard deviation is a root: near zero it magnifies the rounding of its argument.
-      double tolerance = score == PageScore.MINMAX ? Tolerance.elementwise() : 1e-6;
+      double tolerance = score == PageScores.MINMAX ? Tolerance.elementwise() : 1e-6;
       assertClose(score + " digests", digests, kv.digests().get(score), tolerance);
     }
   }
@@ -125,8 +129,8 @@ public abstract class TensorOpsContract extends RowOpsContract {
   @MethodSource("scenarios")
   void scorePages(CacheScenario scenario) {
     float[][] q = GuardedTensor.random(random, scenario.batch().rows(), scenario.queryColumns());
-    for (PageScore score : PageScore.values()) {
-      for (GroupReduction reduction : GroupReduction.values()) {
+    for (PageScore score : PageScores.KNOWN) {
+      for (GroupReduction reduction : List.of(GroupReduction.MAX, GroupReduction.SUM)) {
         scorePages(scenario, q, score, reduction);
       }
     }
@@ -138,7 +142,7 @@ public abstract class TensorOpsContract extends RowOpsContract {
     RaggedBatch batch = scenario.batch();
     int kvHeads = kv.geometry().kvHeads();
     RowRange rows = new RowRange(batch.rows() / 4, batch.rows());
-    PageBudget budget = new PageBudget(2, 0, 0, 0);
+    PageBudget budget = new PageBudget(kv.geometry().pageSize(), 2, 0, 0, 0);
     LoadedBatch loaded = backend.load(batch);
     GuardedTensor scores =
         GuardedTensor.blank(backend, rows.count() * kvHeads, scenario.longestPages());
@@ -148,8 +152,7 @@ public abstract class TensorOpsContract extends RowOpsContract {
         kv.upload(backend),
         loaded,
         rows,
-        score,
-        reduction,
+        Scoring.of(score, reduction),
         budget);
     float[][] actual = scores.read();
     long[] counted = loaded.counters().pagesScored();
@@ -194,12 +197,12 @@ public abstract class TensorOpsContract extends RowOpsContract {
     KvLayer layer = kv.upload(backend);
     LoadedBatch loaded = backend.load(batch);
     Tensor given = GuardedTensor.of(backend, scores).view();
-    for (PageBudget budget : BUDGETS) {
+    for (PageBudget budget : budgets(kv.geometry().pageSize())) {
       try (PageList top =
               backend.allocatePageList(rows.count() + 1, kvHeads, scenario.longestPages());
           PageList kept =
               backend.allocatePageList(rows.count() + 1, kvHeads, scenario.longestPages())) {
-        ops.topPages(top, given, layer, loaded, rows, budget);
+        ops.topPages(top, given, kv.geometry().pageSize(), layer, loaded, rows, budget);
         ops.keepPages(kept, layer, loaded, rows, budget);
         for (int i = 0; i < rows.count(); i++) {
           int position = batch.positions()[rows.from() + i];
@@ -238,10 +241,10 @@ public abstract class TensorOpsContract extends RowOpsContract {
     try (PageList top = backend.allocatePageList(1, 4, pages)) {
       for (PageBudget budget :
           List.of(
-              new PageBudget(2, 0, 0, 0),
-              new PageBudget(128, 4, 40, 0),
-              new PageBudget(pages / 3, 0, 0, 0))) {
-        ops.topPages(top, given, layer, loaded, row, budget);
+              new PageBudget(1, 2, 0, 0, 0),
+              new PageBudget(1, 128, 4, 40, 0),
+              new PageBudget(1, pages / 3, 0, 0, 0))) {
+        ops.topPages(top, given, 1, layer, loaded, row, budget);
         for (int h = 0; h < 4; h++) {
           assertThat(top.read(0, h))
               .as("KV head %d, %s", h, budget)
@@ -267,15 +270,15 @@ public abstract class TensorOpsContract extends RowOpsContract {
             .view();
     KvLayer layer = kv.upload(backend);
     Tensor query = GuardedTensor.of(backend, q).view();
-    for (PageBudget budget : BUDGETS) {
+    for (PageBudget budget : budgets(kv.geometry().pageSize())) {
       LoadedBatch loaded = backend.load(batch);
       GuardedTensor out = GuardedTensor.blank(backend, batch.rows(), scenario.queryColumns());
       GuardedTensor sums = GuardedTensor.blank(backend, batch.rows(), scenario.queryHeads());
       try (PageList list = backend.allocatePageList(rows.count(), kvHeads, pages)) {
-        ops.topPages(list, scores, layer, loaded, rows, budget);
+        ops.topPages(list, scores, kv.geometry().pageSize(), layer, loaded, rows, budget);
         ops.attendPages(out.view(), sums.view(), query, layer, loaded, rows, list, 0.125f);
         checkAttended(scenario, q, rows, list, out.read(), sums.read(), loaded.counters());
-        if (budget == PageBudget.ALL) {
+        if (budget.units() == Integer.MAX_VALUE) {
           GuardedTensor again = GuardedTensor.blank(backend, batch.rows(), scenario.queryColumns());
           ops.keepPages(list, layer, loaded, rows, budget);
           ops.attendPages(again.view(), sums.view(), query, layer, loaded, rows, list, 0.125f);
@@ -297,7 +300,7 @@ public abstract class TensorOpsContract extends RowOpsContract {
     LoadedBatch loaded = backend.load(scenario.batch());
     RowRange rows = new RowRange(0, 2);
     try (PageList list = backend.allocatePageList(2, 2, scenario.longestPages())) {
-      ops.keepPages(list, layer, loaded, rows, PageBudget.ALL);
+      ops.keepPages(list, layer, loaded, rows, PageBudget.all(16));
       Tensor query = GuardedTensor.of(backend, q).view();
       ops.attendPages(out.view(), sums.view(), query, layer, loaded, rows, list, 0.125f);
       checkAttended(scenario, q, rows, list, out.read(), sums.read(), loaded.counters());
@@ -324,7 +327,7 @@ public abstract class TensorOpsContract extends RowOpsContract {
         lists[h] = list.read(r - rows.from(), h);
       }
       ReferenceTensorOps.Attended expected =
-          reference.attend(scenario.kv(), q[r], scenario.batch(), r, lists, 0.125f);
+          reference.attend(scenario.kv(), q[r], scenario.batch(), r, lists, list.unit(), 0.125f);
       int tokens = scenario.batch().positions()[r] + 1;
       double tolerance = Tolerance.average(scenario.kv().geometry().headDim() + tokens);
       assertClose("out row " + r, out[r], expected.out(), tolerance);
@@ -359,8 +362,12 @@ public abstract class TensorOpsContract extends RowOpsContract {
         continue;
       }
       int[][] all = new int[kv.geometry().kvHeads()][];
-      Arrays.fill(all, reference.choosePages(kv, batch.positions()[r], PageBudget.ALL, null));
-      float[] expected = reference.attend(kv, q[r], batch, r, all, 0.125f).out();
+      Arrays.fill(
+          all,
+          reference.choosePages(
+              kv, batch.positions()[r], PageBudget.all(kv.geometry().pageSize()), null));
+      float[] expected =
+          reference.attend(kv, q[r], batch, r, all, kv.geometry().pageSize(), 0.125f).out();
       double tolerance = Tolerance.average(kv.geometry().headDim() + 300);
       assertClose("out row " + r, actual[r], expected, tolerance);
     }
@@ -381,17 +388,20 @@ public abstract class TensorOpsContract extends RowOpsContract {
     float[][] expected = new float[batch.rows()][];
     float[][] expectedSums = new float[batch.rows()][];
     for (int r = 0; r < batch.rows(); r++) {
-      int[] pages = reference.choosePages(kv, batch.positions()[r], PageBudget.ALL, null);
+      int[] pages =
+          reference.choosePages(
+              kv, batch.positions()[r], PageBudget.all(kv.geometry().pageSize()), null);
       int cut = share.of(pages.length);
       int[][] parts = {Arrays.copyOf(pages, cut), Arrays.copyOfRange(pages, cut, pages.length)};
       for (int i = 0; i < 2; i++) {
         int[][] lists = {parts[i], parts[i]};
-        ReferenceTensorOps.Attended state = reference.attend(kv, q[r], batch, r, lists, 0.125f);
+        ReferenceTensorOps.Attended state =
+            reference.attend(kv, q[r], batch, r, lists, kv.geometry().pageSize(), 0.125f);
         out[i][r] = parts[i].length == 0 ? new float[state.out().length] : state.out();
         sums[i][r] = state.logSumExp();
       }
       ReferenceTensorOps.Attended whole =
-          reference.attend(kv, q[r], batch, r, new int[][] {pages, pages}, 0.125f);
+          reference.attend(kv, q[r], batch, r, new int[][] {pages, pages}, 16, 0.125f);
       expected[r] = whole.out();
       expectedSums[r] = whole.logSumExp();
     }

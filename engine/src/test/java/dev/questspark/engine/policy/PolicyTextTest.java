@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.ops.GroupReduction;
-import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.PageShape;
+import dev.questspark.engine.ops.digest.GroupReduction;
+import dev.questspark.engine.ops.digest.PageScores;
+import dev.questspark.engine.select.SelectionUnit;
 import java.lang.reflect.RecordComponent;
 import java.util.HashMap;
 import java.util.List;
@@ -62,12 +64,13 @@ class PolicyTextTest {
 
   @Test
   void theTextNamesEveryParameterAndReadingNeedsFew() {
-    Quest quest = new Quest(1024, PageScore.MINMAX, GroupReduction.MAX, 4, 0);
+    Quest quest = new Quest(1024, PageScores.MINMAX, SelectionUnit.BLOCK, GroupReduction.MAX, 4, 0);
     assertThat(quest.text())
         .isEqualTo("quest(budget=1024, score=minmax, reduction=max, sink=4, recent=0)");
     assertThat(ReadPolicy.parse(" quest ( budget = 1024 ) ")).isEqualTo(quest);
     assertThat(ReadPolicy.parse("quest(sink=0, score=MEANSTD, budget=64)"))
-        .isEqualTo(new Quest(64, PageScore.MEANSTD, GroupReduction.MAX, 0, 0));
+        .isEqualTo(
+            new Quest(64, PageScores.MEANSTD, SelectionUnit.BLOCK, GroupReduction.MAX, 0, 0));
     assertThat(ReadPolicy.parse("all")).isEqualTo(new Dense()).hasToString("Dense[]");
     assertThat(new Dense().text()).isEqualTo("dense");
     assertThat(ReadPolicy.parse("skip_layers(quest(budget=1024))"))
@@ -123,10 +126,16 @@ class PolicyTextTest {
 
   @Test
   void aBudgetWithoutRoomIsRefusedWithTheOneThatHas() {
-    assertThatThrownBy(() -> ReadPolicy.parse("quest(budget=32, sink=16, recent=64)").selector(16))
+    assertThatThrownBy(
+            () ->
+                ReadPolicy.parse("quest(budget=32, sink=16, recent=64)")
+                    .selector(new PageShape(16, 16)))
         .isInstanceOf(ConfigException.class)
         .hasMessageContainingAll("kv_budget 32 is 2 pages of 16 tokens", "raise kv_budget to 96");
-    assertThatThrownBy(() -> ReadPolicy.parse("skip_layers(sink_recent(budget=16))").selector(16))
+    assertThatThrownBy(
+            () ->
+                ReadPolicy.parse("skip_layers(sink_recent(budget=16))")
+                    .selector(new PageShape(16, 16)))
         .hasMessageContaining("raise kv_budget to 32");
   }
 }

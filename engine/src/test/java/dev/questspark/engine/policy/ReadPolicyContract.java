@@ -8,9 +8,9 @@ import dev.questspark.engine.Engine;
 import dev.questspark.engine.EngineConfig;
 import dev.questspark.engine.QuestionRequest;
 import dev.questspark.engine.model.SamplingParams;
-import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.backend.ComputeDType;
 import dev.questspark.engine.ops.backend.DeviceName;
+import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.select.AttentionView;
 import dev.questspark.engine.study.WatchedQuestions;
 import dev.questspark.engine.tokens.ByteTokenizer;
@@ -71,7 +71,7 @@ abstract class ReadPolicyContract {
           .maxNumSeqs(maxNumSeqs)
           .maxNumBatchedTokens(maxRows)
           .kvCacheBytes(kvBytes)
-          .pageScores(Set.of(PageScore.values()))
+          .pageScores(Set.copyOf(PageScores.KNOWN))
           .threads(2)
           .overcommit(kvBytes > 0)
           .build();
@@ -264,7 +264,7 @@ abstract class ReadPolicyContract {
   }
 
   private static List<String> objections(PolicyRow row, ReadPolicy policy, AttentionView view) {
-    int[][][] pages = view.pages(policy.selector(PAGE_SIZE));
+    int[][][] pages = view.listed(policy.selector(view.geometry().shape())).entries();
     int headDim = view.geometry().headDim();
     int group = view.heads() / KV_HEADS;
     List<String> objections = new ArrayList<>();

@@ -42,7 +42,7 @@ final class WatchedQuestion {
     this.study =
         new SelectionStudy(
             settings.policies().stream().filter(policy -> !policy.dense()).toList(),
-            settings.options().engine().batching().pageSize(),
+            engine.engine().pageShape(),
             Math.max(prompt.document().length, promptTokens - QUESTION_ROWS),
             MAX_ROWS);
     this.cachePolicy = settings.cachePolicy();

@@ -46,6 +46,7 @@ public record InferSettings(
         engine.model().location().folder(hadoop.value()),
         backend,
         Policies.pageScores(policies),
+        Policies.scratch(policies),
         threads > 0 ? threads : Runtime.getRuntime().availableProcessors());
   }
 

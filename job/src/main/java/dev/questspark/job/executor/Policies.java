@@ -1,12 +1,15 @@
 package dev.questspark.job.executor;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.PageShape;
+import dev.questspark.engine.ops.digest.PageScore;
 import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.MinContext;
 import dev.questspark.engine.policy.ReadPolicies;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.SkipLayers;
+import dev.questspark.engine.select.SelectionScratch;
+import dev.questspark.job.options.EngineOptions;
 import dev.questspark.job.options.InferenceOptions;
 import dev.questspark.job.options.KvBudget;
 import dev.questspark.job.options.SelectionOptions;
@@ -44,7 +47,9 @@ public final class Policies {
         selection.policies().isEmpty()
             ? ofShorthand(selection, scores, skipLayers)
             : new LinkedHashSet<>(selection.policies());
-    policies.forEach(policy -> policy.selector(options.engine().batching().pageSize()));
+    EngineOptions.Batching batching = options.engine().batching();
+    PageShape shape = PageShape.of(batching.pageSize(), batching.digestBlockSize(), true);
+    policies.forEach(policy -> policy.selector(shape));
     List<ReadPolicy> denseFirst = new ArrayList<>();
     policies.stream().filter(ReadPolicy::dense).forEach(denseFirst::add);
     policies.stream().filter(policy -> !policy.dense()).forEach(denseFirst::add);
@@ -104,7 +109,14 @@ public final class Policies {
     return policies.stream().map(ReadPolicy::label).distinct().collect(Collectors.joining("; "));
   }
 
-  /** Digest pairs the engine must keep. */
+  /** What the policies' selectors need beside page lists. */
+  static Set<SelectionScratch> scratch(List<ReadPolicy> policies) {
+    return policies.stream()
+        .flatMap(policy -> policy.scratch().stream())
+        .collect(Collectors.toSet());
+  }
+
+  /** Scores whose digests the engine must keep. */
   static Set<PageScore> pageScores(List<ReadPolicy> policies) {
     return policies.stream()
         .flatMap(policy -> policy.digests().stream())

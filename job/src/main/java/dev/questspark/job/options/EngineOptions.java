@@ -1,11 +1,12 @@
 package dev.questspark.job.options;
 
 import dev.questspark.engine.EngineConfig;
-import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.backend.ComputeDType;
 import dev.questspark.engine.ops.backend.DeviceName;
 import dev.questspark.engine.ops.backend.DigestDType;
 import dev.questspark.engine.ops.backend.WeightDType;
+import dev.questspark.engine.ops.digest.PageScore;
+import dev.questspark.engine.select.SelectionScratch;
 import dev.questspark.job.model.ModelLocation;
 import java.io.Serializable;
 import java.nio.file.Path;
@@ -47,10 +48,12 @@ public record EngineOptions(
    * Sizes of pages and steps.
    *
    * @param maxModelLen tokens; 0 takes the model's
+   * @param digestBlockSize tokens that share a digest; 0 for automatic
    */
   public record Batching(
       int maxModelLen,
       int pageSize,
+      int digestBlockSize,
       int maxNumSeqs,
       int maxNumBatchedTokens,
       boolean batchInvariant,
@@ -69,10 +72,16 @@ public record EngineOptions(
    *
    * @param model folder on this machine
    * @param device {@link #device}, or the one of its GPUs that Spark assigned
-   * @param scores digests that the policies read
+   * @param scores whose digests the policies read
+   * @param scratch what their selectors need beside
    * @param threads at least 1
    */
-  public EngineConfig config(Path model, String device, Set<PageScore> scores, int threads) {
+  public EngineConfig config(
+      Path model,
+      String device,
+      Set<PageScore> scores,
+      Set<SelectionScratch> scratch,
+      int threads) {
     return EngineConfig.builder(model)
         .device(DeviceName.parse(device))
         .dtype(types.compute)
@@ -83,7 +92,9 @@ public record EngineOptions(
         .maxNumBatchedTokens(batching.maxNumBatchedTokens)
         .kvCacheBytes(memory.kvCacheBytes)
         .memoryUtilization(memory.utilization)
+        .digestBlockSize(batching.digestBlockSize)
         .pageScores(scores)
+        .scratch(scratch)
         .digestDType(types.digests)
         .threads(threads)
         .batchInvariant(batching.batchInvariant)

@@ -1,6 +1,6 @@
 package dev.questspark.job.options;
 
-import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.digest.PageScore;
 import java.util.List;
 
 /**

@@ -1,7 +1,7 @@
 package dev.questspark.job.options;
 
-import dev.questspark.engine.ops.GroupReduction;
-import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.digest.GroupReduction;
+import dev.questspark.engine.ops.digest.PageScore;
 import dev.questspark.engine.policy.CachePolicy;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.job.options.Choices.QuestionAttention;

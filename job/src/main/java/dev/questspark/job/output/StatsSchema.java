@@ -202,6 +202,10 @@ final class StatsSchema {
         text("weight_dtype", "of matrix products", s -> engine(s).types().weights().toString()),
         text("digest_dtype", "of page digests", s -> engine(s).types().digests().toString()),
         integer("page_size", "tokens", s -> engine(s).batching().pageSize()),
+        integer(
+            "digest_block_size",
+            "tokens that share a digest; 0 for automatic",
+            s -> engine(s).batching().digestBlockSize()),
         integer("max_num_seqs", "per engine", s -> engine(s).batching().maxNumSeqs()),
         integer(
             "max_num_batched_tokens", "per step", s -> engine(s).batching().maxNumBatchedTokens()),

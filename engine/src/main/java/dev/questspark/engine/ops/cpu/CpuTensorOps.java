@@ -1,14 +1,13 @@
 package dev.questspark.engine.ops.cpu;
 
-import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.LinearWeight;
 import dev.questspark.engine.ops.LoadedBatch;
 import dev.questspark.engine.ops.OpArguments;
 import dev.questspark.engine.ops.PageBudget;
 import dev.questspark.engine.ops.PageList;
-import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.RowRange;
+import dev.questspark.engine.ops.Scoring;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
 import dev.questspark.engine.ops.cpu.attention.CpuPageAttention;
@@ -33,7 +32,7 @@ final class CpuTensorOps implements TensorOps {
   CpuTensorOps(Workers workers, SimdOps[] simd, Gemm gemm, PrefillAttention prefill) {
     this.gemm = gemm;
     this.elementwise = new CpuElementwise(workers, simd);
-    this.append = new CpuKvAppend(workers);
+    this.append = new CpuKvAppend(workers, simd);
     this.pageScores = new CpuPageScores(workers, simd);
     this.selection = new CpuPageSelection(workers);
     this.attention = new CpuPageAttention(workers, simd);
@@ -79,21 +78,21 @@ final class CpuTensorOps implements TensorOps {
       KvLayer kv,
       LoadedBatch batch,
       RowRange rows,
-      PageScore score,
-      GroupReduction reduction,
+      Scoring scoring,
       PageBudget budget) {
-    pageScores.scorePages(scores, q, kv, batch, rows, score, reduction, budget);
+    pageScores.scorePages(scores, q, kv, batch, rows, scoring, budget);
   }
 
   @Override
   public void topPages(
       PageList list,
       Tensor scores,
+      int scoredTokens,
       KvLayer kv,
       LoadedBatch batch,
       RowRange rows,
       PageBudget budget) {
-    selection.topPages(list, scores, kv, batch, rows, budget);
+    selection.topPages(list, scores, scoredTokens, kv, batch, rows, budget);
   }
 
   @Override

@@ -7,7 +7,6 @@ import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.OpArguments;
 import dev.questspark.engine.ops.PageList;
-import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.cuda.driver.CudaContext;
@@ -18,6 +17,7 @@ import dev.questspark.engine.ops.cuda.driver.DeviceBuffer;
 import dev.questspark.engine.ops.cuda.driver.DevicePool;
 import dev.questspark.engine.ops.cuda.driver.LaunchRecorder;
 import dev.questspark.engine.ops.cuda.driver.PinnedBuffer;
+import dev.questspark.engine.ops.digest.PageScores;
 import java.nio.IntBuffer;
 import java.util.Arrays;
 import java.util.Map;
@@ -82,8 +82,8 @@ final class CudaKvOps implements AutoCloseable {
         .out(q)
         .out(kv.keys())
         .out(kv.values())
-        .outOrNull(kv.digests().get(PageScore.MINMAX))
-        .outOrNull(kv.digests().get(PageScore.MEANSTD))
+        .outOrNull(kv.digests().get(PageScores.MINMAX))
+        .outOrNull(kv.digests().get(PageScores.MEANSTD))
         .in(k)
         .in(v)
         .in(rope)
@@ -138,8 +138,8 @@ final class CudaKvOps implements AutoCloseable {
         .of(CudaKernels.COPY_PAGES)
         .outBytes(DeviceBuffer.addressOf(kv.keys()))
         .outBytes(DeviceBuffer.addressOf(kv.values()))
-        .outBytes(addressOrNull(kv.digests().get(PageScore.MINMAX)))
-        .outBytes(addressOrNull(kv.digests().get(PageScore.MEANSTD)))
+        .outBytes(addressOrNull(kv.digests().get(PageScores.MINMAX)))
+        .outBytes(addressOrNull(kv.digests().get(PageScores.MEANSTD)))
         .inInts(pairs.address())
         .inInts(pairs.address() + 4L * COPY_PAIRS)
         .wide(geometry.pageBytesPerLayer() / 2)
@@ -197,7 +197,7 @@ final class CudaKvOps implements AutoCloseable {
         .integer(geometry.pageSize())
         .integer(group)
         .integer(kv.window())
-        .integer(pages.shape().maxPages())
+        .integer(pages.shape().maxEntries())
         .integer(q.rowStride())
         .integer(out.rowStride())
         .integer(logSumExp.rowStride())

@@ -8,7 +8,7 @@ import dev.questspark.engine.ops.cuda.driver.Readback;
 import java.nio.ByteBuffer;
 
 /**
- * Page lists on the device: pages (maxRows * kvHeads, maxPages) and their counts (maxRows *
+ * Page lists on the device: entries (maxRows * kvHeads, maxEntries) and their counts (maxRows *
  * kvHeads).
  */
 final class CudaPageList implements PageList {
@@ -17,6 +17,7 @@ final class CudaPageList implements PageList {
   private final DeviceBuffer counts;
   private final Readback readback;
   private int longest;
+  private int unit;
 
   CudaPageList(DevicePool pool, Readback readback, PageListShape shape) {
     this.shape = shape;
@@ -36,13 +37,16 @@ final class CudaPageList implements PageList {
   /**
    * Notes, before a kernel fills the lists, how long the longest can become: the host must not wait
    * to learn it.
+   *
+   * @param unit tokens per entry
    */
-  void fill(int longest) {
-    shape.requirePages(longest);
+  void fill(int unit, int longest) {
+    shape.requireEntries(longest);
     this.longest = longest;
+    this.unit = unit;
   }
 
-  /** Most pages of any list. */
+  /** Most entries of any list. */
   int longest() {
     return longest;
   }
@@ -61,10 +65,15 @@ final class CudaPageList implements PageList {
   }
 
   @Override
+  public int unit() {
+    return unit;
+  }
+
+  @Override
   public int[] read(int row, int kvHead) {
     long list = (long) row * shape.kvHeads() + kvHead;
     int count = readback.read(counts, 4 * list, 4).getInt(0);
-    ByteBuffer bytes = readback.read(pages, 4 * list * shape.maxPages(), 4L * count);
+    ByteBuffer bytes = readback.read(pages, 4 * list * shape.maxEntries(), 4L * count);
     int[] read = new int[count];
     for (int i = 0; i < count; i++) {
       read[i] = bytes.getInt(4 * i);

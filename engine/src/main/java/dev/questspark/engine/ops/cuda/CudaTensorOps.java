@@ -2,8 +2,8 @@ package dev.questspark.engine.ops.cuda;
 
 import static dev.questspark.engine.ops.cuda.CudaShapes.ceilDiv;
 
+import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.ops.DType;
-import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.LinearWeight;
@@ -11,11 +11,13 @@ import dev.questspark.engine.ops.LoadedBatch;
 import dev.questspark.engine.ops.OpArguments;
 import dev.questspark.engine.ops.PageBudget;
 import dev.questspark.engine.ops.PageList;
-import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.RowRange;
+import dev.questspark.engine.ops.Scoring;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
 import dev.questspark.engine.ops.cuda.driver.CudaKernels;
+import dev.questspark.engine.ops.digest.GroupReduction;
+import dev.questspark.engine.ops.digest.PageScore;
 
 /**
  * The ops as launches: one each, with the grid that the head of its {@code .cu} file asks for.
@@ -115,6 +117,7 @@ final class CudaTensorOps implements TensorOps {
   @Override
   public void appendKv(
       KvLayer layer, Tensor q, Tensor k, Tensor v, Tensor rope, LoadedBatch batch) {
+    requirePages(layer.geometry(), layer.geometry().pageSize());
     kv.appendKv(layer, q, k, v, rope, CudaBatch.of(batch));
   }
 
@@ -130,12 +133,16 @@ final class CudaTensorOps implements TensorOps {
       KvLayer layer,
       LoadedBatch batch,
       RowRange rows,
-      PageScore score,
-      GroupReduction reduction,
+      Scoring scoring,
       PageBudget budget) {
     CudaBatch loaded = CudaBatch.of(batch, rows);
     KvGeometry geometry = layer.geometry();
     int group = OpArguments.queryHeadsPerKvHead(q, layer);
+    requirePages(geometry, budget.unit());
+    if (scoring.reduction() == GroupReduction.SOFTMAX) {
+      throw new ConfigException("reduction softmax runs on the CPU only; use max or sum");
+    }
+    PageScore score = scoring.score();
     int visiblePages = visiblePages(layer, loaded, rows);
     OpArguments.require("scores", scores, rows.count() * geometry.kvHeads(), scores.cols());
     Tensor digests = layer.digests().get(score);
@@ -161,10 +168,25 @@ final class CudaTensorOps implements TensorOps {
         .integer(layer.window())
         .integer(scores.rowStride())
         .integer(q.rowStride())
-        .integer(score.ordinal())
-        .integer(reduction.ordinal())
+        .integer(scoring.score().code())
+        .integer(scoring.reduction().ordinal())
         .budget(budget)
         .grid(ceilDiv(visiblePages, perBlock), geometry.kvHeads(), rows.count(), 128, sharedBytes);
+  }
+
+  /** Refuses digest blocks and lists of less than a page. */
+  private static void requirePages(KvGeometry geometry, int unit) {
+    int pageSize = geometry.pageSize();
+    if (geometry.digestBlockSize() != pageSize || unit != pageSize) {
+      throw new ConfigException(
+          "digest_block_size "
+              + geometry.digestBlockSize()
+              + " and units of "
+              + unit
+              + " tokens run on the CPU only; use digest_block_size "
+              + pageSize
+              + ", the page_size");
+    }
   }
 
   /** Pages that a warp of {@code score_pages} copies at once: 8 KB of digests. */
@@ -185,6 +207,7 @@ final class CudaTensorOps implements TensorOps {
   public void topPages(
       PageList list,
       Tensor scores,
+      int scoredTokens,
       KvLayer layer,
       LoadedBatch batch,
       RowRange rows,
@@ -192,7 +215,8 @@ final class CudaTensorOps implements TensorOps {
     CudaBatch loaded = CudaBatch.of(batch, rows);
     KvGeometry geometry = layer.geometry();
     CudaPageList target = CudaPageList.of(list, rows.count(), geometry.kvHeads());
-    target.fill(longestList(layer, loaded, rows, budget));
+    requirePages(geometry, budget.unit());
+    target.fill(budget.unit(), longestList(layer, loaded, rows, budget));
     // Up to 32 KB of keys stay in shared memory; the rest is read again from L2. In whole 4 KB, so
     // that a growing context seldom changes the launch.
     int cachedPages = Math.min(8192, ceilDiv(visiblePages(layer, loaded, rows), 1024) * 1024);
@@ -202,7 +226,7 @@ final class CudaTensorOps implements TensorOps {
         .outInts(target.countsAddress())
         .in(scores)
         .rows(loaded, rows.from())
-        .integer(target.shape().maxPages())
+        .integer(target.shape().maxEntries())
         .integer(scores.rowStride())
         .integer(geometry.pageSize())
         .integer(layer.window())
@@ -222,13 +246,14 @@ final class CudaTensorOps implements TensorOps {
     CudaBatch loaded = CudaBatch.of(batch, rows);
     KvGeometry geometry = layer.geometry();
     CudaPageList target = CudaPageList.of(list, rows.count(), geometry.kvHeads());
-    target.fill(longestList(layer, loaded, rows, budget));
+    requirePages(geometry, budget.unit());
+    target.fill(budget.unit(), longestList(layer, loaded, rows, budget));
     launch
         .of(CudaKernels.KEEP_PAGES)
         .outInts(target.pagesAddress())
         .outInts(target.countsAddress())
         .rows(loaded, rows.from())
-        .integer(target.shape().maxPages())
+        .integer(target.shape().maxEntries())
         .integer(geometry.pageSize())
         .integer(layer.window())
         .budget(budget)
@@ -254,7 +279,7 @@ final class CudaTensorOps implements TensorOps {
       int position = batch.host().positions()[row];
       int visible = position / pageSize - layer.firstVisible(position) / pageSize + 1;
       longest =
-          Math.max(longest, budget.readsAll(visible, position + 1) ? visible : budget.pages());
+          Math.max(longest, budget.readsAll(visible, position + 1) ? visible : budget.units());
     }
     return longest;
   }
@@ -269,6 +294,7 @@ final class CudaTensorOps implements TensorOps {
       RowRange rows,
       PageList list,
       float scale) {
+    requirePages(layer.geometry(), list.unit());
     kv.attendPages(out, logSumExp, q, layer, CudaBatch.of(batch, rows), rows, list, scale);
   }
 

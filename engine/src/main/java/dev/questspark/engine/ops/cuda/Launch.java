@@ -114,7 +114,7 @@ final class Launch {
 
   /** A page budget's four numbers. */
   Launch budget(PageBudget budget) {
-    return integer(budget.pages())
+    return integer(budget.units())
         .integer(budget.sinkTokens())
         .integer(budget.recentTokens())
         .integer(budget.minContextTokens());

@@ -3,18 +3,19 @@ package dev.questspark.engine.ops.cpu;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.questspark.engine.ops.DType;
-import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.LoadedBatch;
 import dev.questspark.engine.ops.PageBudget;
 import dev.questspark.engine.ops.PageList;
-import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.RowRange;
+import dev.questspark.engine.ops.Scoring;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.backend.BackendOptions;
 import dev.questspark.engine.ops.cpu.memory.HeapBuffer;
+import dev.questspark.engine.ops.digest.GroupReduction;
+import dev.questspark.engine.ops.digest.PageScores;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Map;
@@ -53,9 +54,8 @@ class QuestBoundTest {
               kv,
               batch,
               new RowRange(0, queries),
-              PageScore.MINMAX,
-              GroupReduction.MAX,
-              new PageBudget(1, 0, 0, 0));
+              Scoring.of(PageScores.MINMAX, GroupReduction.MAX),
+              new PageBudget(pageSize, 1, 0, 0, 0));
       long pairs = 0;
       for (int row = 0; row < queries; row++) {
         for (int page = 0; page < PAGES; page++, pairs += group) {
@@ -100,7 +100,7 @@ class QuestBoundTest {
         int tokens = 1 + random.nextInt(15);
         KvLayer kv = filledLayer(backend, random, headDim, 16, tokens);
         float[] keys = HeapBuffer.floats(kv.keys());
-        float[] pair = HeapBuffer.floats(kv.digests().get(PageScore.MINMAX));
+        float[] pair = HeapBuffer.floats(kv.digests().get(PageScores.MINMAX));
         for (int i = 0; i < headDim; i++) {
           float min = Float.POSITIVE_INFINITY;
           float max = Float.NEGATIVE_INFINITY;
@@ -135,7 +135,7 @@ class QuestBoundTest {
       }
       RowRange all = new RowRange(0, rows);
       PageList list = backend.allocatePageList(rows, 1, PAGES + 1);
-      backend.ops().topPages(list, scores, kv, batch, all, new PageBudget(budget, 0, 0, 0));
+      backend.ops().topPages(list, scores, 16, kv, batch, all, new PageBudget(16, budget, 0, 0, 0));
       for (int row = 0; row < rows; row++) {
         int at = HeapBuffer.at(scores, row);
         IntStream best =
@@ -162,7 +162,7 @@ class QuestBoundTest {
             geometry,
             backend.allocate(pages * pageSize, headDim),
             backend.allocate(pages * pageSize, headDim),
-            Map.of(PageScore.MINMAX, backend.allocate(pages, 2 * headDim)),
+            Map.of(PageScores.MINMAX, backend.allocate(pages, 2 * headDim)),
             0);
     int[] positions = IntStream.range(0, tokens).toArray();
     int[] table = IntStream.range(0, geometry.pagesFor(tokens)).toArray();

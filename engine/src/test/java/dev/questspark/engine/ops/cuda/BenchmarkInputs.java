@@ -6,9 +6,9 @@ import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.LinearWeight;
 import dev.questspark.engine.ops.LoadedBatch;
-import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.digest.PageScores;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
@@ -87,7 +87,7 @@ final class BenchmarkInputs {
         backend.allocate(DType.BF16, blocks * PAGE_SIZE, HEAD_DIM),
         backend.allocate(DType.BF16, blocks * PAGE_SIZE, HEAD_DIM),
         Map.of(
-            PageScore.MINMAX,
+            PageScores.MINMAX,
             backend.allocate(geometry.digestDType(), blocks, geometry.digestColumns())),
         0);
   }

@@ -5,17 +5,18 @@ import static dev.questspark.engine.ops.cuda.BenchmarkInputs.PAGE_SIZE;
 
 import com.google.gson.Gson;
 import dev.questspark.engine.ops.DType;
-import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.LinearWeight;
 import dev.questspark.engine.ops.LoadedBatch;
 import dev.questspark.engine.ops.PageBudget;
 import dev.questspark.engine.ops.PageList;
-import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.RowRange;
+import dev.questspark.engine.ops.Scoring;
 import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.digest.GroupReduction;
+import dev.questspark.engine.ops.digest.PageScores;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -165,7 +166,8 @@ public final class OpBenchmark implements AutoCloseable {
 
   private void attention(String shape, int kvHeads, int group, DType digests, double bandwidth)
       throws IOException {
-    KvGeometry geometry = new KvGeometry(1, kvHeads, HEAD_DIM, PAGE_SIZE, DType.BF16, digests);
+    KvGeometry geometry =
+        new KvGeometry(1, kvHeads, HEAD_DIM, PAGE_SIZE, DType.BF16, digests, PAGE_SIZE);
     RaggedBatch batch = inputs.batch(sizes.batch(), sizes.context(), 1);
     List<KvLayer> layers = new ArrayList<>();
     for (int i = 0; i < sizes.layers(); i++) {
@@ -183,7 +185,7 @@ public final class OpBenchmark implements AutoCloseable {
     float scale = (float) (1 / Math.sqrt(HEAD_DIM));
     long tokens = (long) rows * kvHeads * sizes.context();
     try (PageList list = backend.allocatePageList(rows, kvHeads, pages)) {
-      backend.ops().keepPages(list, layers.get(0), loaded, range, PageBudget.ALL);
+      backend.ops().keepPages(list, layers.get(0), loaded, range, PageBudget.all(PAGE_SIZE));
       double dense =
           seconds(
               CALLS / 4,
@@ -202,7 +204,7 @@ public final class OpBenchmark implements AutoCloseable {
       attention(
           shape + " dense", sizes.context(), dense, geometry.attendBytes(tokens), bandwidth, 1);
       for (int budget : sizes.budgets()) {
-        PageBudget kept = new PageBudget(budget / PAGE_SIZE, 0, 0, 0);
+        PageBudget kept = new PageBudget(PAGE_SIZE, budget / PAGE_SIZE, 0, 0, 0);
         IntConsumer score =
             call ->
                 backend
@@ -213,11 +215,11 @@ public final class OpBenchmark implements AutoCloseable {
                         layers.get(call % layers.size()),
                         loaded,
                         range,
-                        PageScore.MINMAX,
-                        GroupReduction.MAX,
+                        Scoring.of(PageScores.MINMAX, GroupReduction.MAX),
                         kept);
         IntConsumer top =
-            call -> backend.ops().topPages(list, scores, layers.get(0), loaded, range, kept);
+            call ->
+                backend.ops().topPages(list, scores, PAGE_SIZE, layers.get(0), loaded, range, kept);
         IntConsumer attend =
             call ->
                 backend
@@ -287,12 +289,15 @@ public final class OpBenchmark implements AutoCloseable {
     Tensor scores = inputs.random(DType.F32, geometry.kvHeads(), pages);
     LoadedBatch loaded = backend.load(batch);
     try (PageList list = backend.allocatePageList(1, geometry.kvHeads(), pages)) {
-      PageBudget budget = new PageBudget(sizes.budgets().get(1) / PAGE_SIZE, 0, 0, 0);
+      PageBudget budget = new PageBudget(PAGE_SIZE, sizes.budgets().get(1) / PAGE_SIZE, 0, 0, 0);
       double seconds =
           seconds(
               100,
               call ->
-                  backend.ops().topPages(list, scores, layer, loaded, new RowRange(0, 1), budget));
+                  backend
+                      .ops()
+                      .topPages(
+                          list, scores, PAGE_SIZE, layer, loaded, new RowRange(0, 1), budget));
       write("top_pages", Map.of("context", sizes.longContext(), "batch", 1, "us", seconds * 1e6));
     }
     BenchmarkInputs.free(List.of(layer));

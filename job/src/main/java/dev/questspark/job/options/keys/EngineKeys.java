@@ -167,6 +167,7 @@ public final class EngineKeys {
         new EngineOptions.Batching(
             options.get(MAX_MODEL_LEN),
             options.get(PAGE_SIZE),
+            options.get(SelectionKeys.DIGEST_BLOCK_SIZE),
             maxNumSeqs,
             options.get(MAX_NUM_BATCHED_TOKENS),
             options.get(BATCH_INVARIANT),

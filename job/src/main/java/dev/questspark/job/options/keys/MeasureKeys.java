@@ -13,7 +13,8 @@ import static dev.questspark.job.options.keys.Scope.Query.JOB_ONLY;
 import static dev.questspark.job.options.keys.Scope.REPORTED;
 import static dev.questspark.job.options.keys.Scope.SWEEP_ONLY;
 
-import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.digest.PageScore;
+import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.policy.ReadPolicies;
 import dev.questspark.engine.policy.SkipLayers;
 import dev.questspark.job.options.Aspect;
@@ -23,7 +24,7 @@ import dev.questspark.job.options.MeasureOptions.SuiteOptions;
 import dev.questspark.job.options.MeasureOptions.Windows;
 import dev.questspark.job.options.Suite;
 import java.util.List;
-import java.util.Locale;
+import java.util.stream.Collectors;
 
 /**
  * What a sweep and an evaluation measure; {@link MeasureOptions} has the values. Those that make
@@ -116,13 +117,18 @@ public final class MeasureKeys {
           .description(
               SECTION,
               "Only this many last characters of the prompt attend to the selected pages, as in Quest's own evaluation; 0 takes the whole question.");
+
+  /** Names of page scores, for messages. */
+  static final String SCORE_NAMES =
+      PageScores.KNOWN.stream().map(PageScore::name).collect(Collectors.joining(", "));
+
   public static final OptionKey<List<PageScore>> PAGE_SCORES =
       OptionDeclaration.list(
               "page_scores",
               "list of names",
               OptionKey.Shape.COMMA_LIST,
-              "minmax or meanstd, separated by commas",
-              name -> PageScore.valueOf(name.toUpperCase(Locale.ROOT)))
+              "some of " + SCORE_NAMES + ", separated by commas",
+              MeasureKeys::score)
           .scope(MEASUREMENT, POLICIES, JOB_ONLY)
           .description(SECTION, "Page scores to compare. Without it page_score alone is used.");
   public static final OptionKey<List<Integer>> SKIP_LAYERS =
@@ -209,5 +215,14 @@ public final class MeasureKeys {
         window,
         options.get(WINDOW_OFFSETS),
         sweep ? Math.max(window, options.get(SPEED_TOKENS)) : window);
+  }
+
+  /**
+   * The page score of a name.
+   *
+   * @throws IllegalArgumentException if there is none
+   */
+  static PageScore score(String name) {
+    return PageScores.find(name).orElseThrow(IllegalArgumentException::new);
   }
 }

@@ -7,9 +7,10 @@ import static dev.questspark.job.options.keys.Scope.INFERENCE;
 import static dev.questspark.job.options.keys.Scope.Query.IN_QUERY;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.ops.GroupReduction;
-import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.backend.DigestDType;
+import dev.questspark.engine.ops.digest.GroupReduction;
+import dev.questspark.engine.ops.digest.PageScore;
+import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.policy.CachePolicy;
 import dev.questspark.engine.policy.Quest;
 import dev.questspark.engine.policy.ReadPolicies;
@@ -76,26 +77,35 @@ public final class SelectionKeys {
           .scope(INFERENCE, Decides.POLICIES, IN_QUERY)
           .description(SECTION, "Tokens attended per KV head and layer; full means dense.");
   public static final OptionKey<PageScore> PAGE_SCORE =
-      choice("page_score", PageScore.class)
-          .defaultValue("minmax")
+      OptionDeclaration.single(
+              "page_score", "choice", "one of " + MeasureKeys.SCORE_NAMES, MeasureKeys::score)
+          .defaultValue(PageScores.DEFAULT)
           .scope(INFERENCE, Decides.POLICIES, IN_QUERY)
           .description(
               SECTION,
-              "Score of a page, from its digest: Quest's upper bound (minmax), or mean + standard deviation (meanstd).");
+              "Score of a digest block: Quest's upper bound (minmax), or mean + standard deviation (meanstd).");
+  public static final OptionKey<Integer> DIGEST_BLOCK_SIZE =
+      integer("digest_block_size", 0, "a divisor of page_size, or 0 for automatic")
+          .unit("tokens")
+          .defaultValue("0")
+          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .description(
+              SECTION,
+              "Tokens that share one digest, and that quest reads as a whole. It divides page_size. 0 takes 8 where digests have 8 bits, else the page.");
   public static final OptionKey<DigestDType> DIGEST_DTYPE =
       choice("digest_dtype", DigestDType.class)
           .defaultValue("auto")
           .scope(INFERENCE, ANSWERS, IN_QUERY)
           .description(
               SECTION,
-              "Type of the page digests. auto is the KV cache's type; int8 rounds outward to 8 bits, so that scoring reads fewer bytes.");
+              "Type of the page digests. auto is the KV cache's type; int8 rounds to 8 bits, bounds outward, so that scoring reads fewer bytes.");
   public static final OptionKey<GroupReduction> GROUP_REDUCTION =
       choice("group_reduction", GroupReduction.class)
-          .defaultValue("max")
+          .defaultValue(GroupReduction.DEFAULT)
           .scope(INFERENCE, Decides.POLICIES, IN_QUERY)
           .description(
               SECTION,
-              "How the scores of the query heads that share a KV head become one score per page.");
+              "How the scores of the query heads that share a KV head become one score per digest block.");
   public static final OptionKey<Integer> KV_SINK_TOKENS =
       integer("kv_sink_tokens", 0, "0 or more")
           .unit("tokens")
@@ -103,7 +113,7 @@ public final class SelectionKeys {
           .scope(INFERENCE, Decides.POLICIES, IN_QUERY)
           .description(
               SECTION,
-              "First tokens that are always read, in whole pages. They count in the budget.");
+              "First tokens that are always read, in whole digest blocks. They count in the budget.");
   public static final OptionKey<Integer> KV_RECENT_TOKENS =
       integer("kv_recent_tokens", 0, "0 or more")
           .unit("tokens")
@@ -111,7 +121,7 @@ public final class SelectionKeys {
           .scope(INFERENCE, Decides.POLICIES, IN_QUERY)
           .description(
               SECTION,
-              "Last tokens that are always read. They count in the budget; the current page is always read.");
+              "Last tokens that are always read. They count in the budget; the current digest block is always read.");
   public static final OptionKey<Integer> SPARSE_SKIP_LAYERS =
       integer("sparse_skip_layers", 0, "0 or more")
           .unit("layers")

@@ -17,9 +17,10 @@ import java.util.Arrays;
 
 /**
  * attendPages and mergeAttention. A task is one chunk of the page list of one (row, KV head), so
- * that a single long sequence still occupies every worker; chunks are then merged in order. Pages
- * are folded in list order, and chunks and blocks are counted from the start of the list, so the
- * bits depend on the list alone, not on who made it nor on the number of workers.
+ * that a single long sequence still occupies every worker; chunks are then merged in order. Units
+ * are folded in list order, and chunks and their parts are counted in tokens from the start of the
+ * page of the list's first unit. So the bits depend on the positions listed alone, not on who made
+ * the list nor on the size of its units nor on the number of workers.
  */
 public final class CpuPageAttention {
   /** Tokens of a chunk: enough to dwarf the merge, few enough to share 1,024 tokens of a budget. */
@@ -62,6 +63,17 @@ public final class CpuPageAttention {
       return listIndex % pages.kvHeads;
     }
 
+    int unitsPerPage() {
+      return pages.pageSize / list.unit();
+    }
+
+    /** Units of the page of a list's first unit that come before it. */
+    int lead(int listIndex) {
+      return list.count(listIndex) == 0
+          ? 0
+          : list.entries()[list.start(listIndex)] % unitsPerPage();
+    }
+
     int outAt(int listIndex) {
       return HeapBuffer.at(out, row(listIndex)) + head(listIndex) * group * pages.headDim;
     }
@@ -90,11 +102,11 @@ public final class CpuPageAttention {
     int group = queryHeads / pages.kvHeads;
     Call call = new Call(out, logSumExp, q, pages, batch, rows, list, group, scale);
     int lists = rows.count() * pages.kvHeads;
-    int chunkPages = Math.max(1, CHUNK_TOKENS / pages.pageSize);
-    int tasks = cut(list, lists, chunkPages);
+    int chunkUnits = Math.max(1, CHUNK_TOKENS / pages.pageSize) * call.unitsPerPage();
+    int tasks = cut(call, lists, chunkUnits);
     growPartial(tasks, group, group * pages.headDim);
     long cost = 2L * group * Math.min(CHUNK_TOKENS, pages.pageSize * 8L) * pages.headDim;
-    workers.run(tasks, cost, (task, worker) -> attend(call, task, chunkPages, worker));
+    workers.run(tasks, cost, (task, worker) -> attend(call, task, chunkUnits, worker));
     if (tasks > lists) {
       workers.run(
           lists,
@@ -104,14 +116,15 @@ public final class CpuPageAttention {
   }
 
   /** Numbers the chunks of all lists one after the other; returns how many there are. */
-  private int cut(CpuPageList list, int lists, int chunkPages) {
+  private int cut(Call call, int lists, int chunkUnits) {
     if (firstTask.length < lists + 1) {
       firstTask = new int[lists + 1];
     }
     int tasks = 0;
     for (int i = 0; i < lists; i++) {
       firstTask[i] = tasks;
-      tasks += Math.max(1, (list.count(i) + chunkPages - 1) / chunkPages);
+      int units = call.lead(i) + call.list.count(i);
+      tasks += Math.max(1, (units + chunkUnits - 1) / chunkUnits);
     }
     firstTask[lists] = tasks;
     if (listOfTask.length < tasks) {
@@ -133,8 +146,8 @@ public final class CpuPageAttention {
     }
   }
 
-  /** Folds one chunk's pages into the states of the group's query heads. */
-  private void attend(Call call, int task, int chunkPages, int worker) {
+  /** Folds one chunk's units into the states of the group's query heads. */
+  private void attend(Call call, int task, int chunkUnits, int worker) {
     CpuKvPages pages = call.pages;
     int listIndex = listOfTask[task];
     boolean whole = firstTask[listIndex + 1] - firstTask[listIndex] == 1;
@@ -148,15 +161,16 @@ public final class CpuPageAttention {
     int query = HeapBuffer.at(call.q, row) + call.head(listIndex) * floats;
     int position = call.batch.position(row);
     int firstVisible = pages.firstVisible(position);
-    int from = (task - firstTask[listIndex]) * chunkPages;
-    int to = Math.min(call.list.count(listIndex), from + chunkPages);
-    int blockPages = PageBlock.fullPages(pages.pageSize);
+    int lead = call.lead(listIndex);
+    int from = (task - firstTask[listIndex]) * chunkUnits;
+    int to = Math.min(lead + call.list.count(listIndex), from + chunkUnits);
+    int blockUnits = PageBlock.fullPages(pages.pageSize) * call.unitsPerPage();
     PageBlock block = blocks[worker];
     long tokens = 0;
-    for (int at = from; at < to; at += blockPages) {
-      block.clear(pages);
-      for (int i = at; i < Math.min(to, at + blockPages); i++) {
-        tokens += add(block, call, listIndex, i, firstVisible, position);
+    for (int at = from; at < to; at += blockUnits) {
+      block.clear(pages, call.list.unit(), Math.max(0, lead - at));
+      for (int i = Math.max(lead, at); i < Math.min(to, at + blockUnits); i++) {
+        tokens += add(block, call, listIndex, i - lead, firstVisible, position);
       }
       block.load();
       states.fold(
@@ -171,7 +185,7 @@ public final class CpuPageAttention {
           position,
           call.scale);
     }
-    call.batch.countAttended(row, to - from, tokens);
+    call.batch.countAttended(row, to - Math.max(lead, from), tokens);
     for (int g = 0; g < call.group; g++) {
       if (whole) {
         int head = target + g * pages.headDim;
@@ -189,21 +203,23 @@ public final class CpuPageAttention {
       PageBlock block, Call call, int listIndex, int i, int firstVisible, int position) {
     CpuKvPages pages = call.pages;
     int row = call.row(listIndex);
-    int logical = call.list.pages()[call.list.start(listIndex) + i];
-    int start = logical * pages.pageSize;
-    int visible =
-        Math.min(pages.pageSize, position + 1 - start) - Math.max(0, firstVisible - start);
+    int unit = call.list.unit();
+    int entry = call.list.entries()[call.list.start(listIndex) + i];
+    int start = entry * unit;
+    int visible = Math.min(unit, position + 1 - start) - Math.max(0, firstVisible - start);
     if (visible <= 0) {
       throw new IllegalArgumentException(
-          "page "
-              + logical
-              + " listed for row "
+          "unit "
+              + entry
+              + " of "
+              + unit
+              + " tokens listed for row "
               + row
               + " at position "
               + position
               + " holds nothing that the row sees");
     }
-    block.add(call.batch.page(row, logical), call.head(listIndex), start);
+    block.add(call.batch.page(row, start / pages.pageSize), call.head(listIndex), start);
     return visible;
   }
 

@@ -83,8 +83,7 @@ final class FlashBlock {
       int slot = at % pages.pageSize;
       int tokens = Math.min(pages.pageSize - slot, last - at);
       int page = batch.page(row, at / pages.pageSize);
-      int key = pages.keyAt(page, kvHead) + slot;
-      pages.copyChannels(key, heapKeys, at - start, KEY_STRIDE, tokens, simd);
+      pages.copyChannels(page, kvHead, slot, tokens, heapKeys, at - start, KEY_STRIDE, simd);
       int value = pages.valueAt(page, kvHead) + slot * headDim;
       values.put((at - start) * headDim, pages.valueArray(), value, tokens * headDim);
       at += tokens;

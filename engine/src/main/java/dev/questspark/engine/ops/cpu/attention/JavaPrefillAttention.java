@@ -86,7 +86,7 @@ public final class JavaPrefillAttention implements PrefillAttention {
     int firstPage = pages.firstVisible(batch.position(fromRow)) / pages.pageSize;
     int lastPage = batch.position(toRow - 1) / pages.pageSize;
     for (int at = firstPage / blockPages * blockPages; at <= lastPage; at += blockPages) {
-      block.clear(pages);
+      block.clear(pages, pages.pageSize, 0);
       int end = Math.min(lastPage + 1, at + blockPages);
       for (int logical = Math.max(at, firstPage); logical < end; logical++) {
         block.add(batch.page(fromRow, logical), head, logical * pages.pageSize);

@@ -14,6 +14,7 @@ import java.util.Arrays;
 final class OnlineSoftmax {
   private final SimdOps simd;
   private float[] weights = new float[0]; // (heads, tokens of a block)
+  private float[] ofTile = new float[0]; // (heads, slots of a tile)
   private float[] max = new float[0];
   private float[] sum = new float[0];
 
@@ -51,22 +52,30 @@ final class OnlineSoftmax {
       int position,
       float scale) {
     int headDim = block.headDim();
-    int pageSize = block.pageSize();
-    int tokens = block.pages() * pageSize;
+    int piece = block.pieceTokens();
+    int tokens = block.lead() + block.pieces() * piece;
     if (weights.length < heads * tokens) {
       weights = new float[heads * tokens];
     }
-    for (int i = 0; i < block.pages(); i++) {
-      int at = i * pageSize;
-      float[] keys = block.keys();
-      int key = block.keyAt(i);
-      simd.logits(weights, at, tokens, queries, query, heads, keys, key, headDim, pageSize, scale);
-      hide(heads, tokens, at, block.first(i, firstVisible), block.last(i, position), pageSize);
+    hide(heads, tokens, 0, 0, 0, block.lead());
+    if (piece == block.tile()) {
+      for (int i = 0; i < block.pieces(); i++) {
+        int at = block.lead() + i * piece;
+        float[] keys = block.keys();
+        int key = block.keyAt(i);
+        simd.logits(weights, at, tokens, queries, query, heads, keys, key, headDim, piece, scale);
+      }
+    } else {
+      logitsOfParts(heads, queries, query, block, tokens, scale);
+    }
+    for (int i = 0; i < block.pieces(); i++) {
+      int at = block.lead() + i * piece;
+      hide(heads, tokens, at, block.first(i, firstVisible), block.last(i, position), piece);
     }
     for (int g = 0; g < heads; g++) {
       weigh(state + g, g * tokens, tokens, outs, target + g * headDim, headDim);
     }
-    for (int i = 0; i < block.pages(); i++) {
+    for (int i = 0; i < block.pieces(); i++) {
       int first = block.first(i, firstVisible);
       int last = block.last(i, position);
       if (first < last) {
@@ -76,7 +85,7 @@ final class OnlineSoftmax {
             heads,
             headDim,
             weights,
-            i * pageSize,
+            block.lead() + i * piece,
             tokens,
             block.values(),
             block.valueAt(i),
@@ -86,18 +95,40 @@ final class OnlineSoftmax {
     }
   }
 
-  /** Removes the logits of a page outside slots [first, last): the slots may hold anything. */
-  private void hide(int heads, int stride, int page, int first, int last, int pageSize) {
-    if (first == 0 && last == pageSize) {
+  /** Logits of pieces that are part of a tile: the whole tile's, of which the piece's are kept. */
+  private void logitsOfParts(
+      int heads, float[] queries, int query, PageBlock block, int stride, float scale) {
+    int tile = block.tile();
+    int piece = block.pieceTokens();
+    if (ofTile.length < heads * tile) {
+      ofTile = new float[heads * tile];
+    }
+    for (int i = 0; i < block.pieces(); i++) {
+      int key = block.keyAt(i);
+      if (i == 0 || key != block.keyAt(i - 1)) {
+        float[] keys = block.keys();
+        int headDim = block.headDim();
+        simd.logits(ofTile, 0, tile, queries, query, heads, keys, key, headDim, tile, scale);
+      }
+      int at = block.lead() + i * piece;
+      for (int g = 0; g < heads; g++) {
+        System.arraycopy(ofTile, g * tile + block.slot(i), weights, g * stride + at, piece);
+      }
+    }
+  }
+
+  /** Removes the logits of a piece outside tokens [first, last), where memory may hold anything. */
+  private void hide(int heads, int stride, int piece, int first, int last, int tokens) {
+    if (first == 0 && last == tokens) {
       return;
     }
     for (int g = 0; g < heads; g++) {
-      int at = g * stride + page;
+      int at = g * stride + piece;
       if (first >= last) {
-        Arrays.fill(weights, at, at + pageSize, Float.NEGATIVE_INFINITY);
+        Arrays.fill(weights, at, at + tokens, Float.NEGATIVE_INFINITY);
       } else {
         Arrays.fill(weights, at, at + first, Float.NEGATIVE_INFINITY);
-        Arrays.fill(weights, at + last, at + pageSize, Float.NEGATIVE_INFINITY);
+        Arrays.fill(weights, at + last, at + tokens, Float.NEGATIVE_INFINITY);
       }
     }
   }

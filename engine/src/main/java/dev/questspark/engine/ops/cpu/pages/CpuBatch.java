@@ -69,22 +69,17 @@ public final class CpuBatch implements LoadedBatch {
     return host.pageTable()[entry];
   }
 
-  /** Logical page of the row itself. */
-  int currentPage(int row, KvLayer kv) {
-    return position(row) / kv.geometry().pageSize();
+  /** First position that the row sees. */
+  int firstVisible(int row, KvLayer kv) {
+    return kv.firstVisible(position(row));
   }
 
-  /** First logical page that holds a position the row sees. */
-  int firstPage(int row, KvLayer kv) {
-    return kv.firstVisible(position(row)) / kv.geometry().pageSize();
+  void countScored(int row, int digests) {
+    pagesScored.addAndGet(row, digests);
   }
 
-  void countScored(int row, int pages) {
-    pagesScored.addAndGet(row, pages);
-  }
-
-  public void countAttended(int row, int pages, long tokens) {
-    pagesAttended.addAndGet(row, pages);
+  public void countAttended(int row, int entries, long tokens) {
+    pagesAttended.addAndGet(row, entries);
     tokensAttended.addAndGet(row, tokens);
   }
 

@@ -2,34 +2,37 @@ package dev.questspark.engine.ops.cpu.pages;
 
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.OpArguments;
-import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.cpu.memory.CacheLines;
 import dev.questspark.engine.ops.cpu.memory.HeapBuffer;
 import dev.questspark.engine.ops.cpu.simd.Int8Pair;
 import dev.questspark.engine.ops.cpu.simd.SimdOps;
+import dev.questspark.engine.ops.digest.PageScore;
 
 /**
- * One digest pair of one layer: (page, kvHead) -> [min | max] or [mean | std], each D channels, in
- * the cache's dtype or in 8 bits ({@link Int8Pair}). A channel's tokens are taken in order, so that
- * the bits depend on the keys alone; minimum and maximum are keys, so the cache's dtype has them.
+ * The digests of one score in one layer: (block, kvHead) -> a pair of vectors of D channels, in the
+ * cache's dtype or in 8 bits ({@link Int8Pair}). Block b of a page has id page * B + b.
  */
 final class CpuDigests {
-  private final PageScore kind;
+  private final PageScore score;
   private final CpuKvPages pages;
   private final float[] floats; // of these three arrays, one is not null
   private final short[] bits;
   private final byte[] bytes;
   private final int from;
 
-  CpuDigests(PageScore kind, Tensor tensor, CpuKvPages pages) {
+  CpuDigests(PageScore score, Tensor tensor, CpuKvPages pages) {
     int width = pages.digestColumns;
-    OpArguments.require(kind + " digests", tensor, pages.pages() * pages.kvHeads, width);
+    OpArguments.require(
+        score + " digests",
+        tensor,
+        pages.pages() * (pages.pageSize / pages.blockSize) * pages.kvHeads,
+        width);
     if (tensor.rowStride() != width) {
       throw new IllegalArgumentException(
-          kind + " digests have stride " + tensor.rowStride() + "; it must be " + width);
+          score + " digests have stride " + tensor.rowStride() + "; it must be " + width);
     }
-    this.kind = kind;
+    this.score = score;
     this.pages = pages;
     this.floats = tensor.dtype() == DType.F32 ? HeapBuffer.floats(tensor) : null;
     this.bits = tensor.dtype() == DType.BF16 ? HeapBuffer.bf16s(tensor) : null;
@@ -56,9 +59,9 @@ final class CpuDigests {
     }
   }
 
-  /** Asks memory for the pairs of all KV heads of a page. */
-  float touch(int page) {
-    int at = pairAt(page, 0);
+  /** Asks memory for the pairs of all KV heads of a block. */
+  float touch(int block) {
+    int at = pairAt(block, 0);
     int end = at + pages.kvHeads * pages.digestColumns;
     if (floats != null) {
       return CacheLines.touch(floats, at, end);
@@ -66,56 +69,24 @@ final class CpuDigests {
     return bits != null ? CacheLines.touch(bits, at, end) : CacheLines.touch(bytes, at, end);
   }
 
-  /** Index of the pair of (page, kvHead). */
-  int pairAt(int page, int kvHead) {
-    return (int) (from + ((long) page * pages.kvHeads + kvHead) * pages.digestColumns);
+  /** Index of the pair of (block, kvHead). */
+  int pairAt(int block, int kvHead) {
+    return (int) (from + ((long) block * pages.kvHeads + kvHead) * pages.digestColumns);
   }
 
   /**
-   * Recomputes the page's digests from its first {@code tokens} keys.
+   * Recomputes the digests of a page's block from its first {@code tokens} keys.
    *
+   * @param keys scratch, at least {@link CpuKvPages#blockFloats}
    * @param pair scratch, at least 2 D
    */
-  void recompute(int page, int tokens, float[] pair) {
+  void recompute(int page, int block, int tokens, float[] keys, float[] pair, SimdOps simd) {
+    int floats = pages.blockFloats();
     for (int head = 0; head < pages.kvHeads; head++) {
-      int key = pages.keyAt(page, head);
-      for (int c = 0; c < pages.headDim; c++, key += pages.pageSize) {
-        if (kind == PageScore.MINMAX) {
-          minMax(pair, c, key, tokens);
-        } else {
-          meanStd(pair, c, key, tokens);
-        }
-      }
-      write(pair, pairAt(page, head));
+      pages.readKeys(pages.keyAt(page, head) + block * floats, keys, 0, floats, simd);
+      score.digest(pair, keys, pages.headDim, pages.blockSize, tokens);
+      write(pair, pairAt(page * (pages.pageSize / pages.blockSize) + block, head));
     }
-  }
-
-  private void minMax(float[] pair, int channel, int key, int tokens) {
-    float low = pages.key(key);
-    float high = low;
-    for (int t = 1; t < tokens; t++) {
-      float x = pages.key(key + t);
-      low = Math.min(low, x);
-      high = Math.max(high, x);
-    }
-    pair[channel] = low;
-    pair[pages.headDim + channel] = high;
-  }
-
-  /** Two passes: the variance is the mean of squared distances, so nothing cancels. */
-  private void meanStd(float[] pair, int channel, int key, int tokens) {
-    float mean = 0;
-    for (int t = 0; t < tokens; t++) {
-      mean += pages.key(key + t);
-    }
-    mean /= tokens;
-    float squares = 0;
-    for (int t = 0; t < tokens; t++) {
-      float distance = pages.key(key + t) - mean;
-      squares = Math.fma(distance, distance, squares);
-    }
-    pair[channel] = mean;
-    pair[pages.headDim + channel] = (float) Math.sqrt(squares / tokens);
   }
 
   private void write(float[] pair, int at) {
@@ -127,14 +98,16 @@ final class CpuDigests {
         bits[at + i] = DType.floatToBf16(pair[i]);
       }
     } else {
-      Int8Pair.write(kind, pair, pages.headDim, bytes, at);
+      Int8Pair.write(score, pair, pages.headDim, bytes, at);
     }
   }
 
   /** Copies the digests of one page to another. */
   void copy(int fromPage, int toPage) {
-    int count = pages.kvHeads * pages.digestColumns;
+    int blocks = pages.pageSize / pages.blockSize;
+    int count = blocks * pages.kvHeads * pages.digestColumns;
     Object array = floats != null ? floats : bits != null ? bits : bytes;
-    System.arraycopy(array, pairAt(fromPage, 0), array, pairAt(toPage, 0), count);
+    int source = pairAt(fromPage * blocks, 0);
+    System.arraycopy(array, source, array, pairAt(toPage * blocks, 0), count);
   }
 }

@@ -3,20 +3,25 @@ package dev.questspark.engine.ops.cpu.pages;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.LoadedBatch;
 import dev.questspark.engine.ops.OpArguments;
-import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.cpu.memory.HeapBuffer;
 import dev.questspark.engine.ops.cpu.memory.Workers;
+import dev.questspark.engine.ops.cpu.simd.SimdOps;
+import dev.questspark.engine.ops.digest.PageScore;
 import java.util.Map;
 
 /** The ops that write the cache: appendKv and copyPages. */
 public final class CpuKvAppend {
   private final Workers workers;
+  private final SimdOps[] simd;
+  private final float[][] keys; // a worker's block of keys
   private final float[][] pairs; // a worker's digest pair before it is rounded
 
-  public CpuKvAppend(Workers workers) {
+  public CpuKvAppend(Workers workers, SimdOps[] simd) {
     this.workers = workers;
+    this.simd = simd;
+    this.keys = new float[workers.threads()][0];
     this.pairs = new float[workers.threads()][0];
   }
 
@@ -78,12 +83,14 @@ public final class CpuKvAppend {
     }
   }
 
-  /** Recomputes the digest of every page that a span wrote to, from all its keys present. */
+  /** Recomputes the digest of every block that a span wrote to, from all its keys present. */
   private void refresh(CpuDigests digests, RaggedBatch batch) {
-    int pageSize = digests.pages().pageSize;
-    int channels = 2 * digests.pages().headDim;
+    CpuKvPages pages = digests.pages();
+    int blockSize = pages.blockSize;
+    int blocksPerPage = pages.pageSize / blockSize;
     for (int i = 0; i < pairs.length; i++) {
-      pairs[i] = pairs[i].length < channels ? new float[channels] : pairs[i];
+      pairs[i] = pairs[i].length < 2 * pages.headDim ? new float[2 * pages.headDim] : pairs[i];
+      keys[i] = keys[i].length < pages.blockFloats() ? new float[pages.blockFloats()] : keys[i];
     }
     for (int span = 0; span < batch.spans(); span++) {
       int fromRow = batch.spanRows()[span];
@@ -91,17 +98,19 @@ public final class CpuKvAppend {
       if (fromRow == toRow) {
         continue;
       }
-      int firstPage = batch.positions()[fromRow] / pageSize;
+      int firstBlock = batch.positions()[fromRow] / blockSize;
       int lastPosition = batch.positions()[toRow - 1];
-      int touched = lastPosition / pageSize - firstPage + 1;
+      int touched = lastPosition / blockSize - firstBlock + 1;
       int table = batch.spanPages()[span];
       workers.run(
           touched,
-          2L * digests.pages().pageFloats() * digests.pages().kvHeads,
+          2L * pages.blockFloats() * pages.kvHeads,
           (i, worker) -> {
-            int logical = firstPage + i;
-            int tokens = Math.min(pageSize, lastPosition + 1 - logical * pageSize);
-            digests.recompute(batch.pageTable()[table + logical], tokens, pairs[worker]);
+            int logical = firstBlock + i;
+            int page = batch.pageTable()[table + logical / blocksPerPage];
+            int tokens = Math.min(blockSize, lastPosition + 1 - logical * blockSize);
+            digests.recompute(
+                page, logical % blocksPerPage, tokens, keys[worker], pairs[worker], simd[worker]);
           });
     }
   }

@@ -17,6 +17,10 @@ import dev.questspark.engine.ops.cpu.simd.SimdOps;
 public final class CpuKvPages {
   public final int headDim;
   public final int pageSize;
+
+  /** Tokens whose keys lie together, channel by channel, and share a digest. */
+  public final int blockSize;
+
   public final int kvHeads;
   final int digestColumns;
   private final Numbers keys;
@@ -31,10 +35,6 @@ public final class CpuKvPages {
       return tensor.dtype() == DType.BF16
           ? new Numbers(null, HeapBuffer.bf16s(tensor), HeapBuffer.at(tensor, 0))
           : new Numbers(HeapBuffer.floats(tensor), null, HeapBuffer.at(tensor, 0));
-    }
-
-    float get(int at) {
-      return bits == null ? floats[at] : DType.bf16ToFloat(bits[at]);
     }
 
     void set(int at, float value) {
@@ -71,6 +71,7 @@ public final class CpuKvPages {
     KvGeometry geometry = kv.geometry();
     this.headDim = geometry.headDim();
     this.pageSize = geometry.pageSize();
+    this.blockSize = geometry.digestBlockSize();
     this.kvHeads = geometry.kvHeads();
     this.digestColumns = geometry.digestColumns();
     this.window = kv.window();
@@ -124,26 +125,31 @@ public final class CpuKvPages {
     return values.bits == null ? DType.F32 : DType.BF16;
   }
 
-  /** Index of channel 0 of the keys of (page, kvHead), slot 0; channel c is c * pageSize on. */
+  /** Index of the keys (block, headDim, slot in block) of (page, kvHead). */
   public int keyAt(int page, int kvHead) {
-    return (int) (keys.from + block(page, kvHead));
+    return (int) (keys.from + share(page, kvHead));
   }
 
   /** Index of the first value of (page, kvHead). */
   public int valueAt(int page, int kvHead) {
-    return (int) (values.from + block(page, kvHead));
+    return (int) (values.from + share(page, kvHead));
   }
 
-  private long block(int page, int kvHead) {
+  /** Numbers of one (block, kvHead) in keys or values. */
+  public int blockFloats() {
+    return blockSize * headDim;
+  }
+
+  /** Index of channel 0 of a slot's key; channel c is c * blockSize on. */
+  private int keyAt(int page, int kvHead, int slot) {
+    return keyAt(page, kvHead) + slot / blockSize * blockFloats() + slot % blockSize;
+  }
+
+  private long share(int page, int kvHead) {
     if (page < 0 || page >= pages) {
       throw new IllegalArgumentException("page " + page + " of a layer of " + pages + " pages");
     }
     return ((long) page * kvHeads + kvHead) * pageFloats();
-  }
-
-  /** The key's channel at an index from {@link #keyAt}. */
-  float key(int at) {
-    return keys.get(at);
   }
 
   /** Copies {@code count} key numbers from an index of {@link #keyAt} on, widened. */
@@ -152,16 +158,31 @@ public final class CpuKvPages {
   }
 
   /**
-   * Copies the keys of {@code tokens} slots from an index of {@link #keyAt} on, as rows of one
-   * channel each.
+   * Copies the keys of {@code tokens} slots from {@code slot} on, as rows of one channel each.
    *
    * @param target an array of the cache's {@link #dtype}
    */
-  public void copyChannels(int at, Object target, int to, int toStride, int tokens, SimdOps simd) {
-    if (keys.floats != null) {
-      simd.copyRows(keys.floats, at, pageSize, (float[]) target, to, toStride, headDim, tokens);
-    } else {
-      simd.copyRows(keys.bits, at, pageSize, (short[]) target, to, toStride, headDim, tokens);
+  public void copyChannels(
+      int page,
+      int kvHead,
+      int slot,
+      int tokens,
+      Object target,
+      int to,
+      int toStride,
+      SimdOps simd) {
+    for (int done = 0; done < tokens; ) {
+      int at = keyAt(page, kvHead, slot + done);
+      int count = Math.min(blockSize - (slot + done) % blockSize, tokens - done);
+      int place = to + done;
+      if (keys.floats != null) {
+        float[] floats = (float[]) target;
+        simd.copyRows(keys.floats, at, blockSize, floats, place, toStride, headDim, count);
+      } else {
+        short[] bits = (short[]) target;
+        simd.copyRows(keys.bits, at, blockSize, bits, place, toStride, headDim, count);
+      }
+      done += count;
     }
   }
 
@@ -170,22 +191,22 @@ public final class CpuKvPages {
     values.read(at, target, to, count, simd);
   }
 
-  /** Asks memory for the keys of one (page, kvHead), from an index of {@link #keyAt} on. */
-  public float touchKeys(int at) {
-    return keys.touch(at, pageFloats());
+  /** Asks memory for {@code count} key numbers from an index of {@link #keyAt} on. */
+  public float touchKeys(int at, int count) {
+    return keys.touch(at, count);
   }
 
-  /** Asks memory for the values of one (page, kvHead), from an index of {@link #valueAt} on. */
-  public float touchValues(int at) {
-    return values.touch(at, pageFloats());
+  /** Asks memory for {@code count} value numbers from an index of {@link #valueAt} on. */
+  public float touchValues(int at, int count) {
+    return values.touch(at, count);
   }
 
   /** Stores one token's key and value, rounded to the cache's dtype. */
   void store(int page, int kvHead, int slot, float[] key, int k, float[] value, int v) {
-    int keyTo = keyAt(page, kvHead) + slot;
+    int keyTo = keyAt(page, kvHead, slot);
     int valueTo = valueAt(page, kvHead) + slot * headDim;
     for (int c = 0; c < headDim; c++) {
-      keys.set(keyTo + c * pageSize, key[k + c]);
+      keys.set(keyTo + c * blockSize, key[k + c]);
       values.set(valueTo + c, value[v + c]);
     }
   }

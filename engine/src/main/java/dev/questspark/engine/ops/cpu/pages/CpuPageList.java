@@ -5,12 +5,14 @@ import dev.questspark.engine.ops.PageListShape;
 import java.util.Arrays;
 
 /**
- * Page lists in one array: the list of (row, kvHead) starts at (row * kvHeads + kvHead) * maxPages.
+ * Page lists in one array: the list of (row, kvHead) starts at (row * kvHeads + kvHead) *
+ * maxEntries.
  */
 public final class CpuPageList implements PageList {
   private final PageListShape shape;
-  private int[] pages;
+  private int[] entries;
   private int[] counts;
+  private int unit;
 
   public CpuPageList(PageListShape shape) {
     if (shape.entries() > Integer.MAX_VALUE - 8) {
@@ -18,7 +20,7 @@ public final class CpuPageList implements PageList {
           shape + " has " + shape.entries() + " entries; at most 2^31 - 9 fit one page list");
     }
     this.shape = shape;
-    this.pages = new int[(int) shape.entries()];
+    this.entries = new int[(int) shape.entries()];
     this.counts = new int[(int) shape.lists()];
   }
 
@@ -30,23 +32,33 @@ public final class CpuPageList implements PageList {
     return cpu;
   }
 
-  /** All lists, back to back; see {@link #start}. */
-  public int[] pages() {
-    return pages;
+  /** Says what an entry of all lists stands for, before they are filled. */
+  void unit(int tokens) {
+    unit = tokens;
   }
 
-  /** Index of the first page of list {@code row * kvHeads + kvHead}. */
+  @Override
+  public int unit() {
+    return unit;
+  }
+
+  /** All lists, back to back; see {@link #start}. */
+  public int[] entries() {
+    return entries;
+  }
+
+  /** Index of the first entry of list {@code row * kvHeads + kvHead}. */
   public int start(int list) {
-    return list * shape.maxPages();
+    return list * shape.maxEntries();
   }
 
   public int count(int list) {
     return counts[list];
   }
 
-  /** Sets the length of a list, before its pages are written. */
+  /** Sets the length of a list, before its entries are written. */
   public void count(int list, int count) {
-    shape.requirePages(count);
+    shape.requireEntries(count);
     counts[list] = count;
   }
 
@@ -58,12 +70,12 @@ public final class CpuPageList implements PageList {
   @Override
   public int[] read(int row, int kvHead) {
     int list = row * shape.kvHeads() + kvHead;
-    return Arrays.copyOfRange(pages, start(list), start(list) + count(list));
+    return Arrays.copyOfRange(entries, start(list), start(list) + count(list));
   }
 
   @Override
   public void close() {
-    pages = new int[0];
+    entries = new int[0];
     counts = new int[0];
   }
 }

@@ -1,33 +1,29 @@
 package dev.questspark.engine.ops.cpu.pages;
 
-import dev.questspark.engine.ops.GroupReduction;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.LoadedBatch;
 import dev.questspark.engine.ops.OpArguments;
 import dev.questspark.engine.ops.PageBudget;
-import dev.questspark.engine.ops.PageScore;
 import dev.questspark.engine.ops.RowRange;
+import dev.questspark.engine.ops.Scoring;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.cpu.memory.HeapBuffer;
 import dev.questspark.engine.ops.cpu.memory.Workers;
 import dev.questspark.engine.ops.cpu.simd.SimdOps;
+import dev.questspark.engine.ops.digest.GroupReduction;
+import dev.questspark.engine.ops.digest.PageScore;
 import java.util.Arrays;
 
 /**
- * scorePages: both scores are one dot product of a page's digest pair with a vector made from the
+ * scorePages: every score is one dot product of a block's digest pair with a vector folded from the
  * query once per (row, head).
- *
- * <pre>
- *   minmax:  sum_i max(q_i min_i, q_i max_i)   = [min | max]  . [min(q, 0) | max(q, 0)]
- *   meanstd: sum_i (q_i mean_i + |q_i| std_i)  = [mean | std] . [q | |q|]
- * </pre>
  */
 public final class CpuPageScores {
-  /** Pages of a task, so that a single long sequence occupies every worker. */
-  private static final int CHUNK_PAGES = 64;
+  /** Blocks of a task, so that a single long sequence occupies every worker. */
+  private static final int CHUNK_BLOCKS = 128;
 
-  /** Pages whose digests are asked from memory together. */
-  private static final int AHEAD_PAGES = 16;
+  /** Blocks whose digests are asked from memory together. */
+  private static final int AHEAD_BLOCKS = 16;
 
   private final Workers workers;
   private final Scratch[] scratch;
@@ -44,62 +40,57 @@ public final class CpuPageScores {
       KvLayer kv,
       LoadedBatch loaded,
       RowRange rows,
-      PageScore kind,
-      GroupReduction reduction,
+      Scoring scoring,
       PageBudget budget) {
     CpuBatch batch = CpuBatch.of(loaded, rows);
-    Tensor tensor = kv.digests().get(kind);
+    Tensor tensor = kv.digests().get(scoring.score());
     if (tensor == null) {
       throw new IllegalArgumentException(
-          "no " + kind + " digests are kept; the cache has " + kv.digests().keySet());
+          "no " + scoring.score() + " digests are kept; the cache has " + kv.digests().keySet());
     }
-    CpuDigests digests = new CpuDigests(kind, tensor, new CpuKvPages(kv));
+    CpuDigests digests = new CpuDigests(scoring.score(), tensor, new CpuKvPages(kv));
+    budget.requireDivides(digests.pages().pageSize);
+    if (budget.unit() % digests.pages().blockSize != 0) {
+      throw new IllegalArgumentException(
+          "units of " + budget.unit() + " tokens with digests of " + digests.pages().blockSize);
+    }
     int kvHeads = digests.pages().kvHeads;
     int group = OpArguments.queryHeadsPerKvHead(q, kv);
     OpArguments.require("scores", scores, rows.count() * kvHeads, scores.cols());
     OpArguments.require("q", q, rows.to(), q.cols());
+    Tensor headScores = null;
+    if (scoring.reduction() == GroupReduction.SOFTMAX) {
+      headScores = scoring.headScores().orElseThrow();
+      OpArguments.require("head scores", headScores, rows.count() * kvHeads * group, scores.cols());
+    }
     int width = 2 * digests.pages().headDim;
-    grow(digests.pages().kvHeads * group * width, width, group);
-    Call call = new Call(scores, q, digests, batch, kind, reduction == GroupReduction.SUM, group);
-    int chunks = (longest(batch, rows, kv) + CHUNK_PAGES - 1) / CHUNK_PAGES;
+    Call call = new Call(scores, headScores, q, digests, batch, rows, scoring, budget, group);
+    int longest = call.longest();
+    grow(kvHeads * group * width, width, group, longest);
+    int chunks = (longest + CHUNK_BLOCKS - 1) / CHUNK_BLOCKS;
     workers.run(
         rows.count() * chunks,
-        (long) kvHeads * group * width * CHUNK_PAGES,
-        (task, worker) -> {
-          int row = rows.from() + task / chunks;
-          int current = batch.currentPage(row, kv);
-          int first = batch.firstPage(row, kv);
-          if (budget.readsAll(current - first + 1, batch.position(row) + 1)) {
-            return;
-          }
-          if (current > scores.cols()) {
-            throw new IllegalArgumentException(
-                "row " + row + " has " + current + " pages to score, room for " + scores.cols());
-          }
-          int from = Math.max(first, task % chunks * CHUNK_PAGES);
-          int to = Math.min(current, (task % chunks + 1) * CHUNK_PAGES);
-          if (from < to) {
-            call.score(row, row - rows.from(), from, to, scratch[worker]);
-            batch.countScored(row, (to - from) * kvHeads);
-          }
-        });
-  }
-
-  /** Most pages before the current one of any row. */
-  private static int longest(CpuBatch batch, RowRange rows, KvLayer kv) {
-    int longest = 0;
-    for (int row = rows.from(); row < rows.to(); row++) {
-      longest = Math.max(longest, batch.currentPage(row, kv));
+        (long) kvHeads * group * width * CHUNK_BLOCKS,
+        (task, worker) ->
+            call.scoreChunk(rows.from() + task / chunks, task % chunks, scratch[worker]));
+    if (headScores != null) {
+      workers.run(
+          rows.count() * kvHeads,
+          8L * group * longest,
+          (task, worker) ->
+              call.reduceBySoftmax(rows.from() + task / kvHeads, task % kvHeads, scratch[worker]));
     }
-    return longest;
   }
 
-  private void grow(int probes, int width, int group) {
+  private void grow(int probes, int width, int group, int blocks) {
     for (Scratch each : scratch) {
       if (each.probes.length < probes || each.pair.length < width || each.sums.length < group) {
         each.probes = new float[probes];
         each.pair = new float[width];
         each.sums = new float[group];
+      }
+      if (each.weights.length < blocks) {
+        each.weights = new float[Math.max(blocks, 2 * each.weights.length)];
       }
     }
   }
@@ -107,9 +98,10 @@ public final class CpuPageScores {
   /** One worker's memory. */
   private static final class Scratch {
     final SimdOps simd;
-    float[] probes = new float[0]; // (Hkv, G, 2 D)
+    float[] probes = new float[0]; // (Hkv, G, 2 D): folded queries
     float[] pair = new float[0]; // a pair of fewer bits, widened
     float[] sums = new float[0]; // (G)
+    float[] weights = new float[0]; // of a head, for softmax
     float touched; // without a use, the compiler would drop the loads
 
     Scratch(SimdOps simd) {
@@ -118,40 +110,114 @@ public final class CpuPageScores {
   }
 
   /** The arguments of one call of the op. */
-  private record Call(
-      Tensor scores,
-      Tensor q,
-      CpuDigests digests,
-      CpuBatch batch,
-      PageScore kind,
-      boolean sum,
-      int group) {
+  private static final class Call {
+    private final Tensor scores;
+    private final Tensor headScores; // null unless reduced by softmax
+    private final Tensor q;
+    private final CpuDigests digests;
+    private final CpuKvPages pages;
+    private final CpuBatch batch;
+    private final RowRange rows;
+    private final Scoring scoring;
+    private final PageBudget budget;
+    private final int group;
 
-    /** Scores pages [from, to) of a row for all KV heads, whose pairs stand side by side. */
-    void score(int row, int index, int from, int to, Scratch scratch) {
-      int headDim = digests.pages().headDim;
-      int kvHeads = digests.pages().kvHeads;
-      int probeFloats = group * 2 * headDim;
-      for (int head = 0; head < kvHeads; head++) {
-        probe(scratch.probes, head * probeFloats, q, row, head * group, group, headDim, kind);
+    Call(
+        Tensor scores,
+        Tensor headScores,
+        Tensor q,
+        CpuDigests digests,
+        CpuBatch batch,
+        RowRange rows,
+        Scoring scoring,
+        PageBudget budget,
+        int group) {
+      this.scores = scores;
+      this.headScores = headScores;
+      this.q = q;
+      this.digests = digests;
+      this.pages = digests.pages();
+      this.batch = batch;
+      this.rows = rows;
+      this.scoring = scoring;
+      this.budget = budget;
+      this.group = group;
+    }
+
+    /** First block that a row scores. */
+    private int firstBlock(int row) {
+      return pages.firstVisible(batch.position(row)) / pages.blockSize;
+    }
+
+    /** Where the blocks end that a row scores: those before its current unit. */
+    private int endBlock(int row) {
+      return batch.position(row) / budget.unit() * (budget.unit() / pages.blockSize);
+    }
+
+    private boolean readsAll(int row) {
+      int position = batch.position(row);
+      return budget.readsAllFrom(pages.firstVisible(position), position);
+    }
+
+    /** Most blocks before the current unit of any row. */
+    int longest() {
+      int longest = 0;
+      for (int row = rows.from(); row < rows.to(); row++) {
+        longest = Math.max(longest, endBlock(row));
       }
-      float[] target = HeapBuffer.floats(scores);
-      for (int page = from; page < to; page++) {
-        if ((page - from) % AHEAD_PAGES == 0) {
-          for (int next = page; next < Math.min(to, page + AHEAD_PAGES); next++) {
-            scratch.touched += digests.touch(batch.page(row, next));
+      return longest;
+    }
+
+    /** Scores a row's blocks of one chunk for all KV heads, whose pairs stand side by side. */
+    void scoreChunk(int row, int chunk, Scratch scratch) {
+      if (readsAll(row)) {
+        return;
+      }
+      if (endBlock(row) > scores.cols()) {
+        throw new IllegalArgumentException(
+            "row " + row + " has " + endBlock(row) + " blocks to score, room for " + scores.cols());
+      }
+      int from = Math.max(firstBlock(row), chunk * CHUNK_BLOCKS);
+      int to = Math.min(endBlock(row), (chunk + 1) * CHUNK_BLOCKS);
+      if (from >= to) {
+        return;
+      }
+      fold(row, scratch.probes);
+      int blocksPerPage = pages.pageSize / pages.blockSize;
+      int probeFloats = group * 2 * pages.headDim;
+      int scoreRow = (row - rows.from()) * pages.kvHeads;
+      for (int block = from; block < to; block++) {
+        if ((block - from) % AHEAD_BLOCKS == 0) {
+          for (int next = block; next < Math.min(to, block + AHEAD_BLOCKS); next++) {
+            scratch.touched += digests.touch(id(row, next, blocksPerPage));
           }
         }
-        int id = batch.page(row, page);
-        for (int head = 0; head < kvHeads; head++) {
-          int at = HeapBuffer.at(scores, index * kvHeads + head) + page;
-          target[at] = score(digests.pairAt(id, head), head * probeFloats, scratch);
+        int id = id(row, block, blocksPerPage);
+        for (int head = 0; head < pages.kvHeads; head++) {
+          score(digests.pairAt(id, head), head * probeFloats, scratch);
+          store(scoreRow + head, block, scratch.sums);
         }
+      }
+      batch.countScored(row, (to - from) * pages.kvHeads);
+    }
+
+    private int id(int row, int block, int blocksPerPage) {
+      return batch.page(row, block / blocksPerPage) * blocksPerPage + block % blocksPerPage;
+    }
+
+    /** Fills (Hkv, G, 2 D): what digest pairs are multiplied with, for each query head. */
+    private void fold(int row, float[] probes) {
+      PageScore score = scoring.score();
+      float[] query = HeapBuffer.floats(q);
+      int headDim = pages.headDim;
+      for (int head = 0; head < pages.kvHeads * group; head++) {
+        int from = HeapBuffer.at(q, row) + head * headDim;
+        score.fold(probes, head * 2 * headDim, query, from, headDim);
       }
     }
 
-    /** One page's score: a dot product per query head, reduced over the group. */
-    private float score(int pairAt, int probe, Scratch scratch) {
+    /** One block's scores by the query heads of a group, into {@link Scratch#sums}. */
+    private void score(int pairAt, int probe, Scratch scratch) {
       float[] pairs = digests.floats();
       int pair = pairAt;
       if (pairs == null) {
@@ -159,36 +225,50 @@ public final class CpuPageScores {
         pair = 0;
         digests.widen(pairAt, pairs, 0, scratch.simd);
       }
-      int width = 2 * digests.pages().headDim;
+      int width = 2 * pages.headDim;
       scratch.simd.dots(scratch.sums, group, pairs, pair, scratch.probes, probe, width);
-      float result = scratch.sums[0];
-      for (int g = 1; g < group; g++) {
-        float score = scratch.sums[g];
-        result = sum ? result + score : Math.max(result, score);
-      }
-      return result;
     }
-  }
 
-  /** Fills (G, 2 D): what the digest pair is multiplied with, for each query head of the group. */
-  private static void probe(
-      float[] probe,
-      int at,
-      Tensor q,
-      int row,
-      int firstHead,
-      int group,
-      int headDim,
-      PageScore kind) {
-    float[] query = HeapBuffer.floats(q);
-    for (int g = 0; g < group; g++) {
-      int source = HeapBuffer.at(q, row) + (firstHead + g) * headDim;
-      int target = at + g * 2 * headDim;
-      for (int i = 0; i < headDim; i++) {
-        float x = query[source + i];
-        boolean minMax = kind == PageScore.MINMAX;
-        probe[target + i] = minMax ? Math.min(x, 0f) : x;
-        probe[target + headDim + i] = minMax ? Math.max(x, 0f) : Math.abs(x);
+    /** Keeps a block's scores for later, or reduces them at once. */
+    private void store(int scoreRow, int block, float[] sums) {
+      if (headScores != null) {
+        float[] target = HeapBuffer.floats(headScores);
+        for (int g = 0; g < group; g++) {
+          target[HeapBuffer.at(headScores, scoreRow * group + g) + block] = sums[g];
+        }
+        return;
+      }
+      boolean sum = scoring.reduction() == GroupReduction.SUM;
+      float result = sums[0];
+      for (int g = 1; g < group; g++) {
+        result = sum ? result + sums[g] : Math.max(result, sums[g]);
+      }
+      HeapBuffer.floats(scores)[HeapBuffer.at(scores, scoreRow) + block] = result;
+    }
+
+    /** The sum over a group's heads of each one's softmax over the blocks that the row scored. */
+    void reduceBySoftmax(int row, int kvHead, Scratch scratch) {
+      int from = firstBlock(row);
+      int count = endBlock(row) - from;
+      if (readsAll(row) || count == 0) {
+        return;
+      }
+      int scoreRow = (row - rows.from()) * pages.kvHeads + kvHead;
+      float[] reduced = HeapBuffer.floats(scores);
+      int target = HeapBuffer.at(scores, scoreRow) + from;
+      Arrays.fill(reduced, target, target + count, 0f);
+      float[] ofHeads = HeapBuffer.floats(headScores);
+      float[] weights = scratch.weights;
+      for (int g = 0; g < group; g++) {
+        int source = HeapBuffer.at(headScores, scoreRow * group + g) + from;
+        for (int i = 0; i < count; i++) {
+          weights[i] = scoring.scale() * ofHeads[source + i];
+        }
+        float largest = scratch.simd.max(weights, 0, count);
+        float share = 1 / scratch.simd.exponentiate(weights, 0, count, largest);
+        for (int i = 0; i < count; i++) {
+          reduced[target + i] += share * weights[i];
+        }
       }
     }
   }

@@ -27,49 +27,65 @@ public final class CpuPageSelection {
       PageList target, KvLayer kv, LoadedBatch loaded, RowRange rows, PageBudget budget) {
     CpuBatch batch = CpuBatch.of(loaded, rows);
     int kvHeads = kv.geometry().kvHeads();
-    CpuPageList list = CpuPageList.of(target, rows.count(), kvHeads);
+    CpuPageList list = listOf(target, kv, rows, budget);
     workers.run(
         rows.count(),
-        (long) kvHeads * Math.min(budget.pages(), list.shape().maxPages()),
+        (long) kvHeads * Math.min(budget.units(), list.shape().maxEntries()),
         (i, worker) -> {
           Kept kept = Kept.of(rows.from() + i, kv, batch, budget);
           for (int head = 0; head < kvHeads; head++) {
-            list.count(i * kvHeads + head, kept.pages);
-            int at = fill(list.pages(), list.start(i * kvHeads + head), kept.first, kept.sink);
-            int recent = kept.pages - kept.sink;
-            fill(list.pages(), at, kept.current - recent + 1, recent);
+            list.count(i * kvHeads + head, kept.units);
+            int at = fill(list.entries(), list.start(i * kvHeads + head), kept.first, kept.sink);
+            int recent = kept.units - kept.sink;
+            fill(list.entries(), at, kept.current - recent + 1, recent);
           }
         });
+  }
+
+  private static CpuPageList listOf(PageList target, KvLayer kv, RowRange rows, PageBudget budget) {
+    budget.requireDivides(kv.geometry().pageSize());
+    CpuPageList list = CpuPageList.of(target, rows.count(), kv.geometry().kvHeads());
+    list.unit(budget.unit());
+    return list;
   }
 
   public void topPages(
       PageList target,
       Tensor scores,
+      int scoredTokens,
       KvLayer kv,
       LoadedBatch loaded,
       RowRange rows,
       PageBudget budget) {
     CpuBatch batch = CpuBatch.of(loaded, rows);
     int kvHeads = kv.geometry().kvHeads();
-    CpuPageList list = CpuPageList.of(target, rows.count(), kvHeads);
+    CpuPageList list = listOf(target, kv, rows, budget);
     OpArguments.require("scores", scores, rows.count() * kvHeads, scores.cols());
+    if (budget.unit() % scoredTokens != 0) {
+      throw new IllegalArgumentException(
+          "units of " + budget.unit() + " tokens with a score for every " + scoredTokens);
+    }
     growKeys(scores.cols());
     workers.run(
         rows.count() * kvHeads,
         8L * scores.cols(),
         (task, worker) -> {
-          Kept kept = Kept.of(rows.from() + task / kvHeads, kv, batch, budget);
-          list.count(task, kept.pages);
-          int at = fill(list.pages(), list.start(task), kept.first, kept.sink);
+          int row = rows.from() + task / kvHeads;
+          Kept kept = Kept.of(row, kv, batch, budget);
+          list.count(task, kept.units);
+          int at = fill(list.entries(), list.start(task), kept.first, kept.sink);
           int from = kept.first + kept.sink;
           int to = kept.current - kept.recent;
-          int best = kept.pages - kept.sink - kept.recent - 1;
+          int best = kept.units - kept.sink - kept.recent - 1;
           if (best == to - from) {
-            at = fill(list.pages(), at, from, best);
+            at = fill(list.entries(), at, from, best);
           } else if (best > 0) {
-            at = best(list.pages(), at, scores, task, from, to, best, worker);
+            int firstScored = batch.firstVisible(row, kv) / scoredTokens;
+            int parts = budget.unit() / scoredTokens;
+            gatherKeys(keys[worker], scores, task, from, to, parts, firstScored);
+            at = best(list.entries(), at, from, to, best, worker);
           }
-          fill(list.pages(), at, to, kept.recent + 1);
+          fill(list.entries(), at, to, kept.recent + 1);
         });
   }
 
@@ -81,30 +97,50 @@ public final class CpuPageSelection {
     }
   }
 
-  /** Writes {@code count} consecutive pages from {@code first} on; returns where they end. */
-  private static int fill(int[] pages, int at, int first, int count) {
+  /** Writes {@code count} consecutive units from {@code first} on; returns where they end. */
+  private static int fill(int[] entries, int at, int first, int count) {
     for (int i = 0; i < count; i++) {
-      pages[at + i] = first + i;
+      entries[at + i] = first + i;
     }
     return at + count;
   }
 
   /**
-   * Writes the {@code best} best-scored pages of [from, to), ascending. Finds the score of the last
-   * one that is taken, then takes all above it and the lowest pages of those equal to it.
+   * Fills keys[0..to - from) with what orders units [from, to): the best of each one's scores.
+   *
+   * @param parts scores of a unit
+   * @param firstScored first score that counts: those before it belong to what the row cannot see
    */
-  private int best(
-      int[] pages, int at, Tensor scores, int scoreRow, int from, int to, int best, int worker) {
-    if (to > scores.cols()) {
+  private static void gatherKeys(
+      int[] keys, Tensor scores, int scoreRow, int from, int to, int parts, int firstScored) {
+    if (to * parts > scores.cols()) {
       throw new IllegalArgumentException(
-          "list " + scoreRow + " chooses among " + to + " pages, scores hold " + scores.cols());
+          "list "
+              + scoreRow
+              + " chooses by "
+              + to * parts
+              + " scores, but there are "
+              + scores.cols());
     }
     float[] values = HeapBuffer.floats(scores);
     int offset = HeapBuffer.at(scores, scoreRow);
-    int[] keys = this.keys[worker];
-    for (int page = from; page < to; page++) {
-      keys[page - from] = orderedBits(values[offset + page]);
+    for (int unit = from; unit < to; unit++) {
+      int first = Math.max(unit * parts, firstScored);
+      int key = orderedBits(values[offset + first]);
+      for (int part = first + 1; part < (unit + 1) * parts; part++) {
+        int other = orderedBits(values[offset + part]);
+        key = Integer.compareUnsigned(other, key) > 0 ? other : key;
+      }
+      keys[unit - from] = key;
     }
+  }
+
+  /**
+   * Writes the {@code best} best of units [from, to) by their keys, ascending. Finds the key of the
+   * last one that is taken, then takes all above it and the lowest units of those equal to it.
+   */
+  private int best(int[] entries, int at, int from, int to, int best, int worker) {
+    int[] keys = this.keys[worker];
     int[] histogram = histograms[worker];
     int ties = best; // how many of those equal to the threshold are taken
     int threshold = 0;
@@ -123,10 +159,10 @@ public final class CpuPageSelection {
       threshold |= digit << shift;
       fixed |= 0xff << shift;
     }
-    for (int page = from; page < to; page++) {
-      int order = Integer.compareUnsigned(keys[page - from], threshold);
+    for (int unit = from; unit < to; unit++) {
+      int order = Integer.compareUnsigned(keys[unit - from], threshold);
       if (order > 0 || order == 0 && ties-- > 0) {
-        pages[at++] = page;
+        entries[at++] = unit;
       }
     }
     return at;
@@ -142,28 +178,28 @@ public final class CpuPageSelection {
   }
 
   /**
-   * What a row keeps regardless of the scores: its visible pages are [first, current]; of them
-   * {@code pages} are kept, among these the first {@code sink} and the last {@code recent} before
+   * What a row keeps regardless of the scores: its visible units are [first, current]; of them
+   * {@code units} are kept, among these the first {@code sink} and the last {@code recent} before
    * current.
    */
-  private record Kept(int first, int current, int pages, int sink, int recent) {
+  private record Kept(int first, int current, int units, int sink, int recent) {
 
     static Kept of(int row, KvLayer kv, CpuBatch batch, PageBudget budget) {
-      int pageSize = kv.geometry().pageSize();
+      int unit = budget.unit();
       int context = batch.position(row) + 1;
-      int first = batch.firstPage(row, kv);
-      int current = batch.currentPage(row, kv);
+      int first = batch.firstVisible(row, kv) / unit;
+      int current = batch.position(row) / unit;
       int visible = current - first + 1;
       if (budget.readsAll(visible, context)) {
         return new Kept(first, current, visible, 0, visible - 1);
       }
-      int left = budget.pages() - 1;
-      int sinkEnd = (int) Math.min(((long) budget.sinkTokens() + pageSize - 1) / pageSize, current);
+      int left = budget.units() - 1;
+      int sinkEnd = (int) Math.min(((long) budget.sinkTokens() + unit - 1) / unit, current);
       int sink = Math.min(Math.max(0, sinkEnd - first), left);
-      int oldestRecent = Math.max(0, context - budget.recentTokens()) / pageSize;
+      int oldestRecent = Math.max(0, context - budget.recentTokens()) / unit;
       int recentStart = Math.min(current, Math.max(oldestRecent, first + sink));
       int recent = Math.min(current - recentStart, left - sink);
-      return new Kept(first, current, budget.pages(), sink, recent);
+      return new Kept(first, current, budget.units(), sink, recent);
     }
   }
 }

@@ -1,9 +1,10 @@
 package dev.questspark.engine.ops.cpu.simd;
 
 import dev.questspark.engine.ops.KvGeometry;
-import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.digest.PageScore;
+import dev.questspark.engine.ops.digest.Rounding;
 
-/** Writes a digest pair in 8 bits, rounded outward; {@link KvGeometry} tells the layout. */
+/** Writes a digest pair in 8 bits; {@link KvGeometry} tells the layout. */
 public final class Int8Pair {
   private static final int BLOCK = KvGeometry.SCALE_CHANNELS;
 
@@ -17,8 +18,8 @@ public final class Int8Pair {
     return Float.intBitsToFloat(exponent << MANTISSA_BITS);
   }
 
-  /** Rounds pair (2 D), [min | max] or [mean | std], into {@code bytes} from {@code at} on. */
-  public static void write(PageScore kind, float[] pair, int headDim, byte[] bytes, int at) {
+  /** Rounds a pair (2 D) into {@code bytes} from {@code at} on, each vector as the score says. */
+  public static void write(PageScore score, float[] pair, int headDim, byte[] bytes, int at) {
     for (int from = 0; from < 2 * headDim; from += BLOCK) {
       float largest = 0;
       for (int e = from; e < from + BLOCK; e++) {
@@ -28,18 +29,19 @@ public final class Int8Pair {
       float scale = scale(exponent);
       float inverse = scale(254 - exponent);
       bytes[at + 2 * headDim + from / BLOCK] = (byte) exponent;
+      Rounding rounding = from < headDim ? score.first() : score.second();
       for (int e = from; e < from + BLOCK; e++) {
-        int rounded;
-        if (from >= headDim) {
-          rounded = -roundDown(-pair[e], scale, inverse);
-        } else if (kind == PageScore.MINMAX) {
-          rounded = roundDown(pair[e], scale, inverse);
-        } else {
-          rounded = (int) Math.rint(pair[e] * inverse);
-        }
-        bytes[at + e] = (byte) rounded;
+        bytes[at + e] = (byte) round(rounding, pair[e], scale, inverse);
       }
     }
+  }
+
+  private static int round(Rounding rounding, float value, float scale, float inverse) {
+    return switch (rounding) {
+      case DOWN -> roundDown(value, scale, inverse);
+      case NEAREST -> (int) Math.rint(value * inverse);
+      case UP -> -roundDown(-value, scale, inverse);
+    };
   }
 
   /**
