@@ -159,7 +159,11 @@ public final class Engine implements AutoCloseable {
       DType cache = backend.cacheDType();
       DType digests = MemoryPlan.digestDType(config, model.headDim(), cache);
       PageShape shape =
-          PageShape.of(config.pageSize(), config.digestBlockSize(), digests == DType.I8);
+          PageShape.of(
+              config.pageSize(),
+              config.digestBlockSize(),
+              // The GPU has kernels for one digest per page.
+              digests == DType.I8 && !backend.name().equals("cuda"));
       KvGeometry geometry =
           new KvGeometry(
               model.layers(),
@@ -195,10 +199,12 @@ public final class Engine implements AutoCloseable {
               config.pageSize(),
               maxModelLen);
       LOG.info(
-          "engine open: {}; {} KV pages of {} tokens ({} MiB), weights {} MiB, max_model_len {}, loaded in {} ms, warm in {} ms",
+          "engine open: {}; {} KV pages of {} tokens, {} digests of {} tokens ({} MiB), weights {} MiB, max_model_len {}, loaded in {} ms, warm in {} ms",
           setup.backend(),
           pages,
           config.pageSize(),
+          digests.optionName(),
+          shape.digestBlockSize(),
           memory.kvCacheBytes() >> 20,
           memory.weightBytes() >> 20,
           maxModelLen,

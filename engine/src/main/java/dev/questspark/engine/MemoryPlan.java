@@ -36,10 +36,12 @@ final class MemoryPlan {
    * @param cache of keys and values
    */
   static DType digestDType(EngineConfig config, int headDim, DType cache) {
-    if (config.digestDType() == DigestDType.AUTO) {
+    boolean divides = headDim % KvGeometry.SCALE_CHANNELS == 0;
+    if (config.digestDType() == DigestDType.CACHE
+        || config.digestDType() == DigestDType.AUTO && !divides) {
       return cache;
     }
-    if (headDim % KvGeometry.SCALE_CHANNELS != 0) {
+    if (!divides) {
       throw new ConfigException(
           "digest_dtype int8 scales "
               + KvGeometry.SCALE_CHANNELS

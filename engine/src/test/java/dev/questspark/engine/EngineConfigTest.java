@@ -92,6 +92,6 @@ class EngineConfigTest {
         .hasMessage("weight_dtype 'int4' is unknown; known: auto, int8");
     assertThatThrownBy(() -> DigestDType.parse("fp8"))
         .isInstanceOf(ConfigException.class)
-        .hasMessage("digest_dtype 'fp8' is unknown; known: auto, int8");
+        .hasMessage("digest_dtype 'fp8' is unknown; known: auto, cache, int8");
   }
 }

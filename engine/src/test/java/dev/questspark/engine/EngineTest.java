@@ -9,6 +9,7 @@ import dev.questspark.engine.failure.ErrorCode;
 import dev.questspark.engine.model.SamplingParams;
 import dev.questspark.engine.ops.PageShape;
 import dev.questspark.engine.ops.backend.ComputeDType;
+import dev.questspark.engine.ops.backend.DigestDType;
 import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.ReadPolicy;
@@ -55,6 +56,7 @@ class EngineTest {
           .maxNumSeqs(maxNumSeqs)
           .maxNumBatchedTokens(maxRows)
           .kvCacheBytes(kvBytes)
+          .digestDType(DigestDType.CACHE)
           .pageScores(Set.of(PageScores.MINMAX, PageScores.MEANSTD))
           .threads(2)
           .overcommit(overcommit)

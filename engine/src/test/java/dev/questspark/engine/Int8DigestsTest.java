@@ -56,6 +56,7 @@ class Int8DigestsTest {
           .kvCacheBytes(kvBytes)
           .pageScores(Set.of(PageScores.MINMAX, PageScores.MEANSTD))
           .digestDType(DigestDType.parse(digestDType))
+          .digestBlockSize(8)
           .threads(2)
           .overcommit(kvBytes > 0)
           .build();
@@ -90,7 +91,7 @@ class Int8DigestsTest {
   @Test
   void denseAnswersAndBudgetsThatCoverTheContextAreThoseWithoutInt8() {
     Completion dense;
-    try (Engine engine = open(config("auto"))) {
+    try (Engine engine = open(config("cache"))) {
       dense = answers(engine, 500, new Dense()).get(0);
     }
     try (Engine engine = open(config("int8"))) {
@@ -119,14 +120,14 @@ class Int8DigestsTest {
         long expected = 0;
         for (int i = 0; i < completion.tokens().size() - 1; i++) {
           int context = 700 + 9 + i + 1;
-          int fullPages = (context - 1) / 16; // before the current page
-          int attended = 3 * 16 + context - 16 * fullPages;
-          expected += (long) fullPages * digestBytes + 2L * attended * vectorBytes;
+          int fullBlocks = (context - 1) / 8; // before the current one
+          int attended = 64 - 8 + context - 8 * fullBlocks;
+          expected += (long) fullBlocks * digestBytes + 2L * attended * vectorBytes;
         }
         assertThat(completion.reads().bytesRead()).isEqualTo(expected * layers * kvHeads);
       }
       int pages = engine.report().setup().kvPages() + 1; // the null page
-      long pageBytes = 2L * 16 * vectorBytes + 2 * digestBytes;
+      long pageBytes = 2L * 16 * vectorBytes + 2 * 2 * digestBytes;
       assertThat(engine.report().memory().kvCacheBytes())
           .isEqualTo(pages * pageBytes * layers * kvHeads);
     }
@@ -137,7 +138,8 @@ class Int8DigestsTest {
     List<List<Integer>> expected = run(config("int8", 1024, 1, 1024, 0), false);
     assertThat(run(config("int8", 1024, 8, 37, 0), false)).isEqualTo(expected);
     // 4 layers x 2 KV heads, 41 pages of 16 keys and values of 16 floats, two pairs of 48 bytes
-    long tight = 42L * 4 * 2 * (2 * 16 * 16 * 4 + 2 * 48);
+    // for each of two blocks
+    long tight = 42L * 4 * 2 * (2 * 16 * 16 * 4 + 2 * 2 * 48);
     assertThat(run(config("int8", 640, 8, 64, tight), true)).isEqualTo(expected);
   }
 
@@ -160,7 +162,7 @@ class Int8DigestsTest {
   @Test
   void theChosenPagesHoldAboutAsMuchAttention() {
     for (ReadPolicy selector : List.of(QUEST, MEANSTD)) {
-      double[] exact = studied("auto", selector);
+      double[] exact = studied("cache", selector);
       double[] rounded = studied("int8", selector);
       System.out.printf(
           "%s: attention mass %.4f, with 8-bit digests %.4f; top-token recall %.4f, %.4f%n",
@@ -173,7 +175,7 @@ class Int8DigestsTest {
   /** Mean attention mass and top-token recall over all rows, layers and heads. */
   private static double[] studied(String digestDType, ReadPolicy selector) {
     SelectionStudy study =
-        new SelectionStudy(List.of(selector), new PageShape(16, 16), 0, Integer.MAX_VALUE);
+        new SelectionStudy(List.of(selector), new PageShape(16, 8), 0, Integer.MAX_VALUE);
     WatchedQuestions watched = new WatchedQuestions();
     SamplingParams sampling = SamplingParams.greedy(40, List.of());
     try (Engine engine =

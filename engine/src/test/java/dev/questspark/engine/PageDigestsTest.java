@@ -45,6 +45,7 @@ import org.junit.jupiter.api.Test;
  */
 class PageDigestsTest {
   private static final int PAGE_SIZE = 16;
+  private static final int BLOCK_SIZE = 8;
   private static final int PAGES = 40;
 
   private final Map<Long, Sequence> sequences = new HashMap<>();
@@ -63,7 +64,13 @@ class PageDigestsTest {
             new KvStore(
                 backend,
                 new KvGeometry(
-                    model.layers(), model.kvHeads(), model.headDim(), PAGE_SIZE, DType.F32),
+                    model.layers(),
+                    model.kvHeads(),
+                    model.headDim(),
+                    PAGE_SIZE,
+                    DType.F32,
+                    DType.F32,
+                    BLOCK_SIZE),
                 PAGES,
                 Set.copyOf(PageScores.KNOWN),
                 model::window);
@@ -150,11 +157,11 @@ class PageDigestsTest {
         int tokens = Math.min(PAGE_SIZE, context - (i - batch.spanPages()[s]) * PAGE_SIZE);
         for (int layer = 0; layer < geometry.layers(); layer++) {
           for (int head = 0; head < geometry.kvHeads(); head++) {
-            checkDigest(
-                backend,
-                kvStore.layer(layer),
-                batch.pageTable()[i] * geometry.kvHeads() + head,
-                tokens);
+            for (int block = 0; block * BLOCK_SIZE < tokens; block++) {
+              int present = Math.min(BLOCK_SIZE, tokens - block * BLOCK_SIZE);
+              checkDigest(
+                  backend, kvStore.layer(layer), batch.pageTable()[i], block, head, present);
+            }
             checked++;
           }
         }
@@ -163,7 +170,8 @@ class PageDigestsTest {
     return checked;
   }
 
-  private static void checkDigest(Backend backend, KvLayer kv, int block, int tokens) {
+  private static void checkDigest(
+      Backend backend, KvLayer kv, int page, int block, int head, int tokens) {
     int dim = kv.geometry().headDim();
     float[] min = new float[dim];
     float[] max = new float[dim];
@@ -171,27 +179,25 @@ class PageDigestsTest {
     Arrays.fill(max, Float.NEGATIVE_INFINITY);
     double[] sum = new double[dim];
     double[] squares = new double[dim];
-    float[] page = new float[PAGE_SIZE * dim]; // channel by channel
-    float[] part = new float[dim];
-    for (int row = 0; row < PAGE_SIZE; row++) {
-      backend.read(kv.keys(), block * PAGE_SIZE + row, part);
-      System.arraycopy(part, 0, page, row * dim, dim);
-    }
+    float[] keys = new float[PAGE_SIZE * dim];
+    backend.readKeys(kv, page, head, keys);
+    int from = block * BLOCK_SIZE * dim;
     for (int c = 0; c < dim; c++) {
-      for (int slot = 0; slot < tokens; slot++) {
-        float key = page[c * PAGE_SIZE + slot];
+      for (int t = 0; t < tokens; t++) {
+        float key = keys[from + t * dim + c];
         min[c] = Math.min(min[c], key);
         max[c] = Math.max(max[c], key);
         sum[c] += key;
       }
-      for (int slot = 0; slot < tokens; slot++) {
-        squares[c] += Math.pow(page[c * PAGE_SIZE + slot] - sum[c] / tokens, 2);
+      for (int t = 0; t < tokens; t++) {
+        squares[c] += Math.pow(keys[from + t * dim + c] - sum[c] / tokens, 2);
       }
     }
+    int pair = (page * kv.geometry().blocksPerPage() + block) * kv.geometry().kvHeads() + head;
     float[] bounds = new float[2 * dim];
     float[] moments = new float[2 * dim];
-    backend.read(kv.digests().get(PageScores.MINMAX), block, bounds);
-    backend.read(kv.digests().get(PageScores.MEANSTD), block, moments);
+    backend.read(kv.digests().get(PageScores.MINMAX), pair, bounds);
+    backend.read(kv.digests().get(PageScores.MEANSTD), pair, moments);
     assertThat(Arrays.copyOf(bounds, dim)).isEqualTo(min);
     assertThat(Arrays.copyOfRange(bounds, dim, 2 * dim)).isEqualTo(max);
     for (int c = 0; c < dim; c++) {

@@ -114,11 +114,12 @@ record CacheScenario(int group, HostKv kv, RaggedBatch batch) {
   }
 
   int longestPages() {
-    int pages = 1;
-    for (int position : batch.positions()) {
-      pages = Math.max(pages, position / kv.geometry().pageSize() + 1);
-    }
-    return pages;
+    return longest(kv.geometry().pageSize());
+  }
+
+  /** Units of so many tokens that the longest sequence has. */
+  int longest(int unit) {
+    return Arrays.stream(batch.positions()).max().orElse(0) / unit + 1;
   }
 
   @Override
@@ -131,6 +132,8 @@ record CacheScenario(int group, HostKv kv, RaggedBatch batch) {
         + g.headDim()
         + ", page "
         + g.pageSize()
+        + ", block "
+        + g.digestBlockSize()
         + ", window "
         + kv.window()
         + ", rows "

@@ -22,16 +22,21 @@ record DigestCase(
     int headDim,
     int pageSize,
     int window,
+    int blockSize,
     int... lengths) {
 
-  /** KV heads, group, head_dim, page size and window in one array. */
+  /** KV heads, group, head_dim, page size, window and digest block size in one array. */
   static DigestCase of(DType activations, DType cache, int[] shape, int... lengths) {
     return new DigestCase(
-        activations, cache, shape[0], shape[1], shape[2], shape[3], shape[4], lengths);
+        activations, cache, shape[0], shape[1], shape[2], shape[3], shape[4], shape[5], lengths);
   }
 
-  /** A used page: its id, and how many tokens are in it. */
-  record Page(int id, int tokens) {}
+  /** A used digest block: its id, page * B + block, and how many tokens are in it. */
+  record Block(int id, int tokens) {}
+
+  int blocksPerPage() {
+    return pageSize / blockSize;
+  }
 
   private int pagesFor(int tokens) {
     return (tokens + pageSize - 1) / pageSize;
@@ -42,8 +47,8 @@ record DigestCase(
     return IntStream.of(lengths).map(this::pagesFor).sum() + 2;
   }
 
-  int longestPages() {
-    return pagesFor(IntStream.of(lengths).max().orElseThrow());
+  int longestBlocks() {
+    return (IntStream.of(lengths).max().orElseThrow() + blockSize - 1) / blockSize;
   }
 
   private List<Integer> shuffledIds() {
@@ -64,15 +69,16 @@ record DigestCase(
     return shuffledIds().get(poolPages() - 1);
   }
 
-  /** The pages of the first {@code filled} tokens of each sequence. */
-  List<Page> pages(int[] filled) {
-    List<Page> pages = new ArrayList<>();
+  /** The blocks of the first {@code filled} tokens of each sequence. */
+  List<Block> blocks(int[] filled) {
+    List<Block> blocks = new ArrayList<>();
     for (int s = 0; s < filled.length; s++) {
-      for (int i = 0; i < pagesFor(filled[s]); i++) {
-        pages.add(new Page(table(s).get(i), Math.min(pageSize, filled[s] - i * pageSize)));
+      for (int i = 0; i * blockSize < filled[s]; i++) {
+        int id = table(s).get(i / blocksPerPage()) * blocksPerPage() + i % blocksPerPage();
+        blocks.add(new Block(id, Math.min(blockSize, filled[s] - i * blockSize)));
       }
     }
-    return pages;
+    return blocks;
   }
 
   /** Rows [from[s], to[s]) of every sequence, a span each. */
@@ -114,6 +120,8 @@ record DigestCase(
         + headDim
         + ", page "
         + pageSize
+        + ", block "
+        + blockSize
         + ", window "
         + window
         + ", tokens "

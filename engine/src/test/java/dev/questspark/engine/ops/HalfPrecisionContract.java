@@ -26,16 +26,18 @@ abstract class HalfPrecisionContract {
   final ReferenceTensorOps reference = new ReferenceTensorOps();
   final Random random = new Random(11);
 
-  static final int[][] SHAPES = { // KV heads, group, head_dim, page size, window
-    {2, 1, 16, 16, 0},
-    {1, 4, 64, 16, 0},
-    {2, 7, 96, 32, 33},
-    {1, 2, 128, 16, 100},
-    {1, 1, 256, 16, 0}
+  static final int[][] SHAPES = { // KV heads, group, head_dim, page size, window, digest block size
+    {2, 1, 16, 16, 0, 16},
+    {1, 4, 64, 16, 0, 16},
+    {2, 7, 96, 32, 33, 32},
+    {1, 2, 128, 16, 100, 16},
+    {1, 1, 256, 16, 0, 16},
+    {2, 7, 64, 16, 0, 8},
+    {1, 2, 64, 16, 45, 4}
   };
 
   /**
-   * Activations, cache, KV heads, group, head_dim, page size, window.
+   * Activations, cache, KV heads, group, head_dim, page size, window, digest block size.
    *
    * @param roundsWeights whether the weights are rounded to the cache's dtype
    */
@@ -47,10 +49,11 @@ abstract class HalfPrecisionContract {
       int group,
       int headDim,
       int pageSize,
-      int window) {
+      int window,
+      int blockSize) {
 
     static Case of(DType act, DType kv, boolean roundsWeights, int[] s) {
-      return new Case(act, kv, roundsWeights, s[0], s[1], s[2], s[3], s[4]);
+      return new Case(act, kv, roundsWeights, s[0], s[1], s[2], s[3], s[4], s[5]);
     }
 
     CacheScenario scenario() {
@@ -64,7 +67,7 @@ abstract class HalfPrecisionContract {
     }
 
     private CacheScenario scenario(List<Span> spans) {
-      KvGeometry geometry = new KvGeometry(1, kvHeads, headDim, pageSize, kv);
+      KvGeometry geometry = new KvGeometry(1, kvHeads, headDim, pageSize, kv, kv, blockSize);
       CacheScenario scenario = CacheScenario.of(new Random(7), geometry, window, group, spans);
       round(scenario.kv());
       return scenario;
@@ -162,14 +165,17 @@ abstract class HalfPrecisionContract {
     for (PageScore score : PageScores.KNOWN) {
       float[][] expected = kv.digests().get(score);
       for (int entry = 0; entry < expected.length; entry++) {
-        int page = entry / c.kvHeads();
+        int perPage = kv.geometry().blocksPerPage();
+        int page = entry / c.kvHeads() / perPage;
+        int block = entry / c.kvHeads() % perPage;
         int head = entry % c.kvHeads();
+        int slot = block * c.blockSize();
         int tokens = 0;
-        while (tokens < c.pageSize() && !Float.isNaN(kv.key(page, head, tokens)[0])) {
+        while (tokens < c.blockSize() && !Float.isNaN(kv.key(page, head, slot + tokens)[0])) {
           tokens++;
         }
         if (tokens > 0) {
-          reference.digest(kv, score, page, head, tokens);
+          reference.digest(kv, score, page, block, head, tokens);
         }
       }
       double tolerance = score == PageScores.MINMAX ? 0 : unitRoundoff(c.kv()) + 1e-6;
@@ -190,14 +196,14 @@ abstract class HalfPrecisionContract {
       HostKv kv = scenario.kv();
       RaggedBatch batch = scenario.batch();
       float[][] q = rounded(c.act(), batch.rows(), scenario.queryColumns());
-      Tensor scores = on.allocate(batch.rows() * c.kvHeads(), scenario.longestPages());
+      Tensor scores = on.allocate(batch.rows() * c.kvHeads(), scenario.longest(c.blockSize()));
       Tensor query = upload(on, c.act(), q);
       KvLayer layer = upload(on, kv);
       RowRange rows = new RowRange(0, batch.rows());
       for (PageScore score : PageScores.KNOWN) {
         GroupReduction reduction =
             score == PageScores.MINMAX ? GroupReduction.MAX : GroupReduction.SUM;
-        PageBudget one = new PageBudget(c.pageSize(), 1, 0, 0, 0);
+        PageBudget one = new PageBudget(c.blockSize(), 1, 0, 0, 0);
         on.ops()
             .scorePages(
                 scores, query, layer, on.load(batch), rows, Scoring.of(score, reduction), one);
@@ -205,15 +211,15 @@ abstract class HalfPrecisionContract {
         double tolerance = Tolerance.dot(2 * c.headDim() * c.group());
         for (int r = 0; r < batch.rows(); r++) {
           int position = batch.positions()[r];
-          int span = spanOf(batch, r);
-          for (int page = kv.firstVisible(position) / c.pageSize();
-              page < position / c.pageSize();
-              page++) {
-            int id = batch.pageTable()[batch.spanPages()[span] + page];
-            for (int h = 0; h < c.kvHeads(); h++) {
-              float expected = (float) reference.score(kv, q[r], id, h, score, reduction);
-              float[] pair = {actual[r * c.kvHeads() + h][page]};
-              assertClose(score + " page " + page, pair, new float[] {expected}, tolerance);
+          int first = kv.firstVisible(position) / c.blockSize();
+          int end = position / c.blockSize();
+          for (int h = 0; h < c.kvHeads(); h++) {
+            double[] expected =
+                reference.scores(kv, q[r], batch, r, h, first, end, score, reduction);
+            for (int block = first; block < end; block++) {
+              float[] found = {actual[r * c.kvHeads() + h][block]};
+              float[] other = {(float) expected[block - first]};
+              assertClose(score + " block " + block, found, other, tolerance);
             }
           }
         }
@@ -227,7 +233,11 @@ abstract class HalfPrecisionContract {
     attendPages(
         c,
         c.scenario(),
-        List.of(PageBudget.all(c.pageSize()), new PageBudget(c.pageSize(), 3, 5, 20, 0)));
+        List.of(
+            PageBudget.all(c.pageSize()),
+            new PageBudget(c.pageSize(), 3, 5, 20, 0),
+            PageBudget.all(c.blockSize()),
+            new PageBudget(c.blockSize(), 5, 5, 20, 0)));
   }
 
   @ParameterizedTest
@@ -245,7 +255,8 @@ abstract class HalfPrecisionContract {
       Tensor sums = on.allocate(batch.rows(), scenario.queryHeads());
       KvLayer layer = upload(on, scenario.kv());
       RowRange rows = new RowRange(0, batch.rows());
-      PageList list = on.allocatePageList(batch.rows(), c.kvHeads(), scenario.longestPages());
+      PageList list =
+          on.allocatePageList(batch.rows(), c.kvHeads(), scenario.longest(c.blockSize()));
       for (PageBudget budget : budgets) {
         LoadedBatch loaded = on.load(batch);
         on.ops().keepPages(list, layer, loaded, rows, budget);
@@ -257,7 +268,7 @@ abstract class HalfPrecisionContract {
           Arrays.fill(
               lists, reference.choosePages(scenario.kv(), batch.positions()[r], budget, null));
           var expected =
-              reference.attend(scenario.kv(), q[r], batch, r, lists, c.pageSize(), 0.125f);
+              reference.attend(scenario.kv(), q[r], batch, r, lists, list.unit(), 0.125f);
           double tolerance = c.attentionTolerance(batch.positions()[r] + 1);
           assertClose("out row " + r, actual[r], expected.out(), tolerance);
           assertClose("logSumExp row " + r, actualSums[r], expected.logSumExp(), tolerance);
@@ -291,10 +302,5 @@ abstract class HalfPrecisionContract {
         assertClose("out row " + r, actual[r], expected, tolerance);
       }
     }
-  }
-
-  private static int spanOf(RaggedBatch batch, int row) {
-    int span = Arrays.binarySearch(batch.spanRows(), row);
-    return span >= 0 ? span : -span - 2;
   }
 }

@@ -41,20 +41,35 @@ abstract class Int8DigestContract {
 
   /** Every shape in some dtypes of activations and cache: what a subclass's {@code cases} holds. */
   static List<DigestCase> cases(DType activations, DType cache) {
-    int[][] shapes = { // KV heads, group, head_dim, page size, window
-      {1, 1, 16, 16, 0},
-      {3, 2, 16, 4, 0},
-      {2, 1, 48, 1, 9},
-      {2, 4, 64, 16, 0},
-      {1, 7, 80, 32, 70},
-      {2, 8, 96, 16, 0},
-      {2, 1, 128, 16, 0},
-      {1, 3, 256, 16, 33},
-      {1, 12, 64, 4, 0},
-      {2, 5, 128, 4, 130}
+    int[][] shapes = { // KV heads, group, head_dim, page size, window, digest block size
+      {1, 1, 16, 16, 0, 16},
+      {3, 2, 16, 4, 0, 4},
+      {2, 1, 48, 1, 9, 1},
+      {2, 4, 64, 16, 0, 16},
+      {1, 7, 80, 32, 70, 32},
+      {2, 8, 96, 16, 0, 16},
+      {2, 1, 128, 16, 0, 16},
+      {1, 3, 256, 16, 33, 16},
+      {1, 12, 64, 4, 0, 4},
+      {2, 5, 128, 4, 130, 4},
+      {2, 7, 64, 16, 0, 8},
+      {1, 3, 64, 16, 45, 4},
+      {3, 2, 80, 32, 0, 8}
     };
     int[][] lengths = {
-      {1}, {37, 3, 64}, {20, 1}, {150, 5, 33}, {200}, {49}, {130, 97}, {81}, {300, 70}, {420}
+      {1},
+      {37, 3, 64},
+      {20, 1},
+      {150, 5, 33},
+      {200},
+      {49},
+      {130, 97},
+      {81},
+      {300, 70},
+      {420},
+      {210, 23, 8},
+      {130, 61},
+      {77, 160}
     };
     return IntStream.range(0, shapes.length)
         .mapToObj(i -> DigestCase.of(activations, cache, shapes[i], lengths[i]))
@@ -88,13 +103,12 @@ abstract class Int8DigestContract {
     float[][] keys = cache.keys();
     float[][] minMax = cache.pairs(PageScores.MINMAX);
     float[][] meanStd = cache.pairs(PageScores.MEANSTD);
-    for (DigestCase.Page page : cache.pages()) {
+    for (DigestCase.Block block : cache.blocks()) {
       for (int h = 0; h < cache.shape.kvHeads(); h++) {
-        int block = page.id() * cache.shape.kvHeads() + h;
-        int from = block * cache.shape.pageSize();
-        float[][] own = Arrays.copyOfRange(keys, from, from + page.tokens());
-        checkMinMax(own, minMax[block]);
-        checkMeanStd(own, meanStd[block]);
+        int pair = block.id() * cache.shape.kvHeads() + h;
+        float[][] own = cache.keysOf(block, h, keys);
+        checkMinMax(own, minMax[pair]);
+        checkMeanStd(own, meanStd[pair]);
       }
     }
   }
@@ -151,30 +165,32 @@ abstract class Int8DigestContract {
 
   @ParameterizedTest
   @MethodSource("cases")
-  void theMinMaxPairBoundsEveryKeyOfItsPage(DigestCase c) {
+  void theMinMaxPairBoundsEveryKeyOfItsBlock(DigestCase c) {
     backend = open(c);
     Cache cache = new Cache(c, 6);
     cache.append(c.lengths());
     float[][] pairs = cache.pairs(PageScores.MINMAX);
     float[][] keys = cache.keys();
     Random random = new Random(8);
-    for (DigestCase.Page page : cache.pages()) {
+    for (DigestCase.Block block : cache.blocks()) {
       for (int h = 0; h < c.kvHeads(); h++) {
-        int block = page.id() * c.kvHeads() + h;
-        double[] pair = values(pairs[block], c.headDim());
+        float[][] own = cache.keysOf(block, h, keys);
+        double[] pair = values(pairs[block.id() * c.kvHeads() + h], c.headDim());
         for (int trial = 0; trial < 20; trial++) {
           double[] q = random.doubles(c.headDim(), -1, 1).toArray();
           double bound = 0;
           for (int i = 0; i < q.length; i++) {
             bound += Math.max(q[i] * pair[i], q[i] * pair[q.length + i]);
           }
-          for (int t = 0; t < page.tokens(); t++) {
+          for (int t = 0; t < block.tokens(); t++) {
             double logit = 0;
             for (int i = 0; i < q.length; i++) {
-              logit += q[i] * keys[block * c.pageSize() + t][i];
+              logit += q[i] * own[t][i];
             }
             // Term by term the bound is at least the logit, and rounding keeps the order.
-            assertThat(bound).as("%s, head %d, token %d", page, h, t).isGreaterThanOrEqualTo(logit);
+            assertThat(bound)
+                .as("%s, head %d, token %d", block, h, t)
+                .isGreaterThanOrEqualTo(logit);
           }
         }
       }
@@ -187,13 +203,14 @@ abstract class Int8DigestContract {
     backend = open(c);
     Cache cache = new Cache(c, 7);
     cache.append(c.lengths());
-    int source = cache.pages().get(0).id();
+    int source = cache.blocks().get(0).id() / c.blocksPerPage();
     int target = c.unusedPage();
     Map<PageScore, float[][]> expected = PageScores.map();
     for (PageScore score : PageScores.KNOWN) {
       float[][] pairs = cache.pairs(score);
-      for (int h = 0; h < c.kvHeads(); h++) {
-        pairs[target * c.kvHeads() + h] = pairs[source * c.kvHeads() + h];
+      int ofPage = c.blocksPerPage() * c.kvHeads();
+      for (int i = 0; i < ofPage; i++) {
+        pairs[target * ofPage + i] = pairs[source * ofPage + i];
       }
       expected.put(score, pairs);
     }
@@ -216,12 +233,12 @@ abstract class Int8DigestContract {
     RowRange rows = new RowRange(0, batch.rows());
     float[][] q = cache.queries(batch.rows());
     Tensor query = activations(backend, q);
-    PageBudget one = new PageBudget(c.pageSize(), 1, 0, 0, 0);
+    PageBudget one = new PageBudget(c.blockSize(), 1, 0, 0, 0);
     int scorings = 0;
     for (PageScore score : PageScores.KNOWN) {
       for (GroupReduction reduction : List.of(GroupReduction.MAX, GroupReduction.SUM)) {
         GuardedTensor scores =
-            GuardedTensor.blank(backend, batch.rows() * c.kvHeads(), c.longestPages());
+            GuardedTensor.blank(backend, batch.rows() * c.kvHeads(), c.longestBlocks());
         Tensor view = scores.view();
         backend
             .ops()
@@ -251,8 +268,10 @@ abstract class Int8DigestContract {
     DigestCase c = cache.shape;
     float[][] pairs = cache.pairs(score);
     boolean max = reduction == GroupReduction.MAX;
-    for (int page = cache.first(batch, row); page < cache.current(batch, row); page++) {
-      int id = batch.pageTable()[batch.spanPages()[row] + page]; // row s is of span s
+    for (int block = cache.first(batch, row); block < cache.current(batch, row); block++) {
+      // row s is of span s
+      int page = batch.pageTable()[batch.spanPages()[row] + block / c.blocksPerPage()];
+      int id = page * c.blocksPerPage() + block % c.blocksPerPage();
       for (int h = 0; h < c.kvHeads(); h++) {
         double[] pair = values(pairs[id * c.kvHeads() + h], c.headDim());
         double reduced = max ? Double.NEGATIVE_INFINITY : 0;
@@ -273,8 +292,8 @@ abstract class Int8DigestContract {
         }
         // At most one rounding per term, each of a partial sum that is at most the magnitude.
         double allowed = 0x1p-24 * (2 * c.headDim() + c.group()) * magnitude;
-        assertThat((double) actual[row * c.kvHeads() + h][page])
-            .as("%s %s score of page %d, head %d, row %d", score, reduction, page, h, row)
+        assertThat((double) actual[row * c.kvHeads() + h][block])
+            .as("%s %s score of block %d, head %d, row %d", score, reduction, block, h, row)
             .isBetween(reduced - allowed, reduced + allowed);
       }
     }
@@ -284,10 +303,10 @@ abstract class Int8DigestContract {
       Cache cache, RaggedBatch batch, LoadedBatch loaded, Tensor scores, float[][] read) {
     DigestCase c = cache.shape;
     RowRange rows = new RowRange(0, batch.rows());
-    PageBudget budget = new PageBudget(c.pageSize(), 3, 0, 0, 0);
+    PageBudget budget = new PageBudget(c.blockSize(), 3, 0, 0, 0);
     HostKv window = HostKv.empty(cache.layer.geometry(), c.window(), 1);
-    try (PageList list = backend.allocatePageList(batch.rows(), c.kvHeads(), c.longestPages())) {
-      backend.ops().topPages(list, scores, c.pageSize(), cache.layer, loaded, rows, budget);
+    try (PageList list = backend.allocatePageList(batch.rows(), c.kvHeads(), c.longestBlocks())) {
+      backend.ops().topPages(list, scores, c.blockSize(), cache.layer, loaded, rows, budget);
       for (int r = 0; r < batch.rows(); r++) {
         for (int h = 0; h < c.kvHeads(); h++) {
           float[] ofRow = read[r * c.kvHeads() + h];
@@ -343,12 +362,13 @@ abstract class Int8DigestContract {
               shape.pageSize(),
               dtype,
               DType.I8,
-              shape.pageSize());
-      int blocks = shape.poolPages() * shape.kvHeads();
-      int rows = blocks * shape.pageSize();
+              shape.blockSize());
+      int shares = shape.poolPages() * shape.kvHeads();
+      int rows = shares * shape.pageSize();
+      int pairs = shares * shape.blocksPerPage();
       Map<PageScore, Tensor> digests = PageScores.map();
       for (PageScore score : PageScores.KNOWN) {
-        digests.put(score, backend.allocate(DType.I8, blocks, geometry.digestColumns()));
+        digests.put(score, backend.allocate(DType.I8, pairs, geometry.digestColumns()));
       }
       this.layer =
           new KvLayer(
@@ -359,16 +379,24 @@ abstract class Int8DigestContract {
               shape.window());
     }
 
-    List<DigestCase.Page> pages() {
-      return shape.pages(filled);
+    List<DigestCase.Block> blocks() {
+      return shape.blocks(filled);
+    }
+
+    /** The keys of a block, from those of {@link #keys}. */
+    float[][] keysOf(DigestCase.Block block, int head, float[][] keys) {
+      int page = block.id() / shape.blocksPerPage();
+      int slot = block.id() % shape.blocksPerPage() * shape.blockSize();
+      int from = (page * shape.kvHeads() + head) * shape.pageSize() + slot;
+      return Arrays.copyOfRange(keys, from, from + block.tokens());
     }
 
     int current(RaggedBatch batch, int row) {
-      return batch.positions()[row] / shape.pageSize();
+      return batch.positions()[row] / shape.blockSize();
     }
 
     int first(RaggedBatch batch, int row) {
-      return layer.firstVisible(batch.positions()[row]) / shape.pageSize();
+      return layer.firstVisible(batch.positions()[row]) / shape.blockSize();
     }
 
     /**
@@ -435,7 +463,7 @@ abstract class Int8DigestContract {
       return q;
     }
 
-    /** All stored pairs, a row per (page, KV head). */
+    /** All stored pairs, a row per (block, KV head). */
     float[][] pairs(PageScore score) {
       return GuardedTensor.matrix(backend, layer.digests().get(score));
     }

@@ -134,6 +134,48 @@ final class ReferenceTensorOps {
         : Arrays.stream(ofHeads).sum();
   }
 
+  /**
+   * Scores of blocks [first, end) of batch row r's sequence for one KV head.
+   *
+   * @param reduction any; softmax of scores times 0.125
+   */
+  double[] scores(
+      HostKv kv,
+      float[] q,
+      RaggedBatch batch,
+      int r,
+      int head,
+      int first,
+      int end,
+      PageScore score,
+      GroupReduction reduction) {
+    int span = Arrays.binarySearch(batch.spanRows(), r);
+    span = span >= 0 ? span : -span - 2;
+    int perPage = kv.geometry().blocksPerPage();
+    double[] reduced = new double[end - first];
+    double[][] ofHeads = new double[end - first][];
+    for (int block = first; block < end; block++) {
+      int page = batch.pageTable()[batch.spanPages()[span] + block / perPage];
+      int id = page * perPage + block % perPage;
+      ofHeads[block - first] = headScores(kv, q, id, head, score);
+      if (reduction != GroupReduction.SOFTMAX) {
+        reduced[block - first] = score(kv, q, id, head, score, reduction);
+      }
+    }
+    for (int g = 0;
+        reduction == GroupReduction.SOFTMAX && end > first && g < ofHeads[0].length;
+        g++) {
+      double sum = 0;
+      for (double[] scores : ofHeads) {
+        sum += Math.exp(0.125 * scores[g]);
+      }
+      for (int i = 0; i < reduced.length; i++) {
+        reduced[i] += Math.exp(0.125 * ofHeads[i][g]) / sum;
+      }
+    }
+    return reduced;
+  }
+
   /** Score of one block for each query head of one KV head. */
   double[] headScores(HostKv kv, float[] q, int block, int head, PageScore score) {
     int headDim = kv.geometry().headDim();

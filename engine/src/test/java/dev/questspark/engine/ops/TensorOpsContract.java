@@ -11,7 +11,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
+import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -23,6 +26,8 @@ import org.junit.jupiter.params.provider.ValueSource;
  * here, those without one inherited. A backend's test is a subclass that opens it.
  */
 public abstract class TensorOpsContract extends RowOpsContract {
+  private static final float SCALE = 0.125f;
+
   private static List<PageBudget> budgets(int unit) {
     return List.of(
         PageBudget.all(unit),
@@ -33,6 +38,17 @@ public abstract class TensorOpsContract extends RowOpsContract {
         new PageBudget(unit, 5, 0, 17, 40));
   }
 
+  private static List<PageBudget> few(int unit) {
+    return List.of(PageBudget.all(unit), new PageBudget(unit, 6, 5, 17, 0));
+  }
+
+  /** What a backend chooses one by one and reads as a whole, in tokens. */
+  protected Set<Integer> units(KvGeometry geometry) {
+    return geometry.digestBlockSize() == geometry.pageSize()
+        ? Set.of(geometry.pageSize())
+        : new TreeSet<>(List.of(1, geometry.digestBlockSize(), geometry.pageSize()));
+  }
+
   static List<CacheScenario> scenarios() {
     List<List<Span>> batches =
         List.of(
@@ -41,19 +57,23 @@ public abstract class TensorOpsContract extends RowOpsContract {
             List.of(new Span(0, 5), new Span(31, 1), new Span(16, 17), new Span(64, 3)),
             List.of(new Span(15, 1), new Span(16, 1), new Span(17, 1), new Span(290, 2)),
             List.of(new Span(33, 131), new Span(0, 64)));
-    int[][] shapes = { // KV heads, group, head_dim, page size, window
-      {1, 1, 16, 1, 0},
-      {2, 1, 64, 16, 0},
-      {1, 2, 32, 4, 0},
-      {3, 4, 16, 16, 7},
-      {2, 7, 128, 32, 0},
-      {4, 1, 96, 16, 33},
-      {1, 4, 64, 16, 100}
+    int[][] shapes = { // KV heads, group, head_dim, page size, window, digest block size
+      {1, 1, 16, 1, 0, 1},
+      {2, 1, 64, 16, 0, 16},
+      {1, 2, 32, 4, 0, 4},
+      {3, 4, 16, 16, 7, 16},
+      {2, 7, 128, 32, 0, 32},
+      {4, 1, 96, 16, 33, 16},
+      {1, 4, 64, 16, 100, 16},
+      {2, 3, 64, 16, 0, 8},
+      {1, 2, 48, 32, 41, 8},
+      {3, 1, 16, 16, 21, 4},
+      {1, 2, 32, 48, 0, 24}
     };
     List<CacheScenario> scenarios = new ArrayList<>();
     for (int[] s : shapes) {
       for (List<Span> spans : batches) {
-        KvGeometry geometry = new KvGeometry(1, s[0], s[2], s[3], DType.F32);
+        KvGeometry geometry = new KvGeometry(1, s[0], s[2], s[3], DType.F32, DType.F32, s[5]);
         scenarios.add(CacheScenario.of(new Random(7), geometry, s[4], s[1], spans));
       }
     }
@@ -129,50 +149,58 @@ public abstract class TensorOpsContract extends RowOpsContract {
   @MethodSource("scenarios")
   void scorePages(CacheScenario scenario) {
     float[][] q = GuardedTensor.random(random, scenario.batch().rows(), scenario.queryColumns());
-    for (PageScore score : PageScores.KNOWN) {
-      for (GroupReduction reduction : List.of(GroupReduction.MAX, GroupReduction.SUM)) {
-        scorePages(scenario, q, score, reduction);
+    int block = scenario.kv().geometry().digestBlockSize();
+    for (int unit : units(scenario.kv().geometry())) {
+      for (PageScore score : PageScores.KNOWN) {
+        for (GroupReduction reduction : GroupReduction.values()) {
+          if (unit % block == 0) {
+            scorePages(scenario, q, score, reduction, unit);
+          }
+        }
       }
     }
   }
 
   private void scorePages(
-      CacheScenario scenario, float[][] q, PageScore score, GroupReduction reduction) {
+      CacheScenario scenario, float[][] q, PageScore score, GroupReduction reduction, int unit) {
     HostKv kv = scenario.kv();
+    KvGeometry geometry = kv.geometry();
     RaggedBatch batch = scenario.batch();
-    int kvHeads = kv.geometry().kvHeads();
+    int kvHeads = geometry.kvHeads();
+    int group = scenario.group();
     RowRange rows = new RowRange(batch.rows() / 4, batch.rows());
-    PageBudget budget = new PageBudget(kv.geometry().pageSize(), 2, 0, 0, 0);
+    PageBudget budget = new PageBudget(unit, 2, 0, 0, 0);
     LoadedBatch loaded = backend.load(batch);
-    GuardedTensor scores =
-        GuardedTensor.blank(backend, rows.count() * kvHeads, scenario.longestPages());
+    int cols = scenario.longest(geometry.digestBlockSize());
+    GuardedTensor scores = GuardedTensor.blank(backend, rows.count() * kvHeads, cols);
+    Tensor scratch = GuardedTensor.blank(backend, rows.count() * kvHeads * group, cols).view();
     ops.scorePages(
         scores.view(),
         GuardedTensor.of(backend, q).view(),
         kv.upload(backend),
         loaded,
         rows,
-        Scoring.of(score, reduction),
+        new Scoring(score, reduction, SCALE, Optional.of(scratch)),
         budget);
     float[][] actual = scores.read();
     long[] counted = loaded.counters().pagesScored();
-    int terms = 2 * kv.geometry().headDim() * scenario.group();
     for (int r = 0; r < batch.rows(); r++) {
       int position = batch.positions()[r];
-      int first = kv.firstVisible(position) / kv.geometry().pageSize();
-      int current = position / kv.geometry().pageSize();
-      if (r < rows.from() || budget.readsAll(current - first + 1, position + 1)) {
-        assertThat(counted[r]).as("pages scored by row %d", r).isZero();
+      if (r < rows.from() || budget.readsAllFrom(kv.firstVisible(position), position)) {
+        assertThat(counted[r]).as("digests scored by row %d", r).isZero();
         continue;
       }
-      assertThat(counted[r]).as("pages scored").isEqualTo((long) (current - first) * kvHeads);
+      int first = kv.firstVisible(position) / geometry.digestBlockSize();
+      int end = position / unit * (unit / geometry.digestBlockSize());
+      assertThat(counted[r]).as("digests scored").isEqualTo((long) (end - first) * kvHeads);
       for (int h = 0; h < kvHeads; h++) {
-        for (int page = first; page < current; page++) {
-          int span = spanOf(batch, r);
-          int id = batch.pageTable()[batch.spanPages()[span] + page];
-          float expected = (float) reference.score(kv, q[r], id, h, score, reduction);
-          float[] pair = {actual[(r - rows.from()) * kvHeads + h][page]};
-          assertClose(score + " page " + page, pair, new float[] {expected}, Tolerance.dot(terms));
+        double[] expected = reference.scores(kv, q[r], batch, r, h, first, end, score, reduction);
+        float[] found = actual[(r - rows.from()) * kvHeads + h];
+        double tolerance = Tolerance.dot(2 * geometry.headDim() * group);
+        for (int block = first; block < end; block++) {
+          float[] one = {found[block]};
+          float[] other = {(float) expected[block - first]};
+          assertClose(score + " " + reduction + " block " + block, one, other, tolerance);
         }
       }
     }
@@ -185,35 +213,40 @@ public abstract class TensorOpsContract extends RowOpsContract {
     RaggedBatch batch = scenario.batch();
     int kvHeads = kv.geometry().kvHeads();
     RowRange rows = new RowRange(batch.rows() / 3, batch.rows());
-    float[][] scores =
-        GuardedTensor.random(random, rows.count() * kvHeads, scenario.longestPages());
-    for (float[] row : scores) {
-      for (int i = 0; i < row.length; i++) {
-        row[i] = Math.round(row[i] * 4) / 4f; // many ties, zeros of both signs
+    for (int unit : units(kv.geometry())) {
+      int scored = Math.min(unit, kv.geometry().digestBlockSize());
+      int entries = scenario.longest(unit);
+      float[][] scores =
+          GuardedTensor.random(random, rows.count() * kvHeads, scenario.longest(scored));
+      for (float[] row : scores) {
+        for (int i = 0; i < row.length; i++) {
+          row[i] = Math.round(row[i] * 4) / 4f; // many ties, zeros of both signs
+        }
+        row[random.nextInt(row.length)] = Float.NaN;
+        row[random.nextInt(row.length)] = Float.NEGATIVE_INFINITY;
       }
-      row[random.nextInt(row.length)] = Float.NaN;
-      row[random.nextInt(row.length)] = Float.NEGATIVE_INFINITY;
-    }
-    KvLayer layer = kv.upload(backend);
-    LoadedBatch loaded = backend.load(batch);
-    Tensor given = GuardedTensor.of(backend, scores).view();
-    for (PageBudget budget : budgets(kv.geometry().pageSize())) {
-      try (PageList top =
-              backend.allocatePageList(rows.count() + 1, kvHeads, scenario.longestPages());
-          PageList kept =
-              backend.allocatePageList(rows.count() + 1, kvHeads, scenario.longestPages())) {
-        ops.topPages(top, given, kv.geometry().pageSize(), layer, loaded, rows, budget);
-        ops.keepPages(kept, layer, loaded, rows, budget);
-        for (int i = 0; i < rows.count(); i++) {
-          int position = batch.positions()[rows.from() + i];
-          for (int h = 0; h < kvHeads; h++) {
-            float[] scoresOfRow = scores[i * kvHeads + h];
-            assertThat(top.read(i, h))
-                .as("top pages at position %d, %s", position, budget)
-                .isEqualTo(reference.choosePages(kv, position, budget, scoresOfRow));
-            assertThat(kept.read(i, h))
-                .as("kept pages at position %d, %s", position, budget)
-                .isEqualTo(reference.choosePages(kv, position, budget, null));
+      KvLayer layer = kv.upload(backend);
+      LoadedBatch loaded = backend.load(batch);
+      Tensor given = GuardedTensor.of(backend, scores).view();
+      try (PageList top = backend.allocatePageList(rows.count() + 1, kvHeads, entries);
+          PageList kept = backend.allocatePageList(rows.count() + 1, kvHeads, entries)) {
+        for (PageBudget budget : budgets(unit)) {
+          ops.topPages(top, given, scored, layer, loaded, rows, budget);
+          ops.keepPages(kept, layer, loaded, rows, budget);
+          assertThat(List.of(top.unit(), kept.unit())).containsOnly(unit);
+          for (int i = 0; i < rows.count(); i++) {
+            int position = batch.positions()[rows.from() + i];
+            for (int h = 0; h < kvHeads; h++) {
+              float[] ofUnits =
+                  ReferenceTensorOps.ofUnits(
+                      scores[i * kvHeads + h], unit / scored, kv.firstVisible(position) / scored);
+              assertThat(top.read(i, h))
+                  .as("top units at position %d, %s", position, budget)
+                  .isEqualTo(reference.choosePages(kv, position, budget, ofUnits));
+              assertThat(kept.read(i, h))
+                  .as("kept units at position %d, %s", position, budget)
+                  .isEqualTo(reference.choosePages(kv, position, budget, null));
+            }
           }
         }
       }
@@ -262,27 +295,38 @@ public abstract class TensorOpsContract extends RowOpsContract {
     HostKv kv = scenario.kv();
     RaggedBatch batch = scenario.batch();
     int kvHeads = kv.geometry().kvHeads();
-    int pages = scenario.longestPages();
     RowRange rows = new RowRange(batch.rows() / 3, batch.rows());
     float[][] q = GuardedTensor.random(random, batch.rows(), scenario.queryColumns());
-    Tensor scores =
-        GuardedTensor.of(backend, GuardedTensor.random(random, rows.count() * kvHeads, pages))
-            .view();
     KvLayer layer = kv.upload(backend);
     Tensor query = GuardedTensor.of(backend, q).view();
-    for (PageBudget budget : budgets(kv.geometry().pageSize())) {
-      LoadedBatch loaded = backend.load(batch);
-      GuardedTensor out = GuardedTensor.blank(backend, batch.rows(), scenario.queryColumns());
-      GuardedTensor sums = GuardedTensor.blank(backend, batch.rows(), scenario.queryHeads());
-      try (PageList list = backend.allocatePageList(rows.count(), kvHeads, pages)) {
-        ops.topPages(list, scores, kv.geometry().pageSize(), layer, loaded, rows, budget);
-        ops.attendPages(out.view(), sums.view(), query, layer, loaded, rows, list, 0.125f);
-        checkAttended(scenario, q, rows, list, out.read(), sums.read(), loaded.counters());
-        if (budget.units() == Integer.MAX_VALUE) {
-          GuardedTensor again = GuardedTensor.blank(backend, batch.rows(), scenario.queryColumns());
-          ops.keepPages(list, layer, loaded, rows, budget);
-          ops.attendPages(again.view(), sums.view(), query, layer, loaded, rows, list, 0.125f);
-          assertClose("dense", again.read(), out.read(), Tolerance.exact());
+    GuardedTensor dense = GuardedTensor.blank(backend, batch.rows(), scenario.queryColumns());
+    GuardedTensor denseSums = GuardedTensor.blank(backend, batch.rows(), scenario.queryHeads());
+    LoadedBatch loadedDense = backend.load(batch);
+    try (PageList list =
+        backend.allocatePageList(
+            rows.count(), kvHeads, scenario.longest(kv.geometry().pageSize()))) {
+      PageBudget all = PageBudget.all(kv.geometry().pageSize());
+      ops.keepPages(list, layer, loadedDense, rows, all);
+      ops.attendPages(dense.view(), denseSums.view(), query, layer, loadedDense, rows, list, SCALE);
+    }
+    KvGeometry geometry = kv.geometry();
+    for (int unit : units(geometry)) {
+      int entries = scenario.longest(unit);
+      Tensor scores =
+          GuardedTensor.of(backend, GuardedTensor.random(random, rows.count() * kvHeads, entries))
+              .view();
+      for (PageBudget budget : unit == geometry.pageSize() ? budgets(unit) : few(unit)) {
+        LoadedBatch loaded = backend.load(batch);
+        GuardedTensor out = GuardedTensor.blank(backend, batch.rows(), scenario.queryColumns());
+        GuardedTensor sums = GuardedTensor.blank(backend, batch.rows(), scenario.queryHeads());
+        try (PageList list = backend.allocatePageList(rows.count(), kvHeads, entries)) {
+          ops.topPages(list, scores, unit, layer, loaded, rows, budget);
+          ops.attendPages(out.view(), sums.view(), query, layer, loaded, rows, list, SCALE);
+          checkAttended(scenario, q, rows, list, out.read(), sums.read(), loaded.counters());
+          if (budget.units() == Integer.MAX_VALUE) {
+            assertClose("dense by " + unit, out.read(), dense.read(), Tolerance.exact());
+            assertClose("sums by " + unit, sums.read(), denseSums.read(), Tolerance.exact());
+          }
         }
       }
     }

@@ -1,5 +1,6 @@
 package dev.questspark.engine.policy;
 
+import dev.questspark.engine.ops.PageShape;
 import dev.questspark.engine.ops.backend.DeviceName;
 import dev.questspark.engine.ops.cuda.RequiresTestDriver;
 
@@ -9,5 +10,10 @@ class CudaReadPolicyTest extends ReadPolicyContract {
   @Override
   DeviceName device() {
     return DeviceName.parse("cuda");
+  }
+
+  @Override
+  PageShape shape() {
+    return new PageShape(16, 16);
   }
 }

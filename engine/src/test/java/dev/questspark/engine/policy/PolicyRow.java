@@ -1,5 +1,7 @@
 package dev.questspark.engine.policy;
 
+import dev.questspark.engine.ops.PageShape;
+import dev.questspark.engine.select.SelectionUnit;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntFunction;
@@ -8,20 +10,22 @@ import java.util.function.IntFunction;
  * What {@link ReadPolicyContract} knows of a registered policy besides its code: one row each.
  *
  * @param ofBudget the policy with a budget in tokens; one without a budget takes no notice
+ * @param unit what it reads as a whole
  * @param denseLayers first layers that it leaves dense
  * @param denseBelow contexts shorter than this it leaves dense
- * @param sinkTokens first tokens always kept, by pages
- * @param recentTokens last tokens always kept, by pages
- * @param score how the oracle scores a page; null where the most recent pages are kept
+ * @param sinkTokens first tokens always kept, by units
+ * @param recentTokens last tokens always kept, by units
+ * @param scores how the oracle scores blocks; null where the most recent units are kept
  * @param impostor another policy of the tight budget, which the oracle must tell from this one
  */
 record PolicyRow(
     IntFunction<ReadPolicy> ofBudget,
+    SelectionUnit unit,
     int denseLayers,
     int denseBelow,
     int sinkTokens,
     int recentTokens,
-    PageScorer score,
+    BlockScorer scores,
     ReadPolicy impostor) {
 
   /** A budget of four pages, and one that no context of the contract fills. */
@@ -32,16 +36,18 @@ record PolicyRow(
   /** Contexts of the contract begin below and end above this. */
   static final int MIDDLE_CONTEXT = 160;
 
-  /** A page's score for the query heads of one KV head, in double precision. */
-  interface PageScorer {
+  /** Scores of blocks for the query heads of one KV head, in double precision. */
+  interface BlockScorer {
     /**
      * @param queries (G, D)
-     * @param keys (S, D) of one page
+     * @param blocks keys (tokens, D) of each block
      */
-    double score(double[][] queries, double[][] keys);
+    double[] scores(double[][] queries, double[][][] blocks);
   }
 
   private static final ReadPolicy QUEST = quest(TIGHT);
+  private static final ReadPolicy NO_SINK =
+      ReadPolicy.parse("quest(budget=" + TIGHT + ", score=minmax, sink=0)");
   private static final ReadPolicy MEANSTD =
       ReadPolicy.parse(
           "quest(budget=" + TIGHT + ", score=meanstd, reduction=sum, sink=16, recent=16)");
@@ -52,26 +58,40 @@ record PolicyRow(
           "dense",
           List.of(
               new PolicyRow(
-                  budget -> new Dense(), Integer.MAX_VALUE, 0, 0, 0, null, new SinkRecent(64, 0))),
+                  budget -> new Dense(),
+                  SelectionUnit.PAGE,
+                  Integer.MAX_VALUE,
+                  0,
+                  0,
+                  0,
+                  null,
+                  new SinkRecent(64, 0))),
           "quest",
           List.of(
-              new PolicyRow(PolicyRow::quest, 0, 0, 16, 16, PageOracle::minMax, MEANSTD),
-              new PolicyRow(
-                  budget ->
-                      ReadPolicy.parse(
-                          "quest(budget=" + budget + ", score=meanstd, reduction=sum, sink=0)"),
-                  0,
-                  0,
-                  0,
+              ofQuest("score=minmax, sink=16, recent=16", 16, PageOracle::minMax, MEANSTD),
+              ofQuest("score=meanstd, reduction=sum, sink=0", 0, PageOracle::meanStd, NO_SINK),
+              ofQuest("score=meanstd, reduction=softmax, sink=0", 0, PageOracle::softmax, NO_SINK),
+              ofQuest(
+                  "score=meanstd, reduction=sum, sink=0, unit=page",
                   0,
                   PageOracle::meanStd,
-                  ReadPolicy.parse("quest(budget=" + TIGHT + ", sink=0)"))),
+                  NO_SINK)),
           "sink_recent",
-          List.of(new PolicyRow(budget -> new SinkRecent(budget, 16), 0, 0, 16, 0, null, QUEST)),
+          List.of(
+              new PolicyRow(
+                  budget -> new SinkRecent(budget, 16),
+                  SelectionUnit.PAGE,
+                  0,
+                  0,
+                  16,
+                  0,
+                  null,
+                  QUEST)),
           "skip_layers",
           List.of(
               new PolicyRow(
                   budget -> new SkipLayers(1, quest(budget)),
+                  SelectionUnit.BLOCK,
                   1,
                   0,
                   16,
@@ -82,6 +102,7 @@ record PolicyRow(
           List.of(
               new PolicyRow(
                   budget -> new MinContext(MIDDLE_CONTEXT, quest(budget)),
+                  SelectionUnit.BLOCK,
                   0,
                   MIDDLE_CONTEXT,
                   16,
@@ -90,7 +111,16 @@ record PolicyRow(
                   QUEST)));
 
   private static ReadPolicy quest(int budget) {
-    return ReadPolicy.parse("quest(budget=" + budget + ", sink=16, recent=16)");
+    return ReadPolicy.parse("quest(budget=" + budget + ", score=minmax, sink=16, recent=16)");
+  }
+
+  /** A row of quest with the same number of sink and recent tokens. */
+  private static PolicyRow ofQuest(
+      String parameters, int kept, BlockScorer scores, ReadPolicy impostor) {
+    IntFunction<ReadPolicy> ofBudget =
+        budget -> ReadPolicy.parse("quest(budget=" + budget + ", " + parameters + ")");
+    SelectionUnit unit = ((Quest) ofBudget.apply(TIGHT)).unit();
+    return new PolicyRow(ofBudget, unit, 0, 0, kept, kept, scores, impostor);
   }
 
   ReadPolicy tight() {
@@ -98,19 +128,26 @@ record PolicyRow(
   }
 
   /** Whether a row reads everything under the tight budget. */
-  boolean readsAll(int layer, int context) {
-    return layer < denseLayers || context < denseBelow || PageOracle.pages(context) <= TIGHT / 16;
+  boolean readsAll(int layer, int context, PageShape shape) {
+    int tokens = unit.tokens(shape);
+    return layer < denseLayers
+        || context < denseBelow
+        || PageOracle.units(context, tokens) <= TIGHT / tokens;
   }
 
   /** KV tokens that one row, layer and KV head attends to under the tight budget. */
-  long tokensAttended(int layer, int context) {
-    int inCurrentPage = context - 16 * (PageOracle.pages(context) - 1);
-    return readsAll(layer, context) ? context : TIGHT - 16 + inCurrentPage;
+  long tokensAttended(int layer, int context, PageShape shape) {
+    int tokens = unit.tokens(shape);
+    int inCurrentUnit = context - tokens * (PageOracle.units(context, tokens) - 1);
+    return readsAll(layer, context, shape) ? context : TIGHT - tokens + inCurrentUnit;
   }
 
-  /** Pages whose digest one row, layer and KV head reads: those before the current one. */
-  long pagesScored(int layer, int context) {
-    return score == null || readsAll(layer, context) ? 0 : PageOracle.pages(context) - 1;
+  /** Blocks whose digest one row, layer and KV head reads: those before the current unit. */
+  long digestsScored(int layer, int context, PageShape shape) {
+    int tokens = unit.tokens(shape);
+    return scores == null || readsAll(layer, context, shape)
+        ? 0
+        : (PageOracle.units(context, tokens) - 1L) * tokens / shape.digestBlockSize();
   }
 
   @Override

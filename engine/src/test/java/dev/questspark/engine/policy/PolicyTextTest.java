@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.ops.PageShape;
 import dev.questspark.engine.ops.digest.GroupReduction;
+import dev.questspark.engine.ops.digest.PageScore;
 import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.select.SelectionUnit;
 import java.lang.reflect.RecordComponent;
@@ -36,6 +37,9 @@ class PolicyTextTest {
         } else if (type.isEnum()) {
           Object[] words = type.getEnumConstants();
           values.put(component.getName(), words[random.nextInt(words.length)].toString());
+        } else if (type == PageScore.class) {
+          int score = random.nextInt(PageScores.KNOWN.size());
+          values.put(component.getName(), PageScores.KNOWN.get(score).name());
         } else {
           values.put(component.getName(), String.valueOf(1 + random.nextInt(5000)));
         }
@@ -66,14 +70,13 @@ class PolicyTextTest {
   void theTextNamesEveryParameterAndReadingNeedsFew() {
     Quest quest = new Quest(1024, PageScores.MINMAX, SelectionUnit.BLOCK, GroupReduction.MAX, 4, 0);
     assertThat(quest.text())
-        .isEqualTo("quest(budget=1024, score=minmax, reduction=max, sink=4, recent=0)");
-    assertThat(ReadPolicy.parse(" quest ( budget = 1024 ) ")).isEqualTo(quest);
-    assertThat(ReadPolicy.parse("quest(sink=0, score=MEANSTD, budget=64)"))
-        .isEqualTo(
-            new Quest(64, PageScores.MEANSTD, SelectionUnit.BLOCK, GroupReduction.MAX, 0, 0));
+        .isEqualTo("quest(budget=1024, score=minmax, unit=block, reduction=max, sink=4, recent=0)");
+    assertThat(ReadPolicy.parse(" quest ( score = minmax, budget = 1024 ) ")).isEqualTo(quest);
+    assertThat(ReadPolicy.parse("quest(sink=0, score=MEANSTD, unit=page, budget=64)"))
+        .isEqualTo(new Quest(64, PageScores.MEANSTD, SelectionUnit.PAGE, GroupReduction.MAX, 0, 0));
     assertThat(ReadPolicy.parse("all")).isEqualTo(new Dense()).hasToString("Dense[]");
     assertThat(new Dense().text()).isEqualTo("dense");
-    assertThat(ReadPolicy.parse("skip_layers(quest(budget=1024))"))
+    assertThat(ReadPolicy.parse("skip_layers(quest(budget=1024, score=minmax))"))
         .isEqualTo(new SkipLayers(2, quest));
     assertThat(new MinContext(9, new SkipLayers(1, quest)).text())
         .isEqualTo("min_context(tokens=9, skip_layers(layers=1, " + quest.text() + "))");
@@ -84,8 +87,8 @@ class PolicyTextTest {
   @Test
   void aFamilyIsEverythingButTheBudget() {
     assertThat(ReadPolicy.parse("quest(budget=64)").family()).isEqualTo("quest");
-    assertThat(ReadPolicy.parse("quest(budget=64, score=meanstd)").family())
-        .isEqualTo("quest(score=meanstd)");
+    assertThat(ReadPolicy.parse("quest(budget=64, score=minmax)").family())
+        .isEqualTo("quest(score=minmax)");
     ReadPolicy wrapped = ReadPolicy.parse("skip_layers(layers=1, sink_recent(budget=64))");
     assertThat(wrapped.family()).isEqualTo("sink_recent, 1 dense layer");
     assertThat(wrapped.label()).isEqualTo("sink_recent 64, 1 dense layer");
@@ -101,7 +104,7 @@ class PolicyTextTest {
       value = {
         "qest(budget=9)|policy 'qest' is unknown; known: POLICIES; did you mean quest?",
         "quest(bugdet=9)|policy quest: parameter 'bugdet' is unknown; known: budget, score,"
-            + " reduction, sink, recent; did you mean budget?",
+            + " unit, reduction, sink, recent; did you mean budget?",
         "quest(budget=many)|policy quest: budget is 'many'; it must be a whole number",
         "quest(budget=9, score=best)|policy quest: score is 'best'; it must be one of minmax,"
             + " meanstd",
@@ -110,7 +113,7 @@ class PolicyTextTest {
         "quest(budget=9, sink=-1)|policy quest: sink is -1; it must be at least 0",
         "quest(budget=9, budget=8)|policy quest: budget is given twice; keep one",
         "quest(9)|policy quest: '9' names no parameter; write name=value, with budget, score,"
-            + " reduction, sink, recent",
+            + " unit, reduction, sink, recent",
         "skip_layers(layers=1)|policy skip_layers: the policy inside it is missing",
         "skip_layers(layers=1, kwest(budget=9))|policy 'kwest' is unknown; known: POLICIES; did you mean quest?",
         "dense(budget=9)|policy dense: parameter 'budget' is unknown; it has none",
@@ -131,7 +134,7 @@ class PolicyTextTest {
                 ReadPolicy.parse("quest(budget=32, sink=16, recent=64)")
                     .selector(new PageShape(16, 16)))
         .isInstanceOf(ConfigException.class)
-        .hasMessageContainingAll("kv_budget 32 is 2 pages of 16 tokens", "raise kv_budget to 96");
+        .hasMessageContainingAll("kv_budget 32 is 2 units of 16 tokens", "raise kv_budget to 96");
     assertThatThrownBy(
             () ->
                 ReadPolicy.parse("skip_layers(sink_recent(budget=16))")

@@ -8,10 +8,13 @@ import dev.questspark.engine.Engine;
 import dev.questspark.engine.EngineConfig;
 import dev.questspark.engine.QuestionRequest;
 import dev.questspark.engine.model.SamplingParams;
+import dev.questspark.engine.ops.PageShape;
 import dev.questspark.engine.ops.backend.ComputeDType;
 import dev.questspark.engine.ops.backend.DeviceName;
+import dev.questspark.engine.ops.backend.DigestDType;
 import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.select.AttentionView;
+import dev.questspark.engine.select.SelectionScratch;
 import dev.questspark.engine.study.WatchedQuestions;
 import dev.questspark.engine.tokens.ByteTokenizer;
 import java.net.URISyntaxException;
@@ -38,7 +41,6 @@ abstract class ReadPolicyContract {
   private static final int LAYERS = 4;
   private static final int KV_HEADS = 2;
   private static final int VECTOR_BYTES = 16 * 4;
-  private static final int PAGE_SIZE = 16;
   private static final int DOCUMENT = 140;
   private static final int QUESTION = 8;
   private static final int ANSWER = 30;
@@ -48,6 +50,9 @@ abstract class ReadPolicyContract {
 
   /** Where the engines run. */
   abstract DeviceName device();
+
+  /** How their tokens are divided: pages of 16. */
+  abstract PageShape shape();
 
   static List<PolicyRow> rows() {
     return ReadPolicies.KNOWN.names().stream()
@@ -71,6 +76,10 @@ abstract class ReadPolicyContract {
           .maxNumSeqs(maxNumSeqs)
           .maxNumBatchedTokens(maxRows)
           .kvCacheBytes(kvBytes)
+          .pageSize(shape().pageSize())
+          .digestDType(DigestDType.CACHE)
+          .digestBlockSize(shape().digestBlockSize())
+          .scratch(Set.of(SelectionScratch.HEAD_SCORES))
           .pageScores(Set.copyOf(PageScores.KNOWN))
           .threads(2)
           .overcommit(kvBytes > 0)
@@ -201,8 +210,9 @@ abstract class ReadPolicyContract {
   @Test
   void preemptionChangesNothing() {
     answer();
-    // 18 pages and the null page, each of 16 keys and values and two digest pairs
-    long tight = 19L * LAYERS * KV_HEADS * VECTOR_BYTES * (2 * PAGE_SIZE + 2 * 2);
+    // 18 pages and the null page, each of 16 keys and values and two digest pairs a block
+    int pairs = 2 * shape().pageSize() / shape().digestBlockSize();
+    long tight = 19L * LAYERS * KV_HEADS * VECTOR_BYTES * (2 * shape().pageSize() + 2 * pairs);
     try (Engine engine = open(8, 64, tight)) {
       List<List<Completion>> preempted = both(engine);
       assertThat(engine.report().work().preemptions()).isPositive();
@@ -221,8 +231,8 @@ abstract class ReadPolicyContract {
     for (int i = 0; i < ANSWER - 1; i++) {
       int context = DOCUMENT + QUESTION + i + 1;
       for (int layer = 0; layer < LAYERS; layer++) {
-        attended += KV_HEADS * row.tokensAttended(layer, context);
-        scored += KV_HEADS * row.pagesScored(layer, context);
+        attended += KV_HEADS * row.tokensAttended(layer, context, shape());
+        scored += KV_HEADS * row.digestsScored(layer, context, shape());
         dense += (long) KV_HEADS * context;
       }
     }
@@ -275,6 +285,7 @@ abstract class ReadPolicyContract {
         String objection =
             PageOracle.objection(
                 row,
+                view.geometry().shape(),
                 view.layer(),
                 vectors(view.keys(r, kvHead), headDim),
                 ofGroup,

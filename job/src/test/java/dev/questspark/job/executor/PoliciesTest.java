@@ -91,8 +91,8 @@ class PoliciesTest {
         .containsExactlyElementsOf(
             canonical(
                 "dense",
-                "quest(budget=64)",
-                "skip_layers(layers=1, quest(budget=64))",
+                "quest(budget=64, score=minmax)",
+                "skip_layers(layers=1, quest(budget=64, score=minmax))",
                 "quest(budget=64, score=meanstd)",
                 "skip_layers(layers=1, quest(budget=64, score=meanstd))",
                 "sink_recent(budget=64)",
@@ -139,8 +139,13 @@ class PoliciesTest {
         .hasMessageContainingAll("did you mean budget", "(policies, flag)");
     assertThatThrownBy(() -> options(Map.of(), "--selectors=fancy"))
         .hasMessageContainingAll("policy 'fancy' is unknown; known: dense, quest", "flag");
-    assertThatThrownBy(() -> texts("--policies=quest(budget=16)"))
-        .hasMessageContainingAll("kv_budget 16", "raise kv_budget to 32");
+    assertThatThrownBy(() -> texts("--policies=quest(budget=8)"))
+        .hasMessageContainingAll("kv_budget 8", "raise kv_budget to 16");
+    assertThatThrownBy(() -> texts("--page-size=16", "--digest-block-size=6"))
+        .isInstanceOf(ConfigException.class)
+        .hasMessage(
+            "digest_block_size is 6, which does not divide page_size 16; use a divisor of it, or 0"
+                + " for automatic");
     assertThatThrownBy(() -> options(Map.of(), "--cache-policy=int4"))
         .isInstanceOf(ConfigException.class)
         .hasMessage("cache_policy part 'int4' is unknown; none is known (cache_policy, flag).");

@@ -119,8 +119,11 @@ public interface Backend extends AutoCloseable {
     }
     float[] channels = new float[columns];
     read(shares, share, channels);
+    int block = geometry.digestBlockSize();
+    int headDim = geometry.headDim();
     for (int i = 0; i < columns; i++) {
-      target[i % slots * geometry.headDim() + i / slots] = channels[i];
+      int slot = i / (block * headDim) * block + i % block;
+      target[slot * headDim + i / block % headDim] = channels[i];
     }
   }
 

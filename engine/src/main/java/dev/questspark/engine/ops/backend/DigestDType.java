@@ -5,9 +5,11 @@ import dev.questspark.engine.ops.KvGeometry;
 
 /** Option {@code digest_dtype}: how page digests are kept ({@link KvGeometry}). */
 public enum DigestDType {
-  /** The cache's element type. */
+  /** {@link #INT8} where the model's heads divide into what shares an exponent, else CACHE. */
   AUTO,
-  /** 8 bits, rounded outward. */
+  /** The cache's element type. */
+  CACHE,
+  /** 8 bits. */
   INT8;
 
   /**

@@ -18,7 +18,7 @@ public final class PageScores {
   public static final List<PageScore> KNOWN = List.of(MINMAX, MEANSTD);
 
   /** The name of the score where no other is named. */
-  public static final String DEFAULT = MinMax.NAME;
+  public static final String DEFAULT = MeanStd.NAME;
 
   private PageScores() {}
 

@@ -25,9 +25,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** Quest's promise (arXiv 2406.10774, section 3.3): a page's score is at least its largest q.k. */
+/** Quest's promise (arXiv 2406.10774, section 3.3): a block's score is at least its largest q.k. */
 class QuestBoundTest {
-  private static final int PAGES = 2_500;
+  private static final int BLOCKS = 2_500;
 
   /**
    * The bound holds exactly for real numbers. In float, a dot product of n = 2 D terms (half of
@@ -36,16 +36,27 @@ class QuestBoundTest {
    * much and no more is allowed. Keys are compared in double.
    */
   @ParameterizedTest
-  @CsvSource({"1,16,16", "1,64,16", "4,64,16", "2,128,32", "7,32,4"})
-  void scoresBoundEveryKey(int group, int headDim, int pageSize) {
-    int queries = 200_000 / PAGES / group + 1; // 5 shapes x 200,000 pairs = 10^6
+  @CsvSource({
+    "1,16,16,16,F32",
+    "4,64,16,16,I8",
+    "7,64,16,8,I8",
+    "2,128,32,8,I8",
+    "3,64,16,4,I8",
+    "1,64,16,16,BF16",
+    "4,64,16,8,BF16",
+    "7,32,4,4,BF16"
+  })
+  void scoresBoundEveryKey(int group, int headDim, int pageSize, int blockSize, DType digests) {
+    int queries = 200_000 / BLOCKS / group + 1; // 8 shapes x 200,000 pairs, of tokens each
     Random random = new Random(headDim + group);
-    int tokens = PAGES * pageSize;
-    try (CpuBackend backend = CpuBackend.open(new BackendOptions(2, DType.F32, true))) {
-      KvLayer kv = filledLayer(backend, random, headDim, pageSize, tokens);
+    int tokens = BLOCKS * blockSize;
+    DType cache = digests == DType.I8 ? DType.F32 : digests;
+    KvGeometry geometry = new KvGeometry(1, 1, headDim, pageSize, cache, digests, blockSize);
+    try (CpuBackend backend = CpuBackend.open(new BackendOptions(2, cache, true))) {
+      KvLayer kv = filledLayer(backend, random, geometry, tokens);
       LoadedBatch batch = backend.load(queryRows(queries, tokens, pageSize));
       Tensor q = random(backend, random, queries, group * headDim);
-      Tensor scores = backend.allocate(queries, PAGES + 1);
+      Tensor scores = backend.allocate(queries, BLOCKS + 1);
       backend
           .ops()
           .scorePages(
@@ -55,32 +66,34 @@ class QuestBoundTest {
               batch,
               new RowRange(0, queries),
               Scoring.of(PageScores.MINMAX, GroupReduction.MAX),
-              new PageBudget(pageSize, 1, 0, 0, 0));
+              new PageBudget(blockSize, 1, 0, 0, 0));
+      float[] page = new float[pageSize * headDim];
       long pairs = 0;
-      for (int row = 0; row < queries; row++) {
-        for (int page = 0; page < PAGES; page++, pairs += group) {
-          float score = HeapBuffer.floats(scores)[HeapBuffer.at(scores, row) + page];
+      for (int block = 0; block < BLOCKS; block++) {
+        backend.readKeys(kv, block * blockSize / pageSize, 0, page);
+        int from = block * blockSize % pageSize * headDim;
+        float[] keys = Arrays.copyOfRange(page, from, from + blockSize * headDim);
+        float[] magnitudes = magnitudes(keys, headDim, digests);
+        for (int row = 0; row < queries; row++, pairs += group) {
+          float score = HeapBuffer.floats(scores)[HeapBuffer.at(scores, row) + block];
           for (int g = 0; g < group; g++) {
             int query = HeapBuffer.at(q, row) + g * headDim;
             double largest = Double.NEGATIVE_INFINITY;
-            double magnitude = 0;
-            for (int slot = 0; slot < pageSize; slot++) {
+            for (int key = 0; key < keys.length; key += headDim) {
               double logit = 0;
-              double absolute = 0;
-              int key = page * pageSize * headDim + slot;
               for (int i = 0; i < headDim; i++) {
-                double x = HeapBuffer.floats(q)[query + i];
-                float k = HeapBuffer.floats(kv.keys())[key + i * pageSize];
-                logit += x * k;
-                absolute += Math.abs(x * k);
+                logit += (double) HeapBuffer.floats(q)[query + i] * keys[key + i];
               }
               largest = Math.max(largest, logit);
-              magnitude += absolute; // at least sum |q_i| max |k_i|
+            }
+            double magnitude = 0;
+            for (int i = 0; i < headDim; i++) {
+              magnitude += Math.abs(HeapBuffer.floats(q)[query + i]) * (double) magnitudes[i];
             }
             double allowed = (2 * headDim / 16 + 4) * 0x1p-24 * magnitude;
             if (score < largest - allowed) {
               assertThat((double) score)
-                  .as("score of page %d for row %d head %d", page, row, g)
+                  .as("score of block %d for row %d head %d", block, row, g)
                   .isGreaterThanOrEqualTo(largest - allowed);
             }
           }
@@ -90,26 +103,50 @@ class QuestBoundTest {
     }
   }
 
-  /** A partial page's digest bounds the keys present, and knows of no others. */
+  /** At least the larger magnitude of each channel's stored digest: in 8 bits one step more. */
+  private static float[] magnitudes(float[] keys, int headDim, DType digests) {
+    float[] magnitudes = new float[headDim];
+    for (int i = 0; i < keys.length; i++) {
+      magnitudes[i % headDim] = Math.max(magnitudes[i % headDim], Math.abs(keys[i]));
+    }
+    if (digests != DType.I8) {
+      return magnitudes;
+    }
+    float[] stored = magnitudes.clone();
+    for (int i = 0; i < headDim; i++) {
+      int from = i / KvGeometry.SCALE_CHANNELS * KvGeometry.SCALE_CHANNELS;
+      for (int j = from; j < from + KvGeometry.SCALE_CHANNELS; j++) {
+        stored[i] = Math.max(stored[i], magnitudes[i] + magnitudes[j] / 63);
+      }
+    }
+    return stored;
+  }
+
+  /** A partial block's digest bounds the keys present, and knows of no others. */
   @Test
-  void partialPagesBoundTheirTokens() {
+  void partialBlocksBoundTheirTokens() {
     int headDim = 64;
     Random random = new Random(11);
     try (CpuBackend backend = CpuBackend.open(new BackendOptions(1, DType.F32, true))) {
       for (int trial = 0; trial < 2_000; trial++) {
         int tokens = 1 + random.nextInt(15);
-        KvLayer kv = filledLayer(backend, random, headDim, 16, tokens);
-        float[] keys = HeapBuffer.floats(kv.keys());
-        float[] pair = HeapBuffer.floats(kv.digests().get(PageScores.MINMAX));
+        KvGeometry geometry = new KvGeometry(1, 1, headDim, 16, DType.F32, DType.F32, 8);
+        KvLayer kv = filledLayer(backend, random, geometry, tokens);
+        float[] keys = new float[16 * headDim];
+        backend.readKeys(kv, 0, 0, keys);
+        float[] pairs = HeapBuffer.floats(kv.digests().get(PageScores.MINMAX));
         for (int i = 0; i < headDim; i++) {
-          float min = Float.POSITIVE_INFINITY;
-          float max = Float.NEGATIVE_INFINITY;
-          for (int t = 0; t < tokens; t++) {
-            min = Math.min(min, keys[i * 16 + t]);
-            max = Math.max(max, keys[i * 16 + t]);
+          for (int first = 0; first < tokens; first += 8) {
+            float min = Float.POSITIVE_INFINITY;
+            float max = Float.NEGATIVE_INFINITY;
+            for (int t = first; t < Math.min(tokens, first + 8); t++) {
+              min = Math.min(min, keys[t * headDim + i]);
+              max = Math.max(max, keys[t * headDim + i]);
+            }
+            int pair = first / 8 * 2 * headDim;
+            assertThat(pairs[pair + i]).isEqualTo(min);
+            assertThat(pairs[pair + headDim + i]).isEqualTo(max);
           }
-          assertThat(pair[i]).isEqualTo(min);
-          assertThat(pair[headDim + i]).isEqualTo(max);
         }
       }
     }
@@ -120,33 +157,33 @@ class QuestBoundTest {
   void topPagesAreTheBestOfAll(int budget) {
     Random random = new Random(budget);
     int rows = 20;
-    int tokens = PAGES * 16;
+    int tokens = BLOCKS * 16;
     try (CpuBackend backend = CpuBackend.open(new BackendOptions(2, DType.F32, true))) {
-      KvLayer kv = filledLayer(backend, random, 2, 16, 1);
+      KvLayer kv = filledLayer(backend, random, new KvGeometry(1, 1, 2, 16, DType.F32), 1);
       LoadedBatch batch = backend.load(queryRows(rows, tokens, 16));
-      Tensor scores = backend.allocate(rows, PAGES + 1);
+      Tensor scores = backend.allocate(rows, BLOCKS + 1);
       float[] values = HeapBuffer.floats(scores);
       for (int i = 0; i < values.length; i++) {
-        int row = i / (PAGES + 1);
+        int row = i / (BLOCKS + 1);
         // From all distinct to nearly all equal, of both signs and all magnitudes.
         double value = random.nextGaussian() * Math.pow(10, random.nextInt(20) - 10);
         values[i] =
             row % 2 == 0 ? (float) value : Math.round(random.nextGaussian() * (row / 4 + 1));
       }
       RowRange all = new RowRange(0, rows);
-      PageList list = backend.allocatePageList(rows, 1, PAGES + 1);
+      PageList list = backend.allocatePageList(rows, 1, BLOCKS + 1);
       backend.ops().topPages(list, scores, 16, kv, batch, all, new PageBudget(16, budget, 0, 0, 0));
       for (int row = 0; row < rows; row++) {
         int at = HeapBuffer.at(scores, row);
         IntStream best =
-            IntStream.range(0, PAGES)
+            IntStream.range(0, BLOCKS)
                 .boxed()
                 .sorted(
                     Comparator.comparingDouble((Integer page) -> 0.0 - values[at + page])
                         .thenComparing(page -> page))
                 .limit(budget - 1L)
                 .mapToInt(page -> page);
-        int[] expected = IntStream.concat(best, IntStream.of(PAGES)).sorted().toArray();
+        int[] expected = IntStream.concat(best, IntStream.of(BLOCKS)).sorted().toArray();
         assertThat(list.read(row, 0)).as("row %d", row).isEqualTo(expected);
       }
     }
@@ -154,15 +191,21 @@ class QuestBoundTest {
 
   /** A layer of one KV head whose first {@code tokens} slots were appended, one row a token. */
   private static KvLayer filledLayer(
-      CpuBackend backend, Random random, int headDim, int pageSize, int tokens) {
-    KvGeometry geometry = new KvGeometry(1, 1, headDim, pageSize, DType.F32);
+      CpuBackend backend, Random random, KvGeometry geometry, int tokens) {
+    int headDim = geometry.headDim();
+    int pageSize = geometry.pageSize();
     int pages = geometry.pagesFor(tokens) + 1;
     KvLayer kv =
         new KvLayer(
             geometry,
-            backend.allocate(pages * pageSize, headDim),
-            backend.allocate(pages * pageSize, headDim),
-            Map.of(PageScores.MINMAX, backend.allocate(pages, 2 * headDim)),
+            backend.allocate(geometry.dtype(), pages * pageSize, headDim),
+            backend.allocate(geometry.dtype(), pages * pageSize, headDim),
+            Map.of(
+                PageScores.MINMAX,
+                backend.allocate(
+                    geometry.digestDType(),
+                    pages * geometry.blocksPerPage(),
+                    geometry.digestColumns())),
             0);
     int[] positions = IntStream.range(0, tokens).toArray();
     int[] table = IntStream.range(0, geometry.pagesFor(tokens)).toArray();

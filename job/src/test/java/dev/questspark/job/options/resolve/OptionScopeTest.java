@@ -48,6 +48,7 @@ class OptionScopeTest {
             "page_size",
             "batch_invariant",
             "cache_policy",
+            "digest_block_size",
             "digest_dtype",
             "question_attention",
             "max_tokens",

@@ -58,12 +58,14 @@ final class OnlineSoftmax {
       weights = new float[heads * tokens];
     }
     hide(heads, tokens, 0, 0, 0, block.lead());
-    if (piece == block.tile()) {
-      for (int i = 0; i < block.pieces(); i++) {
+    int together = block.piecesPerTile();
+    if (together > 0) {
+      for (int i = 0; i < block.pieces(); i += together) {
         int at = block.lead() + i * piece;
         float[] keys = block.keys();
         int key = block.keyAt(i);
-        simd.logits(weights, at, tokens, queries, query, heads, keys, key, headDim, piece, scale);
+        int slots = Math.min(together, block.pieces() - i) * piece;
+        simd.logits(weights, at, tokens, queries, query, heads, keys, key, headDim, slots, scale);
       }
     } else {
       logitsOfParts(heads, queries, query, block, tokens, scale);

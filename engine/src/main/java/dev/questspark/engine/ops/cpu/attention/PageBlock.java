@@ -12,6 +12,9 @@ final class PageBlock {
   /** Tokens of a block: keys and values of 64 tokens of 64 channels are 32 KiB of floats. */
   private static final int TOKENS = 64;
 
+  /** Slots of a tile that fill a vector: narrower ones are widened side by side. */
+  private static final int WIDE_SLOTS = 16;
+
   private final SimdOps simd;
   private CpuKvPages kv;
   private float[] keys = new float[0];
@@ -25,6 +28,7 @@ final class PageBlock {
   private int lead;
   private int pieceTokens;
   private int pieces;
+  private int piecesPerTile; // 0 where a piece is a part of a tile
   private float touched; // without a use, the compiler would drop the loads
 
   PageBlock(SimdOps simd) {
@@ -48,6 +52,7 @@ final class PageBlock {
     this.lead = leadUnits * unit;
     this.pieceTokens = pieceTokens(unit, kv.blockSize);
     this.pieces = 0;
+    this.piecesPerTile = pieceTokens == kv.blockSize ? 1 : 0;
     int most = fullPages(kv.pageSize) * kv.pageSize / pieceTokens;
     if (keyAt.length < most) {
       keyAt = new int[most];
@@ -66,6 +71,9 @@ final class PageBlock {
     }
     keys = widened;
     values = widened;
+    if (piecesPerTile == 1 && WIDE_SLOTS % pieceTokens == 0) {
+      piecesPerTile = WIDE_SLOTS / pieceTokens;
+    }
   }
 
   /** The most consecutive tokens of a unit that always lie within one tile. */
@@ -101,7 +109,38 @@ final class PageBlock {
     if (keys != widened) {
       return;
     }
+    if (piecesPerTile == 0) {
+      widenTilesOfParts(keyFloats);
+    } else {
+      widenTiles(keyFloats);
+    }
     int valuesFrom = pieces * keyFloats;
+    for (int i = 0; i < pieces; i++) {
+      int to = valuesFrom + i * valueFloats;
+      kv.readValues(valueAt[i], widened, to, valueFloats, simd);
+      valueAt[i] = to;
+    }
+  }
+
+  /** Widens the keys of pieces that are whole tiles, as many side by side as fill a vector. */
+  private void widenTiles(int keyFloats) {
+    for (int i = 0; i < pieces; i += piecesPerTile) {
+      int together = Math.min(piecesPerTile, pieces - i);
+      int tile = i * keyFloats;
+      for (int j = 0; j < together; j++) {
+        int slots = together * pieceTokens;
+        if (together == 1) {
+          kv.readKeys(keyAt[i], widened, tile, keyFloats, simd);
+        } else {
+          kv.widenChannels(keyAt[i + j], widened, tile + j * pieceTokens, slots, simd);
+        }
+      }
+      keyAt[i] = tile;
+    }
+  }
+
+  /** Widens the tiles that pieces are parts of, each once for neighbours that share it. */
+  private void widenTilesOfParts(int keyFloats) {
     int source = -1;
     for (int i = 0; i < pieces; i++) {
       boolean sameTile = keyAt[i] == source;
@@ -113,11 +152,14 @@ final class PageBlock {
         keyAt[i] = i * keyFloats;
       }
     }
-    for (int i = 0; i < pieces; i++) {
-      int to = valuesFrom + i * valueFloats;
-      kv.readValues(valueAt[i], widened, to, valueFloats, simd);
-      valueAt[i] = to;
-    }
+  }
+
+  /**
+   * Pieces whose keys stand side by side in one tile, from piece 0 on; the last tile may have
+   * fewer. 0 where a piece is a part of a tile.
+   */
+  int piecesPerTile() {
+    return piecesPerTile;
   }
 
   int pieces() {
@@ -134,7 +176,7 @@ final class PageBlock {
     return pieceTokens;
   }
 
-  /** Slots of a tile. */
+  /** Slots of a tile that pieces are parts of. */
   int tile() {
     return kv.blockSize;
   }
@@ -151,7 +193,7 @@ final class PageBlock {
     return values;
   }
 
-  /** Index of the tile of piece {@code i}, (headDim, slots), in {@link #keys}. */
+  /** Index of the tile that begins with piece {@code i}, or has it, in {@link #keys}. */
   int keyAt(int i) {
     return keyAt[i];
   }

@@ -93,6 +93,10 @@ public interface SimdOps {
   void copyRows(
       short[] from, int at, int stride, short[] to, int target, int toStride, int rows, int count);
 
+  /** Widens {@code rows} rows of {@code count} bf16 bit patterns each to float; exact. */
+  void widenRows(
+      short[] from, int at, int stride, float[] to, int target, int toStride, int rows, int count);
+
   /** Sum of a[i] * b[i]: {@link #CHAINS} chains of fused multiply-adds, added up by halves. */
   float dot(float[] a, int aFrom, float[] b, int bFrom, int count);
 

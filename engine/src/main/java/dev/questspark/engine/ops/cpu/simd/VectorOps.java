@@ -1,7 +1,11 @@
 package dev.questspark.engine.ops.cpu.simd;
 
 import static dev.questspark.engine.ops.cpu.simd.VectorLanes.BYTES;
+import static dev.questspark.engine.ops.cpu.simd.VectorLanes.EIGHT_FLOATS;
+import static dev.questspark.engine.ops.cpu.simd.VectorLanes.EIGHT_INTS;
+import static dev.questspark.engine.ops.cpu.simd.VectorLanes.EIGHT_SHORTS;
 import static dev.questspark.engine.ops.cpu.simd.VectorLanes.FLOATS;
+import static dev.questspark.engine.ops.cpu.simd.VectorLanes.FOUR_FLOATS;
 import static dev.questspark.engine.ops.cpu.simd.VectorLanes.INTS;
 import static dev.questspark.engine.ops.cpu.simd.VectorLanes.LANES;
 import static dev.questspark.engine.ops.cpu.simd.VectorLanes.SHORTS;
@@ -27,6 +31,7 @@ import jdk.incubator.vector.VectorOperators;
 final class VectorOps implements SimdOps {
   private final float[] chains = new float[CHAINS];
   private final float[] four = new float[4 * CHAINS];
+  private final float[] quarters = new float[CHAINS];
 
   @Override
   public String describe() {
@@ -124,6 +129,28 @@ final class VectorOps implements SimdOps {
     }
   }
 
+  /** Rows of eight are half a vector of the widest: those of a digest block. */
+  @Override
+  public void widenRows(
+      short[] from, int at, int stride, float[] to, int target, int toStride, int rows, int count) {
+    if (count != EIGHT_FLOATS.length()) {
+      for (int row = 0; row < rows; row++) {
+        widen(from, at + row * stride, to, target + row * toStride, count);
+      }
+      return;
+    }
+    for (int row = 0; row < rows; row++) {
+      IntVector upper =
+          (IntVector)
+              ShortVector.fromArray(EIGHT_SHORTS, from, at + row * stride)
+                  .convertShape(VectorOperators.S2I, EIGHT_INTS, 0);
+      upper
+          .lanewise(VectorOperators.LSHL, 16)
+          .reinterpretAsFloats()
+          .intoArray(to, target + row * toStride);
+    }
+  }
+
   @Override
   public float dot(float[] a, int aFrom, float[] b, int bFrom, int count) {
     int whole = count - count % CHAINS;
@@ -146,6 +173,11 @@ final class VectorOps implements SimdOps {
     if (count % CHAINS == 0) {
       for (; g <= heads - 4; g += 4) {
         fourDots(out, g, a, aFrom, b, bFrom + g * count, count);
+      }
+      if (g > 0 && g < heads) { // a dot once more is cheaper than the rest one by one
+        g = heads - 4;
+        fourDots(out, g, a, aFrom, b, bFrom + g * count, count);
+        return;
       }
     }
     for (; g < heads; g++) {
@@ -171,9 +203,24 @@ final class VectorOps implements SimdOps {
       s2.intoArray(four, 2 * CHAINS + lane);
       s3.intoArray(four, 3 * CHAINS + lane);
     }
-    for (int g = 0; g < 4; g++) {
-      out[at + g] = SimdOps.addUp(four, g * CHAINS);
+    addUpFour(out, at);
+  }
+
+  /** {@link SimdOps#addUp} of the four sums: their quarters are added as vectors of four. */
+  private void addUpFour(float[] out, int at) {
+    for (int x = 0; x < 4 * CHAINS; x += CHAINS) {
+      FloatVector a = quarter(x).add(quarter(x + 8));
+      FloatVector b = quarter(x + 4).add(quarter(x + 12));
+      a.add(b).intoArray(quarters, x / 4);
     }
+    for (int g = 0; g < 4; g++) {
+      int x = 4 * g;
+      out[at + g] = (quarters[x] + quarters[x + 2]) + (quarters[x + 1] + quarters[x + 3]);
+    }
+  }
+
+  private FloatVector quarter(int at) {
+    return FloatVector.fromArray(FOUR_FLOATS, four, at);
   }
 
   /** Positive floats are ordered as integers are, whose maximum is one instruction. */

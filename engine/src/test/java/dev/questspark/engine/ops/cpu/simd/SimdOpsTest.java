@@ -261,7 +261,36 @@ class SimdOpsTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"1,64,16", "7,64,16", "4,128,16", "3,96,32", "6,33,5", "2,256,1", "5,80,24"})
+  @CsvSource({"1,1", "3,16", "64,8", "5,33"})
+  void widenRows(int rows, int count) {
+    short[] from = new short[rows * (count + 2) + 1];
+    for (int i = 0; i < from.length; i++) {
+      from[i] = DType.floatToBf16(i + 1);
+    }
+    float[] to = new float[rows * (count + 3) + 2];
+    float[] same = to.clone();
+    vector.widenRows(from, 1, count + 2, to, 2, count + 3, rows, count);
+    plain.widenRows(from, 1, count + 2, same, 2, count + 3, rows, count);
+    assertThat(to).isEqualTo(same);
+    for (int row = 0; row < rows; row++) {
+      float last = DType.bf16ToFloat(from[row * (count + 2) + count]);
+      assertThat(to[2 + row * (count + 3) + count - 1]).isEqualTo(last);
+      assertThat(to[2 + row * (count + 3) + count]).isZero();
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "1,64,16",
+    "7,64,16",
+    "4,128,16",
+    "3,96,32",
+    "6,33,5",
+    "2,256,1",
+    "5,80,24",
+    "5,80,8",
+    "3,33,4"
+  })
   void pages(int heads, int headDim, int slots) {
     float[] queries = numbers(heads * headDim + 1);
     float[] page = numbers(headDim * slots + 2);

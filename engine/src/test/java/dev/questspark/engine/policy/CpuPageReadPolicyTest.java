@@ -1,0 +1,17 @@
+package dev.questspark.engine.policy;
+
+import dev.questspark.engine.ops.PageShape;
+import dev.questspark.engine.ops.backend.DeviceName;
+
+/** The contract with one digest per page, as in the paper. */
+class CpuPageReadPolicyTest extends ReadPolicyContract {
+  @Override
+  DeviceName device() {
+    return DeviceName.CPU;
+  }
+
+  @Override
+  PageShape shape() {
+    return new PageShape(16, 16);
+  }
+}
