@@ -62,8 +62,7 @@ final class Attention {
       RowRange rows = new RowRange(from, Math.min(end, from + Workspace.SELECT_ROWS));
       selector.select(
           workspace.pages,
-          new PageSelector.Query(
-              ops, layer, q, kv, batch, rows, scale, workspace.scores, workspace.headScores));
+          new PageSelector.Query(ops, layer, q, kv, batch, rows, scale, workspace.scratch));
       ops.attendPages(
           workspace.attended, workspace.logSumExp, q, kv, batch, rows, workspace.pages, scale);
     }

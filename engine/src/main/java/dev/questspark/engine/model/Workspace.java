@@ -6,6 +6,7 @@ import dev.questspark.engine.ops.PageList;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorShape;
 import dev.questspark.engine.ops.backend.Backend;
+import dev.questspark.engine.select.PageSelector;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
@@ -33,8 +34,7 @@ final class Workspace implements AutoCloseable {
   final Tensor lastHidden; // (Z, H)
   final Tensor lastAttended; // (Z, Hq * D)
   final Tensor logits; // (Z, vocabulary)
-  final Tensor scores; // (W * Hkv, U)
-  final Optional<Tensor> headScores; // (W * Hq, U)
+  final PageSelector.Scratch scratch; // (W * Hkv, U) and, where needed, (W * Hq, U)
   final PageList pages; // (W, Hkv, U)
 
   private final List<Buffer> buffers = new ArrayList<>();
@@ -79,9 +79,10 @@ final class Workspace implements AutoCloseable {
     lastHidden = keep(tensors.next());
     lastAttended = keep(tensors.next());
     logits = keep(tensors.next());
-    scores = keep(tensors.next());
-    Tensor ofHeads = keep(tensors.next());
-    headScores = perHead ? Optional.of(ofHeads) : Optional.empty();
+    Tensor scores = keep(tensors.next());
+    Tensor headScores = keep(tensors.next());
+    scratch =
+        new PageSelector.Scratch(scores, perHead ? Optional.of(headScores) : Optional.empty());
     pages = backend.allocatePageList(SELECT_ROWS, config.kvHeads(), maxUnits);
   }
 

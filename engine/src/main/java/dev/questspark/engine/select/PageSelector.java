@@ -30,8 +30,7 @@ public interface PageSelector {
    * @param batch the step
    * @param rows rows to select for; row {@code rows.from()} is row 0 of the list
    * @param scale attention's factor of q.k
-   * @param scores scratch (rows * Hkv, max units)
-   * @param headScores scratch (rows * Hq, max units), where the engine was opened with it
+   * @param scratch memory for scores
    */
   record Query(
       TensorOps ops,
@@ -41,6 +40,13 @@ public interface PageSelector {
       LoadedBatch batch,
       RowRange rows,
       float scale,
-      Tensor scores,
-      Optional<Tensor> headScores) {}
+      Scratch scratch) {}
+
+  /**
+   * Memory for scores.
+   *
+   * @param scores (rows * Hkv, max units)
+   * @param headScores (rows * Hq, max units), where the engine was opened with it
+   */
+  record Scratch(Tensor scores, Optional<Tensor> headScores) {}
 }

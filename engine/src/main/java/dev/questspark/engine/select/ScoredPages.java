@@ -23,16 +23,22 @@ public final class ScoredPages implements PageSelector {
 
   @Override
   public void select(PageList list, Query query) {
-    Scoring scoring = new Scoring(score, reduction, query.scale(), query.headScores());
+    Scoring scoring = new Scoring(score, reduction, query.scale(), query.scratch().headScores());
     query
         .ops()
         .scorePages(
-            query.scores(), query.q(), query.kv(), query.batch(), query.rows(), scoring, budget);
+            query.scratch().scores(),
+            query.q(),
+            query.kv(),
+            query.batch(),
+            query.rows(),
+            scoring,
+            budget);
     query
         .ops()
         .topPages(
             list,
-            query.scores(),
+            query.scratch().scores(),
             query.kv().geometry().digestBlockSize(),
             query.kv(),
             query.batch(),

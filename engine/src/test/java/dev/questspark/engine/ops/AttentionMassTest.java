@@ -82,8 +82,7 @@ class AttentionMassTest {
               batch,
               range,
               SCALE,
-              scores,
-              Optional.empty());
+              new PageSelector.Scratch(scores, Optional.empty()));
       SelectionStudy study = new SelectionStudy(POLICIES, SHAPE, 301, 2);
       try (PageList list = backend.allocatePageList(rows, geometry.kvHeads(), pages)) {
         PageSelector studied = new WatchedPages(study, new Dense().selector(SHAPE), backend, SCALE);

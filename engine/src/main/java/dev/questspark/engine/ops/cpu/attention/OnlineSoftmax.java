@@ -58,15 +58,8 @@ final class OnlineSoftmax {
       weights = new float[heads * tokens];
     }
     hide(heads, tokens, 0, 0, 0, block.lead());
-    int together = block.piecesPerTile();
-    if (together > 0) {
-      for (int i = 0; i < block.pieces(); i += together) {
-        int at = block.lead() + i * piece;
-        float[] keys = block.keys();
-        int key = block.keyAt(i);
-        int slots = Math.min(together, block.pieces() - i) * piece;
-        simd.logits(weights, at, tokens, queries, query, heads, keys, key, headDim, slots, scale);
-      }
+    if (piece == block.tile()) {
+      logitsOfTiles(heads, queries, query, block, tokens, scale);
     } else {
       logitsOfParts(heads, queries, query, block, tokens, scale);
     }
@@ -77,9 +70,20 @@ final class OnlineSoftmax {
     for (int g = 0; g < heads; g++) {
       weigh(state + g, g * tokens, tokens, outs, target + g * headDim, headDim);
     }
-    for (int i = 0; i < block.pieces(); i++) {
+    int together;
+    for (int i = 0; i < block.pieces(); i += together) {
       int first = block.first(i, firstVisible);
       int last = block.last(i, position);
+      together = 1;
+      // Pieces whose values stand back to back are one, as far as nothing is hidden between them.
+      while (i + together < block.pieces()
+          && last == together * piece
+          && block.valueAt(i + together) == block.valueAt(i) + last * headDim
+          && block.first(i + together, firstVisible) == 0
+          && block.last(i + together, position) > 0) {
+        last += block.last(i + together, position);
+        together++;
+      }
       if (first < last) {
         simd.addValues(
             outs,
@@ -94,6 +98,36 @@ final class OnlineSoftmax {
             first,
             last);
       }
+    }
+  }
+
+  /** Logits of pieces that are whole tiles, as many at a time as stand back to back. */
+  private void logitsOfTiles(
+      int heads, float[] queries, int query, PageBlock block, int stride, float scale) {
+    int slots = block.tile();
+    int headDim = block.headDim();
+    int tiles;
+    for (int i = 0; i < block.pieces(); i += tiles) {
+      int key = block.keyAt(i);
+      tiles = 1;
+      while (i + tiles < block.pieces()
+          && block.keyAt(i + tiles) == key + tiles * slots * headDim) {
+        tiles++;
+      }
+      int at = block.lead() + i * slots;
+      simd.tileLogits(
+          weights,
+          at,
+          stride,
+          queries,
+          query,
+          heads,
+          block.keys(),
+          key,
+          headDim,
+          slots,
+          tiles,
+          scale);
     }
   }
 

@@ -12,14 +12,12 @@ final class PageBlock {
   /** Tokens of a block: keys and values of 64 tokens of 64 channels are 32 KiB of floats. */
   private static final int TOKENS = 64;
 
-  /** Slots of a tile that fill a vector: narrower ones are widened side by side. */
-  private static final int WIDE_SLOTS = 16;
-
   private final SimdOps simd;
   private CpuKvPages kv;
   private float[] keys = new float[0];
   private float[] values = new float[0];
   private float[] widened = new float[0]; // keys of the block, then values
+  private boolean gathersKeys;
   private int[] keyAt = new int[0];
   private int[] slot = new int[0];
   private int[] valueAt = new int[0];
@@ -28,7 +26,6 @@ final class PageBlock {
   private int lead;
   private int pieceTokens;
   private int pieces;
-  private int piecesPerTile; // 0 where a piece is a part of a tile
   private float touched; // without a use, the compiler would drop the loads
 
   PageBlock(SimdOps simd) {
@@ -52,7 +49,6 @@ final class PageBlock {
     this.lead = leadUnits * unit;
     this.pieceTokens = pieceTokens(unit, kv.blockSize);
     this.pieces = 0;
-    this.piecesPerTile = pieceTokens == kv.blockSize ? 1 : 0;
     int most = fullPages(kv.pageSize) * kv.pageSize / pieceTokens;
     if (keyAt.length < most) {
       keyAt = new int[most];
@@ -60,7 +56,9 @@ final class PageBlock {
       valueAt = new int[most];
       start = new int[most];
     }
-    if (kv.keyFloats() != null) {
+    // Tiles narrower than a page are faster read back to back, even if they are floats already.
+    this.gathersKeys = kv.keyFloats() == null || unit < kv.pageSize && pieceTokens == kv.blockSize;
+    if (!gathersKeys) {
       keys = kv.keyFloats();
       values = kv.valueFloats();
       return;
@@ -70,10 +68,7 @@ final class PageBlock {
       widened = new float[floats];
     }
     keys = widened;
-    values = widened;
-    if (piecesPerTile == 1 && WIDE_SLOTS % pieceTokens == 0) {
-      piecesPerTile = WIDE_SLOTS / pieceTokens;
-    }
+    values = kv.keyFloats() == null ? widened : kv.valueFloats();
   }
 
   /** The most consecutive tokens of a unit that always lie within one tile. */
@@ -106,41 +101,9 @@ final class PageBlock {
     for (int i = 0; i < pieces; i++) {
       touched += kv.touchKeys(keyAt[i], keyFloats) + kv.touchValues(valueAt[i], valueFloats);
     }
-    if (keys != widened) {
+    if (!gathersKeys) {
       return;
     }
-    if (piecesPerTile == 0) {
-      widenTilesOfParts(keyFloats);
-    } else {
-      widenTiles(keyFloats);
-    }
-    int valuesFrom = pieces * keyFloats;
-    for (int i = 0; i < pieces; i++) {
-      int to = valuesFrom + i * valueFloats;
-      kv.readValues(valueAt[i], widened, to, valueFloats, simd);
-      valueAt[i] = to;
-    }
-  }
-
-  /** Widens the keys of pieces that are whole tiles, as many side by side as fill a vector. */
-  private void widenTiles(int keyFloats) {
-    for (int i = 0; i < pieces; i += piecesPerTile) {
-      int together = Math.min(piecesPerTile, pieces - i);
-      int tile = i * keyFloats;
-      for (int j = 0; j < together; j++) {
-        int slots = together * pieceTokens;
-        if (together == 1) {
-          kv.readKeys(keyAt[i], widened, tile, keyFloats, simd);
-        } else {
-          kv.widenChannels(keyAt[i + j], widened, tile + j * pieceTokens, slots, simd);
-        }
-      }
-      keyAt[i] = tile;
-    }
-  }
-
-  /** Widens the tiles that pieces are parts of, each once for neighbours that share it. */
-  private void widenTilesOfParts(int keyFloats) {
     int source = -1;
     for (int i = 0; i < pieces; i++) {
       boolean sameTile = keyAt[i] == source;
@@ -152,14 +115,15 @@ final class PageBlock {
         keyAt[i] = i * keyFloats;
       }
     }
-  }
-
-  /**
-   * Pieces whose keys stand side by side in one tile, from piece 0 on; the last tile may have
-   * fewer. 0 where a piece is a part of a tile.
-   */
-  int piecesPerTile() {
-    return piecesPerTile;
+    if (values != widened) {
+      return;
+    }
+    int valuesFrom = pieces * keyFloats;
+    for (int i = 0; i < pieces; i++) {
+      int to = valuesFrom + i * valueFloats;
+      kv.readValues(valueAt[i], widened, to, valueFloats, simd);
+      valueAt[i] = to;
+    }
   }
 
   int pieces() {
@@ -176,7 +140,7 @@ final class PageBlock {
     return pieceTokens;
   }
 
-  /** Slots of a tile that pieces are parts of. */
+  /** Slots of a tile. */
   int tile() {
     return kv.blockSize;
   }
@@ -193,7 +157,7 @@ final class PageBlock {
     return values;
   }
 
-  /** Index of the tile that begins with piece {@code i}, or has it, in {@link #keys}. */
+  /** Index of the tile that holds piece {@code i}, (headDim, slots), in {@link #keys}. */
   int keyAt(int i) {
     return keyAt[i];
   }

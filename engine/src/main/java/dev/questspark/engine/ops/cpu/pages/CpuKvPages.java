@@ -186,15 +186,6 @@ public final class CpuKvPages {
     }
   }
 
-  /**
-   * Widens the bf16 keys of one block, (headDim, slots), as rows of one channel each.
-   *
-   * @param at index of the block's keys
-   */
-  public void widenChannels(int at, float[] target, int to, int toStride, SimdOps simd) {
-    simd.widenRows(keys.bits, at, blockSize, target, to, toStride, headDim, blockSize);
-  }
-
   /** Copies {@code count} value numbers from an index of {@link #valueAt} on, widened. */
   public void readValues(int at, float[] target, int to, int count, SimdOps simd) {
     values.read(at, target, to, count, simd);

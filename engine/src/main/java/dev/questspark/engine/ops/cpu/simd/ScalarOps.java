@@ -54,14 +54,6 @@ public final class ScalarOps implements SimdOps {
   }
 
   @Override
-  public void widenRows(
-      short[] from, int at, int stride, float[] to, int target, int toStride, int rows, int count) {
-    for (int row = 0; row < rows; row++) {
-      widen(from, at + row * stride, to, target + row * toStride, count);
-    }
-  }
-
-  @Override
   public float dot(float[] a, int aFrom, float[] b, int bFrom, int count) {
     Arrays.fill(chains, 0f);
     int i = 0;

@@ -93,10 +93,6 @@ public interface SimdOps {
   void copyRows(
       short[] from, int at, int stride, short[] to, int target, int toStride, int rows, int count);
 
-  /** Widens {@code rows} rows of {@code count} bf16 bit patterns each to float; exact. */
-  void widenRows(
-      short[] from, int at, int stride, float[] to, int target, int toStride, int rows, int count);
-
   /** Sum of a[i] * b[i]: {@link #CHAINS} chains of fused multiply-adds, added up by halves. */
   float dot(float[] a, int aFrom, float[] b, int bFrom, int count);
 
@@ -149,6 +145,30 @@ public interface SimdOps {
       int headDim,
       int slots,
       float scale);
+
+  /**
+   * The {@link #logits} of several tiles of (headDim, slots), which stand back to back from {@code
+   * key} on.
+   */
+  default void tileLogits(
+      float[] out,
+      int at,
+      int stride,
+      float[] queries,
+      int query,
+      int heads,
+      float[] keys,
+      int key,
+      int headDim,
+      int slots,
+      int tiles,
+      float scale) {
+    for (int tile = 0; tile < tiles; tile++) {
+      int from = key + tile * headDim * slots;
+      logits(
+          out, at + tile * slots, stride, queries, query, heads, keys, from, headDim, slots, scale);
+    }
+  }
 
   /**
    * out[g, c] += sum of w[g, s] * v[s, c] over slots [first, last), in order.

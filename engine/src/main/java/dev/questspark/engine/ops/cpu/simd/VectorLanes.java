@@ -1,8 +1,6 @@
 package dev.questspark.engine.ops.cpu.simd;
 
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -17,13 +15,6 @@ public final class VectorLanes {
 
   static final VectorSpecies<Byte> BYTES =
       VectorSpecies.of(byte.class, VectorShape.forBitSize(Math.max(64, 8 * LANES)));
-
-  /** Eight lanes, whatever the widest vector: the slots of a digest block. */
-  static final VectorSpecies<Float> EIGHT_FLOATS = FloatVector.SPECIES_256;
-
-  static final VectorSpecies<Float> FOUR_FLOATS = FloatVector.SPECIES_128;
-  static final VectorSpecies<Integer> EIGHT_INTS = IntVector.SPECIES_256;
-  static final VectorSpecies<Short> EIGHT_SHORTS = ShortVector.SPECIES_128;
 
   private VectorLanes() {}
 

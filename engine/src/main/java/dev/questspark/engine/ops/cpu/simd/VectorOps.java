@@ -1,11 +1,7 @@
 package dev.questspark.engine.ops.cpu.simd;
 
 import static dev.questspark.engine.ops.cpu.simd.VectorLanes.BYTES;
-import static dev.questspark.engine.ops.cpu.simd.VectorLanes.EIGHT_FLOATS;
-import static dev.questspark.engine.ops.cpu.simd.VectorLanes.EIGHT_INTS;
-import static dev.questspark.engine.ops.cpu.simd.VectorLanes.EIGHT_SHORTS;
 import static dev.questspark.engine.ops.cpu.simd.VectorLanes.FLOATS;
-import static dev.questspark.engine.ops.cpu.simd.VectorLanes.FOUR_FLOATS;
 import static dev.questspark.engine.ops.cpu.simd.VectorLanes.INTS;
 import static dev.questspark.engine.ops.cpu.simd.VectorLanes.LANES;
 import static dev.questspark.engine.ops.cpu.simd.VectorLanes.SHORTS;
@@ -31,7 +27,7 @@ import jdk.incubator.vector.VectorOperators;
 final class VectorOps implements SimdOps {
   private final float[] chains = new float[CHAINS];
   private final float[] four = new float[4 * CHAINS];
-  private final float[] quarters = new float[CHAINS];
+  private float[] pairs = new float[0];
 
   @Override
   public String describe() {
@@ -129,28 +125,6 @@ final class VectorOps implements SimdOps {
     }
   }
 
-  /** Rows of eight are half a vector of the widest: those of a digest block. */
-  @Override
-  public void widenRows(
-      short[] from, int at, int stride, float[] to, int target, int toStride, int rows, int count) {
-    if (count != EIGHT_FLOATS.length()) {
-      for (int row = 0; row < rows; row++) {
-        widen(from, at + row * stride, to, target + row * toStride, count);
-      }
-      return;
-    }
-    for (int row = 0; row < rows; row++) {
-      IntVector upper =
-          (IntVector)
-              ShortVector.fromArray(EIGHT_SHORTS, from, at + row * stride)
-                  .convertShape(VectorOperators.S2I, EIGHT_INTS, 0);
-      upper
-          .lanewise(VectorOperators.LSHL, 16)
-          .reinterpretAsFloats()
-          .intoArray(to, target + row * toStride);
-    }
-  }
-
   @Override
   public float dot(float[] a, int aFrom, float[] b, int bFrom, int count) {
     int whole = count - count % CHAINS;
@@ -189,6 +163,22 @@ final class VectorOps implements SimdOps {
     int b1 = b0 + count;
     int b2 = b1 + count;
     int b3 = b2 + count;
+    if (LANES == CHAINS) {
+      FloatVector s0 = zero(), s1 = zero(), s2 = zero(), s3 = zero();
+      for (int i = 0; i < count; i += CHAINS) {
+        FloatVector x = load(a, aFrom + i);
+        s0 = x.fma(load(b, b0 + i), s0);
+        s1 = x.fma(load(b, b1 + i), s1);
+        s2 = x.fma(load(b, b2 + i), s2);
+        s3 = x.fma(load(b, b3 + i), s3);
+      }
+      VectorHalves.addUp(s0, s1, s2, s3, four);
+      out[at] = four[0];
+      out[at + 1] = four[8];
+      out[at + 2] = four[4];
+      out[at + 3] = four[12];
+      return;
+    }
     for (int lane = 0; lane < CHAINS; lane += LANES) {
       FloatVector s0 = zero(), s1 = zero(), s2 = zero(), s3 = zero();
       for (int i = lane; i < count; i += CHAINS) {
@@ -203,24 +193,9 @@ final class VectorOps implements SimdOps {
       s2.intoArray(four, 2 * CHAINS + lane);
       s3.intoArray(four, 3 * CHAINS + lane);
     }
-    addUpFour(out, at);
-  }
-
-  /** {@link SimdOps#addUp} of the four sums: their quarters are added as vectors of four. */
-  private void addUpFour(float[] out, int at) {
-    for (int x = 0; x < 4 * CHAINS; x += CHAINS) {
-      FloatVector a = quarter(x).add(quarter(x + 8));
-      FloatVector b = quarter(x + 4).add(quarter(x + 12));
-      a.add(b).intoArray(quarters, x / 4);
-    }
     for (int g = 0; g < 4; g++) {
-      int x = 4 * g;
-      out[at + g] = (quarters[x] + quarters[x + 2]) + (quarters[x + 1] + quarters[x + 3]);
+      out[at + g] = SimdOps.addUp(four, g * CHAINS);
     }
-  }
-
-  private FloatVector quarter(int at) {
-    return FloatVector.fromArray(FOUR_FLOATS, four, at);
   }
 
   /** Positive floats are ordered as integers are, whose maximum is one instruction. */
@@ -434,6 +409,37 @@ final class VectorOps implements SimdOps {
       int slots,
       float scale) {
     VectorPageOps.logits(out, at, stride, queries, query, heads, keys, key, headDim, slots, scale);
+  }
+
+  @Override
+  public void tileLogits(
+      float[] out,
+      int at,
+      int stride,
+      float[] queries,
+      int query,
+      int heads,
+      float[] keys,
+      int key,
+      int headDim,
+      int slots,
+      int tiles,
+      float scale) {
+    int done = 0;
+    if (LANES == CHAINS && slots == VectorHalves.LENGTH && headDim % 2 == 0) {
+      done = tiles - tiles % 4;
+      int floats = 2 * headDim * slots + 16 * slots;
+      if (pairs.length < floats) {
+        pairs = new float[floats];
+      }
+      VectorTileOps.logits(
+          out, at, stride, queries, query, heads, keys, key, headDim, done, scale, pairs);
+    }
+    for (int tile = done; tile < tiles; tile++) {
+      int from = key + tile * headDim * slots;
+      logits(
+          out, at + tile * slots, stride, queries, query, heads, keys, from, headDim, slots, scale);
+    }
   }
 
   @Override

@@ -1,6 +1,5 @@
 package dev.questspark.engine.ops.cpu.simd;
 
-import static dev.questspark.engine.ops.cpu.simd.VectorLanes.EIGHT_FLOATS;
 import static dev.questspark.engine.ops.cpu.simd.VectorLanes.LANES;
 import static dev.questspark.engine.ops.cpu.simd.VectorLanes.broadcast;
 import static dev.questspark.engine.ops.cpu.simd.VectorLanes.load;
@@ -40,13 +39,6 @@ final class VectorPageOps {
         int target = at + g * stride + slot;
         int q = query + g * headDim;
         oneHead(out, target, queries, q, keys, key + slot, headDim, slots, scale);
-      }
-    }
-    for (; slot <= slots - EIGHT_FLOATS.length(); slot += EIGHT_FLOATS.length()) {
-      for (int g = 0; g < heads; g++) {
-        int target = at + g * stride + slot;
-        int q = query + g * headDim;
-        eightSlots(out, target, queries, q, keys, key + slot, headDim, slots, scale);
       }
     }
     for (; slot < slots; slot++) {
@@ -98,34 +90,6 @@ final class VectorPageOps {
     even1.add(odd1).mul(scale).intoArray(out, at + stride);
     even2.add(odd2).mul(scale).intoArray(out, at + 2 * stride);
     even3.add(odd3).mul(scale).intoArray(out, at + 3 * stride);
-  }
-
-  private static void eightSlots(
-      float[] out,
-      int at,
-      float[] queries,
-      int query,
-      float[] keys,
-      int key,
-      int headDim,
-      int slots,
-      float scale) {
-    FloatVector even = FloatVector.zero(EIGHT_FLOATS);
-    FloatVector odd = FloatVector.zero(EIGHT_FLOATS);
-    int c = 0;
-    for (; c <= headDim - 2; c += 2) {
-      even = eight(keys, key + c * slots, queries[query + c], even);
-      odd = eight(keys, key + (c + 1) * slots, queries[query + c + 1], odd);
-    }
-    if (c < headDim) {
-      even = eight(keys, key + c * slots, queries[query + c], even);
-    }
-    even.add(odd).mul(scale).intoArray(out, at);
-  }
-
-  private static FloatVector eight(float[] keys, int key, float q, FloatVector sum) {
-    return FloatVector.fromArray(EIGHT_FLOATS, keys, key)
-        .fma(FloatVector.broadcast(EIGHT_FLOATS, q), sum);
   }
 
   private static void oneHead(

@@ -261,22 +261,21 @@ class SimdOpsTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"1,1", "3,16", "64,8", "5,33"})
-  void widenRows(int rows, int count) {
-    short[] from = new short[rows * (count + 2) + 1];
-    for (int i = 0; i < from.length; i++) {
-      from[i] = DType.floatToBf16(i + 1);
+  @CsvSource({"1,64,8,4", "7,64,8,9", "2,16,8,1", "5,33,8,4", "3,64,4,8", "4,128,16,3"})
+  void tileLogits(int heads, int headDim, int slots, int tiles) {
+    float[] queries = numbers(heads * headDim + 1);
+    float[] keys = numbers(tiles * headDim * slots + 2);
+    int stride = tiles * slots + 3;
+    float[] logits = new float[heads * stride];
+    float[] same = logits.clone();
+    float[] one = logits.clone();
+    vector.tileLogits(logits, 0, stride, queries, 1, heads, keys, 2, headDim, slots, tiles, 0.3f);
+    plain.tileLogits(same, 0, stride, queries, 1, heads, keys, 2, headDim, slots, tiles, 0.3f);
+    for (int t = 0; t < tiles; t++) {
+      int key = 2 + t * headDim * slots;
+      plain.logits(one, t * slots, stride, queries, 1, heads, keys, key, headDim, slots, 0.3f);
     }
-    float[] to = new float[rows * (count + 3) + 2];
-    float[] same = to.clone();
-    vector.widenRows(from, 1, count + 2, to, 2, count + 3, rows, count);
-    plain.widenRows(from, 1, count + 2, same, 2, count + 3, rows, count);
-    assertThat(to).isEqualTo(same);
-    for (int row = 0; row < rows; row++) {
-      float last = DType.bf16ToFloat(from[row * (count + 2) + count]);
-      assertThat(to[2 + row * (count + 3) + count - 1]).isEqualTo(last);
-      assertThat(to[2 + row * (count + 3) + count]).isZero();
-    }
+    assertThat(logits).isEqualTo(same).isEqualTo(one);
   }
 
   @ParameterizedTest
