@@ -9,24 +9,50 @@
 
 namespace quest {
 
-constexpr int kWarpTile = 16;  // tokens of one tile; divides the page size, so that a tile lies within one page
+constexpr int kWarpTile = 16;  // tokens of one tile; divides the page size
 constexpr int kStages = 2;     // tiles per warp in shared memory: one under way, one in use
 
-/** The places of a warp's next 32 tiles: each lane looks up one. */
-struct TileBatch {
-  size_t offset;     // of the first key's first channel
-  unsigned visible;  // bit j: the tile's token j exists and the row sees it
+/**
+ * How a list's tiles lie in memory: in parts of 16, 8, 4, 2 or 1 tokens, each one run of a page. A part is the largest
+ * power of two that divides both a tile and a unit, so none is cut by either.
+ */
+struct TileParts {
+  int tokens;  // of a part
+  int parts;   // of a tile
 
-  /** Tiles of the tokens from..to - 1 of a list; `from` is a multiple of 16. */
-  static __device__ __forceinline__ TileBatch of(const ListedTokens& listed, int from, int to) {
-    const int first = from + static_cast<int>(threadIdx.x) % kWarp * kWarpTile;
-    if (first >= to) {
-      return {0, 0u};
+  static __device__ __forceinline__ TileParts of(int unit) {
+    const int tokens = min(unit & -unit, kWarpTile);
+    return {tokens, tokens == kWarpTile ? 1 : kWarpTile / tokens};
+  }
+
+  /** Tiles whose parts a warp looks up at once. */
+  __device__ __forceinline__ int tilesPerBatch() const { return 2 * tokens; }
+};
+
+/** The places of a warp's next 32 parts of tiles: each lane looks up one. */
+struct TileBatch {
+  size_t offset;     // of the part's first key's first channel
+  unsigned visible;  // bit j: token j of the tile that the part belongs to exists and the row sees it
+
+  /** Parts of the tokens from..to - 1 of a list; `from` is a multiple of 16. */
+  static __device__ __forceinline__ TileBatch of(const ListedTokens& listed, const TileParts& cut, int from, int to) {
+    const int lane = threadIdx.x % kWarp;
+    const int first = from + lane * cut.tokens;
+    // Where there is no part, nothing is read, but from an address that exists: the tile's first token at offset 0.
+    TileBatch batch = {static_cast<size_t>(first % kWarpTile) * listed.kv.headDim, 0u};
+    if (first < to) {
+      const TokenPlace place = listed.placeOf(first);
+      if (place.position >= 0) {
+        batch = {place.offset, listed.visibleOf(place.position, min(cut.tokens, to - first))};
+      }
     }
-    const int page = listed.list[first / listed.kv.pageSize];
-    const int slot = first % listed.kv.pageSize;
-    return {listed.kv.token(listed.row.table[page], listed.kvHead, slot),
-            listed.visibleOf(page * listed.kv.pageSize + slot, min(kWarpTile, to - first))};
+    if (cut.parts > 1) {  // uniform over the grid: each lane gets the bits of its whole tile
+      batch.visible <<= first % kWarpTile;
+      for (int distance = 1; distance < cut.parts; distance *= 2) {
+        batch.visible |= __shfl_xor_sync(kAllLanes, batch.visible, distance);
+      }
+    }
+    return batch;
   }
 };
 
@@ -46,6 +72,7 @@ struct FlashRun {
   int from;
   int to;
   int tiles;
+  TileParts cut;
   TileBatch batch;
   unsigned visible[kStages];  // of the tile in use and those under way
 
@@ -53,10 +80,30 @@ struct FlashRun {
                                       int from, int to)
       : listed(listed), keys(keys), values(values), stages(stages), from(from), to(to) {
     tiles = from < to ? ceilDiv(to - from, kWarpTile) : 0;
-    batch = TileBatch::of(listed, from, to);
+    cut = TileParts::of(listed.row.unit);
+    batch = TileBatch::of(listed, cut, from, to);
 #pragma unroll
     for (int tile = 0; tile < kStages; tile++) {
       visible[tile] = start(tile);
+    }
+  }
+
+  /**
+   * Starts the copies of a tile; offsetOf(token) is where token 0 would stand if all of the tile were one run. Parts
+   * are not unrolled: that would double the kernel's code.
+   */
+  template <int Unroll, typename OffsetOf>
+  __device__ __forceinline__ void copyTile(int tile, unsigned present, const OffsetOf& offsetOf) {
+    const int lane = threadIdx.x % kWarp;
+    Kv* stage = stages + tile % kStages * 2 * kTileElements;
+#pragma unroll Unroll
+    for (int i = 0; i < kWarpTile * kRowChunks; i += kWarp) {
+      const int token = kWarp % kRowChunks == 0 ? i / kRowChunks + lane / kRowChunks : (i + lane) / kRowChunks;
+      const int channel = (kWarp % kRowChunks == 0 ? lane : i + lane) % kRowChunks * 8;
+      Kv* target = stage + token * kTileStride<D> + channel;
+      const size_t source = offsetOf(token) + lane * 8;
+      copyAsync(target, keys + source + i * 8, present >> token & 1u);
+      copyAsync(target + kTileElements, values + source + i * 8, present >> token & 1u);
     }
   }
 
@@ -64,22 +111,19 @@ struct FlashRun {
   __device__ __forceinline__ unsigned start(int tile) {
     unsigned ofTile = 0u;
     if (tile < tiles) {  // uniform over the warp
-      if (tile > 0 && tile % kWarp == 0) {
-        batch = TileBatch::of(listed, from + tile * kWarpTile, to);
+      const int inBatch = tile & (cut.tilesPerBatch() - 1);
+      if (tile >= kStages && inBatch == 0) {  // a batch has two tiles at least
+        batch = TileBatch::of(listed, cut, from + tile * kWarpTile, to);
       }
-      ofTile = __shfl_sync(kAllLanes, batch.visible, tile % kWarp);
-      const size_t offset = __shfl_sync(kAllLanes, batch.offset, tile % kWarp);
-      const int lane = threadIdx.x % kWarp;
-      const Kv* key = keys + offset + lane * 8;
-      const Kv* value = values + offset + lane * 8;
-      Kv* stage = stages + tile % kStages * 2 * kTileElements;
-#pragma unroll
-      for (int i = 0; i < kWarpTile * kRowChunks; i += kWarp) {
-        const int token = kWarp % kRowChunks == 0 ? i / kRowChunks + lane / kRowChunks : (i + lane) / kRowChunks;
-        const int channel = (kWarp % kRowChunks == 0 ? lane : i + lane) % kRowChunks * 8;
-        Kv* target = stage + token * kTileStride<D> + channel;
-        copyAsync(target, key + i * 8, ofTile >> token & 1u);
-        copyAsync(target + kTileElements, value + i * 8, ofTile >> token & 1u);
+      ofTile = __shfl_sync(kAllLanes, batch.visible, inBatch * cut.parts);
+      if (cut.parts == 1) {  // uniform over the grid
+        const size_t offset = __shfl_sync(kAllLanes, batch.offset, inBatch);
+        copyTile<kWarpTile * kRowChunks / kWarp>(tile, ofTile, [=](int) { return offset; });
+      } else {
+        copyTile<2>(tile, ofTile, [&](int token) {
+          const int part = token * cut.parts / kWarpTile;
+          return __shfl_sync(kAllLanes, batch.offset, inBatch * cut.parts + part) - part * cut.tokens * D;
+        });
       }
     }
     commitCopies();

@@ -1,6 +1,6 @@
-// A page's digest from the page's keys in token order, so that it has the same bits whether the tokens came one by one
+// A block's digest from the block's keys in token order, so that it has the same bits whether the tokens came one by one
 // or all at once (Quest, arXiv 2406.10774, section 3.3; mean and deviation: arXiv 2605.27740). And the query's side:
-// both scores are one dot product of the digest pair with a folded query.
+// both scores are one dot product of the digest pair with a folded query. A block is a page or an equal part of one.
 //
 // A pair is kept in the cache's dtype, or in 8 bits: 16 consecutive channels of one vector share a power of two, the
 // smallest with which their integers stay within -127..127 (the scheme of MXINT8 in the OCP Microscaling formats, in
@@ -18,16 +18,18 @@
 namespace quest {
 
 enum PageScore { kMinMax = 0, kMeanStd = 1 };  // ordinals of engine.ops.PageScore
-enum GroupReduction { kGroupMax = 0, kGroupSum = 1 };  // ordinals of engine.ops.GroupReduction
+enum GroupReduction { kGroupMax = 0, kGroupSum = 1, kGroupSoftmax = 2 };  // ordinals of engine.ops.GroupReduction
 
-constexpr int kSlotsAtOnce = 16;  // whose keys a thread has under way: one key at a time is all latency
-
-/** One channel of both vectors of a pair. */
+/**
+ * One channel of both vectors of a pair. A thread has the keys of Slots tokens under way: one key at a time is all
+ * latency, and more of them than the block has tokens are loads for nothing.
+ */
+template <int Slots>
 struct ChannelDigest {
   float first;
   float second;
 
-  /** Keys of one page and KV head: channel c of slot s stands at keys[s * headDim + c]; slots 0..filled-1 count. */
+  /** Keys of one block and KV head: channel c of slot s stands at keys[s * headDim + c]; slots 0..filled-1 count. */
   template <typename Kv>
   static __device__ __forceinline__ ChannelDigest of(const Kv* keys, int channel, int headDim, int filled, int score) {
     return score == kMinMax ? minMax(keys + channel, headDim, filled) : meanStd(keys + channel, headDim, filled);
@@ -35,10 +37,10 @@ struct ChannelDigest {
 
   /** A channel of the slots from `from` on; past the last one, that one again. */
   template <typename Kv>
-  static __device__ __forceinline__ void load(float (&of)[kSlotsAtOnce], const Kv* channel, int headDim, int from,
+  static __device__ __forceinline__ void load(float (&of)[Slots], const Kv* channel, int headDim, int from,
                                               int filled) {
 #pragma unroll
-    for (int i = 0; i < kSlotsAtOnce; i++) {
+    for (int i = 0; i < Slots; i++) {
       of[i] = toFloat(channel[static_cast<size_t>(min(from + i, filled - 1)) * headDim]);
     }
   }
@@ -47,11 +49,11 @@ struct ChannelDigest {
   static __device__ __forceinline__ ChannelDigest minMax(const Kv* channel, int headDim, int filled) {
     float low = toFloat(*channel);
     float high = low;
-    for (int from = 0; from < filled; from += kSlotsAtOnce) {
-      float key[kSlotsAtOnce];
+    for (int from = 0; from < filled; from += Slots) {
+      float key[Slots];
       load(key, channel, headDim, from, filled);
 #pragma unroll
-      for (int i = 0; i < kSlotsAtOnce; i++) {
+      for (int i = 0; i < Slots; i++) {
         low = key[i] < low ? key[i] : low;
         high = key[i] > high ? key[i] : high;
       }
@@ -63,21 +65,21 @@ struct ChannelDigest {
   template <typename Kv>
   static __device__ __forceinline__ ChannelDigest meanStd(const Kv* channel, int headDim, int filled) {
     float sum = 0.0f;
-    for (int from = 0; from < filled; from += kSlotsAtOnce) {
-      float key[kSlotsAtOnce];
+    for (int from = 0; from < filled; from += Slots) {
+      float key[Slots];
       load(key, channel, headDim, from, filled);
 #pragma unroll
-      for (int i = 0; i < kSlotsAtOnce; i++) {
+      for (int i = 0; i < Slots; i++) {
         sum += from + i < filled ? key[i] : 0.0f;
       }
     }
     const float mean = sum / filled;
     float squares = 0.0f;
-    for (int from = 0; from < filled; from += kSlotsAtOnce) {
-      float key[kSlotsAtOnce];
+    for (int from = 0; from < filled; from += Slots) {
+      float key[Slots];
       load(key, channel, headDim, from, filled);
 #pragma unroll
-      for (int i = 0; i < kSlotsAtOnce; i++) {
+      for (int i = 0; i < Slots; i++) {
         const float distance = from + i < filled ? key[i] - mean : 0.0f;
         squares += distance * distance;
       }
@@ -101,26 +103,26 @@ __device__ __forceinline__ int roundDown(float value, float scale, float inverse
   return towardsZero - (towardsZero * scale > value);
 }
 
-/** Writes one page's pair in the cache's dtype. All threads of the block call it. */
-template <typename Kv>
+/** Writes one block's pair in the cache's dtype. All threads of the grid's block call it. */
+template <int Slots, typename Kv>
 __device__ __forceinline__ void writeDigest(Kv* pair, const Kv* keys, int headDim, int filled, int score) {
   for (int c = threadIdx.x; c < headDim; c += blockDim.x) {
-    const ChannelDigest digest = ChannelDigest::of(keys, c, headDim, filled, score);
+    const ChannelDigest<Slots> digest = ChannelDigest<Slots>::of(keys, c, headDim, filled, score);
     pair[c] = fromFloat<Kv>(digest.first);
     pair[headDim + c] = fromFloat<Kv>(digest.second);
   }
 }
 
-/** Writes one page's pair in 8 bits, each half warp a block of 16 channels. All threads of the block call it. */
-template <typename Kv>
+/** The same in 8 bits: each half warp has 16 channels, which share a power of two. */
+template <int Slots, typename Kv>
 __device__ __forceinline__ void writeDigest(i8* pair, const Kv* keys, int headDim, int filled, int score) {
   unsigned char* exponents = reinterpret_cast<unsigned char*>(pair + 2 * headDim);
   for (int base = 0; base < headDim; base += blockDim.x) {  // uniform over the block
     const int c = base + threadIdx.x;
     const bool inside = c < headDim;
-    ChannelDigest digest = {0.0f, 0.0f};
+    ChannelDigest<Slots> digest = {0.0f, 0.0f};
     if (inside) {
-      digest = ChannelDigest::of(keys, c, headDim, filled, score);
+      digest = ChannelDigest<Slots>::of(keys, c, headDim, filled, score);
     }
     const unsigned first = scaleExponent(reduceLanes<Max, kScaleChannels>(fabsf(digest.first)));
     const unsigned second = scaleExponent(reduceLanes<Max, kScaleChannels>(fabsf(digest.second)));

@@ -110,9 +110,24 @@ __device__ __forceinline__ void foldGroup(Folded* folded, const Act* q, int grou
   }
 }
 
-__device__ __forceinline__ float reduceGroup(float a, float b, int reduction) {
-  return reduction == kGroupMax ? Max::combine(a, b) : a + b;
-}
+/** Where a warp's scores go: one per page, or, for the softmax, one per head and page. */
+struct ScoreTarget {
+  float* scores;  // of the group's first head and the warp's first page
+  int headStride;
+  int reduction;
+
+  __device__ __forceinline__ float identity() const { return reduction == kGroupMax ? negativeInfinity() : 0.0f; }
+
+  __device__ __forceinline__ float combine(float a, float b) const {
+    return reduction == kGroupMax ? Max::combine(a, b) : a + b;
+  }
+
+  __device__ __forceinline__ bool perHead() const { return reduction == kGroupSoftmax; }
+
+  __device__ __forceinline__ void store(int head, int page, float score) const {
+    scores[static_cast<size_t>(head) * headStride + page] = score;
+  }
+};
 
 /** Adds this lane's share of `Digest`-wide channels base.. of all pages' scores for one folded query. */
 template <typename Digest>
@@ -148,12 +163,14 @@ __device__ __forceinline__ void addScores(float (&score)[kPasses], const Digest*
 
 /** Writes the scores of a warp's pages. */
 template <typename Digest>
-__device__ __forceinline__ void scoreTile(float* target, const Digest* tile, const float* folded, int pages, int group,
-                                          int headDim, int reduction) {
+__device__ __forceinline__ void scoreTile(const ScoreTarget& target, const Digest* tile, const float* folded,
+                                          int pages, int group, int headDim) {
+  const int pageOfLane = static_cast<int>(threadIdx.x) % kWarp / kPageLanes;
+  const bool stores = threadIdx.x % kPageLanes == 0;
   float reduced[kPasses];
 #pragma unroll
   for (int pass = 0; pass < kPasses; pass++) {
-    reduced[pass] = reduction == kGroupMax ? negativeInfinity() : 0.0f;
+    reduced[pass] = target.identity();
   }
   for (int head = 0; head < group; head++) {
     float score[kPasses] = {};
@@ -162,14 +179,22 @@ __device__ __forceinline__ void scoreTile(float* target, const Digest* tile, con
     }
 #pragma unroll
     for (int pass = 0; pass < kPasses; pass++) {
-      reduced[pass] = reduceGroup(reduced[pass], reduceLanes<Sum, kPageLanes>(score[pass]), reduction);
+      const float ofHead = reduceLanes<Sum, kPageLanes>(score[pass]);
+      const int page = pass * kPagesAtOnce + pageOfLane;
+      if (target.perHead() && stores && page < pages) {
+        target.store(head, page, ofHead);
+      }
+      reduced[pass] = target.combine(reduced[pass], ofHead);
     }
+  }
+  if (target.perHead()) {
+    return;  // uniform over the grid
   }
 #pragma unroll
   for (int pass = 0; pass < kPasses; pass++) {
-    const int page = pass * kPagesAtOnce + static_cast<int>(threadIdx.x) % kWarp / kPageLanes;
-    if (page < pages && threadIdx.x % kPageLanes == 0) {
-      target[page] = reduced[pass];
+    const int page = pass * kPagesAtOnce + pageOfLane;
+    if (page < pages && stores) {
+      target.store(0, page, reduced[pass]);
     }
   }
 }
@@ -280,13 +305,13 @@ __device__ __forceinline__ void addPages(FragmentC& sum, const FragmentB (&b)[kF
 
 /** Writes the scores of a warp's pages, on tensor cores. */
 template <typename Digest, typename Folded>
-__device__ __forceinline__ void scoreTile(float* target, const Digest* tile, const Folded* folded, int pages, int group,
-                                          int headDim, int reduction) {
+__device__ __forceinline__ void scoreTile(const ScoreTarget& target, const Digest* tile, const Folded* folded,
+                                          int pages, int group, int headDim) {
   const int lane = threadIdx.x % kWarp;
   float reduced[kPageTiles][2];
 #pragma unroll
   for (int t = 0; t < kPageTiles; t++) {
-    reduced[t][0] = reduced[t][1] = reduction == kGroupMax ? negativeInfinity() : 0.0f;
+    reduced[t][0] = reduced[t][1] = target.identity();
   }
   for (int head = 0; head < group; head += 8) {
     FragmentC sum[kPageTiles] = {};
@@ -308,20 +333,37 @@ __device__ __forceinline__ void scoreTile(float* target, const Digest* tile, con
         const int column = head + lane % 4 * 2 + i % 2;
         if (column < group) {
           const float score = sum[t].at[i] * unscaleOf(folded, column, headDim);
-          reduced[t][i / 2] = reduceGroup(reduced[t][i / 2], score, reduction);
+          sum[t].at[i] = score;
+          reduced[t][i / 2] = target.combine(reduced[t][i / 2], score);
         }
       }
     }
+    if (target.perHead()) {  // uniform over the grid
+#pragma unroll
+      for (int t = 0; t < kPageTiles; t++) {
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+          const int column = head + lane % 4 * 2 + i % 2;
+          const int page = t * 16 + i / 2 * 8 + lane / 4;
+          if (column < group && page < pages) {
+            target.store(column, page, sum[t].at[i]);
+          }
+        }
+      }
+    }
+  }
+  if (target.perHead()) {
+    return;  // uniform over the grid
   }
 #pragma unroll
   for (int t = 0; t < kPageTiles; t++) {
 #pragma unroll
     for (int half = 0; half < 2; half++) {
-      const float score = reduction == kGroupMax ? reduceLanes<Max, 4>(reduced[t][half])
-                                                 : reduceLanes<Sum, 4>(reduced[t][half]);
+      const float score = target.reduction == kGroupMax ? reduceLanes<Max, 4>(reduced[t][half])
+                                                        : reduceLanes<Sum, 4>(reduced[t][half]);
       const int page = t * 16 + half * 8 + lane / 4;
       if (page < pages && lane % 4 == 0) {
-        target[page] = score;
+        target.store(0, page, score);
       }
     }
   }

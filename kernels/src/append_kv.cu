@@ -1,19 +1,22 @@
 // append_kv: rotates q in place, rotates k, writes k and v to the pages of each row's sequence and refreshes the
-// digests of every page touched. Rotary embedding of arXiv 2104.09864 with the pairing of Llama: channel i with
+// digests of every block touched. Rotary embedding of arXiv 2104.09864 with the pairing of Llama: channel i with
 // i + D/2; rope (max_model_len, D) = [cos | sin], so that all scalings are the table's business.
 //
 //   q (R, Hq * D) rotated in place   k, v (R, Hkv * D)   keys, values (page, Hkv, slot, D)
-//   minMax, meanStd (page, Hkv, 2 * D), null if the run does not keep the pair; i8: see page_digest.cuh
+//   minMax, meanStd (page, block, Hkv, 2 * D), null if the run does not keep the pair; i8: see page_digest.cuh
 //
-// Moves, per row: 2 Hq D + 2 Hkv D activations, 2 Hkv D of cache, and per page touched one page of keys.
+// Moves, per row: 2 Hq D + 2 Hkv D activations, 2 Hkv D of cache, and per digest block touched its keys.
 // Grid: (R, Hkv) blocks of 128 threads. The first row that falls into a page leads: its block writes all rows of
-// the step that fall into that page (at most pageSize), then digests the page; the other rows' blocks leave at once.
+// the step that fall into that page (at most pageSize), then digests the page's blocks that have one of them; the other
+// rows' blocks leave at once.
 #include "page_digest.cuh"
 
 namespace quest {
 
 constexpr int kPairsAtOnce = 4;  // that a thread has under way: in decode a block is all latency
 constexpr int kAppendThreads = 128;
+constexpr int kSlotsAtOnce = 16;  // of a digest block, whose keys a thread has under way
+constexpr int kFewSlots = 8;      // of a block of 8 or 4 tokens
 
 /**
  * Two channels of a row that a thread moves: i and i + half of a head. A row's heads are the group's query heads, then
@@ -117,12 +120,41 @@ struct GroupRows {
   }
 };
 
+/** The slots firstSlot..filled - 1 of a page were written: where their blocks' digests stand, and where the keys. */
+template <typename Kv, typename Digest>
+struct TouchedBlocks {
+  const Kv* keys;   // of the page's slot 0
+  size_t first;     // the digest pair of the page's block 0
+  size_t stride;    // from one block's pair to the next
+  int firstSlot;
+  int filled;
+  int digestBlockSize;
+  int headDim;
+
+  /** Digests each block anew from its keys. All threads of the grid's block call it. */
+  template <int Slots>
+  __device__ __forceinline__ void digest(Digest* minMax, Digest* meanStd) const {
+    for (int block = firstSlot / digestBlockSize; block * digestBlockSize < filled; block++) {
+      const int slot = block * digestBlockSize;
+      const int present = min(digestBlockSize, filled - slot);
+      const Kv* own = keys + static_cast<size_t>(slot) * headDim;
+      const size_t at = first + block * stride;
+      if (minMax != nullptr) {  // uniform over the grid
+        writeDigest<Slots>(minMax + at, own, headDim, present, kMinMax);
+      }
+      if (meanStd != nullptr) {
+        writeDigest<Slots>(meanStd + at, own, headDim, present, kMeanStd);
+      }
+    }
+  }
+};
+
 template <typename Act, typename Kv, typename Digest>
 __device__ __forceinline__ void appendKv(Act* q, Kv* keys, Kv* values, Digest* minMax, Digest* meanStd,
                                          const Act* k, const Act* v, const float* rope, const int* positions,
                                          const int* rowSpan, const int* spanRows, const int* spanPages,
-                                         const int* pageTable, const PagedKv& kv, int group, int qStride,
-                                         int kStride, int vStride, int ropeStride) {
+                                         const int* pageTable, const PagedKv& kv, int digestBlockSize, int group,
+                                         int qStride, int kStride, int vStride, int ropeStride) {
   const int leader = blockIdx.x;
   const int kvHead = blockIdx.y;
   const int span = rowSpan[leader];
@@ -154,13 +186,18 @@ __device__ __forceinline__ void appendKv(Act* q, Kv* keys, Kv* values, Digest* m
   moved.move();
   __syncthreads();  // the page's new keys are written before other threads digest them
 
-  const Kv* pageKeys = keys + kv.token(page, kvHead, 0);
-  const size_t digest = kv.digest<Digest>(page, kvHead);
-  if (minMax != nullptr) {  // uniform over the grid
-    writeDigest(minMax + digest, pageKeys, headDim, firstSlot + rows, kMinMax);
-  }
-  if (meanStd != nullptr) {
-    writeDigest(meanStd + digest, pageKeys, headDim, firstSlot + rows, kMeanStd);
+  const int blocksPerPage = digestBlockSize == kv.pageSize ? 1 : kv.pageSize / digestBlockSize;
+  const TouchedBlocks<Kv, Digest> touched = {keys + kv.token(page, kvHead, 0),
+                                             kv.digest<Digest>(page * blocksPerPage, kvHead),
+                                             kv.digest<Digest>(1, 0),
+                                             firstSlot,
+                                             firstSlot + rows,
+                                             digestBlockSize,
+                                             headDim};
+  if (digestBlockSize > kFewSlots) {  // uniform over the grid
+    touched.template digest<kSlotsAtOnce>(minMax, meanStd);
+  } else {
+    touched.template digest<kFewSlots>(minMax, meanStd);
   }
 }
 
@@ -174,11 +211,11 @@ __device__ __forceinline__ void appendKv(Act* q, Kv* keys, Kv* values, Digest* m
       Digest* __restrict__ meanStd, const Act* k, const Act* v,                                               \
       const float* __restrict__ rope, const int* __restrict__ positions, const int* __restrict__ rowSpan,     \
       const int* __restrict__ spanRows, const int* __restrict__ spanPages, const int* __restrict__ pageTable, \
-      int kvHeads, int headDim, int pageSize, int group, int qStride, int kStride, int vStride,               \
-      int ropeStride) {                                                                                       \
+      int kvHeads, int headDim, int pageSize, int digestBlockSize, int group, int qStride, int kStride,       \
+      int vStride, int ropeStride) {                                                                          \
     quest::appendKv(q, keys, values, minMax, meanStd, k, v, rope, positions, rowSpan, spanRows, spanPages,    \
-                    pageTable, quest::PagedKv{kvHeads, headDim, pageSize}, group, qStride, kStride, vStride,  \
-                    ropeStride);                                                                              \
+                    pageTable, quest::PagedKv{kvHeads, headDim, pageSize}, digestBlockSize, group, qStride,   \
+                    kStride, vStride, ropeStride);                                                            \
   }
 
 APPEND_KV(f32, float, f32, float, , float)

@@ -1,15 +1,17 @@
-// attend_pages: attention of each row over its listed pages, softmax(scale * q.k) v over the visible positions. Dense
-// decode is the same kernel with every page listed.
+// attend_pages: attention of each row over its listed units, softmax(scale * q.k) v over the visible positions. A unit is
+// a page, a part of one or a single token. Dense decode is the same kernel with everything listed.
 //
-//   out (R, Hq * D)   logSumExp (R, Hq)   counters (R, 3): [pages scored, pages attended, tokens attended]
-//   q (R, Hq * D)   keys, values (page, Hkv, slot, D)   list (rows * Hkv, maxPages) ascending   listCount (rows * Hkv)
+//   out (R, Hq * D)   logSumExp (R, Hq)   counters (R, 3): [digest blocks scored, units attended, tokens attended]
+//   q (R, Hq * D)   keys, values (page, Hkv, slot, D)   list (rows * Hkv, maxEntries) ascending   listCount (rows * Hkv)
 //   workspace per (row, KV head, tile of heads): partOut (64, min(G, 16), D), partState (64, min(G, 16), 2), ticket (1)
 //
 // Moves 2 * D elements per listed token and KV head, once for all G query heads (up to 16 in one block), plus the parts
 // of at most 64 splits. An H100 SM gets 15 bytes per cycle; a tile of 16 tokens at D = 128 is 8 KB, 546 cycles, and
 // costs 32 + 32 tensor-core instructions whatever G is, so the kernel is bound by memory: 3 blocks of 4 warps, each
 // warp with one 8 KB tile under way while it works on another, keep 100 KB in flight per SM against about 20 KB needed.
-// Grid: (splits, Hkv * ceil(G / 16), rows) blocks, splits >= min(64, ceil(longest list * pageSize / 256)).
+// A tile of 16 tokens is one run of memory where units are multiples of 16 tokens, two runs in units of 8, sixteen in
+// single tokens (flash_run.cuh): the bytes are the same, and each further run costs its own look-up.
+// Grid: (splits, Hkv * ceil(G / 16), rows) blocks, splits >= min(64, ceil(tokens of the longest list's run / 256)).
 //   ..._d<D>  bf16 and f16 caches, pages of a multiple of 16 tokens: 128 threads (64 at D = 256), each warp takes a run
 //             of the split's tokens; dynamic shared memory 64 * (D + 8) * 2 * warps + 32 * (D + 8) bytes.
 //   no suffix  any D that is a multiple of 8, any page size, for float caches and small heads: 128 threads;
@@ -38,7 +40,7 @@ template <typename Act>
 __device__ __forceinline__ AttendBlock<Act> attendBlock(Act* out, float* logSumExp, unsigned long long* counters,
                                                         const Partials& workspace, const Act* q, const int* list,
                                                         const int* listCount, const RowPages& row, const PagedKv& kv,
-                                                        int fromRow, int group, int maxPages, int qStride,
+                                                        int fromRow, int group, int maxEntries, int qStride,
                                                         int outStride, int lseStride) {
   const int headTiles = ceilDiv(group, kHeadsPerBlock);
   const int kvHead = blockIdx.y / headTiles;
@@ -54,7 +56,7 @@ __device__ __forceinline__ AttendBlock<Act> attendBlock(Act* out, float* logSumE
   block.partials = workspace;
   block.partials.heads = block.heads;
   block.entry = static_cast<size_t>(blockIdx.z) * gridDim.y + blockIdx.y;
-  block.listed = {list + listEntry * maxPages, listCount[listEntry], row, kv, kvHead};
+  block.listed = ListedTokens::of(list + listEntry * maxEntries, listCount[listEntry], row, kv, kvHead);
   block.cut = ListSplit::of(block.listed.tokens());
   block.counters = blockIdx.x == 0 && tileHead == 0 ? counters + batchRow * 3 : nullptr;
   return block;
@@ -64,7 +66,7 @@ __device__ __forceinline__ AttendBlock<Act> attendBlock(Act* out, float* logSumE
 template <typename Act>
 __device__ __forceinline__ void countReads(const AttendBlock<Act>& block) {
   if (block.counters != nullptr && threadIdx.x == 0) {
-    atomicAdd(&block.counters[1], static_cast<unsigned long long>(block.listed.pages));
+    atomicAdd(&block.counters[1], static_cast<unsigned long long>(block.listed.units));
     atomicAdd(&block.counters[2], static_cast<unsigned long long>(block.listed.visibleTokens()));
   }
 }
@@ -133,16 +135,16 @@ __device__ __forceinline__ void attendPagesTiled(const AttendBlock<Act>& block, 
       float* partOut, float* partState, int* tickets, const Act* __restrict__ q, const Kv* __restrict__ keys,     \
       const Kv* __restrict__ values, const int* __restrict__ list, const int* __restrict__ listCount,             \
       const int* __restrict__ positions, const int* __restrict__ rowSpan, const int* __restrict__ spanPages,      \
-      const int* __restrict__ pageTable, int fromRow, int kvHeads, int headDim, int pageSize, int group,          \
-      int window, int maxPages, int qStride, int outStride, int lseStride, float scale) {                         \
+      const int* __restrict__ pageTable, int fromRow, int kvHeads, int headDim, int pageSize, int unit,           \
+      int group, int window, int maxEntries, int qStride, int outStride, int lseStride, float scale) {              \
     const quest::RowPages row = quest::RowPages::of(fromRow + blockIdx.z, positions, rowSpan, spanPages,          \
-                                                    pageTable, pageSize, window);                                 \
+                                                    pageTable, unit, window);                                     \
     const int slots = group < quest::kHeadsPerBlock ? group : quest::kHeadsPerBlock;                              \
     const quest::Partials workspace = {partOut, reinterpret_cast<quest::SoftmaxState*>(partState), tickets,       \
                                        slots,   0, headDim};                                                      \
     const quest::AttendBlock<Act> block = quest::attendBlock(                                                     \
         out, logSumExp, counters, workspace, q, list, listCount, row,                                             \
-        quest::PagedKv{kvHeads, headDim, pageSize}, fromRow, group, maxPages, qStride, outStride, lseStride);     \
+        quest::PagedKv{kvHeads, headDim, pageSize}, fromRow, group, maxEntries, qStride, outStride, lseStride);     \
     if (static_cast<int>(blockIdx.x) < block.cut.splits) { /* uniform over the block */                           \
       quest::__VA_ARGS__(block, keys, values, scale);                                                             \
     }                                                                                                             \

@@ -1,6 +1,7 @@
 // copy_pages: copies whole pages inside one layer: page from[i] to page to[i], keys, values and digests
 // (a digest pair that the run does not keep is a null pointer).
-// Moves 2 * pageBytes + 2 * digestBytes per page and digest pair; both are multiples of 16 (head_dim is one of 8).
+// Moves 2 * pageBytes + 2 * digestBytes per page and digest pair, digestBytes being those of all blocks of a page; both
+// are multiples of 16 (head_dim is one of 8).
 // Grid: one block of 256 threads per pair of pages. Targets are distinct and no source is a target.
 #include "vec.cuh"
 

@@ -1,11 +1,15 @@
-// score_pages: one score per (row, KV head, page) from the page's digest, in float: Quest's upper bound of q.k
+// score_pages: one score per (row, KV head, digest block) from the block's digest, in float: Quest's upper bound of q.k
 // (arXiv 2406.10774, section 3.3) or mean + deviation (arXiv 2605.27740), reduced over the group's query heads.
 //
-//   scores (rows * Hkv, scoreStride)   entry (r * Hkv + h, page), pages firstVisible..current - 1 of row fromRow + r
-//   q (R, Hq * D)   digests (page, Hkv, 2 * D), i8: page_digest.cuh   counters (R, 3): [pages scored, attended, tokens]
+//   scores (rows * Hkv, scoreStride)   entry (r * Hkv + h, block), the blocks that row fromRow + r sees and that end
+//                                      before its current unit; logical block j is tokens [j * b, (j + 1) * b)
+//   group softmax: scores (rows * Hq, scoreStride), not reduced, for softmax_scores to reduce
+//   q (R, Hq * D)   digests (page, block, Hkv, 2 * D), i8: page_digest.cuh
+//   counters (R, 3): [digest blocks scored, units attended, tokens attended]
 //
-// Both scores are one dot product of 2 D channels with a folded query (page_digest.cuh), so per (row, KV head, page) it
-// moves 2 D elements in, read once for all G query heads, and 4 bytes out: 1/16 of K+V for pages of 16 tokens.
+// Digest blocks are small pages here, and are called pages below. Both scores are one dot product of 2 D channels with a
+// folded query (page_digest.cuh), so per (row, KV head, page) it moves 2 D elements in, read once for all G query heads,
+// and 4 bytes out (4 G for the softmax): 1/16 of K+V for blocks of 16 tokens, 1/8 for blocks of 8, half of that in 8 bits.
 // A block's life is one chain of dependent loads (position, page table, digest), so bandwidth comes from the bytes that
 // its resident neighbours have under way: a warp copies all its pages, 8 KB, to shared memory at once, and six blocks
 // per SM keep up to 200 KB in flight. An H100 SM has some 160 instructions for each page of 512 bytes that memory brings
@@ -57,10 +61,10 @@ __device__ __forceinline__ void startChunks(Digest* tile, const char* ofHead, un
  */
 template <typename Digest>
 __device__ __forceinline__ void startDigests(Digest* tile, const Digest* digests, const RowPages& row,
-                                             const PagedKv& kv, int from, int pages) {
+                                             const ScoredBlocks& scored, const PagedKv& kv, int from, int pages) {
   const char* ofHead = reinterpret_cast<const char*>(digests + kv.digest<Digest>(0, blockIdx.y));
   const unsigned pageBytes = kv.kvHeads * digestStride<Digest>(kv.headDim) * sizeof(Digest);
-  const unsigned id = row.table[from + min(static_cast<int>(threadIdx.x) % kWarp, pages - 1)];
+  const unsigned id = scored.id(row, from + min(static_cast<int>(threadIdx.x) % kWarp, pages - 1));
   const int vectors = 2 * kv.headDim / kPack<Digest>;  // most often a power of two; what 8 bits have beyond it is one more
   const int all = digestStride<Digest>(kv.headDim) / kPack<Digest>;
   startChunks(tile, ofHead, pageBytes, id, kv.headDim, 0, vectors);
@@ -72,23 +76,23 @@ __device__ __forceinline__ void startDigests(Digest* tile, const Digest* digests
 template <typename Act, typename Digest>
 __device__ __forceinline__ void scorePages(const PagedKv& kv, const Act* q, const Digest* digests, float* scores,
                                            unsigned long long* counters, const RowPages& row,
-                                           const PageBudget& budget, int group, int fromRow, int scoreStride,
-                                           int qStride, int score, int reduction) {
+                                           const ScoredBlocks& scored, const PageBudget& budget, int group,
+                                           int fromRow, int scoreStride, int qStride, int score, int reduction) {
   QUEST_DYNAMIC_SHARED(shared);
   const int perWarp = pagesPerWarp<Digest>(kv.headDim);
-  const int blockFrom = row.firstPage + blockIdx.x * kScoreWarps * perWarp;
-  if (blockFrom >= row.currentPage || budget.readsAll(row)) {
+  const int blockFrom = scored.from + blockIdx.x * kScoreWarps * perWarp;
+  if (blockFrom >= scored.to || budget.readsAll(row)) {
     return;  // uniform over the block
   }
   using Folded = typename FoldedOf<Act, Digest>::Type;
   Folded* folded = reinterpret_cast<Folded*>(shared);
   const int warp = threadIdx.x / kWarp;
   const int from = blockFrom + warp * perWarp;
-  const int pages = row.currentPage - from < perWarp ? row.currentPage - from : perWarp;  // may be none
+  const int pages = scored.to - from < perWarp ? scored.to - from : perWarp;  // may be none
   Digest* tile = reinterpret_cast<Digest*>(folded + group * foldedStride<Folded>(kv.headDim)) +
                  warp * perWarp * pairStride<Digest>(kv.headDim);
   if (pages > 0) {  // uniform over the warp
-    startDigests(tile, digests, row, kv, from, pages);
+    startDigests(tile, digests, row, scored, kv, from, pages);
   }
   commitCopies();
   const int batchRow = fromRow + blockIdx.z;
@@ -98,13 +102,15 @@ __device__ __forceinline__ void scorePages(const PagedKv& kv, const Act* q, cons
   waitCopies<0>();
   __syncthreads();  // the folded group is complete, and every lane's copies have landed
   if (pages > 0) {  // uniform over the warp
-    scoreTile(scores + (static_cast<size_t>(blockIdx.z) * gridDim.y + blockIdx.y) * scoreStride + from, tile, folded,
-              pages, group, kv.headDim, reduction);
+    const size_t entry = static_cast<size_t>(blockIdx.z) * gridDim.y + blockIdx.y;
+    const ScoreTarget target = {scores + entry * (reduction == kGroupSoftmax ? group : 1) * scoreStride + from,
+                                scoreStride, reduction};
+    scoreTile(target, tile, folded, pages, group, kv.headDim);
   }
   if (threadIdx.x == 0) {
     const int blockPages = kScoreWarps * perWarp;
-    const int scored = row.currentPage - blockFrom < blockPages ? row.currentPage - blockFrom : blockPages;
-    atomicAdd(&counters[static_cast<size_t>(batchRow) * 3], static_cast<unsigned long long>(scored));
+    const int count = scored.to - blockFrom < blockPages ? scored.to - blockFrom : blockPages;
+    atomicAdd(&counters[static_cast<size_t>(batchRow) * 3], static_cast<unsigned long long>(count));
   }
 }
 
@@ -128,13 +134,15 @@ __device__ __forceinline__ void scorePagesOf(const PagedKv& kv, const Act* q, co
       float* __restrict__ scores, unsigned long long* __restrict__ counters, const Act* __restrict__ q,       \
       const Digest* __restrict__ digests, const int* __restrict__ positions, const int* __restrict__ rowSpan, \
       const int* __restrict__ spanPages, const int* __restrict__ pageTable, int fromRow, int kvHeads,         \
-      int headDim, int pageSize, int group, int window, int scoreStride, int qStride, int score,              \
-      int reduction, int budgetPages, int sinkTokens, int recentTokens, int minContextTokens) {               \
+      int headDim, int unit, int digestBlockSize, int blocksPerPage, int group, int window, int scoreStride,  \
+      int qStride, int score, int reduction, int budgetUnits, int sinkTokens, int recentTokens,               \
+      int minContextTokens) {                                                                                 \
     const quest::RowPages row = quest::RowPages::of(fromRow + blockIdx.z, positions, rowSpan, spanPages,      \
-                                                    pageTable, pageSize, window);                             \
-    const quest::PageBudget budget = {budgetPages, sinkTokens, recentTokens, minContextTokens};               \
-    quest::scorePagesOf(quest::PagedKv{kvHeads, headDim, pageSize}, q, digests, scores, counters, row,        \
-                        budget, group, fromRow, scoreStride, qStride, score, reduction);                      \
+                                                    pageTable, unit, window);                                 \
+    const quest::ScoredBlocks scored = quest::ScoredBlocks::of(row, digestBlockSize, blocksPerPage);          \
+    const quest::PageBudget budget = {budgetUnits, sinkTokens, recentTokens, minContextTokens};               \
+    quest::scorePagesOf(quest::PagedKv{kvHeads, headDim, digestBlockSize}, q, digests, scores, counters, row, \
+                        scored, budget, group, fromRow, scoreStride, qStride, score, reduction);              \
   }
 
 SCORE_PAGES(f32, float, f32, float, 5)

@@ -1,16 +1,19 @@
-// top_pages: the exact best pages by score within the budget, ties to the lowest page, in ascending order.
+// top_pages: the exact best units by score within the budget, ties to the lowest unit, in ascending order. A unit is a
+// page, a digest block or a token; one of several scores has the best of them.
 //
-//   list (rows * Hkv, maxPages)   listCount (rows * Hkv)   scores (rows * Hkv, scoreStride)
+//   list (rows * Hkv, maxEntries)   listCount (rows * Hkv)   scores (rows * Hkv, scoreStride), one per scoredTokens
 //
-// The sink pages and the recent pages (the current one last) are kept whatever their score, so the candidates are one
-// run of pages between them. Their threshold is found on order-preserving bits of the scores: a histogram of 2048 equal
+// The sink units and the recent units (the current one last) are kept whatever their score, so the candidates are one
+// run of units between them. Their threshold is found on order-preserving bits of the scores: a histogram of 2048 equal
 // bins between the lowest and the highest key finds the bin of the k-th largest; the keys of that bin, seldom more than a
 // few, are ranked against each other, or, if they are many, binned again. Two prefix sums in one then place the chosen
-// pages; nothing is sorted. Every step is a wait for the slowest warp, so what counts is how few there are.
-// Moves 4 bytes per candidate page from memory (later passes hit shared memory for the first `cachedPages` candidates
-// and L2 for the rest: 64K pages, a million tokens, are 256 KB) and 4 bytes per chosen page out.
+// units; nothing is sorted. Every step is a wait for the slowest warp, so what counts is how few there are.
+// Moves 4 bytes per candidate's score from memory (later passes hit shared memory for the first `cachedUnits`
+// candidates and L2 for the rest: 64K scores, a million tokens in pages of 16, are 256 KB) and 4 bytes per chosen unit
+// out. A unit's best score is found by the pass that reads the scores first: it costs no other pass and no memory.
 // Grid: (Hkv, rows) blocks of any multiple of 32 threads up to 1024; the result does not depend on it.
-// Dynamic shared memory: 4 * cachedPages bytes.
+// Dynamic shared memory: 4 * cachedUnits bytes.
+//   no suffix  one score per unit: scoredTokens = unit      _of_parts  several
 #include "block_scan.cuh"
 #include "paged_kv.cuh"
 #include "shared_memory.cuh"
@@ -21,6 +24,7 @@ constexpr int kBinBits = 11;
 constexpr int kBins = 1 << kBinBits;
 constexpr int kRankedKeys = 256;  // at most; a thread compares its key with all of them
 constexpr int kScoresAtOnce = 8;  // that a thread has under way: 8,192 of a block, 131,072 tokens
+constexpr int kUnitsAtOnce = 4;   // of several scores each
 
 /** Maps floats to unsigned integers of the same order; -0 and +0 to the same one, NaN below all. */
 __device__ __forceinline__ unsigned orderedBits(float score) {
@@ -31,14 +35,55 @@ __device__ __forceinline__ unsigned orderedBits(float score) {
   return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
 }
 
-/** The candidates' keys: copied to shared memory as far as it goes, recomputed from the scores after that. */
-struct PageKeys {
+/** The higher of two scores; NaN is below all others. */
+__device__ __forceinline__ float better(float a, float b) { return b > a || a != a ? b : a; }
+
+/**
+ * The candidates' keys: copied to shared memory as far as it goes, recomputed from the scores after that. With `Parts` a
+ * candidate has several scores; without, its one score is all that the compiler sees.
+ */
+template <bool Parts>
+struct UnitKeys {
+  static constexpr int kAtOnce = Parts ? kUnitsAtOnce : kScoresAtOnce;  // candidates that a thread has under way
+
   const float* scores;  // of the first candidate
   unsigned* cache;
   int cached;
   int count;
+  int parts;        // of a unit, each with its score
+  int firstScored;  // index of the first score that counts: a window may cut the first unit
 
-  __device__ __forceinline__ unsigned at(int i) const { return i < cached ? cache[i] : orderedBits(scores[i]); }
+  /** Score of a part of a candidate; for one that the row does not see, that of the first that it sees. */
+  __device__ __forceinline__ float score(int i, int part) const {
+    return Parts ? scores[max(i * parts + part, firstScored)] : scores[i];
+  }
+
+  /** The best scores of candidates from, from + step, ...; past the end the first one's again. */
+  template <int N>
+  __device__ __forceinline__ void load(float (&best)[N], int from, int step) const {
+#pragma unroll
+    for (int j = 0; j < N; j++) {
+      const int i = from + j * step;
+      best[j] = score(i < count ? i : from, 0);
+    }
+#pragma unroll 1
+    for (int part = 1; Parts && part < parts; part++) {
+#pragma unroll
+      for (int j = 0; j < N; j++) {
+        const int i = from + j * step;
+        best[j] = better(best[j], score(i < count ? i : from, part));
+      }
+    }
+  }
+
+  __device__ __forceinline__ unsigned at(int i) const {
+    if (i < cached) {
+      return cache[i];
+    }
+    float best[1];
+    load(best, i, 0);
+    return orderedBits(best[0]);
+  }
 };
 
 /** Which keys are chosen: those above the threshold, and the first `ties` equal to it. */
@@ -56,7 +101,8 @@ struct KeyRange {
 };
 
 /** Smallest and largest key, in every thread. Also fills the cache. */
-__device__ __forceinline__ KeyRange keyRange(const PageKeys& keys) {
+template <bool Parts>
+__device__ __forceinline__ KeyRange keyRange(const UnitKeys<Parts>& keys) {
   __shared__ KeyRange range;
   if (threadIdx.x == 0) {
     range = KeyRange{0xffffffffu, 0u};
@@ -64,15 +110,12 @@ __device__ __forceinline__ KeyRange keyRange(const PageKeys& keys) {
   __syncthreads();  // the range is set before any warp widens it
   KeyRange mine = {0xffffffffu, 0u};
   const int step = blockDim.x;
-  for (int from = threadIdx.x; from < keys.count; from += kScoresAtOnce * step) {
-    float score[kScoresAtOnce];
+  constexpr int kAtOnce = UnitKeys<Parts>::kAtOnce;
+  for (int from = threadIdx.x; from < keys.count; from += kAtOnce * step) {
+    float score[kAtOnce];
+    keys.load(score, from, step);
 #pragma unroll
-    for (int j = 0; j < kScoresAtOnce; j++) {
-      const int i = from + j * step;
-      score[j] = keys.scores[i < keys.count ? i : from];  // past the end the first one again, which changes no range
-    }
-#pragma unroll
-    for (int j = 0; j < kScoresAtOnce; j++) {
+    for (int j = 0; j < kAtOnce; j++) {
       const int i = from + j * step;
       const unsigned key = orderedBits(score[j]);
       if (i < keys.cached && i < keys.count) {
@@ -103,7 +146,8 @@ struct Bin {
 };
 
 /** The bin of the k-th largest key of `range`, bins being 2^shift keys wide. `histogram` is empty, and left in use. */
-__device__ __forceinline__ Bin kthBin(int* histogram, const PageKeys& keys, const KeyRange& range, int shift, int k) {
+template <bool Parts>
+__device__ __forceinline__ Bin kthBin(int* histogram, const UnitKeys<Parts>& keys, const KeyRange& range, int shift, int k) {
   __shared__ Bin found;
   for (int i = threadIdx.x; i < keys.count; i += blockDim.x) {
     const unsigned key = keys.at(i);
@@ -132,7 +176,8 @@ __device__ __forceinline__ Bin kthBin(int* histogram, const PageKeys& keys, cons
 }
 
 /** The k-th largest key of a range that holds at most kRankedKeys. `gathered` is zero. */
-__device__ __forceinline__ Threshold kthOfFew(int* gathered, const PageKeys& keys, const KeyRange& range, int k) {
+template <bool Parts>
+__device__ __forceinline__ Threshold kthOfFew(int* gathered, const UnitKeys<Parts>& keys, const KeyRange& range, int k) {
   __shared__ unsigned few[kRankedKeys];
   __shared__ Threshold found;
   for (int i = threadIdx.x; i < keys.count; i += blockDim.x) {
@@ -162,7 +207,8 @@ __device__ __forceinline__ Threshold kthOfFew(int* gathered, const PageKeys& key
 }
 
 /** The threshold that chooses exactly `k` of the keys, 1 <= k <= count. */
-__device__ __forceinline__ Threshold kthLargest(const PageKeys& keys, int k) {
+template <bool Parts>
+__device__ __forceinline__ Threshold kthLargest(const UnitKeys<Parts>& keys, int k) {
   __shared__ int histogram[kBins];
   __shared__ int gathered;
   if (threadIdx.x == 0) {
@@ -195,8 +241,9 @@ __device__ __forceinline__ Threshold kthLargest(const PageKeys& keys, int k) {
 }
 
 /** Writes the chosen candidates, ascending. Each thread owns a run of neighbours, so that one scan places them. */
-__device__ __forceinline__ void placeChosen(int* target, const PageKeys& keys, const Threshold& threshold,
-                                            int firstPage) {
+template <bool Parts>
+__device__ __forceinline__ void placeChosen(int* target, const UnitKeys<Parts>& keys, const Threshold& threshold,
+                                            int firstUnit) {
   const int run = ceilDiv(keys.count, blockDim.x) | 1;  // odd, so that the lanes' runs start in different banks
   const int from = static_cast<int>(threadIdx.x) * run;
   const int to = from + run < keys.count ? from + run : keys.count;
@@ -216,61 +263,72 @@ __device__ __forceinline__ void placeChosen(int* target, const PageKeys& keys, c
     const unsigned key = keys.at(i);
     const bool tie = key == threshold.key && tiesLeft-- > 0;
     if (key > threshold.key || tie) {
-      target[place++] = firstPage + i;
+      target[place++] = firstUnit + i;
     }
   }
 }
 
-/** `count` pages from `firstPage` on. */
-__device__ __forceinline__ void placeRun(int* target, int firstPage, int count) {
+/** `count` units from `firstUnit` on. */
+__device__ __forceinline__ void placeRun(int* target, int firstUnit, int count) {
   for (int i = threadIdx.x; i < count; i += blockDim.x) {
-    target[i] = firstPage + i;
+    target[i] = firstUnit + i;
   }
 }
 
+template <bool Parts>
 __device__ __forceinline__ void topPages(int* list, int* listCount, const float* scores, const RowPages& row,
-                                         const PageBudget& budget, int maxPages, int scoreStride, int pageSize,
-                                         int cachedPages) {
+                                         const PageBudget& budget, int firstScored, int partsPerUnit,
+                                         int maxEntries, int scoreStride, int cachedUnits) {
   QUEST_DYNAMIC_SHARED(shared);
   const size_t entry = static_cast<size_t>(blockIdx.y) * gridDim.x + blockIdx.x;
-  int* target = list + entry * maxPages;
+  int* target = list + entry * maxEntries;
   const bool all = budget.readsAll(row);
-  const int kept = all ? row.visible() : budget.pages;
+  const int kept = all ? row.visible() : budget.units;
   if (threadIdx.x == 0) {
     listCount[entry] = kept;
   }
   if (all) {
-    placeRun(target, row.firstPage, kept);
+    placeRun(target, row.firstUnit, kept);
     return;  // uniform over the block
   }
-  const int recentStart = budget.recentStart(row, pageSize);
-  int sinks = budget.sinkEnd(row, pageSize) - row.firstPage;
-  sinks = sinks < kept ? sinks : kept - 1;  // the current page is always read
-  int recents = row.currentPage + 1 - recentStart;
+  const int recentStart = budget.recentStart(row);
+  int sinks = budget.sinkEnd(row) - row.firstUnit;
+  sinks = sinks < kept ? sinks : kept - 1;  // the current unit is always read
+  int recents = row.currentUnit + 1 - recentStart;
   recents = recents < kept - sinks ? recents : kept - sinks;
   const int chosen = kept - sinks - recents;
-  placeRun(target, row.firstPage, sinks);
-  placeRun(target + sinks + chosen, row.currentPage + 1 - recents, recents);
+  placeRun(target, row.firstUnit, sinks);
+  placeRun(target + sinks + chosen, row.currentUnit + 1 - recents, recents);
   if (chosen == 0) {
     return;  // uniform over the block
   }
-  const int firstCandidate = row.firstPage + sinks;
+  const int firstCandidate = row.firstUnit + sinks;
   const int candidates = recentStart - firstCandidate;
-  const PageKeys keys = {scores + entry * scoreStride + firstCandidate, reinterpret_cast<unsigned*>(shared),
-                         cachedPages, candidates};
+  const int firstPart = firstCandidate * partsPerUnit;
+  const UnitKeys<Parts> keys = {scores + entry * scoreStride + firstPart,
+                         reinterpret_cast<unsigned*>(shared),
+                         cachedUnits,
+                         candidates,
+                         partsPerUnit,
+                         firstScored - firstPart};
   placeChosen(target + sinks, keys, kthLargest(keys, chosen), firstCandidate);
 }
 
 }  // namespace quest
 
-extern "C" __global__ void __launch_bounds__(1024)
-    top_pages(int* __restrict__ list, int* __restrict__ listCount, const float* __restrict__ scores,
-              const int* __restrict__ positions, const int* __restrict__ rowSpan,
-              const int* __restrict__ spanPages, const int* __restrict__ pageTable, int fromRow, int maxPages,
-              int scoreStride, int pageSize, int window, int cachedPages, int budgetPages, int sinkTokens,
-              int recentTokens, int minContextTokens) {
-  const quest::RowPages row = quest::RowPages::of(fromRow + blockIdx.y, positions, rowSpan, spanPages, pageTable,
-                                                  pageSize, window);
-  const quest::PageBudget budget = {budgetPages, sinkTokens, recentTokens, minContextTokens};
-  quest::topPages(list, listCount, scores, row, budget, maxPages, scoreStride, pageSize, cachedPages);
-}
+#define TOP_PAGES(suffix, Parts)                                                                              \
+  extern "C" __global__ void __launch_bounds__(1024) top_pages##suffix(                                       \
+      int* __restrict__ list, int* __restrict__ listCount, const float* __restrict__ scores,                  \
+      const int* __restrict__ positions, const int* __restrict__ rowSpan, const int* __restrict__ spanPages,  \
+      const int* __restrict__ pageTable, int fromRow, int maxEntries, int scoreStride, int unit,              \
+      int scoredTokens, int window, int cachedUnits, int budgetUnits, int sinkTokens, int recentTokens,       \
+      int minContextTokens) {                                                                                 \
+    const quest::RowPages row = quest::RowPages::of(fromRow + blockIdx.y, positions, rowSpan, spanPages,      \
+                                                    pageTable, unit, window);                                 \
+    const quest::PageBudget budget = {budgetUnits, sinkTokens, recentTokens, minContextTokens};               \
+    quest::topPages<Parts>(list, listCount, scores, row, budget, Parts ? row.firstVisible / scoredTokens : 0, \
+                           Parts ? unit / scoredTokens : 1, maxEntries, scoreStride, cachedUnits);            \
+  }
+
+TOP_PAGES(, false)
+TOP_PAGES(_of_parts, true)

@@ -159,11 +159,7 @@ public final class Engine implements AutoCloseable {
       DType cache = backend.cacheDType();
       DType digests = MemoryPlan.digestDType(config, model.headDim(), cache);
       PageShape shape =
-          PageShape.of(
-              config.pageSize(),
-              config.digestBlockSize(),
-              // The GPU has kernels for one digest per page.
-              digests == DType.I8 && !backend.name().equals("cuda"));
+          PageShape.of(config.pageSize(), config.digestBlockSize(), digests == DType.I8);
       KvGeometry geometry =
           new KvGeometry(
               model.layers(),

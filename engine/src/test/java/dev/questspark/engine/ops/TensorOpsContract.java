@@ -42,8 +42,8 @@ public abstract class TensorOpsContract extends RowOpsContract {
     return List.of(PageBudget.all(unit), new PageBudget(unit, 6, 5, 17, 0));
   }
 
-  /** What a backend chooses one by one and reads as a whole, in tokens. */
-  protected Set<Integer> units(KvGeometry geometry) {
+  /** What is chosen one by one and read as a whole, in tokens. */
+  private static Set<Integer> units(KvGeometry geometry) {
     return geometry.digestBlockSize() == geometry.pageSize()
         ? Set.of(geometry.pageSize())
         : new TreeSet<>(List.of(1, geometry.digestBlockSize(), geometry.pageSize()));

@@ -14,6 +14,6 @@ class CudaReadPolicyTest extends ReadPolicyContract {
 
   @Override
   PageShape shape() {
-    return new PageShape(16, 16);
+    return new PageShape(16, 8);
   }
 }

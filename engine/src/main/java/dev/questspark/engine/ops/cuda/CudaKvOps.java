@@ -30,7 +30,7 @@ final class CudaKvOps implements AutoCloseable {
   /** Dynamic shared memory of the tiled kernels pads each row by eight 16-bit elements. */
   private static final int TILE_PADDING = 8;
 
-  /** Tokens of a tile of the tiled {@code attend_pages}, which lies within one page. */
+  /** Tokens of a tile of the tiled {@code attend_pages}; pages are whole tiles. */
   private static final int TILE_TOKENS = 16;
 
   /** Rows of a tile of three warpgroups. */
@@ -95,6 +95,7 @@ final class CudaKvOps implements AutoCloseable {
         .integer(geometry.kvHeads())
         .integer(geometry.headDim())
         .integer(geometry.pageSize())
+        .integer(geometry.digestBlockSize())
         .integer(OpArguments.queryHeadsPerKvHead(q, kv))
         .integer(q.rowStride())
         .integer(k.rowStride())
@@ -162,11 +163,11 @@ final class CudaKvOps implements AutoCloseable {
       float scale) {
     KvGeometry geometry = kv.geometry();
     int group = OpArguments.queryHeadsPerKvHead(q, kv);
-    CudaPageList pages = CudaPageList.of(list, rows.count(), geometry.kvHeads());
+    CudaPageList entries = CudaPageList.of(list, rows.count(), geometry.kvHeads());
     OpArguments.require("q", q, rows.to(), q.cols());
     OpArguments.require("out", out, rows.to(), q.cols());
     OpArguments.require("logSumExp", logSumExp, rows.to(), geometry.kvHeads() * group);
-    workspace.reserve(pages.shape().maxRows(), geometry.kvHeads(), group, geometry.headDim());
+    workspace.reserve(entries.shape().maxRows(), geometry.kvHeads(), group, geometry.headDim());
     CudaKernels.Family tiled =
         geometry.pageSize() % TILE_TOKENS == 0
             ? tiled(CudaKernels.ATTEND_PAGES_TILED, geometry)
@@ -189,25 +190,34 @@ final class CudaKvOps implements AutoCloseable {
         .in(q)
         .in(kv.keys())
         .in(kv.values())
-        .inInts(pages.pagesAddress())
-        .inInts(pages.countsAddress())
+        .inInts(entries.entriesAddress())
+        .inInts(entries.countsAddress())
         .rows(batch, rows.from())
         .integer(geometry.kvHeads())
         .integer(headDim)
         .integer(geometry.pageSize())
+        .integer(entries.unit())
         .integer(group)
         .integer(kv.window())
-        .integer(pages.shape().maxEntries())
+        .integer(entries.shape().maxEntries())
         .integer(q.rowStride())
         .integer(out.rowStride())
         .integer(logSumExp.rowStride())
         .real(scale)
         .grid(
-            AttentionWorkspace.splits((long) pages.longest() * geometry.pageSize()),
+            AttentionWorkspace.splits(longestRun(entries, geometry.pageSize())),
             geometry.kvHeads() * AttentionWorkspace.tiles(group),
             rows.count(),
             threads,
             sharedBytes);
+  }
+
+  /**
+   * Most tokens of a list's run: one of parts of pages begins and ends where pages do (see {@code
+   * listed_tokens.cuh}).
+   */
+  private static long longestRun(CudaPageList entries, int pageSize) {
+    return (long) entries.longest() * entries.unit() + 2L * (pageSize - entries.unit());
   }
 
   void attendPrefill(

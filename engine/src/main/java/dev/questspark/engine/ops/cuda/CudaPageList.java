@@ -13,7 +13,7 @@ import java.nio.ByteBuffer;
  */
 final class CudaPageList implements PageList {
   private final PageListShape shape;
-  private final DeviceBuffer pages;
+  private final DeviceBuffer entries;
   private final DeviceBuffer counts;
   private final Readback readback;
   private int longest;
@@ -22,7 +22,7 @@ final class CudaPageList implements PageList {
   CudaPageList(DevicePool pool, Readback readback, PageListShape shape) {
     this.shape = shape;
     this.readback = readback;
-    this.pages = pool.allocate(Math.multiplyExact(4L, shape.entries()));
+    this.entries = pool.allocate(Math.multiplyExact(4L, shape.entries()));
     this.counts = pool.allocate(4 * shape.lists());
   }
 
@@ -35,8 +35,8 @@ final class CudaPageList implements PageList {
   }
 
   /**
-   * Notes, before a kernel fills the lists, how long the longest can become: the host must not wait
-   * to learn it.
+   * Notes, before a kernel fills the lists, what an entry stands for and how long the longest list
+   * can become: the host must not wait to learn it.
    *
    * @param unit tokens per entry
    */
@@ -51,8 +51,13 @@ final class CudaPageList implements PageList {
     return longest;
   }
 
-  long pagesAddress() {
-    return pages.address();
+  @Override
+  public int unit() {
+    return unit;
+  }
+
+  long entriesAddress() {
+    return entries.address();
   }
 
   long countsAddress() {
@@ -65,15 +70,10 @@ final class CudaPageList implements PageList {
   }
 
   @Override
-  public int unit() {
-    return unit;
-  }
-
-  @Override
   public int[] read(int row, int kvHead) {
     long list = (long) row * shape.kvHeads() + kvHead;
     int count = readback.read(counts, 4 * list, 4).getInt(0);
-    ByteBuffer bytes = readback.read(pages, 4 * list * shape.maxEntries(), 4L * count);
+    ByteBuffer bytes = readback.read(entries, 4 * list * shape.maxEntries(), 4L * count);
     int[] read = new int[count];
     for (int i = 0; i < count; i++) {
       read[i] = bytes.getInt(4 * i);
@@ -83,7 +83,7 @@ final class CudaPageList implements PageList {
 
   @Override
   public void close() {
-    pages.close();
+    entries.close();
     counts.close();
   }
 }

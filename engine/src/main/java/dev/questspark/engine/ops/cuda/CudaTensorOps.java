@@ -2,9 +2,6 @@ package dev.questspark.engine.ops.cuda;
 
 import static dev.questspark.engine.ops.cuda.CudaShapes.ceilDiv;
 
-import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.ops.DType;
-import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.LinearWeight;
 import dev.questspark.engine.ops.LoadedBatch;
@@ -16,8 +13,6 @@ import dev.questspark.engine.ops.Scoring;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
 import dev.questspark.engine.ops.cuda.driver.CudaKernels;
-import dev.questspark.engine.ops.digest.GroupReduction;
-import dev.questspark.engine.ops.digest.PageScore;
 
 /**
  * The ops as launches: one each, with the grid that the head of its {@code .cu} file asks for.
@@ -33,11 +28,13 @@ final class CudaTensorOps implements TensorOps {
   private final Launch launch;
   private final CudaGemm gemm;
   private final CudaKvOps kv;
+  private final CudaPageSelection selection;
 
   CudaTensorOps(Launch launch, CudaGemm gemm, CudaKvOps kv) {
     this.launch = launch;
     this.gemm = gemm;
     this.kv = kv;
+    this.selection = new CudaPageSelection(launch);
   }
 
   @Override
@@ -117,7 +114,6 @@ final class CudaTensorOps implements TensorOps {
   @Override
   public void appendKv(
       KvLayer layer, Tensor q, Tensor k, Tensor v, Tensor rope, LoadedBatch batch) {
-    requirePages(layer.geometry(), layer.geometry().pageSize());
     kv.appendKv(layer, q, k, v, rope, CudaBatch.of(batch));
   }
 
@@ -135,72 +131,7 @@ final class CudaTensorOps implements TensorOps {
       RowRange rows,
       Scoring scoring,
       PageBudget budget) {
-    CudaBatch loaded = CudaBatch.of(batch, rows);
-    KvGeometry geometry = layer.geometry();
-    int group = OpArguments.queryHeadsPerKvHead(q, layer);
-    requirePages(geometry, budget.unit());
-    if (scoring.reduction() == GroupReduction.SOFTMAX) {
-      throw new ConfigException("reduction softmax runs on the CPU only; use max or sum");
-    }
-    PageScore score = scoring.score();
-    int visiblePages = visiblePages(layer, loaded, rows);
-    OpArguments.require("scores", scores, rows.count() * geometry.kvHeads(), scores.cols());
-    Tensor digests = layer.digests().get(score);
-    if (digests == null) {
-      throw new IllegalArgumentException("the cache keeps no digests for page_score " + score);
-    }
-    int pairBytes = (geometry.digestColumns() * geometry.digestDType().bytes() / 16 | 1) * 16;
-    int perBlock = 4 * scoredPerWarp(pairBytes);
-    int sharedBytes =
-        group * foldedBytes(q.dtype(), geometry.digestDType(), geometry.headDim())
-            + perBlock * pairBytes;
-    launch
-        .of(CudaKernels.SCORE_PAGES.of(q.dtype(), geometry.digestDType()))
-        .out(scores)
-        .counters(loaded.readCounters())
-        .in(q)
-        .in(digests)
-        .rows(loaded, rows.from())
-        .integer(geometry.kvHeads())
-        .integer(geometry.headDim())
-        .integer(geometry.pageSize())
-        .integer(group)
-        .integer(layer.window())
-        .integer(scores.rowStride())
-        .integer(q.rowStride())
-        .integer(scoring.score().code())
-        .integer(scoring.reduction().ordinal())
-        .budget(budget)
-        .grid(ceilDiv(visiblePages, perBlock), geometry.kvHeads(), rows.count(), 128, sharedBytes);
-  }
-
-  /** Refuses digest blocks and lists of less than a page. */
-  private static void requirePages(KvGeometry geometry, int unit) {
-    int pageSize = geometry.pageSize();
-    if (geometry.digestBlockSize() != pageSize || unit != pageSize) {
-      throw new ConfigException(
-          "digest_block_size "
-              + geometry.digestBlockSize()
-              + " and units of "
-              + unit
-              + " tokens run on the CPU only; use digest_block_size "
-              + pageSize
-              + ", the page_size");
-    }
-  }
-
-  /** Pages that a warp of {@code score_pages} copies at once: 8 KB of digests. */
-  private static int scoredPerWarp(int pairBytes) {
-    return Math.max(4, Math.min(32, 8704 / pairBytes / 4 * 4));
-  }
-
-  /**
-   * Of a head's folded query in {@code score_pages}: 16 bits a channel on tensor cores, else 32.
-   */
-  private static int foldedBytes(DType activations, DType digests, int headDim) {
-    boolean tensorCores =
-        activations == DType.BF16 && (digests == DType.BF16 || digests == DType.I8);
-    return tensorCores ? 2 * (2 * headDim + 8) : 4 * 2 * headDim;
+    selection.scorePages(scores, q, layer, CudaBatch.of(batch, rows), rows, scoring, budget);
   }
 
   @Override
@@ -212,76 +143,13 @@ final class CudaTensorOps implements TensorOps {
       LoadedBatch batch,
       RowRange rows,
       PageBudget budget) {
-    CudaBatch loaded = CudaBatch.of(batch, rows);
-    KvGeometry geometry = layer.geometry();
-    CudaPageList target = CudaPageList.of(list, rows.count(), geometry.kvHeads());
-    requirePages(geometry, budget.unit());
-    target.fill(budget.unit(), longestList(layer, loaded, rows, budget));
-    // Up to 32 KB of keys stay in shared memory; the rest is read again from L2. In whole 4 KB, so
-    // that a growing context seldom changes the launch.
-    int cachedPages = Math.min(8192, ceilDiv(visiblePages(layer, loaded, rows), 1024) * 1024);
-    launch
-        .of(CudaKernels.TOP_PAGES)
-        .outInts(target.pagesAddress())
-        .outInts(target.countsAddress())
-        .in(scores)
-        .rows(loaded, rows.from())
-        .integer(target.shape().maxEntries())
-        .integer(scores.rowStride())
-        .integer(geometry.pageSize())
-        .integer(layer.window())
-        .integer(cachedPages)
-        .budget(budget)
-        .grid(geometry.kvHeads(), rows.count(), 1, topPagesThreads(cachedPages), 4 * cachedPages);
-  }
-
-  /** About four candidates a thread; the result does not depend on it. */
-  private static int topPagesThreads(int pages) {
-    return Math.max(64, Math.min(1024, Integer.highestOneBit(Math.max(1, pages / 4))));
+    selection.topPages(list, scores, scoredTokens, layer, CudaBatch.of(batch, rows), rows, budget);
   }
 
   @Override
   public void keepPages(
       PageList list, KvLayer layer, LoadedBatch batch, RowRange rows, PageBudget budget) {
-    CudaBatch loaded = CudaBatch.of(batch, rows);
-    KvGeometry geometry = layer.geometry();
-    CudaPageList target = CudaPageList.of(list, rows.count(), geometry.kvHeads());
-    requirePages(geometry, budget.unit());
-    target.fill(budget.unit(), longestList(layer, loaded, rows, budget));
-    launch
-        .of(CudaKernels.KEEP_PAGES)
-        .outInts(target.pagesAddress())
-        .outInts(target.countsAddress())
-        .rows(loaded, rows.from())
-        .integer(target.shape().maxEntries())
-        .integer(geometry.pageSize())
-        .integer(layer.window())
-        .budget(budget)
-        .grid(geometry.kvHeads(), rows.count(), 1, 128, 0);
-  }
-
-  /** Most pages that a row of the range sees, an upper bound. */
-  private static int visiblePages(KvLayer layer, CudaBatch batch, RowRange rows) {
-    int most = 0;
-    int pageSize = layer.geometry().pageSize();
-    for (int row = rows.from(); row < rows.to(); row++) {
-      int position = batch.host().positions()[row];
-      most = Math.max(most, position / pageSize - layer.firstVisible(position) / pageSize + 1);
-    }
-    return most;
-  }
-
-  /** Length of the longest list of a range, exactly: the rule of {@link PageBudget}. */
-  private static int longestList(KvLayer layer, CudaBatch batch, RowRange rows, PageBudget budget) {
-    int longest = 0;
-    int pageSize = layer.geometry().pageSize();
-    for (int row = rows.from(); row < rows.to(); row++) {
-      int position = batch.host().positions()[row];
-      int visible = position / pageSize - layer.firstVisible(position) / pageSize + 1;
-      longest =
-          Math.max(longest, budget.readsAll(visible, position + 1) ? visible : budget.units());
-    }
-    return longest;
+    selection.keepPages(list, layer, CudaBatch.of(batch, rows), rows, budget);
   }
 
   @Override
@@ -294,7 +162,6 @@ final class CudaTensorOps implements TensorOps {
       RowRange rows,
       PageList list,
       float scale) {
-    requirePages(layer.geometry(), list.unit());
     kv.attendPages(out, logSumExp, q, layer, CudaBatch.of(batch, rows), rows, list, scale);
   }
 

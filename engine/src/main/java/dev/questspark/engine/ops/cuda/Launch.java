@@ -112,7 +112,7 @@ final class Launch {
         .integer(fromRow);
   }
 
-  /** A page budget's four numbers. */
+  /** A page budget's four numbers beside its unit. */
   Launch budget(PageBudget budget) {
     return integer(budget.units())
         .integer(budget.sinkTokens())

@@ -23,7 +23,7 @@ public final class CudaKernels {
       "const int* positions, const int* rowSpan, const int* spanPages, const int* pageTable, int fromRow";
 
   private static final String BUDGET =
-      "int budgetPages, int sinkTokens, int recentTokens, int minContextTokens";
+      "int budgetUnits, int sinkTokens, int recentTokens, int minContextTokens";
 
   public static final Family ADD_RMS_NORM =
       byAct(
@@ -81,7 +81,7 @@ public final class CudaKernels {
           "keep_pages",
           "int* list, int* listCount, "
               + ROWS
-              + ", int maxPages, int pageSize, int window, "
+              + ", int maxEntries, int unit, int window, "
               + BUDGET);
 
   public static final Kernel LINEAR_F32 = linear("f32_f32_f32", "float", "float", "float");
@@ -116,8 +116,8 @@ public final class CudaKernels {
           "score_pages_{act}_{kv}",
           "float* scores, unsigned long long* counters, const {act}* q, const {kv}* digests, "
               + ROWS
-              + ", int kvHeads, int headDim, int pageSize, int group, int window, int scoreStride,"
-              + " int qStride, int score, int reduction, "
+              + ", int kvHeads, int headDim, int unit, int digestBlockSize, int blocksPerPage, int group,"
+              + " int window, int scoreStride, int qStride, int score, int reduction, "
               + BUDGET);
 
   public static final Family SILU_MUL =
@@ -125,13 +125,20 @@ public final class CudaKernels {
           "silu_mul_{act}",
           "{act}* out, const {act}* gateUp, int inner, int outStride, int gateUpStride");
 
-  public static final Kernel TOP_PAGES =
+  public static final Kernel SOFTMAX_SCORES =
       one(
-          "top_pages",
-          "int* list, int* listCount, const float* scores, "
+          "softmax_scores",
+          "float* scores, const float* headScores, "
               + ROWS
-              + ", int maxPages, int scoreStride, int pageSize, int window, int cachedPages, "
+              + ", int unit, int digestBlockSize, int group, int window, int scoreStride, int headStride,"
+              + " float scale, "
               + BUDGET);
+
+  /** One score per unit of the list. */
+  public static final Kernel TOP_PAGES = topPages("");
+
+  /** Several scores per unit of the list. */
+  public static final Kernel TOP_PAGES_OF_PARTS = topPages("_of_parts");
 
   private static final List<Kernel> KERNELS = List.copyOf(ALL);
 
@@ -172,6 +179,16 @@ public final class CudaKernels {
     }
   }
 
+  private static Kernel topPages(String suffix) {
+    return one(
+        "top_pages" + suffix,
+        "int* list, int* listCount, const float* scores, "
+            + ROWS
+            + ", int maxEntries, int scoreStride, int unit, int scoredTokens, int window,"
+            + " int cachedUnits, "
+            + BUDGET);
+  }
+
   private static Family appendKv(String suffix, String digest) {
     return byActAnd(
         WEIGHT_OR_KV,
@@ -182,8 +199,8 @@ public final class CudaKernels {
             + digest
             + "* meanStd, const {act}* k, const {act}* v, const float* rope, const int* positions,"
             + " const int* rowSpan, const int* spanRows, const int* spanPages, const int* pageTable,"
-            + " int kvHeads, int headDim, int pageSize, int group, int qStride, int kStride,"
-            + " int vStride, int ropeStride");
+            + " int kvHeads, int headDim, int pageSize, int digestBlockSize, int group, int qStride,"
+            + " int kStride, int vStride, int ropeStride");
   }
 
   private static Family attendPages(String suffix) {
@@ -193,8 +210,8 @@ public final class CudaKernels {
             + " float* partState, int* tickets, const {act}* q, const {kv}* keys,"
             + " const {kv}* values, const int* list, const int* listCount, "
             + ROWS
-            + ", int kvHeads, int headDim, int pageSize, int group, int window, int maxPages,"
-            + " int qStride, int outStride, int lseStride, float scale",
+            + ", int kvHeads, int headDim, int pageSize, int unit, int group, int window,"
+            + " int maxEntries, int qStride, int outStride, int lseStride, float scale",
         !suffix.isEmpty());
   }
 
