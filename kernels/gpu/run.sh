@@ -34,7 +34,7 @@ junit() { # LOG, then what runs java, then -c CLASS ...
 ops=dev.questspark.engine.ops
 # Most of a test's time goes into opening its backend, on one core: each class gets a process of its own.
 contracts=("$ops.cuda.CudaTensorOpsTest" "$ops.CudaHalfPrecisionTest" "$ops.CudaPrefillFormsTest"
-  "$ops.CudaInt8DigestTest" dev.questspark.engine.model.CudaFixtureModelsTest)
+  "$ops.CudaInt8DigestTest" "$ops.CudaDigestBlocksTest" "$ops.CudaListedUnitsTest" dev.questspark.engine.model.CudaFixtureModelsTest)
 console=(org.junit.platform.console.ConsoleLauncher execute --disable-banner --details=summary)
 
 (command -v nvidia-smi >/dev/null && nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.max.sm --format=csv) \

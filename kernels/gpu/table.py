@@ -53,7 +53,7 @@ def main():
     for line in ops:
         if line["what"] == "top_pages":
             print(f"| top_pages | {line['context']:,} tokens | {line['us']:.1f} | | | |")
-        if line["what"] in ("rms_norm", "add_rms_norm", "silu_mul", "append_kv"):
+        if line["what"].startswith(("rms_norm", "add_rms_norm", "silu_mul", "append_kv")):
             print(f"| {line['what']} | {line['rows']} rows | {line['us']:.1f} | | | |")
         peer = None
         if line["what"] == "linear":

@@ -81,14 +81,15 @@ final class BenchmarkInputs {
   }
 
   KvLayer layer(KvGeometry geometry, int pages) {
-    int blocks = (pages + 1) * geometry.kvHeads();
+    int shares = (pages + 1) * geometry.kvHeads();
+    int digests = shares * geometry.blocksPerPage();
     return new KvLayer(
         geometry,
-        backend.allocate(DType.BF16, blocks * PAGE_SIZE, HEAD_DIM),
-        backend.allocate(DType.BF16, blocks * PAGE_SIZE, HEAD_DIM),
+        backend.allocate(DType.BF16, shares * PAGE_SIZE, HEAD_DIM),
+        backend.allocate(DType.BF16, shares * PAGE_SIZE, HEAD_DIM),
         Map.of(
             PageScores.MINMAX,
-            backend.allocate(geometry.digestDType(), blocks, geometry.digestColumns())),
+            backend.allocate(geometry.digestDType(), digests, geometry.digestColumns())),
         0);
   }
 

@@ -25,6 +25,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.IntConsumer;
 
 /**
@@ -73,6 +74,19 @@ public final class OpBenchmark implements AutoCloseable {
         new Sizes(2, 128, 256, 1, 64, 128, 1, List.of(32, 64), List.of(64, 128));
   }
 
+  /** Tokens of a digest block that is less than a page. */
+  private static final int BLOCK = 8;
+
+  /**
+   * How Quest chooses.
+   *
+   * @param digests element type of digests
+   * @param block tokens per digest
+   * @param unit tokens per entry of a list
+   * @param reduction of a group's scores
+   */
+  private record Selection(DType digests, int block, int unit, GroupReduction reduction) {}
+
   private final CudaBackend backend;
   private final Sizes sizes;
   private final Path out;
@@ -109,10 +123,19 @@ public final class OpBenchmark implements AutoCloseable {
     double bandwidth = copyBandwidth();
     write("copy", Map.of("bytes_per_s", bandwidth));
     rows();
-    attention("MHA", 32, 1, DType.BF16, bandwidth);
-    attention("MHA, int8 digests", 32, 1, DType.I8, bandwidth);
-    attention("GQA", 8, 4, DType.BF16, bandwidth);
-    attention("GQA, int8 digests", 8, 4, DType.I8, bandwidth);
+    Selection pages = new Selection(DType.BF16, PAGE_SIZE, PAGE_SIZE, GroupReduction.MAX);
+    Selection narrow = new Selection(DType.I8, PAGE_SIZE, PAGE_SIZE, GroupReduction.MAX);
+    Selection blocks = new Selection(DType.I8, BLOCK, BLOCK, GroupReduction.MAX);
+    Selection halves = new Selection(DType.I8, BLOCK, PAGE_SIZE, GroupReduction.MAX);
+    Selection softmax = new Selection(DType.I8, BLOCK, BLOCK, GroupReduction.SOFTMAX);
+    attention("MHA", 32, 1, pages, bandwidth);
+    attention("MHA, int8 digests", 32, 1, narrow, bandwidth);
+    attention("MHA, int8 blocks of 8", 32, 1, blocks, bandwidth);
+    attention("GQA", 8, 4, pages, bandwidth);
+    attention("GQA, int8 digests", 8, 4, narrow, bandwidth);
+    attention("GQA, int8 blocks of 8", 8, 4, blocks, bandwidth);
+    attention("GQA, pages by int8 blocks of 8", 8, 4, halves, bandwidth);
+    attention("GQA, int8 blocks of 8, softmax", 8, 4, softmax, bandwidth);
     topPages();
     linear();
     for (int tokens : sizes.prefills()) {
@@ -164,10 +187,13 @@ public final class OpBenchmark implements AutoCloseable {
 
   // ---- ops
 
-  private void attention(String shape, int kvHeads, int group, DType digests, double bandwidth)
+  private void attention(
+      String shape, int kvHeads, int group, Selection selection, double bandwidth)
       throws IOException {
+    int unit = selection.unit();
     KvGeometry geometry =
-        new KvGeometry(1, kvHeads, HEAD_DIM, PAGE_SIZE, DType.BF16, digests, PAGE_SIZE);
+        new KvGeometry(
+            1, kvHeads, HEAD_DIM, PAGE_SIZE, DType.BF16, selection.digests(), selection.block());
     RaggedBatch batch = inputs.batch(sizes.batch(), sizes.context(), 1);
     List<KvLayer> layers = new ArrayList<>();
     for (int i = 0; i < sizes.layers(); i++) {
@@ -175,16 +201,20 @@ public final class OpBenchmark implements AutoCloseable {
       inputs.fill(layers.get(i), batch, group);
     }
     int rows = batch.rows();
-    int pages = sizes.context() / PAGE_SIZE;
+    int blocks = sizes.context() / selection.block();
     Tensor q = inputs.random(DType.BF16, rows, kvHeads * group * HEAD_DIM);
     Tensor attended = backend.allocate(DType.BF16, rows, q.cols());
     Tensor sums = backend.allocate(rows, kvHeads * group);
-    Tensor scores = backend.allocate(rows * kvHeads, pages);
+    Tensor scores = backend.allocate(rows * kvHeads, blocks);
+    boolean softmax = selection.reduction() == GroupReduction.SOFTMAX;
+    Tensor headScores = backend.allocate(softmax ? rows * kvHeads * group : 1, blocks);
     RowRange range = new RowRange(0, rows);
     LoadedBatch loaded = backend.load(batch);
     float scale = (float) (1 / Math.sqrt(HEAD_DIM));
+    Scoring scoring =
+        new Scoring(PageScores.MINMAX, selection.reduction(), scale, Optional.of(headScores));
     long tokens = (long) rows * kvHeads * sizes.context();
-    try (PageList list = backend.allocatePageList(rows, kvHeads, pages)) {
+    try (PageList list = backend.allocatePageList(rows, kvHeads, sizes.context() / unit)) {
       backend.ops().keepPages(list, layers.get(0), loaded, range, PageBudget.all(PAGE_SIZE));
       double dense =
           seconds(
@@ -204,22 +234,18 @@ public final class OpBenchmark implements AutoCloseable {
       attention(
           shape + " dense", sizes.context(), dense, geometry.attendBytes(tokens), bandwidth, 1);
       for (int budget : sizes.budgets()) {
-        PageBudget kept = new PageBudget(PAGE_SIZE, budget / PAGE_SIZE, 0, 0, 0);
+        PageBudget kept = new PageBudget(unit, budget / unit, 0, 0, 0);
         IntConsumer score =
             call ->
                 backend
                     .ops()
                     .scorePages(
-                        scores,
-                        q,
-                        layers.get(call % layers.size()),
-                        loaded,
-                        range,
-                        Scoring.of(PageScores.MINMAX, GroupReduction.MAX),
-                        kept);
+                        scores, q, layers.get(call % layers.size()), loaded, range, scoring, kept);
         IntConsumer top =
             call ->
-                backend.ops().topPages(list, scores, PAGE_SIZE, layers.get(0), loaded, range, kept);
+                backend
+                    .ops()
+                    .topPages(list, scores, selection.block(), layers.get(0), loaded, range, kept);
         IntConsumer attend =
             call ->
                 backend
@@ -234,7 +260,8 @@ public final class OpBenchmark implements AutoCloseable {
                         list,
                         scale);
         double quest = seconds(CALLS, score.andThen(top).andThen(attend));
-        long scoreBytes = geometry.scoreBytes((long) rows * kvHeads * (pages - 1));
+        long scored = blocks - unit / selection.block();
+        long scoreBytes = geometry.scoreBytes(rows * kvHeads * scored);
         long attendBytes = geometry.attendBytes((long) rows * kvHeads * budget);
         attention(
             shape + " Quest", budget, quest, attendBytes + scoreBytes, bandwidth, dense / quest);
@@ -245,7 +272,7 @@ public final class OpBenchmark implements AutoCloseable {
       }
     }
     BenchmarkInputs.free(layers);
-    List.of(q, attended, sums, scores).forEach(tensor -> tensor.buffer().close());
+    List.of(q, attended, sums, scores, headScores).forEach(tensor -> tensor.buffer().close());
   }
 
   private void attention(
@@ -319,7 +346,15 @@ public final class OpBenchmark implements AutoCloseable {
     row("rms_norm", call -> backend.ops().rmsNorm(y, x, gain, 1e-5f));
     row("add_rms_norm", call -> backend.ops().addRmsNorm(y, x, y, gain, 1e-5f));
     row("silu_mul", call -> backend.ops().siluMul(activated, gateUp));
-    KvGeometry geometry = new KvGeometry(1, 8, HEAD_DIM, PAGE_SIZE, DType.BF16);
+    appendKv("append_kv", new KvGeometry(1, 8, HEAD_DIM, PAGE_SIZE, DType.BF16), rows);
+    appendKv(
+        "append_kv, int8 blocks of 8",
+        new KvGeometry(1, 8, HEAD_DIM, PAGE_SIZE, DType.BF16, DType.I8, BLOCK),
+        rows);
+    List.of(x, y, gain, gateUp, activated).forEach(tensor -> tensor.buffer().close());
+  }
+
+  private void appendKv(String what, KvGeometry geometry, int rows) throws IOException {
     RaggedBatch batch = inputs.batch(rows, sizes.budgets().get(0), 1);
     KvLayer layer = inputs.layer(geometry, batch.pageTable().length);
     inputs.fill(layer, batch, 4);
@@ -328,9 +363,9 @@ public final class OpBenchmark implements AutoCloseable {
     Tensor k = inputs.random(DType.BF16, rows, 8 * HEAD_DIM);
     Tensor v = inputs.random(DType.BF16, rows, 8 * HEAD_DIM);
     Tensor rope = inputs.random(DType.F32, sizes.budgets().get(0), HEAD_DIM);
-    row("append_kv", call -> backend.ops().appendKv(layer, q, k, v, rope, loaded));
+    row(what, call -> backend.ops().appendKv(layer, q, k, v, rope, loaded));
     BenchmarkInputs.free(List.of(layer));
-    List.of(x, y, gain, gateUp, activated, q, k, v, rope).forEach(t -> t.buffer().close());
+    List.of(q, k, v, rope).forEach(tensor -> tensor.buffer().close());
   }
 
   private void row(String what, IntConsumer op) throws IOException {
