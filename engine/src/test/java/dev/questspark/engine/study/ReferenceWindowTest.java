@@ -10,7 +10,7 @@ import dev.questspark.engine.DocumentRequest;
 import dev.questspark.engine.Engine;
 import dev.questspark.engine.EngineConfig;
 import dev.questspark.engine.QuestionRequest;
-import dev.questspark.engine.ops.PageScore;
+import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.ops.backend.ComputeDType;
 import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.ReadPolicy;
@@ -85,7 +85,7 @@ class ReferenceWindowTest {
             .pageSize(pageSize)
             .kvCacheBytes(kvBytes)
             .overcommit(kvBytes > 0)
-            .pageScores(Set.of(PageScore.values()))
+            .pageScores(Set.copyOf(PageScores.KNOWN))
             .threads(2)
             .build();
     return Engine.open(config, new ByteTokenizer(), step -> {});
