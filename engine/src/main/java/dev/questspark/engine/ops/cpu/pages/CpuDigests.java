@@ -44,15 +44,12 @@ final class CpuDigests {
     return pages;
   }
 
-  /** The pairs as floats, or null if they are narrower: then {@link #widen} one at a time. */
-  float[] floats() {
-    return floats;
-  }
-
-  /** Copies one narrow pair as floats. */
-  void widen(int pair, float[] target, int at, SimdOps simd) {
+  /** Copies one pair as floats. */
+  void read(int pair, float[] target, int at, SimdOps simd) {
     int channels = 2 * pages.headDim;
-    if (bits != null) {
+    if (floats != null) {
+      System.arraycopy(floats, pair, target, at, channels);
+    } else if (bits != null) {
       simd.widen(bits, pair, target, at, channels);
     } else {
       simd.widen(bytes, pair, pair + channels, target, at, channels);

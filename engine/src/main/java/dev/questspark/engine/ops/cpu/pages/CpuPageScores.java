@@ -22,8 +22,8 @@ public final class CpuPageScores {
   /** Blocks of a task, so that a single long sequence occupies every worker. */
   private static final int CHUNK_BLOCKS = 128;
 
-  /** Blocks whose digests are asked from memory together. */
-  private static final int AHEAD_BLOCKS = 16;
+  /** Blocks whose digests are asked from memory, widened and multiplied together. */
+  private static final int BATCH_BLOCKS = 16;
 
   private final Workers workers;
   private final Scratch[] scratch;
@@ -84,10 +84,12 @@ public final class CpuPageScores {
 
   private void grow(int probes, int width, int group, int blocks) {
     for (Scratch each : scratch) {
-      if (each.probes.length < probes || each.pair.length < width || each.sums.length < group) {
+      if (each.probes.length < probes || each.pairs.length < BATCH_BLOCKS * width) {
         each.probes = new float[probes];
-        each.pair = new float[width];
-        each.sums = new float[group];
+        each.pairs = new float[BATCH_BLOCKS * width];
+      }
+      if (each.sums.length < group * BATCH_BLOCKS) {
+        each.sums = new float[group * BATCH_BLOCKS];
       }
       if (each.weights.length < blocks) {
         each.weights = new float[Math.max(blocks, 2 * each.weights.length)];
@@ -99,8 +101,9 @@ public final class CpuPageScores {
   private static final class Scratch {
     final SimdOps simd;
     float[] probes = new float[0]; // (Hkv, G, 2 D): folded queries
-    float[] pair = new float[0]; // a pair of fewer bits, widened
-    float[] sums = new float[0]; // (G)
+    float[] pairs = new float[0]; // of a batch of blocks, as floats
+    float[] sums = new float[0]; // (G, blocks of a batch)
+    final float[] ofHead = new float[BATCH_BLOCKS];
     float[] weights = new float[0]; // of a head, for softmax
     float touched; // without a use, the compiler would drop the loads
 
@@ -183,25 +186,35 @@ public final class CpuPageScores {
         return;
       }
       fold(row, scratch.probes);
-      int blocksPerPage = pages.pageSize / pages.blockSize;
-      int probeFloats = group * 2 * pages.headDim;
-      int scoreRow = (row - rows.from()) * pages.kvHeads;
-      for (int block = from; block < to; block++) {
-        if ((block - from) % AHEAD_BLOCKS == 0) {
-          for (int next = block; next < Math.min(to, block + AHEAD_BLOCKS); next++) {
-            scratch.touched += digests.touch(id(row, next, blocksPerPage));
-          }
-        }
-        int id = id(row, block, blocksPerPage);
-        for (int head = 0; head < pages.kvHeads; head++) {
-          score(digests.pairAt(id, head), head * probeFloats, scratch);
-          store(scoreRow + head, block, scratch.sums);
-        }
+      for (int block = from; block < to; block += BATCH_BLOCKS) {
+        scoreBatch(row, block, Math.min(BATCH_BLOCKS, to - block), scratch);
       }
       batch.countScored(row, (to - from) * pages.kvHeads);
     }
 
-    private int id(int row, int block, int blocksPerPage) {
+    /** Scores a few consecutive blocks of a row for all KV heads. */
+    private void scoreBatch(int row, int from, int count, Scratch scratch) {
+      int width = 2 * pages.headDim;
+      for (int i = 0; i < count; i++) {
+        scratch.touched += digests.touch(id(row, from + i));
+      }
+      for (int head = 0; head < pages.kvHeads; head++) {
+        for (int i = 0; i < count; i++) {
+          int pair = digests.pairAt(id(row, from + i), head);
+          digests.read(pair, scratch.pairs, i * width, scratch.simd);
+        }
+        for (int g = 0; g < group; g++) {
+          int probe = (head * group + g) * width;
+          scratch.simd.dots(
+              scratch.ofHead, count, scratch.probes, probe, scratch.pairs, 0, width);
+          System.arraycopy(scratch.ofHead, 0, scratch.sums, g * BATCH_BLOCKS, count);
+        }
+        store((row - rows.from()) * pages.kvHeads + head, from, count, scratch.sums);
+      }
+    }
+
+    private int id(int row, int block) {
+      int blocksPerPage = pages.pageSize / pages.blockSize;
       return batch.page(row, block / blocksPerPage) * blocksPerPage + block % blocksPerPage;
     }
 
@@ -216,34 +229,26 @@ public final class CpuPageScores {
       }
     }
 
-    /** One block's scores by the query heads of a group, into {@link Scratch#sums}. */
-    private void score(int pairAt, int probe, Scratch scratch) {
-      float[] pairs = digests.floats();
-      int pair = pairAt;
-      if (pairs == null) {
-        pairs = scratch.pair;
-        pair = 0;
-        digests.widen(pairAt, pairs, 0, scratch.simd);
-      }
-      int width = 2 * pages.headDim;
-      scratch.simd.dots(scratch.sums, group, pairs, pair, scratch.probes, probe, width);
-    }
-
-    /** Keeps a block's scores for later, or reduces them at once. */
-    private void store(int scoreRow, int block, float[] sums) {
+    /** Keeps the scores of a batch for later, or reduces them at once. */
+    private void store(int scoreRow, int from, int count, float[] sums) {
       if (headScores != null) {
         float[] target = HeapBuffer.floats(headScores);
         for (int g = 0; g < group; g++) {
-          target[HeapBuffer.at(headScores, scoreRow * group + g) + block] = sums[g];
+          int at = HeapBuffer.at(headScores, scoreRow * group + g) + from;
+          System.arraycopy(sums, g * BATCH_BLOCKS, target, at, count);
         }
         return;
       }
       boolean sum = scoring.reduction() == GroupReduction.SUM;
-      float result = sums[0];
+      float[] target = HeapBuffer.floats(scores);
+      int at = HeapBuffer.at(scores, scoreRow) + from;
+      System.arraycopy(sums, 0, target, at, count);
       for (int g = 1; g < group; g++) {
-        result = sum ? result + sums[g] : Math.max(result, sums[g]);
+        for (int i = 0; i < count; i++) {
+          float other = sums[g * BATCH_BLOCKS + i];
+          target[at + i] = sum ? target[at + i] + other : Math.max(target[at + i], other);
+        }
       }
-      HeapBuffer.floats(scores)[HeapBuffer.at(scores, scoreRow) + block] = result;
     }
 
     /** The sum over a group's heads of each one's softmax over the blocks that the row scored. */
