@@ -140,7 +140,7 @@ final class FilledCache implements AutoCloseable {
     while (data.hasRemaining()) {
       data.putFloat((float) random.nextGaussian());
     }
-    return backend.upload(new HostTensor("random", DType.F32, rows, cols, data.flip()));
+    return backend.upload(new HostTensor("noise", DType.F32, rows, cols, data.flip()));
   }
 
   /**

@@ -63,6 +63,6 @@ final class LinearBenchmark {
     while (data.hasRemaining()) {
       data.putShort(DType.floatToBf16((float) random.nextGaussian()));
     }
-    return new HostTensor("random", DType.BF16, n, k, data.flip());
+    return new HostTensor("noise", DType.BF16, n, k, data.flip());
   }
 }

@@ -73,5 +73,16 @@ public record Completion(
       long bytesRead,
       long bytesDense,
       int sparseSteps,
-      int denseSteps) {}
+      int denseSteps) {
+
+    /**
+     * Tokens attended per decode step, layer and KV head; 0 without a step.
+     *
+     * @param layersTimesHeads layers x KV heads of the model
+     */
+    public double tokensAttendedMean(int layersTimesHeads) {
+      long steps = (long) sparseSteps + denseSteps;
+      return steps == 0 ? 0 : (double) tokensAttended / (steps * layersTimesHeads);
+    }
+  }
 }

@@ -18,7 +18,7 @@ import dev.questspark.engine.policy.CachePolicy;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.schedule.Scheduler;
 import dev.questspark.engine.schedule.SchedulerLimits;
-import dev.questspark.engine.select.WatchedPages;
+import dev.questspark.engine.select.SelectionScratch;
 import dev.questspark.engine.stats.EngineReport;
 import dev.questspark.engine.stats.StepStats;
 import dev.questspark.engine.tokens.HfTokenizer;
@@ -72,11 +72,7 @@ public final class Engine implements AutoCloseable {
     this.totals = new EngineTotals();
     this.setup = opening.setup;
     this.memory = opening.memory;
-    StepPlanner planner =
-        new StepPlanner(
-            opening.kvStore.geometry().shape(),
-            (watch, selector) ->
-                new WatchedPages(watch, selector, opening.backend, model.attentionScale()));
+    StepPlanner planner = new StepPlanner(opening.kvStore.geometry().shape());
     StepRunner runner =
         new StepRunner(opening.backend, model, opening.kvStore, opening.decoder, totals);
     SchedulerLimits limits =
@@ -170,7 +166,15 @@ public final class Engine implements AutoCloseable {
               digests,
               shape.digestBlockSize());
       int pages = MemoryPlan.pages(config, geometry, maxModelLen, backend.freeBytes());
-      kvStore = keep(new KvStore(backend, geometry, pages, config.pageScores(), model::window));
+      kvStore =
+          keep(
+              new KvStore(
+                  backend,
+                  geometry,
+                  pages,
+                  config.pageScores(),
+                  config.scratch().contains(SelectionScratch.INT4_KEYS),
+                  model::window));
       decoder =
           keep(
               new Decoder(
@@ -261,6 +265,7 @@ public final class Engine implements AutoCloseable {
 
   private void check(ReadPolicy policy) {
     policy.selector(shape);
+    policy.requireRunsOn(config.device());
     if (!config.pageScores().containsAll(policy.digests())) {
       throw new ConfigException(
           "policy "

@@ -5,6 +5,7 @@ import dev.questspark.engine.model.ModelConfig;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.backend.DigestDType;
+import dev.questspark.engine.select.SelectionScratch;
 
 /** How long a sequence may be and how many KV pages there are, decided once at open. */
 final class MemoryPlan {
@@ -59,7 +60,9 @@ final class MemoryPlan {
    * max_num_seqs} sequences of full length can use.
    */
   static int pages(EngineConfig config, KvGeometry geometry, int maxModelLen, long freeBytes) {
-    long pageBytes = geometry.pageBytes(config.pageScores().size());
+    long pageBytes =
+        geometry.pageBytes(config.pageScores().size())
+            + (config.scratch().contains(SelectionScratch.INT4_KEYS) ? geometry.int4KeyBytes() : 0);
     long useful = (long) config.maxNumSeqs() * (geometry.pagesFor(maxModelLen) + 1L);
     long budget =
         config.kvCacheBytes() > 0

@@ -9,8 +9,8 @@ import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.schedule.Span;
 import dev.questspark.engine.schedule.SpanKind;
 import dev.questspark.engine.schedule.Step;
-import dev.questspark.engine.select.AttentionWatch;
 import dev.questspark.engine.select.PageSelector;
+import dev.questspark.engine.select.WatchedPages;
 import dev.questspark.engine.stats.Phase;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -19,7 +19,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.function.BiFunction;
 import java.util.function.LongFunction;
 
 /**
@@ -29,16 +28,11 @@ import java.util.function.LongFunction;
  */
 final class StepPlanner {
   private final PageShape shape;
-  private final BiFunction<AttentionWatch, PageSelector, PageSelector> watched;
   private final Map<ReadPolicy, PageSelector> selectors = new HashMap<>();
   private final Map<ReadPolicy, Integer> policyOrder = new LinkedHashMap<>();
 
-  /**
-   * @param watched lets somebody see what a selector's rows attend to
-   */
-  StepPlanner(PageShape shape, BiFunction<AttentionWatch, PageSelector, PageSelector> watched) {
+  StepPlanner(PageShape shape) {
     this.shape = shape;
-    this.watched = watched;
   }
 
   /**
@@ -188,7 +182,11 @@ final class StepPlanner {
   private PageSelector selectorOf(Piece piece) {
     PageSelector selector =
         selectors.computeIfAbsent(piece.policy(), policy -> policy.selector(shape));
-    return piece.sequence().watch.map(watch -> watched.apply(watch, selector)).orElse(selector);
+    return piece
+        .sequence()
+        .watch
+        .<PageSelector>map(watch -> new WatchedPages(watch, selector))
+        .orElse(selector);
   }
 
   private int order(ReadPolicy policy) {

@@ -95,7 +95,7 @@ final class StepRunner {
       Sequence sequence = plan.decodes().get(i);
       long denseTokens = denseTokens(plan.batch().positions()[r]);
       long tokens = counters.tokensAttended()[r];
-      long read = geometry.attendBytes(tokens) + geometry.scoreBytes(counters.pagesScored()[r]);
+      long read = bytesRead(geometry, counters, r);
       long dense = geometry.attendBytes(denseTokens);
       sequence.reads.add(
           counters.pagesScored()[r], counters.pagesAttended()[r], tokens, denseTokens, read, dense);
@@ -103,11 +103,16 @@ final class StepRunner {
     }
     long bytes = 0;
     for (int r = 0; r < plan.batch().rows(); r++) {
-      bytes +=
-          geometry.attendBytes(counters.tokensAttended()[r])
-              + geometry.scoreBytes(counters.pagesScored()[r]);
+      bytes += bytesRead(geometry, counters, r);
     }
     return bytes;
+  }
+
+  /** Keys and values, digests and 4-bit keys that a row read. */
+  private static long bytesRead(KvGeometry geometry, ReadCounters counters, int row) {
+    return geometry.attendBytes(counters.tokensAttended()[row])
+        + geometry.scoreBytes(counters.pagesScored()[row])
+        + geometry.estimateBytes(counters.tokensEstimated()[row]);
   }
 
   /** Tokens that a row sees, summed over layers and KV heads: what dense attention reads. */

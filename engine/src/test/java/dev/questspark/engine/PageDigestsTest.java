@@ -18,6 +18,7 @@ import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.ops.backend.BackendOptions;
 import dev.questspark.engine.ops.cpu.CpuBackend;
 import dev.questspark.engine.ops.digest.PageScores;
+import dev.questspark.engine.ops.prune.Int4Keys;
 import dev.questspark.engine.pages.PagePool;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.schedule.DocumentWork;
@@ -73,6 +74,7 @@ class PageDigestsTest {
                     BLOCK_SIZE),
                 PAGES,
                 Set.copyOf(PageScores.KNOWN),
+                true,
                 model::window);
         Decoder decoder =
             new Decoder(
@@ -87,8 +89,7 @@ class PageDigestsTest {
       Scheduler scheduler =
           new Scheduler(new SchedulerLimits(PAGE_SIZE, 6, 61, true), new PagePool(PAGES));
       submitWork(scheduler, model.vocabSize());
-      StepPlanner planner =
-          new StepPlanner(kvStore.geometry().shape(), (watch, selector) -> selector);
+      StepPlanner planner = new StepPlanner(kvStore.geometry().shape());
       StepRunner runner = new StepRunner(backend, model, kvStore, decoder, new EngineTotals());
       int preemptions = 0;
       int checkedPages = 0;
@@ -157,6 +158,7 @@ class PageDigestsTest {
         int tokens = Math.min(PAGE_SIZE, context - (i - batch.spanPages()[s]) * PAGE_SIZE);
         for (int layer = 0; layer < geometry.layers(); layer++) {
           for (int head = 0; head < geometry.kvHeads(); head++) {
+            checkInt4Keys(backend, kvStore.layer(layer), batch.pageTable()[i], head, tokens);
             for (int block = 0; block * BLOCK_SIZE < tokens; block++) {
               int present = Math.min(BLOCK_SIZE, tokens - block * BLOCK_SIZE);
               checkDigest(
@@ -168,6 +170,23 @@ class PageDigestsTest {
       }
     }
     return checked;
+  }
+
+  private static void checkInt4Keys(Backend backend, KvLayer kv, int page, int head, int tokens) {
+    Int4Keys format = kv.geometry().int4Keys();
+    float[] stored = new float[format.columns()];
+    backend.read(kv.int4Keys().orElseThrow(), page * kv.geometry().kvHeads() + head, stored);
+    byte[] bytes = new byte[stored.length];
+    for (int i = 0; i < bytes.length; i++) {
+      bytes[i] = (byte) stored[i];
+    }
+    byte[] again = bytes.clone(); // slots behind the last token hold what they held
+    float[] keys = new float[PAGE_SIZE * format.headDim()];
+    backend.readKeys(kv, page, head, keys);
+    for (int slot = 0; slot < tokens; slot++) {
+      format.write(again, 0, slot, keys, slot * format.headDim());
+    }
+    assertThat(bytes).isEqualTo(again);
   }
 
   private static void checkDigest(

@@ -52,6 +52,27 @@ class RefusalsTest {
     assertThatCode(running()).doesNotThrowAnyException();
   }
 
+  /** Controls show what a selection is worth; nobody's answers are read with them. */
+  @Test
+  void aControlAnswersNoRun() {
+    refused(
+        "policy skip_layers(layers=2, random(budget=2048, seed=0, sink=4, recent=0)) is a control"
+            + " for eval and sweep, where it shows what a selection is worth; a run answers with"
+            + " another policy.",
+        "--selectors=quest,random");
+    refusedFor("is a control for eval and sweep", "--policies=true_mass(budget=64)");
+    assertThatCode(running("--command=sweep", "--policies=true_mass(budget=64)"))
+        .doesNotThrowAnyException();
+    assertThatThrownBy(
+            running(
+                "--command=sweep",
+                "--backend=cuda",
+                "--policies=min_context(tokens=9, random(budget=64))"))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageEndingWith(
+            "is a control that the host computes, and backend is cuda; use backend cpu");
+  }
+
   @Test
   void aSummaryIsNotAskedWithATemplateThatAsksQuestions() {
     assertThatThrownBy(running("--task", "summarize"))

@@ -2,6 +2,7 @@ package dev.questspark.engine.cache;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.ops.Buffer;
+import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.Tensor;
@@ -13,18 +14,20 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.IntUnaryOperator;
 
 /**
- * The memory behind the page ids: keys, values and digests of every layer, allocated once at open.
- * Page 0 is the null page that no sequence owns, so {@code pages} usable pages take {@code pages +
- * 1} places.
+ * The memory behind the page ids: keys, values, digests and 4-bit keys of every layer, allocated
+ * once at open. Page 0 is the null page that no sequence owns, so {@code pages} usable pages take
+ * {@code pages + 1} places.
  */
 public final class KvStore implements AutoCloseable {
   private final KvGeometry geometry;
   private final int pages;
   private final int digestPairs;
+  private final boolean int4Keys;
   private final List<KvLayer> layers = new ArrayList<>();
   private final List<Buffer> buffers = new ArrayList<>();
 
@@ -42,6 +45,22 @@ public final class KvStore implements AutoCloseable {
       int pages,
       Set<PageScore> digests,
       IntUnaryOperator window) {
+    this(backend, geometry, pages, digests, false, window);
+  }
+
+  /**
+   * The same, with the keys once more in 4 bits if the run estimates with them.
+   *
+   * @throws ConfigException if one layer is larger than the backend can address
+   */
+  public KvStore(
+      Backend backend,
+      KvGeometry geometry,
+      int pages,
+      Set<PageScore> digests,
+      boolean int4Keys,
+      IntUnaryOperator window) {
+    this.int4Keys = int4Keys;
     this.geometry = geometry;
     this.pages = pages;
     this.digestPairs = digests.size();
@@ -58,22 +77,23 @@ public final class KvStore implements AutoCloseable {
               + elements
               + " elements per layer, but one layer holds at most 2^31; "
               + "set kv_cache_memory_bytes to at most "
-              + Math.multiplyExact(most - 1, geometry.pageBytes(digestPairs)));
+              + Math.multiplyExact(most - 1, pageBytes()));
     }
     List<Tensor> tensors = backend.allocateAll(shapes((int) shares));
     tensors.forEach(tensor -> buffers.add(tensor.buffer()));
     for (int layer = 0; layer < geometry.layers(); layer++) {
-      Iterator<Tensor> parts = tensors.listIterator(layer * (2 + digestPairs));
+      Iterator<Tensor> parts = tensors.listIterator(layer * (2 + digestPairs + (int4Keys ? 1 : 0)));
       Tensor keys = parts.next();
       Tensor values = parts.next();
       Map<PageScore, Tensor> pairs = PageScores.map();
       PageScores.sorted(digests).forEach(score -> pairs.put(score, parts.next()));
-      layers.add(new KvLayer(geometry, keys, values, pairs, window.applyAsInt(layer)));
+      Optional<Tensor> fourBits = int4Keys ? Optional.of(parts.next()) : Optional.empty();
+      layers.add(new KvLayer(geometry, keys, values, pairs, window.applyAsInt(layer), fourBits));
     }
   }
 
   /**
-   * Keys, values and digests, layer by layer.
+   * Keys, values, digests and 4-bit keys, layer by layer.
    *
    * @param shares KV heads of all pages
    */
@@ -86,6 +106,9 @@ public final class KvStore implements AutoCloseable {
       shapes.add(new TensorShape(geometry.dtype(), rows, geometry.headDim()));
       for (int pair = 0; pair < digestPairs; pair++) {
         shapes.add(new TensorShape(geometry.digestDType(), digests, geometry.digestColumns()));
+      }
+      if (int4Keys) {
+        shapes.add(new TensorShape(DType.I8, shares, geometry.int4Keys().columns()));
       }
     }
     return shapes;
@@ -103,7 +126,11 @@ public final class KvStore implements AutoCloseable {
 
   /** Bytes of all pages and digests, the null page included. */
   public long bytes() {
-    return Math.multiplyExact(pages + 1L, geometry.pageBytes(digestPairs));
+    return Math.multiplyExact(pages + 1L, pageBytes());
+  }
+
+  private long pageBytes() {
+    return geometry.pageBytes(digestPairs) + (int4Keys ? geometry.int4KeyBytes() : 0);
   }
 
   /** One layer, as the ops see it. */

@@ -5,6 +5,7 @@ import dev.questspark.engine.ops.LoadedBatch;
 import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
+import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.select.PageSelector;
 import java.util.List;
 
@@ -13,12 +14,14 @@ import java.util.List;
  * to the pages that their selector lists, and nothing here knows whether that is all of them.
  */
 final class Attention {
+  private final Backend backend;
   private final TensorOps ops;
   private final Workspace workspace;
   private final float scale;
 
-  Attention(TensorOps ops, Workspace workspace, float scale) {
-    this.ops = ops;
+  Attention(Backend backend, Workspace workspace, float scale) {
+    this.backend = backend;
+    this.ops = backend.ops();
     this.workspace = workspace;
     this.scale = scale;
   }
@@ -62,7 +65,7 @@ final class Attention {
       RowRange rows = new RowRange(from, Math.min(end, from + Workspace.SELECT_ROWS));
       selector.select(
           workspace.pages,
-          new PageSelector.Query(ops, layer, q, kv, batch, rows, scale, workspace.scratch));
+          new PageSelector.Query(backend, layer, q, kv, batch, rows, scale, workspace.scratch));
       ops.attendPages(
           workspace.attended, workspace.logSumExp, q, kv, batch, rows, workspace.pages, scale);
     }

@@ -56,7 +56,7 @@ public final class Decoder implements AutoCloseable {
                     ? kvStore.geometry().pageSize()
                     : kvStore.geometry().blocksPerPage()),
             scratch.contains(SelectionScratch.HEAD_SCORES));
-    this.attention = new Attention(ops, workspace, config.attentionScale());
+    this.attention = new Attention(backend, workspace, config.attentionScale());
     this.rope = backend.upload(rope);
   }
 

@@ -1,6 +1,7 @@
 package dev.questspark.engine.ops;
 
 import dev.questspark.engine.ops.digest.PageScore;
+import dev.questspark.engine.ops.prune.Int4Keys;
 
 /**
  * The shape of the paged KV cache, and all byte arithmetic about it (in long, nowhere else).
@@ -106,6 +107,21 @@ public record KvGeometry(
    */
   public long digestBytesPerLayer() {
     return scoreBytes((long) blocksPerPage() * kvHeads);
+  }
+
+  /** How keys lie in 4 bits. */
+  public Int4Keys int4Keys() {
+    return new Int4Keys(headDim, pageSize);
+  }
+
+  /** Bytes of the 4-bit keys of one page over all layers. */
+  public long int4KeyBytes() {
+    return Math.multiplyExact((long) layers * kvHeads, (long) int4Keys().columns());
+  }
+
+  /** Bytes read to estimate the weights of {@code tokens} tokens of one KV head. */
+  public long estimateBytes(long tokens) {
+    return Math.multiplyExact(tokens, (long) int4Keys().tokenBytes());
   }
 
   /** Bytes of one page over all layers with the digests of {@code digestPairs} scores. */

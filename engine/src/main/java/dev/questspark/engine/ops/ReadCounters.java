@@ -1,11 +1,14 @@
 package dev.questspark.engine.ops;
 
 /**
- * Facts about what one step read, per row, summed over layers and KV heads. Only {@code scorePages}
- * and {@code attendPages} count; dense prefill is not part of a decode step's reads.
+ * Facts about what one step read, per row, summed over layers and KV heads. Only {@code
+ * scorePages}, {@code pruneTokens} and {@code attendPages} count; dense prefill is not part of a
+ * decode step's reads.
  *
  * @param pagesScored digest pairs read, one entry per row
  * @param pagesAttended list entries attended to, one entry per row
+ * @param tokensEstimated 4-bit keys read, one entry per row
  * @param tokensAttended tokens whose key and value were read, one entry per row
  */
-public record ReadCounters(long[] pagesScored, long[] pagesAttended, long[] tokensAttended) {}
+public record ReadCounters(
+    long[] pagesScored, long[] tokensEstimated, long[] pagesAttended, long[] tokensAttended) {}

@@ -1,5 +1,7 @@
 package dev.questspark.engine.ops;
 
+import dev.questspark.engine.ops.prune.TokenPruning;
+
 /**
  * The seam between the model and the hardware: about a dozen ops, each one CUDA file, one CPU
  * method and one contract test of the same name.
@@ -34,9 +36,9 @@ public interface TensorOps {
 
   /**
    * Rotates q in place, rotates k, appends k and v to the pages of each row's sequence, and
-   * refreshes the digests of every block touched (recomputed from the block's keys in token order,
-   * so that they are bit-equal however the tokens came), in the cache's dtype or in 8 bits ({@link
-   * KvGeometry}).
+   * refreshes the digests of every block touched and the 4-bit keys (recomputed from the block's
+   * keys in token order, so that they are bit-equal however the tokens came), in the cache's dtype
+   * or in 8 bits ({@link KvGeometry}).
    *
    * @param q (R, Hq * D), rotated in place
    * @param k (R, Hkv * D), may be overwritten
@@ -47,8 +49,8 @@ public interface TensorOps {
   void appendKv(KvLayer kv, Tensor q, Tensor k, Tensor v, Tensor rope, LoadedBatch batch);
 
   /**
-   * Copies whole pages (keys, values, digests) inside a layer: page {@code from[i]} to page {@code
-   * to[i]}.
+   * Copies whole pages (keys, values, digests, 4-bit keys) inside a layer: page {@code from[i]} to
+   * page {@code to[i]}.
    */
   void copyPages(KvLayer kv, int[] from, int[] to);
 
@@ -96,6 +98,27 @@ public interface TensorOps {
    * visible: dense attention.
    */
   void keepPages(PageList list, KvLayer kv, LoadedBatch batch, RowRange rows, PageBudget budget);
+
+  /**
+   * Narrows each list, of units of any size, to single tokens: for each query head the fewest
+   * listed tokens that the row sees whose weights reach {@link TokenPruning#share} of the weight of
+   * all of them, ties to the lowest position, and of these the union over the query heads that
+   * share the KV head. A weight is exp(scale * q.k) with the layer's 4-bit keys, in float. What is
+   * always kept, floor and ceiling come then, by the largest share that a token has of any head.
+   * Twilight's pruner (arXiv 2502.02770, section 4), but for one list per KV head. Counts tokens
+   * estimated; those of rows that keep everything are not.
+   *
+   * @param q (R, Hq * D), rotated; indexed by batch row
+   * @param scale of q.k before the softmax
+   */
+  void pruneTokens(
+      PageList list,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch batch,
+      RowRange rows,
+      TokenPruning pruning,
+      float scale);
 
   /**
    * Attention of each row over its listed units: softmax(scale * q.k) v over the visible positions

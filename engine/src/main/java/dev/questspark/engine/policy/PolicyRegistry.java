@@ -187,8 +187,19 @@ public final class PolicyRegistry<P> {
    * @throws ConfigException when the parameter is smaller
    */
   public void atLeast(int least, Class<?> policy, String parameter, int value) {
-    if (value < least) {
-      throw wrong(policy, parameter + " is " + value + "; it must be at least " + least);
+    require(value >= least, policy, parameter, value, "at least " + least);
+  }
+
+  /**
+   * For a policy's constructor.
+   *
+   * @param allowed what the parameter may be
+   * @throws ConfigException when that does not hold
+   */
+  public void require(
+      boolean holds, Class<?> policy, String parameter, Number value, String allowed) {
+    if (!holds) {
+      throw wrong(policy, parameter + " is " + value + "; it must be " + allowed);
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.questspark.engine.policy;
 
+import dev.questspark.engine.ops.backend.DeviceName;
 import dev.questspark.engine.ops.digest.PageScore;
 import dev.questspark.engine.select.SelectionScratch;
 import java.util.OptionalInt;
@@ -31,6 +32,16 @@ interface PolicyWrapper extends ReadPolicy {
   @Override
   default boolean dense() {
     return policy().dense();
+  }
+
+  @Override
+  default boolean control() {
+    return policy().control();
+  }
+
+  @Override
+  default void requireRunsOn(DeviceName device) {
+    policy().requireRunsOn(device);
   }
 
   @Override

@@ -7,7 +7,11 @@ public final class ReadPolicies {
       new PolicyRegistry<>("policy", ReadPolicy.class)
           .add("dense", Dense.class, "all", "none")
           .add("quest", Quest.class)
+          .add("twilight", Twilight.class)
           .add("sink_recent", SinkRecent.class)
+          .add("random", RandomPages.class)
+          .add("true_mass", TrueMass.class)
+          .add("true_tokens", TrueTokens.class)
           .add("skip_layers", SkipLayers.class)
           .add("min_context", MinContext.class);
 

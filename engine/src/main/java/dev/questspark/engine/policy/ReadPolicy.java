@@ -2,6 +2,7 @@ package dev.questspark.engine.policy;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.ops.PageShape;
+import dev.questspark.engine.ops.backend.DeviceName;
 import dev.questspark.engine.ops.digest.PageScore;
 import dev.questspark.engine.select.PageSelector;
 import dev.questspark.engine.select.SelectionScratch;
@@ -42,6 +43,32 @@ public interface ReadPolicy extends Serializable {
   /** Whether every key is read, whatever the context. */
   default boolean dense() {
     return false;
+  }
+
+  /**
+   * Whether it is a control: what it selects, the host computes from queries and keys, slowly, to
+   * show how good or bad a selection can be. For eval and sweep, on the CPU.
+   */
+  default boolean control() {
+    return false;
+  }
+
+  /**
+   * Requires a device that the policy can run on.
+   *
+   * @throws ConfigException for a control, or a policy without kernels, on another device than the
+   *     CPU
+   */
+  default void requireRunsOn(DeviceName device) {
+    if (control() && !device.equals(DeviceName.CPU)) {
+      throw new ConfigException(
+          "policy "
+              + text()
+              + " is a control that the host computes, and backend is "
+              + device
+              + "; use backend "
+              + DeviceName.CPU);
+    }
   }
 
   /** The selection alone, without the layers and contexts that a wrapper leaves dense. */

@@ -11,14 +11,10 @@ import java.util.Arrays;
  * Every look waits for the device. Valid during the call only.
  */
 public final class AttentionView {
-  private final Backend backend;
-  private final double scale;
   private final PageSelector.Query query;
   private final PageList scratch;
 
-  AttentionView(Backend backend, double scale, PageSelector.Query query, PageList scratch) {
-    this.backend = backend;
-    this.scale = scale;
+  AttentionView(PageSelector.Query query, PageList scratch) {
     this.query = query;
     this.scratch = scratch;
   }
@@ -55,19 +51,20 @@ public final class AttentionView {
 
   /** Factor of q.k before the softmax. */
   public double scale() {
-    return scale;
+    return query.scale();
   }
 
   /** A row's rotated queries (Hq * D). */
   public float[] queries(int row) {
     float[] queries = new float[query.q().cols()];
-    backend.read(query.q(), query.rows().from() + row, queries);
+    query.backend().read(query.q(), query.rows().from() + row, queries);
     return queries;
   }
 
   /** Keys of one KV head (position + 1, D), those left of the window included. */
   public float[] keys(int row, int kvHead) {
     KvGeometry geometry = geometry();
+    Backend backend = query.backend();
     RaggedBatch batch = query.batch().host();
     int span = spanOf(batch, query.rows().from() + row);
     int tokens = position(row) + 1;

@@ -6,6 +6,7 @@ import dev.questspark.engine.ops.PageList;
 import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
+import dev.questspark.engine.ops.backend.Backend;
 import java.util.Optional;
 
 /**
@@ -23,7 +24,7 @@ public interface PageSelector {
   /**
    * What a selector may look at.
    *
-   * @param ops the ops
+   * @param backend whose ops run
    * @param layer real index of the layer
    * @param q (R, Hq * D) rotated queries of the whole batch
    * @param kv the layer's pages
@@ -33,14 +34,20 @@ public interface PageSelector {
    * @param scratch memory for scores
    */
   record Query(
-      TensorOps ops,
+      Backend backend,
       int layer,
       Tensor q,
       KvLayer kv,
       LoadedBatch batch,
       RowRange rows,
       float scale,
-      Scratch scratch) {}
+      Scratch scratch) {
+
+    /** The ops. */
+    public TensorOps ops() {
+      return backend.ops();
+    }
+  }
 
   /**
    * Memory for scores.

@@ -6,6 +6,7 @@ import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.select.AttentionView;
 import dev.questspark.engine.select.AttentionWatch;
 import dev.questspark.engine.select.PageSelector;
+import dev.questspark.engine.select.TrueAttention;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -75,7 +75,7 @@ class AttentionMassTest {
       Tensor scores = backend.allocate(rows * geometry.kvHeads(), pages);
       PageSelector.Query query =
           new PageSelector.Query(
-              ops,
+              backend,
               LAYER,
               GuardedTensor.of(backend, q).view(),
               kv,
@@ -85,7 +85,7 @@ class AttentionMassTest {
               new PageSelector.Scratch(scores, Optional.empty()));
       SelectionStudy study = new SelectionStudy(POLICIES, SHAPE, 301, 2);
       try (PageList list = backend.allocatePageList(rows, geometry.kvHeads(), pages)) {
-        PageSelector studied = new WatchedPages(study, new Dense().selector(SHAPE), backend, SCALE);
+        PageSelector studied = new WatchedPages(study, new Dense().selector(SHAPE));
         studied.select(list, query);
         double[][] all = logSumExp(backend, scenario, query, list);
         for (int row = 0; row < rows; row++) {

@@ -1,8 +1,10 @@
 package dev.questspark.engine.policy;
 
 import dev.questspark.engine.ops.PageShape;
+import dev.questspark.engine.select.AttentionView;
 import java.util.Arrays;
 import java.util.Set;
+import java.util.SplittableRandom;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -24,23 +26,25 @@ final class PageOracle {
   /**
    * What is wrong with a list, or an empty text.
    *
-   * @param keys (context, D) of the KV head
-   * @param queries (G, D) of its query heads
+   * @param head keys and queries of the row
    * @param listed units that were kept
    */
   static String objection(
       PolicyRow row,
       PageShape shape,
-      int layer,
-      double[][] keys,
-      double[][] queries,
-      int[] listed) {
-    int context = keys.length;
+      PolicyRow.Head head,
+      AttentionView.Listed listed,
+      int[] list) {
+    int layer = head.layer();
+    int context = head.keys().length;
     boolean readsAll = row.readsAll(layer, context, shape);
-    int unit = layer < row.denseLayers() ? shape.pageSize() : row.unit().tokens(shape);
+    int unit = layer < row.denseLayers() ? shape.pageSize() : row.unitTokens(shape);
     int last = units(context, unit) - 1;
     Set<Integer> kept =
-        Arrays.stream(listed).boxed().collect(Collectors.toCollection(TreeSet::new));
+        Arrays.stream(list)
+            .map(entry -> entry * listed.unit() / unit)
+            .boxed()
+            .collect(Collectors.toCollection(TreeSet::new));
     if (readsAll) {
       return kept.size() == last + 1 ? "" : kept + " are not all " + (last + 1) + " units";
     }
@@ -59,7 +63,7 @@ final class PageOracle {
     if (row.scores() == null) {
       return "";
     }
-    double[] scores = scoresOfUnits(row, shape, keys, queries, unit, last);
+    double[] scores = scoresOfUnits(row, shape, head, unit, last);
     double worst =
         kept.stream()
             .filter(page -> !always.contains(page))
@@ -78,15 +82,15 @@ final class PageOracle {
         : kept + " score " + worst + ", but a page left out " + missed;
   }
 
-  /** The score of each unit before the last: that of its best block. */
+  /** The score of each unit before the last: that of its best block, or its own. */
   private static double[] scoresOfUnits(
-      PolicyRow row, PageShape shape, double[][] keys, double[][] queries, int unit, int last) {
-    int block = shape.digestBlockSize();
+      PolicyRow row, PageShape shape, PolicyRow.Head head, int unit, int last) {
+    int block = row.tight().digests().isEmpty() ? unit : shape.digestBlockSize();
     double[][][] blocks = new double[last * unit / block][][];
     for (int i = 0; i < blocks.length; i++) {
-      blocks[i] = Arrays.copyOfRange(keys, i * block, (i + 1) * block);
+      blocks[i] = Arrays.copyOfRange(head.keys(), i * block, (i + 1) * block);
     }
-    double[] ofBlocks = row.scores().scores(queries, blocks);
+    double[] ofBlocks = row.scores().scores(head, blocks);
     double[] best = new double[last];
     Arrays.fill(best, Double.NEGATIVE_INFINITY);
     for (int i = 0; i < blocks.length; i++) {
@@ -96,7 +100,8 @@ final class PageOracle {
   }
 
   /** Quest's bound, the largest over the query heads. */
-  static double[] minMax(double[][] queries, double[][][] blocks) {
+  static double[] minMax(PolicyRow.Head head, double[][][] blocks) {
+    double[][] queries = head.queries();
     return Arrays.stream(blocks)
         .mapToDouble(
             keys -> Arrays.stream(queries).mapToDouble(q -> bound(q, keys)).max().orElseThrow())
@@ -116,16 +121,63 @@ final class PageOracle {
   }
 
   /** Mean and standard deviation, summed over the query heads. */
-  static double[] meanStd(double[][] queries, double[][][] blocks) {
+  static double[] meanStd(PolicyRow.Head head, double[][][] blocks) {
+    double[][] queries = head.queries();
     return Arrays.stream(blocks)
         .mapToDouble(keys -> Arrays.stream(queries).mapToDouble(q -> meanStd(q, keys)).sum())
         .toArray();
   }
 
+  /** The same, the largest over the query heads. */
+  static double[] meanStdMax(PolicyRow.Head head, double[][][] blocks) {
+    return Arrays.stream(blocks)
+        .mapToDouble(
+            keys ->
+                Arrays.stream(head.queries())
+                    .mapToDouble(q -> meanStd(q, keys))
+                    .max()
+                    .orElseThrow())
+        .toArray();
+  }
+
+  /**
+   * The draw of a control, by the generator of the JDK whose finaliser it uses: uniform in [0, 1),
+   * in steps of 2^-24.
+   */
+  static double[] random(PolicyRow.Head head, int units, long seed) {
+    long state = draw(draw(draw(seed) + head.layer()) + head.keys().length - 1);
+    return IntStream.range(0, units)
+        .mapToDouble(unit -> (draw(draw(state + head.kvHead()) + unit) >>> 40) / (double) (1 << 24))
+        .toArray();
+  }
+
+  private static long draw(long seed) {
+    return new SplittableRandom(seed).nextLong();
+  }
+
+  /** Logarithm of the attention weight on each unit, summed over the query heads. */
+  static double[] trueMass(PolicyRow.Head head, double[][][] units) {
+    double[] mass = new double[units.length];
+    for (double[] q : head.queries()) {
+      double sum = weight(head, q, head.keys());
+      for (int i = 0; i < mass.length; i++) {
+        mass[i] += weight(head, q, units[i]) / sum;
+      }
+    }
+    return Arrays.stream(mass).map(Math::log).toArray();
+  }
+
+  private static double weight(PolicyRow.Head head, double[] q, double[][] keys) {
+    return Arrays.stream(keys)
+        .mapToDouble(key -> IntStream.range(0, q.length).mapToDouble(c -> q[c] * key[c]).sum())
+        .map(dot -> Math.exp(head.scale() * dot))
+        .sum();
+  }
+
   /** Each head's softmax over the blocks of mean and standard deviation, summed over the heads. */
-  static double[] softmax(double[][] queries, double[][][] blocks) {
+  static double[] softmax(PolicyRow.Head head, double[][][] blocks) {
     double[] scores = new double[blocks.length];
-    for (double[] q : queries) {
+    for (double[] q : head.queries()) {
       double[] weights =
           Arrays.stream(blocks)
               .mapToDouble(keys -> Math.exp(meanStd(q, keys) / Math.sqrt(q.length)))

@@ -1,8 +1,10 @@
 package dev.questspark.engine.policy;
 
 import dev.questspark.engine.ops.PageShape;
+import dev.questspark.engine.select.SelectionScratch;
 import dev.questspark.engine.select.SelectionUnit;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.IntFunction;
 
@@ -10,12 +12,13 @@ import java.util.function.IntFunction;
  * What {@link ReadPolicyContract} knows of a registered policy besides its code: one row each.
  *
  * @param ofBudget the policy with a budget in tokens; one without a budget takes no notice
- * @param unit what it reads as a whole
+ * @param unit what it reads as a whole; null for single tokens
  * @param denseLayers first layers that it leaves dense
  * @param denseBelow contexts shorter than this it leaves dense
  * @param sinkTokens first tokens always kept, by units
  * @param recentTokens last tokens always kept, by units
- * @param scores how the oracle scores blocks; null where the most recent units are kept
+ * @param scores how the oracle scores digest blocks, or units of a policy that reads no digests;
+ *     null where the most recent units are kept
  * @param impostor another policy of the tight budget, which the oracle must tell from this one
  */
 record PolicyRow(
@@ -36,13 +39,21 @@ record PolicyRow(
   /** Contexts of the contract begin below and end above this. */
   static final int MIDDLE_CONTEXT = 160;
 
+  /**
+   * One KV head of one row, as it attends.
+   *
+   * @param queries (G, D)
+   * @param keys (context, D)
+   * @param scale of q.k before the softmax
+   */
+  record Head(int layer, int kvHead, double[][] queries, double[][] keys, double scale) {}
+
   /** Scores of blocks for the query heads of one KV head, in double precision. */
   interface BlockScorer {
     /**
-     * @param queries (G, D)
-     * @param blocks keys (tokens, D) of each block
+     * @param blocks keys (tokens, D) of each block, from the first token on
      */
-    double[] scores(double[][] queries, double[][][] blocks);
+    double[] scores(Head head, double[][][] blocks);
   }
 
   private static final ReadPolicy QUEST = quest(TIGHT);
@@ -87,6 +98,42 @@ record PolicyRow(
                   0,
                   null,
                   QUEST)),
+          "twilight",
+          List.of(
+              new PolicyRow(
+                  budget ->
+                      ReadPolicy.parse("twilight(p=1, budget=" + budget + ", sink=16, recent=16)"),
+                  SelectionUnit.BLOCK,
+                  0,
+                  0,
+                  16,
+                  16,
+                  PageOracle::meanStdMax,
+                  QUEST)),
+          "random",
+          List.of(
+              new PolicyRow(
+                  budget -> ReadPolicy.parse("random(budget=" + budget + ", seed=5, sink=16)"),
+                  SelectionUnit.BLOCK,
+                  0,
+                  0,
+                  16,
+                  0,
+                  (head, blocks) -> PageOracle.random(head, blocks.length, 5),
+                  ReadPolicy.parse("random(budget=" + TIGHT + ", seed=6, sink=16)"))),
+          "true_mass",
+          List.of(ofTrueMass(SelectionUnit.BLOCK), ofTrueMass(SelectionUnit.PAGE)),
+          "true_tokens",
+          List.of(
+              new PolicyRow(
+                  budget -> ReadPolicy.parse("true_tokens(budget=" + budget + ", recent=9)"),
+                  null,
+                  0,
+                  0,
+                  4,
+                  9,
+                  PageOracle::trueMass,
+                  ReadPolicy.parse("true_tokens(budget=" + TIGHT + ", sink=5, recent=8)"))),
           "skip_layers",
           List.of(
               new PolicyRow(
@@ -114,6 +161,24 @@ record PolicyRow(
     return ReadPolicy.parse("quest(budget=" + budget + ", score=minmax, sink=16, recent=16)");
   }
 
+  private static PolicyRow ofTrueMass(SelectionUnit unit) {
+    return new PolicyRow(
+        budget ->
+            ReadPolicy.parse(
+                "true_mass(budget=" + budget + ", sink=16, recent=16, unit=" + word(unit) + ")"),
+        unit,
+        0,
+        0,
+        16,
+        16,
+        PageOracle::trueMass,
+        QUEST);
+  }
+
+  private static String word(SelectionUnit unit) {
+    return unit.name().toLowerCase(Locale.ROOT);
+  }
+
   /** A row of quest with the same number of sink and recent tokens. */
   private static PolicyRow ofQuest(
       String parameters, int kept, BlockScorer scores, ReadPolicy impostor) {
@@ -123,13 +188,23 @@ record PolicyRow(
     return new PolicyRow(ofBudget, unit, 0, 0, kept, kept, scores, impostor);
   }
 
+  /** Controls, and what has no kernels. */
+  boolean onTheCpuAlone() {
+    return tight().control() || tight().scratch().contains(SelectionScratch.INT4_KEYS);
+  }
+
+  /** Tokens of a unit. */
+  int unitTokens(PageShape shape) {
+    return unit == null ? 1 : unit.tokens(shape);
+  }
+
   ReadPolicy tight() {
     return ofBudget.apply(TIGHT);
   }
 
   /** Whether a row reads everything under the tight budget. */
   boolean readsAll(int layer, int context, PageShape shape) {
-    int tokens = unit.tokens(shape);
+    int tokens = unitTokens(shape);
     return layer < denseLayers
         || context < denseBelow
         || PageOracle.units(context, tokens) <= TIGHT / tokens;
@@ -137,15 +212,15 @@ record PolicyRow(
 
   /** KV tokens that one row, layer and KV head attends to under the tight budget. */
   long tokensAttended(int layer, int context, PageShape shape) {
-    int tokens = unit.tokens(shape);
+    int tokens = unitTokens(shape);
     int inCurrentUnit = context - tokens * (PageOracle.units(context, tokens) - 1);
     return readsAll(layer, context, shape) ? context : TIGHT - tokens + inCurrentUnit;
   }
 
   /** Blocks whose digest one row, layer and KV head reads: those before the current unit. */
   long digestsScored(int layer, int context, PageShape shape) {
-    int tokens = unit.tokens(shape);
-    return scores == null || readsAll(layer, context, shape)
+    int tokens = unitTokens(shape);
+    return tight().digests().isEmpty() || readsAll(layer, context, shape)
         ? 0
         : (PageOracle.units(context, tokens) - 1L) * tokens / shape.digestBlockSize();
   }

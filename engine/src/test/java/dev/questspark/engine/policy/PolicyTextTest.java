@@ -40,12 +40,18 @@ class PolicyTextTest {
         } else if (type == PageScore.class) {
           int score = random.nextInt(PageScores.KNOWN.size());
           values.put(component.getName(), PageScores.KNOWN.get(score).name());
+        } else if (type == double.class) {
+          values.put(component.getName(), String.valueOf(1 - random.nextDouble()));
         } else {
           values.put(component.getName(), String.valueOf(1 + random.nextInt(5000)));
         }
       }
-      if (!tooDeep) {
-        return ReadPolicies.KNOWN.of(name, values);
+      try {
+        if (!tooDeep) {
+          return ReadPolicies.KNOWN.of(name, values);
+        }
+      } catch (ConfigException contradiction) {
+        assertThat(contradiction).hasMessageContaining("or at least floor"); // drawn again
       }
     }
   }

@@ -1,12 +1,15 @@
 package dev.questspark.engine.policy;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.questspark.engine.Completion;
 import dev.questspark.engine.DocumentRequest;
 import dev.questspark.engine.Engine;
 import dev.questspark.engine.EngineConfig;
 import dev.questspark.engine.QuestionRequest;
+import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.model.SamplingParams;
 import dev.questspark.engine.ops.PageShape;
 import dev.questspark.engine.ops.backend.ComputeDType;
@@ -54,13 +57,15 @@ abstract class ReadPolicyContract {
   /** How their tokens are divided: pages of 16. */
   abstract PageShape shape();
 
-  static List<PolicyRow> rows() {
+  /** Those that run on the device. */
+  List<PolicyRow> rows() {
     return ReadPolicies.KNOWN.names().stream()
         .flatMap(name -> PolicyRow.ROWS.getOrDefault(name, List.of()).stream())
+        .filter(row -> !row.onTheCpuAlone() || device().equals(DeviceName.CPU))
         .toList();
   }
 
-  static Stream<PolicyRow> sparseRows() {
+  Stream<PolicyRow> sparseRows() {
     return rows().stream().filter(row -> !row.tight().dense());
   }
 
@@ -79,7 +84,7 @@ abstract class ReadPolicyContract {
           .pageSize(shape().pageSize())
           .digestDType(DigestDType.CACHE)
           .digestBlockSize(shape().digestBlockSize())
-          .scratch(Set.of(SelectionScratch.HEAD_SCORES))
+          .scratch(Set.of(SelectionScratch.values()))
           .pageScores(Set.copyOf(PageScores.KNOWN))
           .threads(2)
           .overcommit(kvBytes > 0)
@@ -89,7 +94,7 @@ abstract class ReadPolicyContract {
     }
   }
 
-  private Engine open(int maxNumSeqs, int maxRows, long kvBytes) {
+  Engine open(int maxNumSeqs, int maxRows, long kvBytes) {
     return Engine.open(config(maxNumSeqs, maxRows, kvBytes), new ByteTokenizer(), step -> {});
   }
 
@@ -97,7 +102,7 @@ abstract class ReadPolicyContract {
     return new Random(seed).ints(count, 3, 320).toArray();
   }
 
-  private static DocumentRequest document(int number, List<QuestionRequest> questions) {
+  static DocumentRequest document(int number, List<QuestionRequest> questions) {
     return new DocumentRequest("d" + number, tokens(number, DOCUMENT + 13 * number), questions);
   }
 
@@ -107,11 +112,11 @@ abstract class ReadPolicyContract {
   }
 
   /** Scored token by token, so that every bit of every logit tells in its log-probability. */
-  private static QuestionRequest scored(ReadPolicy policy) {
+  static QuestionRequest scored(ReadPolicy policy) {
     return QuestionRequest.scoring(tokens(7, QUESTION), policy, tokens(8, ANSWER));
   }
 
-  private static List<Completion> join(List<CompletableFuture<Completion>> futures) {
+  static List<Completion> join(List<CompletableFuture<Completion>> futures) {
     return futures.stream().map(CompletableFuture::join).toList();
   }
 
@@ -135,6 +140,28 @@ abstract class ReadPolicyContract {
             .hasSize(ANSWER);
         assertThat(completion.reads().sparseSteps()).isZero();
         assertThat(completion.reads().bytesRead()).isEqualTo(completion.reads().bytesDense());
+      }
+    }
+  }
+
+  /** A wrapper runs where the policy inside it runs. */
+  @Test
+  void someAreRefusedAwayFromTheCpu() {
+    DeviceName gpu = DeviceName.parse("cuda:1");
+    for (PolicyRow row : PolicyRow.ROWS.values().stream().flatMap(List::stream).toList()) {
+      for (ReadPolicy policy : List.of(row.tight(), new SkipLayers(1, row.tight()))) {
+        assertThatCode(() -> policy.requireRunsOn(DeviceName.CPU)).doesNotThrowAnyException();
+        if (row.onTheCpuAlone()) {
+          assertThatThrownBy(() -> policy.requireRunsOn(gpu))
+              .isInstanceOf(ConfigException.class)
+              .hasMessageStartingWith("policy " + row.tight().text())
+              .hasMessageContaining("cuda:1")
+              .hasMessageContaining("; use backend cpu")
+              .message()
+              .hasLineCount(1);
+        } else {
+          assertThatCode(() -> policy.requireRunsOn(gpu)).doesNotThrowAnyException();
+        }
       }
     }
   }
@@ -168,21 +195,20 @@ abstract class ReadPolicyContract {
   }
 
   /** Both documents at once, each with every policy's question. */
-  private static List<List<Completion>> both(Engine engine) {
+  private List<List<Completion>> both(Engine engine) {
     List<QuestionRequest> questions = rows().stream().map(row -> scored(row.tight())).toList();
     List<List<CompletableFuture<Completion>>> futures =
         IntStream.range(0, 2).mapToObj(d -> engine.submit(document(d, questions))).toList();
     return futures.stream().map(ReadPolicyContract::join).toList();
   }
 
-  private static void assertSame(List<List<Completion>> found, List<List<Completion>> expected) {
+  private void assertSame(List<List<Completion>> found, List<List<Completion>> expected) {
     assertSameText(found, expected);
     assertThat(found.stream().flatMap(List::stream).map(Completion::reads).toList())
         .isEqualTo(expected.stream().flatMap(List::stream).map(Completion::reads).toList());
   }
 
-  private static void assertSameText(
-      List<List<Completion>> found, List<List<Completion>> expected) {
+  private void assertSameText(List<List<Completion>> found, List<List<Completion>> expected) {
     for (int d = 0; d < expected.size(); d++) {
       for (int i = 0; i < rows().size(); i++) {
         Completion one = found.get(d).get(i);
@@ -210,9 +236,12 @@ abstract class ReadPolicyContract {
   @Test
   void preemptionChangesNothing() {
     answer();
-    // 18 pages and the null page, each of 16 keys and values and two digest pairs a block
+    // 18 pages and the null page, each of 16 keys and values and two digest pairs a block, and of
+    // 16 keys of 16 channels in 4 bits with a scale and a lowest value
     int pairs = 2 * shape().pageSize() / shape().digestBlockSize();
-    long tight = 19L * LAYERS * KV_HEADS * VECTOR_BYTES * (2 * shape().pageSize() + 2 * pairs);
+    int int4Bytes = shape().pageSize() * (8 + 4);
+    long tight =
+        19L * LAYERS * KV_HEADS * (VECTOR_BYTES * (2 * shape().pageSize() + 2 * pairs) + int4Bytes);
     try (Engine engine = open(8, 64, tight)) {
       List<List<Completion>> preempted = both(engine);
       assertThat(engine.report().work().preemptions()).isPositive();
@@ -274,7 +303,7 @@ abstract class ReadPolicyContract {
   }
 
   private static List<String> objections(PolicyRow row, ReadPolicy policy, AttentionView view) {
-    int[][][] pages = view.listed(policy.selector(view.geometry().shape())).entries();
+    AttentionView.Listed listed = view.listed(policy.selector(view.geometry().shape()));
     int headDim = view.geometry().headDim();
     int group = view.heads() / KV_HEADS;
     List<String> objections = new ArrayList<>();
@@ -286,10 +315,14 @@ abstract class ReadPolicyContract {
             PageOracle.objection(
                 row,
                 view.geometry().shape(),
-                view.layer(),
-                vectors(view.keys(r, kvHead), headDim),
-                ofGroup,
-                pages[r][kvHead]);
+                new PolicyRow.Head(
+                    view.layer(),
+                    kvHead,
+                    ofGroup,
+                    vectors(view.keys(r, kvHead), headDim),
+                    view.scale()),
+                listed,
+                listed.entries()[r][kvHead]);
         if (!objection.isEmpty()) {
           objections.add(
               "layer " + view.layer() + ", position " + view.position(r) + ": " + objection);

@@ -31,7 +31,8 @@ public record Answer(
   /**
    * A finished generation, several completions summed when map_reduce made them.
    *
-   * @param pagesAttendedMean pages attended per decode step, layer and KV head
+   * @param pagesAttendedMean pages, or parts of pages, attended per decode step, layer and KV head
+   * @param tokensAttendedMean tokens likewise
    */
   public record Outcome(
       String text,
@@ -39,7 +40,8 @@ public record Answer(
       Completion.Usage usage,
       Completion.Timings timings,
       Completion.KvReads reads,
-      double pagesAttendedMean) {}
+      double pagesAttendedMean,
+      double tokensAttendedMean) {}
 
   public Answer {
     if (outcome.isPresent() == defect.isPresent()) {

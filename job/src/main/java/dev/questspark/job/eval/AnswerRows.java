@@ -20,8 +20,17 @@ final class AnswerRows {
   private final EvalDocument document;
   private final List<ReadPolicy> policies;
   private final CachePolicy cachePolicy;
+  private final int layersTimesHeads;
 
-  AnswerRows(EvalDocument document, List<ReadPolicy> policies, CachePolicy cachePolicy) {
+  /**
+   * @param layersTimesHeads layers x KV heads of the model
+   */
+  AnswerRows(
+      EvalDocument document,
+      List<ReadPolicy> policies,
+      CachePolicy cachePolicy,
+      int layersTimesHeads) {
+    this.layersTimesHeads = layersTimesHeads;
     this.document = document;
     this.cachePolicy = cachePolicy;
     this.policies = policies;
@@ -85,6 +94,7 @@ final class AnswerRows {
         new Reads(
             found.reads().bytesRead(),
             found.reads().bytesDense(),
+            found.reads().tokensAttendedMean(layersTimesHeads),
             found.reads().sparseSteps(),
             found.reads().denseSteps()),
         found.logProbs().isEmpty()

@@ -45,7 +45,12 @@ final class DocumentMeasurement {
    * @throws ConfigException when the options do not suit the document
    */
   DocumentResult measure(EvalDocument document) {
-    AnswerRows rows = new AnswerRows(document, policies, settings.infer().cachePolicy());
+    AnswerRows rows =
+        new AnswerRows(
+            document,
+            policies,
+            settings.infer().cachePolicy(),
+            engine.model().layers() * engine.model().kvHeads());
     if (document.perplexity()) {
       return new DocumentResult(document.docId(), perplexity(document, rows), List.of(), List.of());
     }

@@ -87,10 +87,18 @@ public record QualityRow(
     static final Tokens NONE = new Tokens(null, null, 0);
   }
 
-  /** What the decode steps read; null on error. */
+  /**
+   * What the decode steps read; null on error.
+   *
+   * @param kvTokensMean tokens attended per step, layer and KV head
+   */
   public record Reads(
-      Long kvBytesRead, Long kvBytesDense, Integer sparseSteps, Integer denseSteps) {
-    static final Reads NONE = new Reads(null, null, null, null);
+      Long kvBytesRead,
+      Long kvBytesDense,
+      Double kvTokensMean,
+      Integer sparseSteps,
+      Integer denseSteps) {
+    static final Reads NONE = new Reads(null, null, null, null, null);
   }
 
   /**

@@ -2,6 +2,7 @@ package dev.questspark.job.executor;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.ops.PageShape;
+import dev.questspark.engine.ops.backend.DeviceName;
 import dev.questspark.engine.ops.digest.PageScore;
 import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.MinContext;
@@ -37,6 +38,25 @@ public final class Policies {
   }
 
   /**
+   * The same for answers that somebody uses.
+   *
+   * @throws ConfigException also for a control
+   */
+  public static List<ReadPolicy> ofAnswers(InferenceOptions options) {
+    List<ReadPolicy> policies = of(options);
+    for (ReadPolicy policy : policies) {
+      if (policy.control()) {
+        throw new ConfigException(
+            "policy "
+                + policy.text()
+                + " is a control for eval and sweep, where it shows what a selection is worth; a"
+                + " run answers with another policy.");
+      }
+    }
+    return policies;
+  }
+
+  /**
    * The same, every selector also with every page score (where it scores pages) and every number of
    * dense layers.
    */
@@ -49,7 +69,12 @@ public final class Policies {
             : new LinkedHashSet<>(selection.policies());
     EngineOptions.Batching batching = options.engine().batching();
     PageShape shape = PageShape.of(batching.pageSize(), batching.digestBlockSize(), true);
-    policies.forEach(policy -> policy.selector(shape));
+    DeviceName device = DeviceName.parse(options.engine().device());
+    policies.forEach(
+        policy -> {
+          policy.selector(shape);
+          policy.requireRunsOn(device);
+        });
     List<ReadPolicy> denseFirst = new ArrayList<>();
     policies.stream().filter(ReadPolicy::dense).forEach(denseFirst::add);
     policies.stream().filter(policy -> !policy.dense()).forEach(denseFirst::add);

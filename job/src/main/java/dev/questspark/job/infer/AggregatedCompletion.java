@@ -32,7 +32,8 @@ final class AggregatedCompletion {
         usage(),
         completions.size() == 1 ? last.timings() : timings(startedNanos, last.timings()),
         reads(),
-        pagesAttendedMean(layersTimesHeads));
+        pagesAttendedMean(layersTimesHeads),
+        reads().tokensAttendedMean(layersTimesHeads));
   }
 
   private Usage usage() {

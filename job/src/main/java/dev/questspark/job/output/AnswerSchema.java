@@ -179,8 +179,13 @@ public final class AnswerSchema implements Serializable {
         new Column(
             "kv_pages_attended_mean",
             DataTypes.FloatType,
-            "pages attended per decode step, layer and KV head",
+            "pages, or parts of pages, attended per decode step, layer and KV head",
             ok(o -> (float) o.pagesAttendedMean())),
+        new Column(
+            "kv_tokens_attended_mean",
+            DataTypes.FloatType,
+            "tokens attended per decode step, layer and KV head",
+            ok(o -> (float) o.tokensAttendedMean())),
         longInteger("kv_bytes_read", "bytes decode steps read", ok(o -> o.reads().bytesRead())),
         longInteger(
             "kv_bytes_dense",

@@ -47,6 +47,7 @@ final class AnswerTotals {
     }
     sums.add(avg("kv_pages_total").as("kv_pages_total"));
     sums.add(avg("kv_pages_attended_mean").as("kv_pages_attended"));
+    sums.add(avg("kv_tokens_attended_mean").as("kv_tokens_attended"));
     for (String latency : LATENCIES) {
       Column millis = col(latency + "_ms");
       sums.add(avg(millis).as("mean_" + latency));

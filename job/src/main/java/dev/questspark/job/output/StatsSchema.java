@@ -144,6 +144,10 @@ final class StatsSchema {
             "kv_pages_attended_mean",
             "per decode step, layer and KV head",
             s -> s.answers.mean("kv_pages_attended")),
+        number(
+            "kv_tokens_attended_mean",
+            "per decode step, layer and KV head",
+            s -> s.answers.mean("kv_tokens_attended")),
         count(
             "kv_bytes_read",
             "decode steps",

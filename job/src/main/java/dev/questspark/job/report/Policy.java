@@ -47,7 +47,7 @@ record Policy(String text, String cachePolicy) implements Comparable<Policy> {
 
   /** The budget as a plot shows it. */
   String budget() {
-    return kvBudget() == null ? "full" : String.valueOf(kvBudget());
+    return dense() ? "full" : kvBudget() == null ? "adaptive" : String.valueOf(kvBudget());
   }
 
   @Override

@@ -119,6 +119,10 @@ final class PolicySummary {
     return answers.kvBytesPerToken();
   }
 
+  Double kvTokensMean() {
+    return answers.kvTokensMean();
+  }
+
   /** Of the speed batches where there are any, or of the answers. */
   Double kvReadShare() {
     return batches == null ? answers.kvReadShare() : Double.valueOf(batches.kvReadShare());

@@ -143,6 +143,20 @@ final class QualitySummary {
     return steps == 0 ? null : (double) read / steps;
   }
 
+  /** Tokens attended per decode step, layer and KV head. Null without a step. */
+  Double kvTokensMean() {
+    double tokens = 0;
+    long steps = 0;
+    for (QualityRow row : rows) {
+      if (row.reads().kvTokensMean() != null) {
+        long ofRow = (long) row.reads().sparseSteps() + row.reads().denseSteps();
+        tokens += row.reads().kvTokensMean() * ofRow;
+        steps += ofRow;
+      }
+    }
+    return steps == 0 ? null : tokens / steps;
+  }
+
   Double kvReadShare() {
     long read = 0;
     long dense = 0;

@@ -154,8 +154,15 @@ final class SummaryColumns {
     List<Column> columns = new ArrayList<>();
     columns.add(
         number(
+            "kv_tokens_mean",
+            "tokens attended per decode step, layer and KV head, dense layers included: the budget"
+                + " that an adaptive policy came to",
+            PolicySummary::kvTokensMean,
+            new Shown("tokens read", Format::number, true)));
+    columns.add(
+        number(
             "kv_read_share",
-            "KV bytes read in decode steps, digests included, over what dense attention reads",
+            "KV bytes read in decode steps, digests and 4-bit keys included, over what dense attention reads",
             PolicySummary::kvReadShare,
             percent("KV read")));
     columns.add(

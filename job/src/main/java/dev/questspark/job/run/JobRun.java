@@ -48,7 +48,7 @@ public final class JobRun {
   public JobRun(BoundOptions options, PrintStream out) {
     this.options = options;
     this.out = out;
-    this.policies = Policies.of(options.inference());
+    this.policies = Policies.ofAnswers(options.inference());
     this.templates = TaskTemplates.of(options.inference().prompt());
     this.console = new RunConsole(out);
   }

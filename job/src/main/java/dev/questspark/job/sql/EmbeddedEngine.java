@@ -44,7 +44,7 @@ public final class EmbeddedEngine {
   }
 
   private static List<ReadPolicy> policies(InferenceOptions options) {
-    List<ReadPolicy> policies = Policies.of(options);
+    List<ReadPolicy> policies = Policies.ofAnswers(options);
     if (policies.size() != 1) {
       throw new ConfigException(
           "the options name "

@@ -84,7 +84,7 @@ final class MeasuredRows {
         QualityRow.Outcome.OK,
         QualityRow.Answer.none(List.of()),
         new QualityRow.Tokens(2000, 100, 0),
-        new QualityRow.Reads(100L, 900L, 5, 0),
+        new QualityRow.Reads(100L, 900L, 12.5, 5, 0),
         100 * loss,
         QualityRow.Divergence.NONE);
   }
@@ -113,7 +113,7 @@ final class MeasuredRows {
         QualityRow.Outcome.OK,
         QualityRow.Answer.none(List.of()),
         new QualityRow.Tokens(2049, 100, 0),
-        new QualityRow.Reads(99 * 1024L * (budget < 0 ? 2048 : budget), 99 * 1024L * 2048, 99, 0),
+        new QualityRow.Reads(99 * 1024L * (budget < 0 ? 2048 : budget), 99 * 1024L * 2048, budget < 0 ? 2048.0 : budget, 99, 0),
         210 + 100 * kl,
         new QualityRow.Divergence(kl, 1 - kl / 2));
   }
@@ -157,7 +157,7 @@ final class MeasuredRows {
         new QualityRow.Answer(
             "1", List.of("1"), score, score == null || score == 1, score == null ? 1 : score),
         new QualityRow.Tokens(2000, 6, 0),
-        new QualityRow.Reads(100L, 900L, 5, 0),
+        new QualityRow.Reads(100L, 900L, 12.5, 5, 0),
         null,
         QualityRow.Divergence.NONE);
   }

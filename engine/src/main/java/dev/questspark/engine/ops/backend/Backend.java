@@ -99,6 +99,15 @@ public interface Backend extends AutoCloseable {
   void read(Tensor source, int row, float[] target);
 
   /**
+   * Copies {@code source} to row {@code row} of a float tensor, for the ops that follow: how a
+   * control hands over scores that the host computed. Only the CPU does it; policies that need it
+   * are refused elsewhere before any work.
+   */
+  default void write(Tensor target, int row, float[] source) {
+    throw new IllegalStateException("backend " + name() + " takes no values from the host");
+  }
+
+  /**
    * Waits for the device, then copies the keys of one KV head's share of a page.
    *
    * @param page id of the page

@@ -262,6 +262,13 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
+  public void write(Tensor target, int row, float[] source) {
+    OpArguments.requireRow(target, row, source);
+    System.arraycopy(
+        source, 0, HeapBuffer.floats(target), HeapBuffer.at(target, row), target.cols());
+  }
+
+  @Override
   public void read(Tensor source, int row, float[] target) {
     OpArguments.requireRow(source, row, target);
     int at = HeapBuffer.at(source, row);

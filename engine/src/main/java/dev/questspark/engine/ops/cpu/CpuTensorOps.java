@@ -17,7 +17,9 @@ import dev.questspark.engine.ops.cpu.memory.Workers;
 import dev.questspark.engine.ops.cpu.pages.CpuKvAppend;
 import dev.questspark.engine.ops.cpu.pages.CpuPageScores;
 import dev.questspark.engine.ops.cpu.pages.CpuPageSelection;
+import dev.questspark.engine.ops.cpu.pages.CpuTokenPruning;
 import dev.questspark.engine.ops.cpu.simd.SimdOps;
+import dev.questspark.engine.ops.prune.TokenPruning;
 
 /** The ops on the CPU: a table of contents, each line leading to the class of its family. */
 final class CpuTensorOps implements TensorOps {
@@ -26,6 +28,7 @@ final class CpuTensorOps implements TensorOps {
   private final CpuKvAppend append;
   private final CpuPageScores pageScores;
   private final CpuPageSelection selection;
+  private final CpuTokenPruning pruning;
   private final CpuPageAttention attention;
   private final PrefillAttention prefill;
 
@@ -35,6 +38,7 @@ final class CpuTensorOps implements TensorOps {
     this.append = new CpuKvAppend(workers, simd);
     this.pageScores = new CpuPageScores(workers, simd);
     this.selection = new CpuPageSelection(workers);
+    this.pruning = new CpuTokenPruning(workers, simd);
     this.attention = new CpuPageAttention(workers, simd);
     this.prefill = prefill;
   }
@@ -99,6 +103,18 @@ final class CpuTensorOps implements TensorOps {
   public void keepPages(
       PageList list, KvLayer kv, LoadedBatch batch, RowRange rows, PageBudget budget) {
     selection.keepPages(list, kv, batch, rows, budget);
+  }
+
+  @Override
+  public void pruneTokens(
+      PageList list,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch batch,
+      RowRange rows,
+      TokenPruning pruned,
+      float scale) {
+    pruning.pruneTokens(list, q, kv, batch, rows, pruned, scale);
   }
 
   @Override

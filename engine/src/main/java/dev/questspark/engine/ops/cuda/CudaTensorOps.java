@@ -13,6 +13,7 @@ import dev.questspark.engine.ops.Scoring;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
 import dev.questspark.engine.ops.cuda.driver.CudaKernels;
+import dev.questspark.engine.ops.prune.TokenPruning;
 
 /**
  * The ops as launches: one each, with the grid that the head of its {@code .cu} file asks for.
@@ -150,6 +151,19 @@ final class CudaTensorOps implements TensorOps {
   public void keepPages(
       PageList list, KvLayer layer, LoadedBatch batch, RowRange rows, PageBudget budget) {
     selection.keepPages(list, layer, CudaBatch.of(batch, rows), rows, budget);
+  }
+
+  /** The policy that needs it is refused before any work. */
+  @Override
+  public void pruneTokens(
+      PageList list,
+      Tensor q,
+      KvLayer layer,
+      LoadedBatch batch,
+      RowRange rows,
+      TokenPruning pruning,
+      float scale) {
+    throw new ConfigException("tokens are pruned on the CPU only; use backend cpu");
   }
 
   @Override

@@ -15,6 +15,7 @@ public final class CpuBatch implements LoadedBatch {
   private final int[] spanOfRow;
   // Heads of one row are read by several workers; each adds once per (row, head).
   private final AtomicLongArray pagesScored;
+  private final AtomicLongArray tokensEstimated;
   private final AtomicLongArray pagesAttended;
   private final AtomicLongArray tokensAttended;
 
@@ -26,6 +27,7 @@ public final class CpuBatch implements LoadedBatch {
       Arrays.fill(spanOfRow, host.spanRows()[s], host.spanRows()[s + 1], s);
     }
     this.pagesScored = new AtomicLongArray(rows);
+    this.tokensEstimated = new AtomicLongArray(rows);
     this.pagesAttended = new AtomicLongArray(rows);
     this.tokensAttended = new AtomicLongArray(rows);
   }
@@ -78,6 +80,10 @@ public final class CpuBatch implements LoadedBatch {
     pagesScored.addAndGet(row, digests);
   }
 
+  void countEstimated(int row, int tokens) {
+    tokensEstimated.addAndGet(row, tokens);
+  }
+
   public void countAttended(int row, int entries, long tokens) {
     pagesAttended.addAndGet(row, entries);
     tokensAttended.addAndGet(row, tokens);
@@ -90,7 +96,8 @@ public final class CpuBatch implements LoadedBatch {
 
   @Override
   public ReadCounters counters() {
-    return new ReadCounters(copy(pagesScored), copy(pagesAttended), copy(tokensAttended));
+    return new ReadCounters(
+        copy(pagesScored), copy(tokensEstimated), copy(pagesAttended), copy(tokensAttended));
   }
 
   private static long[] copy(AtomicLongArray counts) {

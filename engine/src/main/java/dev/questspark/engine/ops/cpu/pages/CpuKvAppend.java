@@ -33,13 +33,14 @@ public final class CpuKvAppend {
     OpArguments.require("k", k, batch.rows(), pages.kvHeads * pages.headDim);
     OpArguments.require("v", v, batch.rows(), pages.kvHeads * pages.headDim);
     OpArguments.require("rope", rope, 0, pages.headDim);
+    CpuInt4Keys int4Keys = kv.int4Keys().isPresent() ? new CpuInt4Keys(kv) : null;
     workers.run(
         batch.rows(),
         4L * q.cols(),
         (row, worker) -> {
           rotate(q, row, queryHeads, rope, batch.position(row));
           rotate(k, row, pages.kvHeads, rope, batch.position(row));
-          store(pages, k, v, row, batch);
+          store(pages, int4Keys, k, v, row, batch);
         });
     for (Map.Entry<PageScore, Tensor> digest : kv.digests().entrySet()) {
       refresh(new CpuDigests(digest.getKey(), digest.getValue(), pages), batch.host());
@@ -69,7 +70,8 @@ public final class CpuKvAppend {
     }
   }
 
-  private static void store(CpuKvPages pages, Tensor k, Tensor v, int row, CpuBatch batch) {
+  private static void store(
+      CpuKvPages pages, CpuInt4Keys int4Keys, Tensor k, Tensor v, int row, CpuBatch batch) {
     int position = batch.position(row);
     int page = batch.page(row, position / pages.pageSize);
     int slot = position % pages.pageSize;
@@ -80,6 +82,9 @@ public final class CpuKvAppend {
     for (int head = 0; head < pages.kvHeads; head++) {
       int channel = head * pages.headDim;
       pages.store(page, head, slot, key, source + channel, value, valueSource + channel);
+      if (int4Keys != null) {
+        int4Keys.store(page, head, slot, key, source + channel);
+      }
     }
   }
 
@@ -123,6 +128,12 @@ public final class CpuKvAppend {
     CpuKvPages pages = new CpuKvPages(kv);
     for (int i = 0; i < from.length; i++) {
       pages.copy(from[i], to[i]);
+    }
+    if (kv.int4Keys().isPresent()) {
+      CpuInt4Keys int4Keys = new CpuInt4Keys(kv);
+      for (int i = 0; i < from.length; i++) {
+        int4Keys.copy(from[i], to[i]);
+      }
     }
     for (Map.Entry<PageScore, Tensor> digest : kv.digests().entrySet()) {
       CpuDigests digests = new CpuDigests(digest.getKey(), digest.getValue(), pages);

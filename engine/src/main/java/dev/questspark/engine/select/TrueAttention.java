@@ -1,11 +1,10 @@
-package dev.questspark.engine.study;
+package dev.questspark.engine.select;
 
-import dev.questspark.engine.select.AttentionView;
 import java.util.Arrays;
 import java.util.PriorityQueue;
 
 /** The dense attention of one row and query head, in double precision. */
-final class TrueAttention {
+public final class TrueAttention {
   private final double[] weights;
   private final int first;
 
@@ -13,7 +12,7 @@ final class TrueAttention {
    * @param queries (Hq * D) of the row
    * @param keys (position + 1, D) of the head's KV head
    */
-  TrueAttention(AttentionView view, int row, int head, float[] queries, float[] keys) {
+  public TrueAttention(AttentionView view, int row, int head, float[] queries, float[] keys) {
     int headDim = view.geometry().headDim();
     this.first = view.firstVisible(row);
     this.weights = new double[view.position(row) + 1 - first];
@@ -25,6 +24,18 @@ final class TrueAttention {
       weights[i] = view.scale() * dot;
     }
     softmax(weights);
+  }
+
+  /**
+   * Adds the weights to sums over parts of the sequence.
+   *
+   * @param mass one per part, from the sequence's first token on
+   * @param unit tokens per part
+   */
+  public void addTo(double[] mass, int unit) {
+    for (int i = 0; i < weights.length; i++) {
+      mass[(first + i) / unit] += weights[i];
+    }
   }
 
   private static void softmax(double[] weights) {
@@ -44,7 +55,7 @@ final class TrueAttention {
    *
    * @param entries of a page list
    */
-  double mass(int[] entries, int unit) {
+  public double mass(int[] entries, int unit) {
     double mass = 0;
     for (int entry : entries) {
       int from = Math.max(0, entry * unit - first);
@@ -57,7 +68,7 @@ final class TrueAttention {
   }
 
   /** Positions of the heaviest tokens, at most so many. */
-  int[] heaviest(int count) {
+  public int[] heaviest(int count) {
     PriorityQueue<Integer> heaviest =
         new PriorityQueue<>((a, b) -> Double.compare(weights[a], weights[b]));
     for (int i = 0; i < weights.length; i++) {
@@ -76,7 +87,7 @@ final class TrueAttention {
    *
    * @param entries of a page list
    */
-  double recall(int[] tokens, int[] entries, int unit) {
+  public double recall(int[] tokens, int[] entries, int unit) {
     long found =
         Arrays.stream(tokens)
             .filter(token -> Arrays.binarySearch(entries, token / unit) >= 0)
