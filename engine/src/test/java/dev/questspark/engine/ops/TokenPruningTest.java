@@ -298,13 +298,17 @@ class TokenPruningTest {
         Comparator.comparingDouble(
             i -> -Arrays.stream(shares).mapToDouble(ofHead -> ofHead[i]).max().orElseThrow()));
     order.removeIf(i -> candidates[i] == position);
-    for (int[] bounds : new int[][] {{50, 0}, {0, 7}, {30, 30}, {0, 1}}) {
+    for (int[] bounds : new int[][] {{50, 0}, {0, 7}, {0, 1}}) {
       double share = bounds[1] == 0 ? 0.01 : 0.9;
       int[] list =
           pruned(filled, budget, new TokenPruning(share, bounds[0], bounds[1], 0, 1, 0))[0][1];
+      int[] free = pruned(filled, budget, new TokenPruning(share, 0, 0, 0, 1, 0))[0][1];
       int count = Math.max(bounds[0], bounds[1]);
       Set<Integer> expected = new TreeSet<>(Set.of(position));
-      order.stream().limit(count - 1).forEach(i -> expected.add(candidates[i]));
+      order.stream()
+          .filter(i -> bounds[1] == 0 || Arrays.binarySearch(free, candidates[i]) >= 0)
+          .limit(count - 1)
+          .forEach(i -> expected.add(candidates[i]));
       assertThat(list).containsExactly(expected.stream().mapToInt(i -> i).toArray());
     }
     assertThat(pruned(filled, budget, new TokenPruning(0.1, 4 * TOKENS, 0, 0, 0, 0))[0][1])

@@ -7,7 +7,8 @@ package dev.questspark.engine.ops.prune;
  *
  * @param share of the estimated weight, above 0 and at most 1; 1 keeps every token
  * @param floor tokens kept at least, where the list has them: those with the largest shares beside
- * @param ceiling tokens kept at most, 0 for no limit; what is always kept counts and stays
+ * @param ceiling tokens kept at most, 0 for no limit: those with the largest shares; what is always
+ *     kept counts and stays
  * @param sinkTokens first tokens of the sequence, always kept where the list has them
  * @param recentTokens last tokens of the sequence, always kept where the list has them; the row's
  *     own always is

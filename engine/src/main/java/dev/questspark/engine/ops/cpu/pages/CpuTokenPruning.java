@@ -22,6 +22,9 @@ public final class CpuTokenPruning {
   /** More than any share. */
   private static final int ALWAYS = Integer.MAX_VALUE;
 
+  /** Less than any share. */
+  private static final int NEVER = -1;
+
   private final Workers workers;
   private final Scratch[] scratch;
 
@@ -256,6 +259,9 @@ public final class CpuTokenPruning {
         }
         keepBest(least, count, scratch);
       } else if (pruning.ceiling() > 0 && kept > pruning.ceiling()) {
+        for (int i = 0; i < count; i++) {
+          scratch.best[i] = scratch.kept[i] ? scratch.best[i] : NEVER;
+        }
         keepBest(pruning.ceiling(), count, scratch);
       }
     }
