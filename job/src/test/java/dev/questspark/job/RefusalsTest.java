@@ -56,8 +56,8 @@ class RefusalsTest {
   @Test
   void aControlAnswersNoRun() {
     refused(
-        "policy skip_layers(layers=2, random(budget=2048, seed=0, sink=4, recent=0)) is a control"
-            + " for eval and sweep, where it shows what a selection is worth; a run answers with"
+        "policy skip_layers(layers=2, random(budget=2048, seed=0, unit=block, sink=4, recent=0)) is a"
+            + " control for eval and sweep, where it shows what a selection is worth; a run answers with"
             + " another policy.",
         "--selectors=quest,random");
     refusedFor("is a control for eval and sweep", "--policies=true_mass(budget=64)");
