@@ -37,7 +37,13 @@ public final class HostScoredPages implements PageSelector {
     query
         .ops()
         .topPages(
-            list, query.scratch().scores(), budget.unit(), query.kv(), query.batch(), query.rows(), budget);
+            list,
+            query.scratch().scores(),
+            budget.unit(),
+            query.kv(),
+            query.batch(),
+            query.rows(),
+            budget);
   }
 
   @Override
