@@ -162,6 +162,6 @@ class RefusalsTest {
         "--selectors=skip_layers");
     refused("backend is 'abacus' (flag); it must be one of cpu, cuda, cuda:N.", "--backend=abacus");
     refusedFor("dtype is 'float16' (flag); it must be one of", "--dtype=float16");
-    refusedFor("kv_budget 16", "--selectors=quest", "--kv-budgets=16");
+    refusedFor("kv_budget 8", "--selectors=quest", "--kv-budgets=8");
   }
 }
