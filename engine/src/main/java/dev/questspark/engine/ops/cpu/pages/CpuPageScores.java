@@ -205,8 +205,7 @@ public final class CpuPageScores {
         }
         for (int g = 0; g < group; g++) {
           int probe = (head * group + g) * width;
-          scratch.simd.dots(
-              scratch.ofHead, count, scratch.probes, probe, scratch.pairs, 0, width);
+          scratch.simd.dots(scratch.ofHead, count, scratch.probes, probe, scratch.pairs, 0, width);
           System.arraycopy(scratch.ofHead, 0, scratch.sums, g * BATCH_BLOCKS, count);
         }
         store((row - rows.from()) * pages.kvHeads + head, from, count, scratch.sums);
