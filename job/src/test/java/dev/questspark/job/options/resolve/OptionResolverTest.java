@@ -181,7 +181,7 @@ class OptionResolverTest {
         "--backend=gpu | backend is 'gpu' (flag); it must be one of cpu, cuda, cuda:N.",
         "--backend=cpu:1 | backend is 'cpu:1' (flag); it must be one of cpu, cuda, cuda:N.",
         "--dtype=float16 | dtype is 'float16' (flag); it must be one of auto, float32, bfloat16.",
-        "--weight-dtype=int4 | weight_dtype is 'int4' (flag); it must be one of auto, cache, int8.",
+        "--weight-dtype=int4 | weight_dtype is 'int4' (flag); it must be one of auto, int8.",
         "--digest-dtype=int4 | digest_dtype is 'int4' (flag); it must be one of auto, cache, int8."
       })
   void whatTheEngineCannotBeIsRefusedWithItsOrigin(String arg, String sentence) {
