@@ -59,7 +59,7 @@ class MistakesTest {
   void aRefusedOptionEndsTheProcessWithOneLineAndNoOutput() throws IOException {
     refused(
         run(JobHarness.corpus(folder, 1), "--suite", "needle"),
-        "--suite has no effect on run, only on eval; leave it out.");
+        "--suite has no effect on run, only on sweep and eval; leave it out.");
     assertThat(folder.resolve("out")).doesNotExist();
   }
 
