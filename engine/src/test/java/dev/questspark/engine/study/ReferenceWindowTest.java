@@ -10,8 +10,8 @@ import dev.questspark.engine.DocumentRequest;
 import dev.questspark.engine.Engine;
 import dev.questspark.engine.EngineConfig;
 import dev.questspark.engine.QuestionRequest;
-import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.ops.backend.ComputeDType;
+import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.SinkRecent;
@@ -85,7 +85,7 @@ class ReferenceWindowTest {
             .pageSize(pageSize)
             .kvCacheBytes(kvBytes)
             .overcommit(kvBytes > 0)
-            .pageScores(Set.copyOf(PageScores.KNOWN))
+            .pageScores(kvBytes > 0 ? Set.of() : Set.copyOf(PageScores.KNOWN))
             .threads(2)
             .build();
     return Engine.open(config, new ByteTokenizer(), step -> {});
@@ -168,13 +168,13 @@ class ReferenceWindowTest {
   void preemptionChangesNoRow() throws IOException {
     Expected text = expected();
     List<ReadPolicy> policies =
-        List.of(new Dense(), new SinkRecent(96, text.sink), ReadPolicy.parse("quest(budget=96)"));
+        List.of(new Dense(), new SinkRecent(96, text.sink), new SinkRecent(48, text.sink));
     List<Found> found;
     try (Engine engine = open("llama3-gqa", text.page, 0)) {
       found = measure(engine, text, policies);
     }
     // as few as the engine opens with, and the null page: the document has 19, each question four
-    long tight = 33L * 4 * 2 * 16 * Float.BYTES * (2 * text.page + 2 * 2);
+    long tight = 33L * 4 * 2 * 16 * Float.BYTES * 2 * text.page; // no digests
     try (Engine engine = open("llama3-gqa", text.page, tight)) {
       assertThat(measure(engine, text, policies)).isEqualTo(found);
       assertThat(engine.report().work().preemptions()).isPositive();
