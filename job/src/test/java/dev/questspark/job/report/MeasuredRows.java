@@ -113,7 +113,12 @@ final class MeasuredRows {
         QualityRow.Outcome.OK,
         QualityRow.Answer.none(List.of()),
         new QualityRow.Tokens(2049, 100, 0),
-        new QualityRow.Reads(99 * 1024L * (budget < 0 ? 2048 : budget), 99 * 1024L * 2048, budget < 0 ? 2048.0 : budget, 99, 0),
+        new QualityRow.Reads(
+            99 * 1024L * (budget < 0 ? 2048 : budget),
+            99 * 1024L * 2048,
+            budget < 0 ? 2048.0 : budget,
+            99,
+            0),
         210 + 100 * kl,
         new QualityRow.Divergence(kl, 1 - kl / 2));
   }

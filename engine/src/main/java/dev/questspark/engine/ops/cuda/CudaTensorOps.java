@@ -2,6 +2,7 @@ package dev.questspark.engine.ops.cuda;
 
 import static dev.questspark.engine.ops.cuda.CudaShapes.ceilDiv;
 
+import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.LinearWeight;
 import dev.questspark.engine.ops.LoadedBatch;
