@@ -118,10 +118,44 @@ asks_help() {
   return 1
 }
 
-# The command line as one could type it.
+# What Spark's own default of spark.redaction.regex hides in its logs and pages.
+secret='secret|password|token|access[.]?key'
+
+# NAME=VALUE without the value, where name or value tells a secret; the job's own options are none.
+redacted() {
+  local shown=$1
+  if [[ $shown == *=* && $shown != spark.questspark.* && ${shown,,} =~ $secret ]]; then
+    shown="${shown%%=*}=*********(redacted)"
+  fi
+  printf '%s' "$shown"
+}
+
+# The same for every -DNAME=VALUE among a JVM's options.
+redacted_options() {
+  local option options shown=()
+  read -ra options <<<"$1"
+  for option in "${options[@]}"; do
+    if [[ $option == -D* ]]; then
+      option=-D$(redacted "${option#-D}")
+    fi
+    shown+=("$option")
+  done
+  printf '%s' "${shown[*]}"
+}
+
+# The command line as one could type it, secrets aside.
 show() {
-  local word
+  local word before=
   for word in "$@"; do
+    case $before in
+      --conf) if [[ $word == spark.*JavaOptions=* ]]; then
+        word="${word%%=*}=$(redacted_options "${word#*=}")"
+      else
+        word=$(redacted "$word")
+      fi ;;
+      --driver-java-options) word=$(redacted_options "$word") ;;
+    esac
+    before=$word
     if [[ $word =~ ^[A-Za-z0-9_./:=,@%+-]+$ ]]; then
       printf '%s ' "$word"
     else

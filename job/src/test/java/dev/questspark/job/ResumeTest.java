@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import org.apache.hadoop.conf.Configuration;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -143,6 +144,28 @@ class ResumeTest {
     Ended changed = JobHarness.run(input, output, "--selectors=all", "--resume");
     assertThat(changed.code()).isEqualTo(ExitCode.REFUSED);
     assertThat(changed.err()).contains("document 'a' with another text", "--mode overwrite");
+  }
+
+  /** What a synchronised folder holds after the model was trained further. */
+  @Test
+  void anotherModelOfTheSameShapeIsRefused() throws IOException {
+    Path input = JobHarness.corpus(folder, 1);
+    Path output = folder.resolve("out");
+    Path model = Files.createDirectory(folder.resolve("model"));
+    for (String name : List.of("config.json", "tokenizer.json", "model.safetensors")) {
+      Files.copy(JobHarness.MODEL.resolve(name), model.resolve(name));
+    }
+    String[] args = {"--selectors=all", "--model=" + model};
+    assertThat(JobHarness.run(input, output, args).code()).isZero();
+    byte[] weights = Files.readAllBytes(model.resolve("model.safetensors"));
+    for (int i = 2 << 20; i < weights.length; i++) {
+      weights[i] ^= (byte) 0x80;
+    }
+    Files.write(model.resolve("model.safetensors"), weights);
+    Ended refused =
+        JobHarness.run(input, output, "--selectors=all", "--model=" + model, "--resume");
+    assertThat(refused.code()).isEqualTo(ExitCode.REFUSED);
+    assertThat(refused.err()).contains("the model was '", "--mode overwrite");
   }
 
   @Test

@@ -125,4 +125,62 @@ class RunScriptTest {
     assertThat(help.code()).isZero();
     assertThat(help.out()).contains("submit/run.sh demo", "Presets:", "--master");
   }
+
+  /** As Spark itself does in its logs and on its pages. */
+  @Test
+  void theCommandLineIsShownWithoutSecrets() throws Exception {
+    Path home = folder.resolve("release");
+    Path script = home.resolve("submit/run.sh");
+    Path spark = folder.resolve("spark");
+    for (Path part :
+        List.of(
+            script.getParent(),
+            home.resolve("conf"),
+            home.resolve("lib"),
+            spark.resolve("jars"),
+            spark.resolve("bin"))) {
+      Files.createDirectories(part);
+    }
+    Files.copy(RunScript.HOME.resolve("submit/run.sh"), script);
+    Files.createFile(home.resolve("conf/demo.conf"));
+    Files.createFile(home.resolve("lib/questspark-job.jar"));
+    Files.createFile(spark.resolve("jars/spark-core_2.13-4.1.2.jar"));
+    Path submit = spark.resolve("bin/spark-submit");
+    Path received = folder.resolve("received");
+    Files.writeString(submit, "#!/bin/sh\nprintf '%s\\n' \"$@\" > " + received + "\n");
+    assertThat(submit.toFile().setExecutable(true)).isTrue();
+
+    RunScript ended =
+        RunScript.start(
+            folder,
+            Map.of("SPARK_HOME", spark.toString()),
+            List.of(
+                script.toString(),
+                "demo",
+                "--conf",
+                "spark.hadoop.fs.s3a.secret.key=HIDE-1",
+                "--conf",
+                "spark.hadoop.fs.s3a.access.key=HIDE-2",
+                "--conf",
+                "spark.kubernetes.authenticate.driver.oauthToken=HIDE-3",
+                "--conf",
+                "spark.executor.extraJavaOptions=-Xss4m -Dstore.Password=HIDE-4",
+                "--driver-java-options",
+                "-Djavax.net.ssl.keyStorePassword=HIDE-5 -Dshown=yes",
+                "--conf",
+                "spark.hadoop.fs.s3a.endpoint=shown.example.com",
+                "--conf",
+                "spark.questspark.max_tokens=16"));
+    assertThat(ended.code()).as(ended.err()).isZero();
+    assertThat(ended.err())
+        .doesNotContain("HIDE")
+        .contains(
+            "spark.hadoop.fs.s3a.secret.key=*********(redacted)",
+            "-Xss4m -Dstore.Password=*********(redacted)",
+            "-Dshown=yes",
+            "shown.example.com",
+            "max_tokens=16");
+    assertThat(Files.readString(received))
+        .contains("HIDE-1", "HIDE-2", "HIDE-3", "HIDE-4", "HIDE-5");
+  }
 }

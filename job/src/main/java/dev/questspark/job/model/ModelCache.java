@@ -23,10 +23,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A machine's copies of remote models, shared by all its JVMs and by later runs. A copy is made in
- * a folder of its own, and gets its name when it is complete, with a list of checksums inside; a
- * copy that does not fit its list any more is made again. Whoever writes holds a lock file that the
- * operating system releases even when the process dies.
+ * A machine's copies of remote models, shared by all JVMs of one user and by later runs. Nobody
+ * else may write here: who can replace a copy can replace its checksums too. A copy is made in a
+ * folder of its own, and gets its name when it is complete, with a list of checksums inside; a copy
+ * that fits its list or the source's lengths no more is made again. Whoever writes holds a lock
+ * file that the operating system releases even when the process dies.
  *
  * <pre>
  * model_cache/
@@ -50,10 +51,10 @@ final class ModelCache {
    * The model's copy on this machine, verified; made if need be, while others wait for it.
    *
    * @throws IOException when the model cannot be read or the copy not be written
-   * @throws ConfigException when the copy has no room
+   * @throws ConfigException when the copy has no room, or others can write to the cache
    */
   Path fetch(RemoteModel model) throws IOException {
-    Files.createDirectories(root);
+    PrivateFolder.make(root);
     String entry = model.name() + "-" + model.key();
     Path copy = root.resolve(entry);
     synchronized (ModelCache.class) { // a file lock is the process's, not the thread's
@@ -64,12 +65,12 @@ final class ModelCache {
               StandardOpenOption.READ,
               StandardOpenOption.WRITE)) {
         try (FileLock shared = channel.lock(0, Long.MAX_VALUE, true)) {
-          if (shared.isValid() && sound(copy)) {
+          if (shared.isValid() && sound(model, copy)) {
             return copy;
           }
         }
         try (FileLock alone = channel.lock()) {
-          if (!alone.isValid() || !sound(copy)) { // another JVM may have made it meanwhile
+          if (!alone.isValid() || !sound(model, copy)) { // another JVM may have made it meanwhile
             make(model, copy, root.resolve(entry + ".partial"));
           }
           return copy;
@@ -135,12 +136,19 @@ final class ModelCache {
     return bytes;
   }
 
-  /** Whether every file is what its line says. */
-  private static boolean sound(Path copy) throws IOException {
+  /** Whether every file of the source is there with its length, and is what its line says. */
+  private static boolean sound(RemoteModel model, Path copy) throws IOException {
     if (!Files.isRegularFile(copy.resolve(CHECKSUMS))) {
       return false;
     }
-    for (Map.Entry<String, String> line : checksums(copy).entrySet()) {
+    Map<String, String> lines = checksums(copy);
+    for (FileStatus file : model.files()) {
+      String line = lines.get(file.getPath().getName());
+      if (line == null || !line.startsWith(file.getLen() + " ")) {
+        return false;
+      }
+    }
+    for (Map.Entry<String, String> line : lines.entrySet()) {
       try {
         CRC32C checksum = new CRC32C();
         long bytes;

@@ -33,6 +33,9 @@ public record ModelLocation(String model, String cache) implements Serializable 
 
   private static final String LOCAL = "file:";
 
+  /** Set by YARN for what it starts. */
+  private static final String YARN_CONTAINER = "CONTAINER_ID";
+
   /** Whether a copy must be made before the model can be used. */
   public boolean remote() {
     return model.matches(REMOTE) && !model.startsWith(LOCAL);
@@ -62,8 +65,18 @@ public record ModelLocation(String model, String cache) implements Serializable 
   private Path cacheFolder() {
     return Path.of(
         cache
-            .replace("{tmp}", System.getProperty("java.io.tmpdir"))
+            .replace("{tmp}", temporaryFolder(System.getenv()))
             .replace("{user}", System.getProperty("user.name")));
+  }
+
+  /**
+   * The machine's folder for temporary files. In a YARN container Java's own lies in the
+   * container's working directory, which is deleted with it, and no other executor sees it.
+   */
+  static String temporaryFolder(Map<String, String> environment) {
+    return environment.containsKey(YARN_CONTAINER)
+        ? environment.getOrDefault("TMPDIR", "/tmp")
+        : System.getProperty("java.io.tmpdir");
   }
 
   private Path fetch(RemoteModel remote) {

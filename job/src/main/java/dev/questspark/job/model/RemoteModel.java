@@ -7,6 +7,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Collectors;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.EtagSource;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -75,8 +76,16 @@ record RemoteModel(FileSystem system, Path path, String name, List<FileStatus> f
                             + " "
                             + file.getLen()
                             + " "
-                            + file.getModificationTime())
+                            + file.getModificationTime()
+                            + entityTag(file))
                 .collect(Collectors.joining()));
+  }
+
+  /** An object store's own hash of the content; nothing where the file system has none. */
+  private static String entityTag(FileStatus file) {
+    return file instanceof EtagSource tagged && tagged.getEtag() != null
+        ? " " + tagged.getEtag()
+        : "";
   }
 
   long bytes() {

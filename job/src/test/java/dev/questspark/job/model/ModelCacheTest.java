@@ -2,6 +2,7 @@ package dev.questspark.job.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.job.cluster.TestProcess;
@@ -9,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -187,5 +189,64 @@ class ModelCacheTest {
         .isEqualTo(ModelFolder.of(remote, true, hadoop).fingerprint())
         .isEqualTo(
             ModelFolder.of(new ModelLocation(DEMO.toString(), "x"), true, hadoop).fingerprint());
+  }
+
+  @Test
+  void aCacheThatOthersCanWriteIsRefused() throws IOException {
+    fetch(hadoop, DEMO);
+    assertThat(Files.getPosixFilePermissions(cache))
+        .isEqualTo(PosixFilePermissions.fromString("rwx------"));
+    for (String permissions : List.of("rwxrwxrwx", "rwxrwx---", "rwx----w-")) {
+      Files.setPosixFilePermissions(cache, PosixFilePermissions.fromString(permissions));
+      assertThatThrownBy(() -> fetch(hadoop, DEMO))
+          .isInstanceOf(ConfigException.class)
+          .hasMessageContainingAll(cache.toString(), permissions, "--model-cache");
+    }
+    Files.setPosixFilePermissions(cache, PosixFilePermissions.fromString("rwxr-xr-x"));
+    assertSame(fetch(hadoop, DEMO));
+  }
+
+  @Test
+  void aCacheOfAnotherUserIsRefused() throws IOException {
+    Files.createDirectories(cache);
+    Files.setPosixFilePermissions(cache, PosixFilePermissions.fromString("rwx------"));
+    try {
+      Files.setAttribute(cache, "unix:uid", 65_534);
+    } catch (IOException notRoot) {
+      assumeTrue(false, "only root can give a folder away");
+    }
+    assertThatThrownBy(() -> fetch(hadoop, DEMO))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContainingAll(cache.toString(), "belongs to", "--model-cache");
+  }
+
+  @Test
+  void aCopyWithOtherLengthsThanTheSourceIsMadeAgain() throws IOException {
+    Path copy = fetch(hadoop, DEMO);
+    // another model of the same name, whose list of checksums fits it
+    byte[] shorter = "{}".getBytes(java.nio.charset.StandardCharsets.UTF_8);
+    Files.write(copy.resolve("generation_config.json"), shorter);
+    java.util.zip.CRC32C checksum = new java.util.zip.CRC32C();
+    checksum.update(shorter);
+    Files.write(
+        copy.resolve("checksums"),
+        Files.readAllLines(copy.resolve("checksums")).stream()
+            .map(
+                line ->
+                    line.startsWith("generation_config.json ")
+                        ? "generation_config.json 2 %08x".formatted(checksum.getValue())
+                        : line)
+            .toList());
+    assertSame(fetch(hadoop, DEMO));
+  }
+
+  @Test
+  void inAYarnContainerTheCacheOutlivesIt() {
+    assertThat(ModelLocation.temporaryFolder(Map.of("CONTAINER_ID", "container_1_0001_01_000002")))
+        .isEqualTo("/tmp");
+    assertThat(ModelLocation.temporaryFolder(Map.of("CONTAINER_ID", "c", "TMPDIR", "/scratch")))
+        .isEqualTo("/scratch");
+    assertThat(ModelLocation.temporaryFolder(Map.of()))
+        .isEqualTo(System.getProperty("java.io.tmpdir"));
   }
 }
