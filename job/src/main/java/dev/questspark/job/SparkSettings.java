@@ -28,12 +28,16 @@ public final class SparkSettings {
         .setIfMissing(PROMETHEUS + "path", "/metrics/prometheus")
         // wide rows in plans are nothing to warn of
         .setIfMissing("spark.sql.debug.maxToStringFields", "200")
-        // an executor whose device is lost fails its task, which has committed what it had answered
-        .setIfMissing("spark.task.maxFailures", "8")
+        // an executor that is lost fails its tasks, which have committed what they had answered; a
+        // partition may hold several documents that end executors
+        .setIfMissing("spark.task.maxFailures", "32")
         // each lost executor takes shuffled documents along, and so repeats the stage that lasts
         // all
         // night; Spark's four times would end it at the fourth
         .setIfMissing("spark.stage.maxConsecutiveAttempts", "100")
+        // a document that ends executors is left out after two; a hundred such ones are no fault of
+        // YARN's or Kubernetes' nodes
+        .setIfMissing("spark.executor.maxNumFailures", "200")
         // a second copy of a task would do the same work on the same engine
         .setIfMissing("spark.speculation", "false")
         // the survey's shuffles are small

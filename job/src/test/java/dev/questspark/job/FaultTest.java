@@ -5,11 +5,16 @@ import static dev.questspark.job.JobHarness.query;
 import static dev.questspark.job.JobHarness.table;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import dev.questspark.job.JobHarness.Ended;
+import dev.questspark.job.cluster.AbortingAgent;
 import dev.questspark.job.cluster.StandaloneCluster;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
@@ -145,6 +150,51 @@ class FaultTest {
     assertThat(query("select max(attempt) from " + table(output, "answers")))
         .as("another attempt finished what the hanging task had begun")
         .isNotEqualTo(List.of("0"));
+  }
+
+  /** A model, or the native code under it, that ends its process over one document of a corpus. */
+  @Test
+  void aDocumentThatEndsItsExecutorIsQuarantinedAfterTwoDeaths() throws IOException {
+    Path poisoned = folder.resolve("poisoned.jsonl");
+    List<String> lines = new ArrayList<>(Files.readAllLines(input).subList(0, 12));
+    lines.add(7, lines.get(0).replace("doc-000", "poison-000"));
+    Files.write(poisoned, lines);
+    // two executors of one core each, although nothing names an executor's cores
+    SparkConf spark = CLUSTER.conf().remove("spark.executor.cores");
+    spark.set(
+        "spark.executor.extraJavaOptions",
+        spark.get("spark.executor.extraJavaOptions")
+            + " "
+            + AbortingAgent.options(folder, "poison"));
+    Path output = folder.resolve("out");
+    Ended ended = JobHarness.runOn(spark, poisoned, output, OPTIONS);
+
+    assertThat(ended.code()).as(() -> ended.err() + ended.out() + CLUSTER.logs()).isZero();
+    List<String> rows = content(output);
+    assertThat(rows).hasSize(13 * 2 * 2).doesNotHaveDuplicates();
+    assertThat(rows)
+        .filteredOn(row -> !row.startsWith("poison"))
+        .as("all others are answered, none is taken for poison")
+        .hasSize(12 * 2 * 2)
+        .isSubsetOf(undisturbed);
+    assertThat(rows)
+        .filteredOn(row -> row.startsWith("poison"))
+        .hasSize(4)
+        .allMatch(row -> row.contains("|error|POISON_DOCUMENT|"));
+    assertThat(ended.out())
+        .contains(
+            "Command exited with code 134", "its process aborted", "memory: an executor needs");
+    JsonObject run =
+        JsonParser.parseString(Files.readString(output.resolve("run.json"))).getAsJsonObject();
+    assertThat(run.getAsJsonArray("executors_lost")).hasSize(2);
+    assertThat(run.getAsJsonObject("errors").get("POISON_DOCUMENT").getAsInt()).isEqualTo(4);
+    assertThat(run.get("rows_answered").getAsInt()).isEqualTo(13 * 2 * 2);
+    assertThat(query("select distinct engines_lost from " + table(output, "stats")))
+        .containsExactly("2");
+    assertThat(run.getAsJsonObject("engines").toString())
+        .as("threads are the executor's cores")
+        .contains("1 thread")
+        .doesNotContain("2 threads");
   }
 
   private static void signal(String name, ProcessHandle process) throws Exception {

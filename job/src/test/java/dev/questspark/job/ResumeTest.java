@@ -85,6 +85,13 @@ class ResumeTest {
     assertThat(query("select sum(questions) from " + table(output, "stats")))
         .containsExactly(String.valueOf(ROWS - committed));
     assertThat(output.toFile().list()).noneMatch(name -> name.startsWith("_"));
+    assertThat(output.resolve("steps").toFile().list()).allMatch(name -> name.startsWith("part-"));
+    assertThat(output.toFile().listFiles((dir, name) -> name.matches("run-.*json")))
+        .singleElement()
+        .satisfies(
+            dead -> assertThat(Files.readString(dead.toPath())).contains("\"state\": \"died\""));
+    assertThat(resumed.out()).contains("the table is of the " + (ROWS - committed) + " others");
+    assertThat(JobHarness.answerFiles(output)).as("small files are joined").isEqualTo(1);
   }
 
   @Test

@@ -29,7 +29,9 @@ public enum ErrorCode {
   /** The file's text is longer than max_text_characters. */
   TOO_MUCH_TEXT("the file has more text than max_text_characters"),
   /** The file was not read within parse_timeout_s. */
-  PARSE_TIMEOUT("the file was not read within parse_timeout_s");
+  PARSE_TIMEOUT("the file was not read within parse_timeout_s"),
+  /** Two executors ended by themselves with it in flight, the second with it alone. */
+  POISON_DOCUMENT("two executors' processes ended while they computed the document");
 
   private final String meaning;
 

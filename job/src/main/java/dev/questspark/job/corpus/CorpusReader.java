@@ -11,6 +11,7 @@ import static dev.questspark.job.corpus.RecordSchema.REFUSED;
 import static dev.questspark.job.corpus.RecordSchema.SOURCE;
 import static dev.questspark.job.corpus.RecordSchema.TEXT;
 import static dev.questspark.job.corpus.RecordSchema.VALID;
+import static org.apache.spark.sql.functions.array;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.encode;
 import static org.apache.spark.sql.functions.from_json;
@@ -184,6 +185,9 @@ public final class CorpusReader {
             .option("columnNameOfCorruptRecord", CORRUPT)
             .json(lines.select("value").as(Encoders.STRING()))
             .schema();
+    if (found.isEmpty() && lines.isEmpty()) {
+      return none(); // a night without documents is no mistake
+    }
     StructType schema = withCorrupt(without(found, CORRUPT));
     Column record =
         from_json(col("value"), schema, Map.of("columnNameOfCorruptRecord", CORRUPT)).as("record");
@@ -230,7 +234,11 @@ public final class CorpusReader {
   private Dataset<Row> csv(String path) {
     Map<String, String> dialect =
         Map.of("header", "true", "multiLine", "true", "escape", "\"", "encoding", LATIN1);
-    StructType header = spark.read().options(dialect).csv(path).schema();
+    Dataset<Row> all = spark.read().options(dialect).csv(path);
+    StructType header = all.schema();
+    if (header.isEmpty() && all.isEmpty()) {
+      return none();
+    }
     Dataset<Row> rows =
         spark
             .read()
@@ -287,6 +295,26 @@ public final class CorpusReader {
         columns.questions().as(QUESTIONS),
         columns.answers().as(ANSWERS),
         col("_metadata.file_path").as(SOURCE));
+  }
+
+  /** A corpus without documents. */
+  private Dataset<Row> none() {
+    StructType texts = new StructType();
+    for (String name : List.of(ID, TEXT)) {
+      texts = texts.add(name, DataTypes.StringType);
+    }
+    return spark
+        .createDataFrame(List.<Row>of(), texts)
+        .select(
+            col(ID),
+            col(TEXT),
+            lit(true).as(VALID),
+            NO_TEXT.as(MALFORMED),
+            NO_TEXT.as(REFUSED),
+            NO_TEXT.as(REASON),
+            array(NO_TEXT).as(QUESTIONS),
+            array(NO_TEXT).as(ANSWERS),
+            col(ID).as(SOURCE));
   }
 
   private static Column utf8(Column latin1) {

@@ -20,7 +20,7 @@ import org.apache.spark.util.SerializableConfiguration;
  *
  * @param policies what {@link Policies} made of the options
  * @param templates prompt texts
- * @param threads CPU threads of an engine; 0 takes the processors of the executor's machine
+ * @param threads CPU threads of an engine; 0 takes the cores that Spark counts for the executor
  * @param stepsFolder where step traces go; empty writes none
  * @param hadoop how to reach it
  */
@@ -47,7 +47,7 @@ public record InferSettings(
         backend,
         Policies.pageScores(policies),
         Policies.scratch(policies),
-        threads > 0 ? threads : Runtime.getRuntime().availableProcessors());
+        threads > 0 ? threads : ExecutorCores.ofThisProcess());
   }
 
   /** The same for some of the policies; the engine stays the same one. */

@@ -10,6 +10,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.Optional;
+import java.util.function.BooleanSupplier;
 
 /**
  * Cuts a partition into batches: runs of whole documents, a new one after so many rows. Where the
@@ -25,8 +26,10 @@ final class AnswerBatches implements Iterator<Asked<AnswerBatches.Place>> {
   private PlannedDocument ahead;
   private Asked<Place> ready;
   private int batches;
+  private final BooleanSupplier stops;
   private Batch current;
   private boolean leftOut;
+  private long latestKey;
   private int batchDocuments;
   private int rows;
 
@@ -84,9 +87,15 @@ final class AnswerBatches implements Iterator<Asked<AnswerBatches.Place>> {
   /**
    * @param rowsPerBatch rows after which a batch ends; a document is never cut
    * @param kept told of each batch that is left out
+   * @param stops from when on no document is asked any more
    */
   AnswerBatches(
-      Iterator<PlannedDocument> documents, int rowsPerBatch, Committed committed, Kept kept) {
+      Iterator<PlannedDocument> documents,
+      int rowsPerBatch,
+      Committed committed,
+      Kept kept,
+      BooleanSupplier stops) {
+    this.stops = stops;
     this.documents = documents;
     this.rowsPerBatch = rowsPerBatch;
     this.committed = committed;
@@ -96,7 +105,7 @@ final class AnswerBatches implements Iterator<Asked<AnswerBatches.Place>> {
 
   @Override
   public boolean hasNext() {
-    while (ready == null && ahead != null) {
+    while (ready == null && ahead != null && !mayStop()) {
       PlannedDocument document = ahead;
       ahead = documents.hasNext() ? documents.next() : null;
       take(document);
@@ -104,11 +113,32 @@ final class AnswerBatches implements Iterator<Asked<AnswerBatches.Place>> {
     return ready != null;
   }
 
+  /** Between two documents of equal content there is no end: later runs take both for answered. */
+  private boolean mayStop() {
+    return (current == null || ahead.key() != latestKey) && stops.getAsBoolean();
+  }
+
+  /** Whether documents were left when the time was up. */
+  boolean stopped() {
+    return ready == null && ahead != null;
+  }
+
+  /**
+   * What is answered of a batch that was cut short by the time; empty where none was. It takes the
+   * batch's name, although it has fewer documents: this run asks no more of them.
+   */
+  Optional<Batch> cutShort() {
+    return stopped() && current != null && !leftOut && current.documents() > 0
+        ? Optional.of(current)
+        : Optional.empty();
+  }
+
   private void take(PlannedDocument document) {
     if (current == null) {
       current = new Batch(batches++);
       leftOut = has(current.number);
     }
+    latestKey = document.key();
     batchDocuments++;
     rows += document.wantedRows();
     boolean last = ahead == null || rows >= rowsPerBatch && ahead.key() != document.key();

@@ -1,6 +1,8 @@
 package dev.questspark.job.infer;
 
+import dev.questspark.engine.failure.ErrorCode;
 import dev.questspark.job.answer.Answer;
+import dev.questspark.job.executor.Admission;
 import dev.questspark.job.executor.EngineReports;
 import dev.questspark.job.executor.ExecutorEngine;
 import dev.questspark.job.executor.InferSettings;
@@ -37,7 +39,32 @@ public final class EngineStream<T> implements Iterator<EngineStream.Answered<T>>
   /**
    * @param documents one per {@link InferSettings} of the task, empty where there is nothing to ask
    */
-  public record Asked<T>(T context, List<Optional<PlannedDocument>> documents) {}
+  public record Asked<T>(T context, List<Optional<PlannedDocument>> documents) {
+    /** Of the first document's record; 0 without any. */
+    private long key() {
+      return documents.stream()
+          .flatMap(Optional::stream)
+          .mapToLong(PlannedDocument::key)
+          .findFirst()
+          .orElse(0);
+    }
+
+    /** Whether there is nothing for an engine to do. */
+    private boolean defective() {
+      return documents.stream()
+          .flatMap(Optional::stream)
+          .allMatch(document -> document.document().defect().isPresent());
+    }
+
+    /** The same, every document with a defect of its own. */
+    private Asked<T> quarantined() {
+      return new Asked<>(
+          context,
+          documents.stream()
+              .map(document -> document.map(sound -> sound.withDefect(ErrorCode.POISON_DOCUMENT)))
+              .toList());
+    }
+  }
 
   /**
    * @param answers of each document, in the order of its rows
@@ -47,11 +74,18 @@ public final class EngineStream<T> implements Iterator<EngineStream.Answered<T>>
   /** A request on its way; touched by the task's thread alone. */
   private static final class Pending<T> {
     final T context;
+    final long key;
+
+    /** Whether the engine works on it, so that it has to leave. */
+    final boolean admitted;
+
     final List<Answer[]> answers = new ArrayList<>();
     int missing;
 
-    Pending(T context) {
-      this.context = context;
+    Pending(Asked<T> asked, boolean admitted) {
+      this.context = asked.context();
+      this.key = asked.key();
+      this.admitted = admitted;
     }
 
     Answered<T> answered() {
@@ -74,6 +108,15 @@ public final class EngineStream<T> implements Iterator<EngineStream.Answered<T>>
   private final Deque<Pending<T>> waiting = new ArrayDeque<>();
 
   private final Deque<Pending<T>> ready = new ArrayDeque<>();
+
+  private final Admission admission;
+
+  /** The next request, which waits to be let in; null without one. */
+  private Asked<T> next;
+
+  /** Whether it must go in alone. */
+  private boolean suspect;
+
   private int inFlight;
   private int held;
   private Throwable failure;
@@ -83,12 +126,16 @@ public final class EngineStream<T> implements Iterator<EngineStream.Answered<T>>
       List<InferSettings> settings,
       EngineReports reports,
       Consumer<Answer> counted,
+      Admission admission,
       boolean inOrder) {
     this.requests = requests;
     this.settings = List.copyOf(settings);
     this.reports = reports;
     this.counted = counted;
     this.inOrder = inOrder;
+    this.admission = admission;
+    TaskCompletionListener leave = ended -> admission.close();
+    task.addTaskCompletionListener(leave);
     this.maxInFlight = settings.stream().mapToInt(InferSettings::maxInFlight).max().orElseThrow();
     this.maxHeld = inOrder ? READ_AHEAD * maxInFlight : maxInFlight;
   }
@@ -101,7 +148,12 @@ public final class EngineStream<T> implements Iterator<EngineStream.Answered<T>>
   public static <T> EngineStream<T> asFinished(
       InferSettings settings, RunCounters counters, Iterator<Asked<T>> requests) {
     return new EngineStream<>(
-        requests, List.of(settings), counters.engines(), counters::count, false);
+        requests,
+        List.of(settings),
+        counters.engines(),
+        counters::count,
+        Admission.recorded(),
+        false);
   }
 
   /**
@@ -112,7 +164,7 @@ public final class EngineStream<T> implements Iterator<EngineStream.Answered<T>>
    */
   public static <T> EngineStream<T> asAsked(
       List<InferSettings> settings, EngineReports reports, Iterator<Asked<T>> requests) {
-    return new EngineStream<>(requests, settings, reports, answer -> {}, true);
+    return new EngineStream<>(requests, settings, reports, answer -> {}, Admission.free(), true);
   }
 
   /**
@@ -123,10 +175,10 @@ public final class EngineStream<T> implements Iterator<EngineStream.Answered<T>>
   public boolean hasNext() {
     runCallbacks(0);
     while (true) {
-      while (inFlight < maxInFlight && held < maxHeld && requests.hasNext()) {
-        submit(requests.next());
+      while (inFlight < maxInFlight && held < maxHeld && letIn()) {
+        continue;
       }
-      if (held == 0 || !ready.isEmpty()) {
+      if (!ready.isEmpty() || held == 0 && next == null) {
         return held > 0;
       }
       runCallbacks(LOOK_AROUND_MILLIS);
@@ -143,8 +195,41 @@ public final class EngineStream<T> implements Iterator<EngineStream.Answered<T>>
     return ready.remove().answered();
   }
 
-  private void submit(Asked<T> asked) {
-    Pending<T> pending = new Pending<>(asked.context());
+  /** Submits the next request if it may go in now. */
+  private boolean letIn() {
+    if (next == null) {
+      if (!requests.hasNext()) {
+        return false;
+      }
+      next = requests.next();
+      suspect = false;
+    }
+    Asked<T> asked = next;
+    if (asked.defective()) {
+      next = null;
+      submit(asked, false);
+      return true;
+    }
+    switch (admission.enter(asked.key(), suspect)) {
+      case LATER -> {
+        return false;
+      }
+      case ALONE -> suspect = true;
+      case IN -> {
+        next = null;
+        submit(asked, true);
+      }
+      case QUARANTINED -> {
+        next = null;
+        submit(asked.quarantined(), false);
+      }
+      default -> throw new IllegalStateException();
+    }
+    return true;
+  }
+
+  private void submit(Asked<T> asked, boolean admitted) {
+    Pending<T> pending = new Pending<>(asked, admitted);
     held++;
     inFlight++;
     if (inOrder) {
@@ -192,6 +277,9 @@ public final class EngineStream<T> implements Iterator<EngineStream.Answered<T>>
 
   private void finish(Pending<T> pending) {
     inFlight--;
+    if (pending.admitted) {
+      admission.leave(pending.key);
+    }
     if (!inOrder) {
       ready.add(pending);
     }

@@ -11,13 +11,16 @@ import dev.questspark.job.partition.PlannedDocument;
 import dev.questspark.job.resources.DeviceClaim;
 import java.io.IOException;
 import java.io.Serial;
+import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Optional;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.VoidFunction;
 import org.apache.spark.sql.Row;
+import org.apache.spark.util.LongAccumulator;
 
 /** One Spark task: a partition's documents through the engine, their answers batch by batch out. */
 final class InferTask implements VoidFunction<Iterator<PlannedDocument>> {
@@ -26,20 +29,44 @@ final class InferTask implements VoidFunction<Iterator<PlannedDocument>> {
   private final InferSettings settings;
   private final RunCounters counters;
   private final AnswerStore.Run answers;
-  private final int batchRows;
+  private final Pace pace;
+  private final LongAccumulator stopped;
 
-  InferTask(InferSettings settings, RunCounters counters, AnswerStore.Run answers, int batchRows) {
+  /**
+   * How a task goes about its documents.
+   *
+   * @param batchRows rows after which it commits
+   * @param endMillis when it takes no more of them, since 1970
+   */
+  record Pace(int batchRows, long endMillis) implements Serializable {}
+
+  /**
+   * @param stopped counts tasks that left documents when the time was up
+   */
+  InferTask(
+      InferSettings settings,
+      RunCounters counters,
+      AnswerStore.Run answers,
+      Pace pace,
+      LongAccumulator stopped) {
     this.settings = settings;
     this.counters = counters;
     this.answers = answers;
-    this.batchRows = batchRows;
+    this.pace = pace;
+    this.stopped = stopped;
   }
 
   @Override
   public void call(Iterator<PlannedDocument> documents) throws IOException {
     TaskContext task = TaskContext.get();
     AnswerStore.Task committed = answers.task(task.partitionId(), task.taskAttemptId());
-    AnswerBatches batches = new AnswerBatches(documents, batchRows, committed::has, counters::keep);
+    AnswerBatches batches =
+        new AnswerBatches(
+            documents,
+            pace.batchRows,
+            committed::has,
+            counters::keep,
+            () -> System.currentTimeMillis() >= pace.endMillis);
     AnswerSchema.Origin origin =
         new AnswerSchema.Origin(
             settings.runId(),
@@ -56,6 +83,11 @@ final class InferTask implements VoidFunction<Iterator<PlannedDocument>> {
         committed.commit(batch.number(), rows(batch, origin));
       }
     }
+    Optional<Batch> rest = batches.cutShort();
+    if (rest.isPresent()) {
+      committed.commit(rest.get().number(), rows(rest.get(), origin));
+    }
+    stopped.add(batches.stopped() ? 1 : 0);
   }
 
   private static List<Row> rows(Batch batch, AnswerSchema.Origin origin) {

@@ -7,7 +7,9 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
 
 /** What can be said about a model without loading it. */
 public final class ModelFolder {
@@ -87,6 +89,24 @@ public final class ModelFolder {
                 : ModelFingerprint.of(folder, elsewhere);
       }
       return fingerprint;
+    } catch (IOException unreadable) {
+      throw new UncheckedIOException(unreadable);
+    }
+  }
+
+  /** Length of all weight files; 0 where this machine does not see the folder. */
+  public long weightBytes() {
+    if (elsewhere != null) {
+      return elsewhere.weights().stream().mapToLong(FileStatus::getLen).sum();
+    }
+    if (!visible()) {
+      return 0;
+    }
+    try (Stream<Path> files = Files.list(folder)) {
+      return files
+          .filter(file -> file.toString().endsWith(RemoteModel.WEIGHTS))
+          .mapToLong(file -> file.toFile().length())
+          .sum();
     } catch (IOException unreadable) {
       throw new UncheckedIOException(unreadable);
     }

@@ -52,6 +52,14 @@ public final class Choices {
     IGNORE
   }
 
+  /** {@code fail_on}: what a run can end with that is no failure by itself. */
+  public enum FailOn {
+    /** The input has no document. */
+    EMPTY,
+    /** A budget never read less than dense attention. */
+    UNUSED_BUDGET
+  }
+
   /** {@code question_attention}. */
   public enum QuestionAttention {
     SPARSE,

@@ -9,6 +9,7 @@ public final class ExitCode {
   public static final int REFUSED = 2;
   public static final int TOO_MANY_ERRORS = 3;
   public static final int BUDGET_NEVER_USED = 4;
+  public static final int STOPPED_AT_DEADLINE = 5;
 
   /** Of an executor's process. */
   public static final int DEVICE_LOST = 20;
@@ -28,8 +29,12 @@ public final class ExitCode {
               "The run is done, but more rows are error rows than --max-error-rate allows."),
           new Meaning(
               BUDGET_NEVER_USED,
-              "The run is done and its answers are good, but a budget never read less than dense"
-                  + " attention would have: no context was longer than the budget."),
+              "The sweep is done, or the run with --fail-on unused_budget, but a budget never read less"
+                  + " than dense attention would have: no context was longer than the budget."),
+          new Meaning(
+              STOPPED_AT_DEADLINE,
+              "The run stopped at --deadline with documents left; what it answered is committed, and"
+                  + " --resume (after --update, --update again) goes on."),
           new Meaning(
               DEVICE_LOST,
               "An executor, not the application, lost its GPU and ended; Spark starts another."));

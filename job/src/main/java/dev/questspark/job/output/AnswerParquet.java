@@ -6,7 +6,6 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Predicate;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
@@ -41,6 +40,9 @@ final class AnswerParquet {
   /** Parquet's own name for a list's repeated group. */
   private static final String LIST = "list";
 
+  /** What a writer holds in memory; joined files have several. */
+  private static final long ROW_GROUP_BYTES = 16L << 20;
+
   private static final StructType SCHEMA = AnswerSchema.schema();
 
   private final FileSystem files;
@@ -68,20 +70,24 @@ final class AnswerParquet {
   }
 
   /**
-   * Copies some rows of a file to a new one.
+   * Copies the rows of some files to a new one.
    *
-   * @param kept which, by their columns
+   * @param change what becomes of each
    * @return how many
    */
-  int copy(Path from, Path to, Predicate<Group> kept) throws IOException {
+  int copy(List<Path> from, Path to, RowChange change) throws IOException {
     int rows = 0;
-    try (ParquetReader<Group> reader =
-            ParquetReader.builder(new GroupReadSupport(), from).withConf(hadoop).build();
-        ParquetWriter<Group> writer = writer(to)) {
-      for (Group row = reader.read(); row != null; row = reader.read()) {
-        if (kept.test(row)) {
-          writer.write(row);
-          rows++;
+    try (ParquetWriter<Group> writer = writer(to)) {
+      for (Path file : from) {
+        try (ParquetReader<Group> reader =
+            ParquetReader.builder(new GroupReadSupport(), file).withConf(hadoop).build()) {
+          for (Group row = reader.read(); row != null; row = reader.read()) {
+            Group changed = change.of(row);
+            if (changed != null) {
+              writer.write(changed);
+              rows++;
+            }
+          }
         }
       }
     }
@@ -93,6 +99,7 @@ final class AnswerParquet {
         .withConf(hadoop)
         .withType(message)
         .withCompressionCodec(CompressionCodecName.SNAPPY)
+        .withRowGroupSize(ROW_GROUP_BYTES)
         .withExtraMetaData(Map.of(SPARK_SCHEMA, SCHEMA.json()))
         .build();
   }

@@ -27,6 +27,9 @@ public final class AnswerSchema implements Serializable {
   @Serial private static final long serialVersionUID = 1L;
   private static final double NANOS_PER_MS = 1e6;
 
+  /** The one column that changes after a row is committed. */
+  static final String VANISHED_AT = "vanished_at";
+
   /** An element of {@code sources}. */
   private static final StructType SOURCE =
       new StructType()
@@ -224,7 +227,11 @@ public final class AnswerSchema implements Serializable {
         timestamp("finished_at", "last token, UTC", a -> Timestamp.from(a.span().finishedAt())),
         text("run_id", "the run", a -> origin.runId()),
         text("params_hash", "hash of what decides the answer", a -> origin.paramsHash()),
-        longInteger("record_key", "hash of the document's id, text and questions", a -> recordKey));
+        longInteger("record_key", "hash of the document's id, text and questions", a -> recordKey),
+        timestamp(
+            VANISHED_AT,
+            "when an update missed the document in the corpus, UTC; null while it is there",
+            a -> null));
   }
 
   private static Function<Answer, Double> timing(Function<Completion.Timings, Long> clock) {

@@ -3,6 +3,7 @@ package dev.questspark.job.output;
 import java.io.IOException;
 import java.io.Serializable;
 import java.util.List;
+import java.util.Set;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -58,8 +59,18 @@ public interface AnswerStore {
   /** Makes ready for the batches of a run. */
   Run begin(String runId) throws IOException;
 
-  /** All batches of the run are committed: readers may take the answers for complete. */
-  void complete(String runId) throws IOException;
+  /** Ends what a run that died has begun and nobody may see half of. */
+  void recover() throws IOException;
+
+  /** Joins what the batches have left in pieces; no run commits meanwhile. */
+  void compact(SparkSession spark, String runId) throws IOException;
+
+  /**
+   * The run commits nothing more.
+   *
+   * @param whole whether readers may take the answers for complete
+   */
+  void end(String runId, boolean whole) throws IOException;
 
   /**
    * Deletes the error rows that were made with the parameters, so that a run computes them again;
@@ -69,6 +80,19 @@ public interface AnswerStore {
    * @return how many
    */
   long dropErrors(SparkSession spark, String runId, String paramsHash) throws IOException;
+
+  /** Brings the rows of earlier runs up to date with a corpus that has changed. */
+  void update(SparkSession spark, String runId, String paramsHash, Changes changes)
+      throws IOException;
+
+  /**
+   * Records with earlier rows, by {@code RecordSchema.KEY}.
+   *
+   * @param replaced their document has newer answers: their rows are deleted
+   * @param vanished the corpus has them no more: their rows are marked
+   * @param returned the corpus has them again: their rows are marked no more
+   */
+  record Changes(Set<Long> replaced, Set<Long> vanished, Set<Long> returned) {}
 
   /** Makes sure that a dead run can commit nothing more. */
   void fence(String deadRunId) throws IOException;

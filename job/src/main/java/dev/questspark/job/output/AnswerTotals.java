@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -67,6 +68,20 @@ final class AnswerTotals {
       byPolicy.put(row.getString(0), new AnswerTotals(row));
     }
     return byPolicy;
+  }
+
+  /** Error code to error rows of the run. */
+  static Map<String, Long> errors(Dataset<Row> answers, String runId) {
+    Map<String, Long> byCode = new TreeMap<>();
+    for (Row row :
+        answers
+            .where(col("run_id").equalTo(runId).and(col("error_code").isNotNull()))
+            .groupBy("error_code")
+            .count()
+            .collectAsList()) {
+      byCode.put(row.getString(0), row.getLong(1));
+    }
+    return byCode;
   }
 
   static AnswerTotals of(Map<String, AnswerTotals> byPolicy, ReadPolicy policy) {

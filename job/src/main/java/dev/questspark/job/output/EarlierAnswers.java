@@ -79,11 +79,9 @@ public final class EarlierAnswers {
   /**
    * Makes sure that this run may go on.
    *
-   * @param records the corpus, columns of {@link RecordSchema}
-   * @throws ConfigException when all answers were made with other options, or documents have
-   *     changed since
+   * @throws ConfigException when all answers were made with other options
    */
-  public void check(Dataset<Row> records) throws IOException {
+  public void checkOptions() throws IOException {
     List<String> hashes =
         rows.select("params_hash").distinct().collectAsList().stream()
             .map(row -> row.getString(0))
@@ -94,9 +92,18 @@ public final class EarlierAnswers {
               + output
               + " has answers of a run with other options"
               + differences(hashes)
-              + ". Repeat the options of that run with --resume, or choose another"
+              + ". Repeat the options of that run with --resume or --update, or choose another"
               + " --output or --mode overwrite.");
     }
+  }
+
+  /**
+   * Makes sure that the corpus is the one that the answers are of.
+   *
+   * @param records the corpus, columns of {@link RecordSchema}
+   * @throws ConfigException when documents have changed since
+   */
+  public void checkDocuments(Dataset<Row> records) {
     List<String> changed = changedDocuments(records);
     if (!changed.isEmpty()) {
       throw new ConfigException(
@@ -106,8 +113,8 @@ public final class EarlierAnswers {
               + changed.get(0)
               + "' with another text or other questions"
               + (changed.size() > 1 ? ", and to more such documents" : "")
-              + ". Restore the documents that the run began with, or choose another"
-              + " --output or --mode overwrite.");
+              + ". Answer the changed documents with --update, restore those that the run began"
+              + " with, or choose another --output or --mode overwrite.");
     }
   }
 

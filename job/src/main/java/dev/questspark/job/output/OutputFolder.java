@@ -2,14 +2,18 @@ package dev.questspark.job.output;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.job.options.Choices.Mode;
+import dev.questspark.job.options.OutputOptions.Existing;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
@@ -21,6 +25,9 @@ import org.apache.hadoop.fs.Path;
 public final class OutputFolder {
   private static final DateTimeFormatter ENDED =
       DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss-SSS").withZone(ZoneOffset.UTC);
+
+  /** As {@code StepTrace} names its open file, and Hadoop the checksums of it. */
+  private static final Pattern UNFINISHED_TRACE = Pattern.compile("\\.+.*\\.unfinished(\\.crc)?");
 
   private final Path root;
   private final FileSystem files;
@@ -103,10 +110,23 @@ public final class OutputFolder {
    * @throws ConfigException when another run has it, or it cannot be written
    */
   public RunLock lock(String runId, Runnable lost) {
+    return lock(runId, lost, Duration.ZERO);
+  }
+
+  /**
+   * The same, waiting for another run to end or to be taken for dead.
+   *
+   * @param patience how long at most
+   */
+  public RunLock lock(String runId, Runnable lost, Duration patience) {
     try {
       probe();
       return RunLock.take(
-          files(root, hadoop), new Path(root, "_lock"), runId, this::now, answers::fence, lost);
+          new RunLock.Place(files(root, hadoop), new Path(root, "_lock"), this::now),
+          runId,
+          patience,
+          answers::fence,
+          lost);
     } catch (IOException refused) {
       throw unwritable(refused);
     }
@@ -130,28 +150,36 @@ public final class OutputFolder {
   }
 
   /**
-   * Makes room by the save mode, before any work; a run that goes on with others' work needs none.
+   * Ends what dead runs have left half done, and makes room by the save mode, before any work; the
+   * caller has the lock. A run that goes on with others' work needs no room.
    *
    * @return false when there is nothing to do: mode ignore, and the output exists
    * @throws ConfigException when the output exists under errorifexists, or cannot be written
    */
-  public boolean prepare(Mode mode, boolean resume) {
-    if (resume) {
+  public boolean prepare(Existing existing) {
+    try {
+      answers.recover();
+      clearTraces();
+      settleDeadRuns();
+    } catch (IOException refused) {
+      throw unwritable(refused);
+    }
+    if (existing.goesOn()) {
       return true;
     }
     boolean exists = answers.hasAnswers();
-    if (exists && mode == Mode.ERRORIFEXISTS) {
+    if (exists && existing.mode() == Mode.ERRORIFEXISTS) {
       throw new ConfigException(
           "Output "
               + root
               + " already has answers; finish them with --resume, choose another --output, or"
               + " --mode overwrite, append or ignore.");
     }
-    if (exists && mode == Mode.IGNORE) {
+    if (exists && existing.mode() == Mode.IGNORE) {
       return false;
     }
     try {
-      if (mode == Mode.OVERWRITE) {
+      if (existing.mode() == Mode.OVERWRITE) {
         answers.clear();
         for (String part : new String[] {stats(), steps()}) {
           files.delete(new Path(part), true);
@@ -163,6 +191,31 @@ public final class OutputFolder {
       return true;
     } catch (IOException refused) {
       throw unwritable(refused);
+    }
+  }
+
+  /** Deletes what executors that died have left of their traces; no engine of the run is open. */
+  public void clearTraces() throws IOException {
+    Path steps = new Path(steps());
+    if (!files.exists(steps)) {
+      return;
+    }
+    for (FileStatus file : files.listStatus(steps)) {
+      if (UNFINISHED_TRACE.matcher(file.getPath().getName()).matches()) {
+        files.delete(file.getPath(), false);
+      }
+    }
+  }
+
+  /** A run that has the lock knows that those whose run.json says otherwise are dead. */
+  private void settleDeadRuns() throws IOException {
+    for (Path file : runFiles()) {
+      Optional<String> settled = RunJson.settled(read(file));
+      if (settled.isPresent()) {
+        Instant written = Instant.ofEpochMilli(files.getFileStatus(file).getModificationTime());
+        write(file, settled.get());
+        files.setTimes(file, written.toEpochMilli(), -1);
+      }
     }
   }
 
@@ -178,8 +231,18 @@ public final class OutputFolder {
 
   /** Writes this run's run.json again. */
   public void rewriteRunJson(String json) throws IOException {
-    try (var out = files.create(new Path(runJson()), true)) {
-      out.write(json.getBytes(StandardCharsets.UTF_8));
+    write(new Path(runJson()), json);
+  }
+
+  private void write(Path file, String text) throws IOException {
+    try (var out = files.create(file, true)) {
+      out.write(text.getBytes(StandardCharsets.UTF_8));
+    }
+  }
+
+  private String read(Path file) throws IOException {
+    try (var in = files.open(file)) {
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
     }
   }
 
@@ -187,9 +250,7 @@ public final class OutputFolder {
   List<String> runJsons() throws IOException {
     List<String> texts = new ArrayList<>();
     for (Path run : runFiles()) {
-      try (var in = files.open(run)) {
-        texts.add(new String(in.readAllBytes(), StandardCharsets.UTF_8));
-      }
+      texts.add(read(run));
     }
     return texts;
   }

@@ -5,13 +5,18 @@ import static org.apache.spark.sql.functions.col;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.failure.ErrorCode;
 import java.io.IOException;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.util.SerializableConfiguration;
@@ -22,12 +27,14 @@ import org.apache.spark.util.SerializableConfiguration;
  */
 final class ParquetAnswers implements AnswerStore {
   private static final String SUCCESS = "_SUCCESS";
+  private static final String FILE = "file";
   private static final int MOST_TASKS = 256;
 
   private final Path folder;
   private final Path uncommitted;
   private final FileSystem files;
   private final SerializableConfiguration hadoop;
+  private final Compaction compaction;
 
   /**
    * @param root the output folder
@@ -37,6 +44,7 @@ final class ParquetAnswers implements AnswerStore {
     this.uncommitted = new Path(root, "_uncommitted");
     this.files = files;
     this.hadoop = new SerializableConfiguration(hadoop);
+    this.compaction = new Compaction(root, folder, files, this.hadoop);
   }
 
   @Override
@@ -83,35 +91,84 @@ final class ParquetAnswers implements AnswerStore {
     return new AnswerFiles.Folders(place(), uncommitted(runId).toString(), runId, hadoop);
   }
 
-  /** Marks the answers the way Spark does. */
   @Override
-  public void complete(String runId) throws IOException {
+  public void recover() throws IOException {
+    compaction.finish();
+  }
+
+  @Override
+  public void compact(SparkSession spark, String runId) throws IOException {
+    compaction.run(JavaSparkContext.fromSparkContext(spark.sparkContext()), runId);
+  }
+
+  /** Marks whole answers the way Spark does. */
+  @Override
+  public void end(String runId, boolean whole) throws IOException {
     if (!hasAnswers()) { // no document: no rows, but a table that every reader can open
       folders(runId).task(0, 0).commit(0, List.of());
     }
     files.delete(uncommitted, true);
-    files.create(new Path(folder, SUCCESS), true).close();
+    if (whole) {
+      files.create(new Path(folder, SUCCESS), true).close();
+    }
   }
 
   @Override
   public long dropErrors(SparkSession spark, String runId, String paramsHash) throws IOException {
     Dataset<Row> errors =
-        read(spark)
+        withFiles(spark)
             .where(
                 col("params_hash")
                     .equalTo(paramsHash)
                     .and(col("status").equalTo("error"))
-                    .and(col("error_code").notEqual(ErrorCode.DUPLICATE_ID.name())))
-            .select(col("_metadata.file_path").as("file"));
-    List<String> names =
-        errors.distinct().collectAsList().stream().map(row -> row.getString(0)).toList();
+                    .and(col("error_code").notEqual(ErrorCode.DUPLICATE_ID.name())));
     long dropped = errors.count();
+    rewrite(spark, runId, errors, RowChange.withoutErrors(paramsHash));
+    return dropped;
+  }
+
+  @Override
+  public void update(SparkSession spark, String runId, String paramsHash, Changes changes)
+      throws IOException {
+    Set<Long> keys = new HashSet<>(changes.replaced());
+    keys.addAll(changes.vanished());
+    keys.addAll(changes.returned());
+    if (keys.isEmpty()) {
+      return;
+    }
+    Dataset<Row> touched =
+        withFiles(spark)
+            .where(col("params_hash").equalTo(paramsHash))
+            .join(
+                spark.createDataset(List.copyOf(keys), Encoders.LONG()).toDF("touched"),
+                col("record_key").equalTo(col("touched")),
+                "left_semi");
+    rewrite(
+        spark,
+        runId,
+        touched,
+        RowChange.updated(
+            paramsHash,
+            new HashSet<>(changes.replaced()),
+            new HashSet<>(changes.vanished()),
+            new HashSet<>(changes.returned()),
+            ChronoUnit.MICROS.between(Instant.EPOCH, Instant.now())));
+  }
+
+  private Dataset<Row> withFiles(SparkSession spark) {
+    return read(spark).withColumn(FILE, col("_metadata.file_path"));
+  }
+
+  /** Writes the files again that have any of the rows. */
+  private void rewrite(SparkSession spark, String runId, Dataset<Row> rows, RowChange change)
+      throws IOException {
+    List<String> names =
+        rows.select(FILE).distinct().collectAsList().stream().map(row -> row.getString(0)).toList();
     if (!names.isEmpty()) {
       JavaSparkContext.fromSparkContext(spark.sparkContext())
           .parallelize(names, Math.min(names.size(), MOST_TASKS))
-          .foreach(new DropErrors(begin(runId), paramsHash));
+          .foreach(new RewriteFile(begin(runId), change));
     }
-    return dropped;
   }
 
   @Override

@@ -11,18 +11,21 @@ public final class PolicyStats {
   final ReadPolicy policy;
   final AnswerTotals answers;
   final EngineSums engines;
+  final RunFacts.Losses losses;
 
   PolicyStats(
       InferSettings settings,
       RunFacts facts,
       ReadPolicy policy,
       AnswerTotals answers,
-      EngineSums engines) {
+      EngineSums engines,
+      RunFacts.Losses losses) {
     this.settings = settings;
     this.facts = facts;
     this.policy = policy;
     this.answers = answers;
     this.engines = engines;
+    this.losses = losses;
   }
 
   public ReadPolicy policy() {

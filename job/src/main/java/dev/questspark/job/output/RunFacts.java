@@ -12,8 +12,26 @@ public record RunFacts(
     String runId,
     Instant startedAt,
     long durationNanos,
-    String appVersion,
-    String sparkVersion,
+    Application application,
     String modelFingerprint,
     long records,
-    int partitions) {}
+    int partitions) {
+
+  /**
+   * What ran, and where it is to be found.
+   *
+   * @param id Spark's, as the history server lists it
+   * @param driverHost as Spark names it
+   * @param version of the jar
+   */
+  public record Application(
+      String id, String master, String driverHost, String version, String sparkVersion) {}
+
+  /**
+   * What executors that were lost took with them.
+   *
+   * @param executors how many; what their engines had counted since their last task is in no sum
+   * @param rowsKept rows that they had committed in tasks that others finished
+   */
+  public record Losses(int executors, long rowsKept) {}
+}

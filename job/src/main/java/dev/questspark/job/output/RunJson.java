@@ -1,56 +1,86 @@
 package dev.questspark.job.output;
 
 import com.google.gson.GsonBuilder;
+import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import com.google.gson.JsonParser;
 import dev.questspark.engine.stats.EngineReport;
 import dev.questspark.job.executor.InferSettings;
 import dev.questspark.job.options.OptionListing;
+import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 
-/** {@code run.json}: the resolved options and where each came from, versions, the model, times. */
+/**
+ * {@code run.json}: the resolved options and where each came from, versions, the model, the Spark
+ * application, and how it ended.
+ */
 public final class RunJson {
+  static final String FINISHED = "finished";
+  private static final String RUNNING = "running";
+  private static final String STATE = "state";
   private static final double NANOS_PER_S = 1e9;
 
   private RunJson() {}
 
   /** The text when the run begins; it tells a later run what its answers were made with. */
   public static String begun(OptionListing options, InferSettings settings, RunFacts facts) {
-    return text(head(options, settings, facts, "running"));
+    return text(head(options, settings, facts, RUNNING));
   }
 
-  /** The text when the run has ended. */
+  /** The text when a measurement has ended. */
   public static String of(
       OptionListing options,
       InferSettings settings,
       RunFacts facts,
       Map<String, EngineReport> engines) {
-    return of(options, settings, facts, engines, 0, 0);
+    JsonObject run = head(options, settings, facts, FINISHED);
+    measured(run, facts, engines);
+    run.addProperty("ended_at", Instant.now().toString());
+    return text(run);
   }
 
-  /**
-   * The same with what did not have to be computed.
-   *
-   * @param rowsFound rows that earlier runs had finished
-   * @param rowsKept rows that lost attempts at a task had committed
-   */
-  public static String of(
+  /** The text when a run has ended. */
+  public static String ended(
       OptionListing options,
       InferSettings settings,
       RunFacts facts,
       Map<String, EngineReport> engines,
-      long rowsFound,
-      long rowsKept) {
-    JsonObject run = head(options, settings, facts, "finished");
+      RunEnd end) {
+    JsonObject run = head(options, settings, facts, end.state());
+    measured(run, facts, engines);
+    end.addTo(run);
+    return text(run);
+  }
+
+  private static void measured(JsonObject run, RunFacts facts, Map<String, EngineReport> engines) {
     run.addProperty("duration_s", facts.durationNanos() / NANOS_PER_S);
     run.addProperty("records", facts.records());
     run.addProperty("partitions", facts.partitions());
-    run.addProperty("rows_found_finished", rowsFound);
-    run.addProperty("rows_kept_of_lost_tasks", rowsKept);
     JsonObject reports = new JsonObject();
     engines.forEach((id, report) -> reports.add(id, engine(report)));
     run.add("engines", reports);
-    return text(run);
+  }
+
+  /**
+   * The text of a run that did not live to write its end; nothing where it did.
+   *
+   * @param text of its run.json
+   */
+  static Optional<String> settled(String text) {
+    try {
+      JsonObject run = JsonParser.parseString(text).getAsJsonObject();
+      JsonElement state = run.get(STATE);
+      if (state == null || !state.getAsString().equals(RUNNING)) {
+        return Optional.empty();
+      }
+      run.addProperty(STATE, "died");
+      return Optional.of(text(run));
+    } catch (JsonParseException | IllegalStateException cutShort) {
+      return Optional.empty();
+    }
   }
 
   /** Everything that goes into the parameters' hash, by name. */
@@ -67,10 +97,13 @@ public final class RunJson {
       OptionListing listing, InferSettings settings, RunFacts facts, String state) {
     JsonObject run = new JsonObject();
     run.addProperty("run_id", facts.runId());
-    run.addProperty("state", state);
+    run.addProperty(STATE, state);
     run.addProperty("started_at", facts.startedAt().toString());
-    run.addProperty("app_version", facts.appVersion());
-    run.addProperty("spark_version", facts.sparkVersion());
+    run.addProperty("application_id", facts.application().id());
+    run.addProperty("master", facts.application().master());
+    run.addProperty("driver_host", facts.application().driverHost());
+    run.addProperty("app_version", facts.application().version());
+    run.addProperty("spark_version", facts.application().sparkVersion());
     run.addProperty("java_version", System.getProperty("java.version"));
     run.addProperty("model_fingerprint", facts.modelFingerprint());
     run.addProperty("params_hash", settings.paramsHash());

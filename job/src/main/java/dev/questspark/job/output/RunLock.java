@@ -45,6 +45,8 @@ public final class RunLock implements AutoCloseable {
 
   private static final long WRITING_POLL_NANOS = 20_000_000;
 
+  private static final long WAITING_POLL_NANOS = 1_000_000_000;
+
   /** What the file says. */
   private record Holder(String runId, String host, long pid, String processStart, String since) {
     static Holder self(String runId) {
@@ -86,35 +88,58 @@ public final class RunLock implements AutoCloseable {
   }
 
   /**
-   * Takes the lock.
+   * Where the lock is.
    *
    * @param now the file system's time, in milliseconds
+   */
+  record Place(FileSystem files, Path file, LongSupplier now) {}
+
+  /**
+   * Takes the lock.
+   *
+   * @param wait how long to wait for another run
    * @param lost called once if another run takes the lock over
    * @return what the caller must close
    * @throws ConfigException when another run holds it
    * @throws IOException when the folder cannot be written
    */
-  static RunLock take(
-      FileSystem files, Path file, String runId, LongSupplier now, Takeover takeover, Runnable lost)
+  static RunLock take(Place place, String runId, Duration wait, Takeover takeover, Runnable lost)
       throws IOException {
-    RunLock lock = new RunLock(files, file, Holder.self(runId));
+    RunLock lock = new RunLock(place.files, place.file, Holder.self(runId));
+    long end = System.nanoTime() + wait.toNanos();
     while (!lock.create()) {
       Optional<Holder> holder = lock.readWritten();
-      if (holder.isEmpty() && !files.exists(file)) {
+      if (holder.isEmpty() && !place.files.exists(place.file)) {
         continue; // just released
       }
-      Duration age =
-          Duration.ofMillis(
-              Math.max(0, now.getAsLong() - files.getFileStatus(file).getModificationTime()));
+      Optional<Duration> age = lock.age(place.now);
+      if (age.isEmpty()) {
+        continue;
+      }
       boolean gone = holder.map(Holder::gone).orElse(false);
-      if (!gone && age.compareTo(PATIENCE) < 0) {
-        throw lock.refusal(holder, age);
+      if (!gone && age.get().compareTo(PATIENCE) < 0) {
+        if (System.nanoTime() >= end) {
+          throw lock.refusal(holder, age.get());
+        }
+        LOG.info("waiting for {}", holder.map(run -> "run " + run.runId).orElse("another run"));
+        LockSupport.parkNanos(WAITING_POLL_NANOS);
+        continue;
       }
       lock.takeOver(holder, takeover);
     }
     lock.renewal.scheduleAtFixedRate(
         () -> lock.renew(lost), RENEWAL_SECONDS, RENEWAL_SECONDS, TimeUnit.SECONDS);
     return lock;
+  }
+
+  /** Since the last sign of life; empty when the lock has just been released. */
+  private Optional<Duration> age(LongSupplier now) throws IOException {
+    try {
+      long written = files.getFileStatus(file).getModificationTime();
+      return Optional.of(Duration.ofMillis(Math.max(0, now.getAsLong() - written)));
+    } catch (java.io.FileNotFoundException released) {
+      return Optional.empty();
+    }
   }
 
   /** Makes sure that a dead run can commit nothing more. */
@@ -138,7 +163,8 @@ public final class RunLock implements AutoCloseable {
                 .orElse("another run")
             + " (last sign of life "
             + age.toSeconds()
-            + " s ago). Wait for it, or choose another --output; if it has died, it is taken over "
+            + " s ago). Wait for it with --wait-for-lock, or choose another --output; if it has died,"
+            + " it is taken over "
             + PATIENCE.toSeconds()
             + " s after its last sign of life.");
   }

@@ -198,7 +198,15 @@ final class StatsSchema {
 
   private static List<Column> setting() {
     return List.of(
-        integer("engines", "engines that ran", s -> s.engines.engines()),
+        integer("engines", "engines that ran and were not lost", s -> s.engines.engines()),
+        integer(
+            "engines_lost",
+            "executors lost in the run; tokens, bytes and times of their engines are not in the sums",
+            s -> s.losses.executors()),
+        count(
+            "rows_kept_of_lost_tasks",
+            "rows, of all policies, that lost executors had committed",
+            s -> s.losses.rowsKept()),
         text("backend", "as it describes itself", s -> s.engines.backend()),
         text("model", "folder", s -> engine(s).model().location().model()),
         text("model_fingerprint", "hash of config and weights", s -> s.facts.modelFingerprint()),
@@ -219,9 +227,9 @@ final class StatsSchema {
             "reduction order fixed",
             s -> engine(s).batching().batchInvariant()),
         count("seed", "", s -> s.settings.options().sampling().draw().seed()),
-        text("spark_version", "", s -> s.facts.sparkVersion()),
+        text("spark_version", "", s -> s.facts.application().sparkVersion()),
         text("java_version", "", s -> System.getProperty("java.version")),
-        text("app_version", "", s -> s.facts.appVersion()),
+        text("app_version", "", s -> s.facts.application().version()),
         text("params_hash", "", s -> s.settings.paramsHash()),
         new Column(
             "started_at",

@@ -20,7 +20,8 @@ public final class StatsWriter {
       OutputFolder output,
       InferSettings settings,
       RunFacts facts,
-      Collection<EngineReport> engines) {
+      Collection<EngineReport> engines,
+      RunFacts.Losses losses) {
     Map<String, AnswerTotals> answers =
         AnswerTotals.read(output.answers().read(spark), settings.runId());
     EngineSums sums = new EngineSums(engines);
@@ -29,7 +30,7 @@ public final class StatsWriter {
             .map(
                 policy ->
                     new PolicyStats(
-                        settings, facts, policy, AnswerTotals.of(answers, policy), sums))
+                        settings, facts, policy, AnswerTotals.of(answers, policy), sums, losses))
             .toList();
     spark
         .createDataFrame(stats.stream().map(StatsSchema::row).toList(), StatsSchema.schema())

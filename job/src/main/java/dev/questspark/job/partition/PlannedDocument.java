@@ -1,5 +1,7 @@
 package dev.questspark.job.partition;
 
+import dev.questspark.engine.failure.ErrorCode;
+import dev.questspark.job.corpus.Defect;
 import dev.questspark.job.corpus.Document;
 import java.util.BitSet;
 
@@ -15,6 +17,11 @@ public record PlannedDocument(long key, Document document, int policies, BitSet 
   /** A document outside any plan: one policy, every row wanted. */
   public static PlannedDocument whole(Document document) {
     return new PlannedDocument(0, document, 1, new BitSet());
+  }
+
+  /** The same document, which is not to be computed. */
+  public PlannedDocument withDefect(ErrorCode code) {
+    return new PlannedDocument(key, document.withDefect(Defect.of(code)), policies, finished);
   }
 
   /** Whether every row is wanted. */

@@ -13,4 +13,10 @@ sealed interface ExecutorMessage extends Serializable {
 
   /** What the executor's engines do. */
   record Active(String executorId, EngineActivity activity) implements ExecutorMessage {}
+
+  /** A document wants into the executor's engine; the answer is an {@code Admission.Verdict}. */
+  record Begins(String executorId, long key, boolean alone) implements ExecutorMessage {}
+
+  /** It is answered. */
+  record Ended(String executorId, long key) implements ExecutorMessage {}
 }

@@ -2,6 +2,7 @@ package dev.questspark.job.plugin;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.job.executor.EngineActivity;
+import dev.questspark.job.executor.ExecutorDeath;
 import dev.questspark.job.executor.ExecutorEngine;
 import java.util.Map;
 import java.util.Optional;
@@ -11,6 +12,7 @@ import org.apache.spark.SparkContext;
 import org.apache.spark.api.plugin.DriverPlugin;
 import org.apache.spark.api.plugin.PluginContext;
 import org.apache.spark.scheduler.SparkListener;
+import org.apache.spark.scheduler.SparkListenerExecutorAdded;
 import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
 import org.apache.spark.scheduler.SparkListenerJobStart;
 import org.slf4j.Logger;
@@ -26,8 +28,12 @@ public final class QuestDriverPlugin extends SparkListener implements DriverPlug
    */
   private static volatile ConfigException refusal;
 
+  /** Executor to host, of the same context, those included that are gone. */
+  private static final Map<String, String> HOSTS = new ConcurrentHashMap<>();
+
   private final Map<String, EngineActivity> executors = new ConcurrentHashMap<>();
   private final Set<String> readyHosts = ConcurrentHashMap.newKeySet();
+  private final Quarantine quarantine = new Quarantine();
   private SparkContext spark;
 
   /**
@@ -40,9 +46,15 @@ public final class QuestDriverPlugin extends SparkListener implements DriverPlug
     return taken;
   }
 
+  /** Executor to host, of all executors that the application has had. */
+  public static Map<String, String> hosts() {
+    return Map.copyOf(HOSTS);
+  }
+
   @Override
   public Map<String, String> init(SparkContext context, PluginContext plugin) {
     refusal = null;
+    HOSTS.clear();
     spark = context;
     context.addSparkListener(this);
     return Map.of();
@@ -65,6 +77,10 @@ public final class QuestDriverPlugin extends SparkListener implements DriverPlug
       executors.put(active.executorId(), active.activity());
     } else if (message instanceof ExecutorMessage.Ready ready) {
       readyHosts.add(ready.host());
+    } else if (message instanceof ExecutorMessage.Begins begins) {
+      return quarantine.begins(begins.executorId(), begins.key(), begins.alone());
+    } else if (message instanceof ExecutorMessage.Ended ended) {
+      quarantine.ended(ended.executorId(), ended.key());
     } else if (message instanceof ExecutorMessage.Refused refused) {
       take(refused);
     }
@@ -99,7 +115,13 @@ public final class QuestDriverPlugin extends SparkListener implements DriverPlug
   }
 
   @Override
+  public void onExecutorAdded(SparkListenerExecutorAdded added) {
+    HOSTS.put(added.executorId(), added.executorInfo().executorHost());
+  }
+
+  @Override
   public void onExecutorRemoved(SparkListenerExecutorRemoved removed) {
     executors.remove(removed.executorId());
+    quarantine.lost(removed.executorId(), new ExecutorDeath(removed.reason()));
   }
 }

@@ -2,6 +2,7 @@ package dev.questspark.job.plugin;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.failure.DeviceException;
+import dev.questspark.job.executor.Admission;
 import dev.questspark.job.executor.ExecutorEngine;
 import java.io.IOException;
 import java.util.Map;
@@ -39,6 +40,7 @@ public final class QuestExecutorPlugin implements ExecutorPlugin {
     } else {
       LOG.info("executor {} has no GPU and reads documents only", plugin.executorID());
     }
+    Admission.connect(new Books(plugin));
     EngineMetrics.register(plugin.metricRegistry(), ExecutorEngine::activity);
     reports = Executors.newSingleThreadScheduledExecutor(QuestExecutorPlugin::daemon);
     reports.scheduleWithFixedDelay(
@@ -61,6 +63,29 @@ public final class QuestExecutorPlugin implements ExecutorPlugin {
           refused instanceof ConfigException ? refused.getMessage() : refused.toString();
       ask(plugin, new ExecutorMessage.Refused(host, plugin.executorID(), sentence));
       throw refused;
+    }
+  }
+
+  /** The driver's word on documents; without a driver the executor ends soon anyway. */
+  private record Books(PluginContext plugin) implements Admission.Driver {
+    @Override
+    public Admission.Verdict begins(long key, boolean alone) {
+      try {
+        return (Admission.Verdict)
+            plugin.ask(new ExecutorMessage.Begins(plugin.executorID(), key, alone));
+      } catch (Exception unreachable) {
+        LOG.warn("the driver was not asked for a document: {}", unreachable.toString());
+        return Admission.Verdict.IN;
+      }
+    }
+
+    @Override
+    public void ended(long key) {
+      try {
+        plugin.send(new ExecutorMessage.Ended(plugin.executorID(), key));
+      } catch (IOException | RuntimeException missed) {
+        LOG.debug("the driver was not told of an answer: {}", missed.toString());
+      }
     }
   }
 

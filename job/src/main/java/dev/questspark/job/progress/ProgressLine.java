@@ -1,5 +1,6 @@
 package dev.questspark.job.progress;
 
+import dev.questspark.job.executor.ExecutorDeath;
 import dev.questspark.job.infer.RunCounters;
 import java.io.PrintStream;
 import java.util.HashMap;
@@ -7,6 +8,7 @@ import java.util.Map;
 import org.apache.spark.scheduler.AccumulableInfo;
 import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerExecutorMetricsUpdate;
+import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
 import org.apache.spark.scheduler.SparkListenerTaskEnd;
 import org.apache.spark.util.LongAccumulator;
 import scala.jdk.javaapi.CollectionConverters;
@@ -27,6 +29,12 @@ public final class ProgressLine extends SparkListener implements AutoCloseable {
   private final long expectedDocuments;
   private final long expectedRows;
   private final long startedNanos = System.nanoTime();
+
+  /** When the first rows were counted: before that, engines opened. */
+  private long anchorNanos;
+
+  private long anchorRows;
+  private int executorsLost;
 
   /** Task to its latest counter values; ended tasks stay, failed ones are taken out. */
   private final Map<Long, long[]> tasks = new HashMap<>();
@@ -71,6 +79,12 @@ public final class ProgressLine extends SparkListener implements AutoCloseable {
     print(false);
   }
 
+  /** Rows of its tasks that were not committed count no more. */
+  @Override
+  public synchronized void onExecutorRemoved(SparkListenerExecutorRemoved removed) {
+    executorsLost += new ExecutorDeath(removed.reason()).intended() ? 0 : 1;
+  }
+
   private void take(long task, Iterable<AccumulableInfo> updates) {
     long[] values = tasks.getOrDefault(task, new long[counters.shown().size()]);
     boolean ours = false;
@@ -101,7 +115,7 @@ public final class ProgressLine extends SparkListener implements AutoCloseable {
     printedNanos = now;
     double seconds = (now - startedNanos) / NANOS_PER_S;
     String line =
-        "%d/%d documents, %d/%d answers, %s prompt tok/s, %s generated tok/s, %d errors, %s"
+        "%d/%d documents, %d/%d answers, %s prompt tok/s, %s generated tok/s, %d errors%s, %s"
             .formatted(
                 sum(0),
                 expectedDocuments,
@@ -110,10 +124,10 @@ public final class ProgressLine extends SparkListener implements AutoCloseable {
                 Quantities.count(sum(4) / seconds),
                 Quantities.count(sum(3) / seconds),
                 sum(2),
-                last
-                    ? Quantities.duration(seconds)
-                    : "ETA "
-                        + Quantities.duration(seconds * Math.max(0, expectedRows - rows) / rows));
+                executorsLost == 0
+                    ? ""
+                    : ", " + Quantities.counted(executorsLost, "executor") + " lost",
+                last ? Quantities.duration(seconds) : "ETA " + timeLeft(now, rows));
     if (terminal) {
       line = bar(rows) + " " + line;
       out.print("\r" + line + " ".repeat(Math.max(0, printedWidth - line.length())));
@@ -122,6 +136,18 @@ public final class ProgressLine extends SparkListener implements AutoCloseable {
     } else {
       out.println(line);
     }
+  }
+
+  /** At the rate since the first rows; nothing is known before the next ones. */
+  private String timeLeft(long now, long rows) {
+    if (anchorNanos == 0 || rows < anchorRows) {
+      anchorNanos = now;
+      anchorRows = rows;
+    }
+    double perRow = (now - anchorNanos) / NANOS_PER_S / Math.max(1, rows - anchorRows);
+    return rows == anchorRows
+        ? "-"
+        : Quantities.duration(perRow * Math.max(0, expectedRows - rows));
   }
 
   private String bar(long rows) {

@@ -1,5 +1,6 @@
 package dev.questspark.job.run;
 
+import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.job.corpus.CorpusReader;
 import dev.questspark.job.executor.OpeningEngine;
@@ -7,10 +8,11 @@ import dev.questspark.job.executor.Policies;
 import dev.questspark.job.infer.InferStage;
 import dev.questspark.job.infer.RunCounters;
 import dev.questspark.job.options.BoundOptions;
+import dev.questspark.job.options.Choices.FailOn;
 import dev.questspark.job.options.ExitCode;
+import dev.questspark.job.output.CorpusChanges;
 import dev.questspark.job.output.EarlierAnswers;
 import dev.questspark.job.output.PolicyStats;
-import dev.questspark.job.output.RunFacts;
 import dev.questspark.job.output.RunJson;
 import dev.questspark.job.output.RunLock;
 import dev.questspark.job.output.StatsWriter;
@@ -23,10 +25,12 @@ import dev.questspark.job.prompt.TaskTemplates;
 import dev.questspark.job.resources.InferResources;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.time.Duration;
 import java.time.Instant;
+import java.time.ZonedDateTime;
 import java.util.Collections;
-import java.util.Iterator;
 import java.util.List;
+import java.util.Optional;
 import org.apache.spark.SparkContext;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
@@ -39,6 +43,7 @@ public final class JobRun {
   private final TaskTemplates templates;
   private final RunConsole console;
   private final PrintStream out;
+  private final Optional<Instant> deadline;
 
   /**
    * Checks everything that needs no Spark.
@@ -51,6 +56,9 @@ public final class JobRun {
     this.policies = Policies.ofAnswers(options.inference());
     this.templates = TaskTemplates.of(options.inference().prompt());
     this.console = new RunConsole(out);
+    this.deadline =
+        Optional.ofNullable(options.output().schedule().deadline())
+            .map(given -> given.after(ZonedDateTime.now()));
   }
 
   /** Whether the prompt template has a place for a question. */
@@ -61,21 +69,30 @@ public final class JobRun {
   /** Runs; returns the process's exit code. */
   public int run(SparkSession spark) throws IOException {
     OpenRun run = OpenRun.open(spark, options, policies, templates, "");
-    Dataset<Row> records = new CorpusReader(spark, options.corpus()).read();
     String runId = run.settings().runId();
     // The session may be shared: a lost lock ends this run's jobs and nobody else's.
-    spark.sparkContext().setJobGroup(runId, "answers with " + Policies.shown(policies), false);
+    spark.sparkContext().setJobGroup(runId, "reads what the input is", false);
+    Dataset<Row> records = new CorpusReader(spark, options.corpus()).read();
     Runnable stop = () -> spark.sparkContext().cancelJobGroup(runId);
-    try (RunLock lock = run.output().lock(runId, stop)) {
-      if (!run.output().prepare(options.output().mode(), options.output().resume())) {
+    Duration patience = Duration.ofSeconds(options.output().schedule().waitForLockSeconds());
+    ExecutorLosses losses = ExecutorLosses.of(spark.sparkContext(), out);
+    try (RunLock lock = run.output().lock(runId, stop, patience)) {
+      if (!run.output().prepare(options.output().existing())) {
         console.leftAsItIs(run);
         return ExitCode.DONE;
       }
+      RunRecord record = new RunRecord(run, options.listing(), losses);
       try {
-        return answer(run, records);
+        return answer(run, records, record);
       } catch (RuntimeException failure) {
-        throw lock.lost() ? stopped(run, failure) : failure;
+        RuntimeException told = lock.lost() ? stopped(run, failure) : failure;
+        if (!lock.lost()) {
+          record.failed(told);
+        }
+        throw told;
       }
+    } finally {
+      spark.sparkContext().removeSparkListener(losses);
     }
   }
 
@@ -90,9 +107,12 @@ public final class JobRun {
   }
 
   /** In a local run the engine opens while the corpus is surveyed. */
-  private int answer(OpenRun run, Dataset<Row> records) throws IOException {
-    Iterator<FinishedRow> found = earlier(run, records);
+  private int answer(OpenRun run, Dataset<Row> records, RunRecord record) throws IOException {
     SparkContext spark = run.spark().sparkContext();
+    spark.setJobDescription("compares the corpus with earlier answers");
+    Optional<EarlierAnswers> earlier = earlier(run, records);
+    Optional<CorpusChanges> changes = changes(run, records, earlier);
+    spark.setJobDescription("surveys the corpus");
     try (OpeningEngine engine = OpeningEngine.begin(run.settings(), spark)) {
       CorpusPlan plan =
           CorpusSurvey.plan(
@@ -101,24 +121,34 @@ public final class JobRun {
               InferResources.automaticPartitions(spark),
               policies.size(),
               options.inference().sampling().end().maxTokens(),
-              found);
+              earlier
+                  .map(EarlierAnswers::finished)
+                  .orElseGet(Collections::<FinishedRow>emptyIterator));
+      if (plan.records() == 0 && options.output().failOn().contains(FailOn.EMPTY)) {
+        throw new ConfigException(
+            "Input "
+                + options.corpus().input()
+                + " has no document, which --fail-on empty takes for a failure; check --input.");
+      }
       engine.await(); // whatever keeps it from opening is said before any work
-      console.begins(plan, policies);
+      console.begins(run, options.inference().engine(), plan, policies);
+      changes.ifPresent(found -> console.updates(plan, found));
       RunCounters counters = RunCounters.register(spark);
       counters.found().add(plan.rowsFound());
-      RunFacts facts = infer(run, records, plan, counters);
-      return finish(run, plan, counters, facts);
+      boolean whole = infer(run, records, plan, counters, record);
+      settle(run, changes, whole);
+      return finish(run, plan, counters, record, whole);
     }
   }
 
   /** What earlier runs have finished: nothing, unless this run goes on with their work. */
-  private Iterator<FinishedRow> earlier(OpenRun run, Dataset<Row> records) throws IOException {
+  private Optional<EarlierAnswers> earlier(OpenRun run, Dataset<Row> records) throws IOException {
     if (!run.output().answers().hasAnswers()) {
-      return Collections.emptyIterator();
+      return Optional.empty();
     }
     EarlierAnswers.checkColumns(run.spark(), run.output());
-    if (!options.output().resume()) {
-      return Collections.emptyIterator();
+    if (!options.output().existing().goesOn()) {
+      return Optional.empty();
     }
     EarlierAnswers earlier =
         new EarlierAnswers(
@@ -126,24 +156,32 @@ public final class JobRun {
             run.output(),
             run.settings(),
             RunJson.decides(options.listing(), run.settings(), run.model().fingerprint()));
-    earlier.check(records);
-    if (options.output().retryErrors()) {
+    earlier.checkOptions();
+    if (!options.output().existing().update()) {
+      earlier.checkDocuments(records);
+    }
+    if (options.output().existing().retryErrors()) {
       console.computesAgain(earlier.dropErrors());
     }
-    return earlier.finished();
+    return Optional.of(earlier);
   }
 
-  private RunFacts infer(OpenRun run, Dataset<Row> records, CorpusPlan plan, RunCounters counters)
+  /** How the corpus differs from the one that was answered, if this run brings it up to date. */
+  private Optional<CorpusChanges> changes(
+      OpenRun run, Dataset<Row> records, Optional<EarlierAnswers> earlier) {
+    return options.output().existing().update() && earlier.isPresent()
+        ? Optional.of(new CorpusChanges(run.spark(), run.output(), run.settings(), records))
+        : Optional.empty();
+  }
+
+  /** Returns whether no document was left. */
+  private boolean infer(
+      OpenRun run, Dataset<Row> records, CorpusPlan plan, RunCounters counters, RunRecord record)
       throws IOException {
     SparkContext spark = run.spark().sparkContext();
-    Instant startedAt = Instant.now();
+    spark.setJobDescription("answers with " + Policies.shown(policies));
+    record.begins(plan);
     long startedNanos = System.nanoTime();
-    run.output()
-        .writeRunJson(
-            RunJson.begun(
-                options.listing(),
-                run.settings(),
-                run.facts(startedAt, 0, plan.records(), plan.partitions())));
     ProgressLine progress =
         new ProgressLine(
             out,
@@ -152,18 +190,37 @@ public final class JobRun {
             plan.recordsLeft(),
             plan.questions() * policies.size() - plan.rowsFound());
     spark.addSparkListener(progress);
+    boolean whole;
     try (progress) {
-      InferStage.run(
-          PartitionedCorpus.planned(records, plan),
-          run.settings(),
-          counters,
-          run.output().answers(),
-          options.output().answerBatchRows());
+      whole =
+          InferStage.run(
+              PartitionedCorpus.planned(records, plan),
+              run.settings(),
+              counters,
+              run.output().answers(),
+              options.output().answerBatchRows(),
+              deadline);
     } finally {
       spark.removeSparkListener(progress);
     }
-    long duration = System.nanoTime() - startedNanos - startUpInside(spark, counters);
-    return run.facts(startedAt, duration, plan.records(), plan.partitions());
+    record.inferred(System.nanoTime() - startedNanos - startUpInside(spark, counters));
+    return whole;
+  }
+
+  /** Brings the output into the shape that readers find. */
+  private void settle(OpenRun run, Optional<CorpusChanges> changes, boolean whole)
+      throws IOException {
+    SparkSession spark = run.spark();
+    if (changes.isPresent()) {
+      spark.sparkContext().setJobDescription("marks documents that have vanished or changed");
+      changes.get().settle(spark);
+    }
+    if (whole && options.output().compact()) {
+      spark.sparkContext().setJobDescription("joins small files of answers");
+      run.output().answers().compact(spark, run.settings().runId());
+    }
+    run.output().answers().end(run.settings().runId(), whole);
+    run.output().clearTraces();
   }
 
   /** On a cluster the first tasks open the engines, which is no part of the inference. */
@@ -176,24 +233,36 @@ public final class JobRun {
             .orElse(0);
   }
 
-  private int finish(OpenRun run, CorpusPlan plan, RunCounters counters, RunFacts facts)
+  private int finish(
+      OpenRun run, CorpusPlan plan, RunCounters counters, RunRecord record, boolean whole)
       throws IOException {
-    var engines = counters.engines().value();
+    run.spark().sparkContext().setJobDescription("statistics of the answers");
     List<PolicyStats> stats =
-        StatsWriter.write(run.spark(), run.output(), run.settings(), facts, engines.values());
-    run.output()
-        .rewriteRunJson(
-            RunJson.of(
-                options.listing(),
-                run.settings(),
-                facts,
-                engines,
-                counters.found().value(),
-                counters.kept().value()));
-    console.ends(run, plan, facts, stats);
-    if (console.tooManyErrors(run, plan, stats, options.output().maxErrorRate())) {
+        StatsWriter.write(
+            run.spark(),
+            run.output(),
+            run.settings(),
+            record.facts(),
+            counters.engines().value().values(),
+            record.losses(counters));
+    console.ends(run, plan, record.facts(), stats);
+    int code = code(run, plan, stats, whole);
+    record.ends(code, stats, counters);
+    return code;
+  }
+
+  private int code(OpenRun run, CorpusPlan plan, List<PolicyStats> stats, boolean whole) {
+    boolean unused = console.unusedBudget(stats);
+    boolean failed = console.tooManyErrors(run, plan, stats, options.output().maxErrorRate());
+    if (!whole) {
+      console.stopped(options.output(), plan, stats, policies.size());
+      return ExitCode.STOPPED_AT_DEADLINE;
+    }
+    if (failed) {
       return ExitCode.TOO_MANY_ERRORS;
     }
-    return console.unusedBudget(stats) ? ExitCode.BUDGET_NEVER_USED : ExitCode.DONE;
+    return unused && options.output().failOn().contains(FailOn.UNUSED_BUDGET)
+        ? ExitCode.BUDGET_NEVER_USED
+        : ExitCode.DONE;
   }
 }

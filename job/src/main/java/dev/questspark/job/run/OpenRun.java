@@ -14,6 +14,7 @@ import java.time.format.DateTimeFormatter;
 import java.util.List;
 import java.util.UUID;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.spark.SparkContext;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.util.SerializableConfiguration;
 
@@ -79,12 +80,17 @@ public record OpenRun(
    * @param records in the corpus
    */
   public RunFacts facts(Instant startedAt, long durationNanos, long records, int partitions) {
+    SparkContext context = spark.sparkContext();
     return new RunFacts(
         settings.runId(),
         startedAt,
         durationNanos,
-        version(),
-        spark.version(),
+        new RunFacts.Application(
+            context.applicationId(),
+            context.master(),
+            context.conf().get("spark.driver.host", ""),
+            version(),
+            spark.version()),
         model.fingerprint(),
         records,
         partitions);

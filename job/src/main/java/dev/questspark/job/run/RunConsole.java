@@ -2,6 +2,9 @@ package dev.questspark.job.run;
 
 import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.job.options.EngineOptions;
+import dev.questspark.job.options.OutputOptions;
+import dev.questspark.job.output.CorpusChanges;
 import dev.questspark.job.output.MostFrequentError;
 import dev.questspark.job.output.OutputFolder;
 import dev.questspark.job.output.PolicyStats;
@@ -9,8 +12,10 @@ import dev.questspark.job.output.RunFacts;
 import dev.questspark.job.partition.CorpusPlan;
 import dev.questspark.job.progress.Quantities;
 import dev.questspark.job.progress.ResultTable;
+import dev.questspark.job.resources.ExecutorMemory;
 import java.io.PrintStream;
 import java.util.List;
+import org.apache.spark.SparkContext;
 
 /** What a run says before it begins and after it has ended. */
 final class RunConsole {
@@ -30,7 +35,11 @@ final class RunConsole {
     out.printf("%d error rows are computed again%n", errorRows);
   }
 
-  void begins(CorpusPlan plan, List<ReadPolicy> policies) {
+  void begins(OpenRun run, EngineOptions engine, CorpusPlan plan, List<ReadPolicy> policies) {
+    SparkContext spark = run.spark().sparkContext();
+    if (!spark.isLocal()) {
+      out.println(new ExecutorMemory(spark.conf()).advice(engine, run.model().weightBytes()));
+    }
     out.printf(
         "%s, %s x %s, %s%s%n",
         Quantities.counted(plan.records(), "document"),
@@ -38,6 +47,26 @@ final class RunConsole {
         policies.size() == 1 ? "1 policy" : policies.size() + " policies",
         Quantities.counted(plan.partitions(), "partition"),
         plan.rowsFound() == 0 ? "" : ", " + plan.rowsFound() + " rows found finished");
+  }
+
+  void updates(CorpusPlan plan, CorpusChanges changes) {
+    out.printf(
+        "update: %s new or changed (%d changed), %d unchanged, %d vanished%n",
+        Quantities.counted(plan.recordsLeft(), "document"),
+        changes.changed(),
+        plan.records() - plan.recordsLeft(),
+        changes.vanished());
+  }
+
+  /** Whoever reads the log in the morning learns how to go on. */
+  void stopped(OutputOptions output, CorpusPlan plan, List<PolicyStats> stats, int policies) {
+    long answered = plan.rowsFound() + stats.stream().mapToLong(PolicyStats::rows).sum();
+    out.printf(
+        "--deadline %s: %d of %d rows are answered and committed; the same command with %s goes on.%n",
+        output.schedule().deadline().text(),
+        answered,
+        plan.questions() * policies,
+        output.existing().update() ? "--update" : "--resume");
   }
 
   void ends(OpenRun run, CorpusPlan plan, RunFacts facts, List<PolicyStats> stats) {
@@ -51,7 +80,9 @@ final class RunConsole {
         startUpSeconds,
         facts.durationNanos() / NANOS_PER_S);
     if (plan.rowsFound() > 0) {
-      out.printf("%d rows were found finished and not computed again%n", plan.rowsFound());
+      out.printf(
+          "%d rows were found finished and not computed again; the table is of the %d others%n",
+          plan.rowsFound(), stats.stream().mapToLong(PolicyStats::rows).sum());
     }
     OutputFolder output = run.output();
     out.printf("answers  %s%nstats    %s%n", output.answers().place(), output.stats());
@@ -76,13 +107,14 @@ final class RunConsole {
     return true;
   }
 
-  /** Whether a comparison with a budget that never took effect compared dense with dense. */
+  /** Whether a budget never took effect; says so, since its answers are dense attention's. */
   boolean unusedBudget(List<PolicyStats> stats) {
     List<PolicyStats> unused = stats.stream().filter(PolicyStats::neverSparse).toList();
     for (PolicyStats policy : unused) {
       out.printf(
           "%s never read less than dense attention: no context was longer than its budget (or than"
-              + " its least context). Lower the budget, or use --selectors %s.%n",
+              + " its least context). Its answers are good; a lower budget would read less, and"
+              + " --selectors %s says what was read.%n",
           policy.columns().policy(), new Dense().text());
     }
     return !unused.isEmpty();

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.util.ArrayData;
@@ -17,6 +18,7 @@ import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
+import scala.Option;
 import scala.jdk.javaapi.CollectionConverters;
 
 /** The options of one call: its named arguments over the session's conf. */
@@ -47,7 +49,17 @@ final class CallOptions implements Serializable {
   static CallOptions of(EngineFunction function, Map<String, Expression> named) {
     Map<String, List<String>> texts = new LinkedHashMap<>();
     named.forEach((name, value) -> texts.put(name, texts(function, name, value)));
-    return of(function, texts, SQLConf.get());
+    return of(function, texts, session());
+  }
+
+  /**
+   * The session's own conf. While Spark resolves a view, a cached table or an SQL function, {@code
+   * SQLConf.get()} is the one that was captured with it, which has Spark's settings and none of
+   * ours.
+   */
+  private static SQLConf session() {
+    Option<SparkSession> active = SparkSession.getActiveSession();
+    return active.isDefined() ? active.get().sessionState().conf() : SQLConf.get();
   }
 
   /**

@@ -5,6 +5,7 @@ import java.util.List;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.analysis.TypeCheckResult;
 import org.apache.spark.sql.catalyst.expressions.Expression;
+import org.apache.spark.sql.catalyst.expressions.NamedLambdaVariable;
 import org.apache.spark.sql.catalyst.expressions.Unevaluable;
 import org.apache.spark.sql.catalyst.expressions.UserDefinedExpression;
 import org.apache.spark.sql.catalyst.expressions.codegen.CodegenContext;
@@ -62,8 +63,20 @@ public final class EngineCall extends Expression
                 + argument.dataType().sql()
                 + ".");
       }
+      if (ofLambda(argument)) {
+        return new TypeCheckResult.TypeCheckFailure(
+            prettyName()
+                + " cannot stand in a higher-order function; explode the array, and call it on the"
+                + " rows.");
+      }
     }
     return TypeCheckResult.TypeCheckSuccess$.MODULE$;
+  }
+
+  /** Whether the value is an element of an array that {@code transform} and the like go through. */
+  private static boolean ofLambda(Expression argument) {
+    return argument instanceof NamedLambdaVariable
+        || Plans.list(argument.children()).stream().anyMatch(EngineCall::ofLambda);
   }
 
   @Override

@@ -3,6 +3,8 @@ package dev.questspark.job.sweep;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.model.ModelConfigReader;
 import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.engine.stats.EngineReport;
+import dev.questspark.engine.stats.PolicyReport;
 import dev.questspark.engine.study.ReferenceWindow;
 import dev.questspark.engine.tokens.HfTokenizer;
 import dev.questspark.engine.tokens.Tokenizer;
@@ -16,6 +18,7 @@ import dev.questspark.job.eval.suite.Suites;
 import dev.questspark.job.executor.EngineReports;
 import dev.questspark.job.executor.OpeningEngine;
 import dev.questspark.job.options.BoundOptions;
+import dev.questspark.job.options.Choices.Command;
 import dev.questspark.job.options.Choices.OnTooLong;
 import dev.questspark.job.options.ExitCode;
 import dev.questspark.job.options.MeasureOptions.Windows;
@@ -34,9 +37,12 @@ import java.io.PrintStream;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -204,6 +210,31 @@ public final class MeasureRun {
     report.write();
     out.println();
     report.print(out);
-    return tooManyErrors(outcome) ? ExitCode.TOO_MANY_ERRORS : ExitCode.DONE;
+    if (tooManyErrors(outcome)) {
+      return ExitCode.TOO_MANY_ERRORS;
+    }
+    return unusedBudget(reports.value().values()) ? ExitCode.BUDGET_NEVER_USED : ExitCode.DONE;
+  }
+
+  /** Whether a policy was compared with itself: dense attention, because no context needed less. */
+  private boolean unusedBudget(Collection<EngineReport> engines) {
+    if (options.command() != Command.SWEEP || engines.isEmpty()) {
+      return false; // a suite sets its own lengths; and where nothing ran, nothing is known
+    }
+    Set<ReadPolicy> used =
+        engines.stream()
+            .flatMap(engine -> engine.policies().stream())
+            .filter(report -> report.reads().sparseSteps() > 0)
+            .map(PolicyReport::policy)
+            .collect(Collectors.toSet());
+    List<ReadPolicy> unused =
+        policies.stream().filter(policy -> !policy.dense() && !used.contains(policy)).toList();
+    for (ReadPolicy policy : unused) {
+      out.printf(
+          "%s never read less than dense attention: no context was longer than its budget (or than"
+              + " its least context). Leave it out, or measure longer documents.%n",
+          policy.text());
+    }
+    return !unused.isEmpty();
   }
 }

@@ -121,4 +121,35 @@ class RunLockTest {
       assertThat(mine.lost()).isFalse();
     }
   }
+
+  /** A scheduler's retry on another host comes long before the dead run counts as dead. */
+  @Test
+  void whoWaitsGetsWhatIsReleasedOrLeft() throws Exception {
+    leave("elsewhere", 1, RunLock.PATIENCE.minusSeconds(2));
+    try (RunLock mine = output.lock("mine", () -> {}, Duration.ofSeconds(30))) {
+      assertThat(Files.readString(folder.resolve("_lock"))).contains("mine");
+      assertThat(mine.lost()).isFalse();
+    }
+    RunLock held = output.lock("first", () -> {});
+    long started = System.nanoTime();
+    assertThatThrownBy(() -> output.lock("mine", () -> {}, Duration.ofSeconds(1)))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContainingAll("is in use by run first", "--wait-for-lock");
+    assertThat(System.nanoTime() - started).isGreaterThan(Duration.ofSeconds(1).toNanos());
+    Thread release =
+        new Thread(
+            () -> {
+              LockSupport.parkNanos(Duration.ofMillis(200).toNanos());
+              try {
+                held.close();
+              } catch (IOException unwritable) {
+                throw new UncheckedIOException(unwritable);
+              }
+            });
+    release.start();
+    try (RunLock mine = output.lock("mine", () -> {}, Duration.ofSeconds(30))) {
+      assertThat(mine.lost()).isFalse();
+    }
+    release.join();
+  }
 }

@@ -302,4 +302,48 @@ class SqlFunctionsTest {
     assertThat(sql("describe function ai_answer").collectAsList().toString())
         .contains("ai_answer(text, question[, option => value, ...])");
   }
+
+  /**
+   * Spark resolves these under a conf of their own, which the session's options are not part of.
+   */
+  @Test
+  void theSessionsOptionsHoldInViewsCachedTablesAndFunctions() {
+    String call = "ai_answer(text, " + QUESTION + ")";
+    String from = " from documents limit 1";
+    String direct = "select " + call + " as a" + from;
+    spark.conf().set("spark.questspark.max_tokens", "1");
+    try {
+      String expected = sql(direct).head().getString(0);
+      sql("create or replace temporary view asked as " + direct);
+      sql("create or replace temporary view nested as select a from asked");
+      sql("cache table kept as " + direct);
+      sql(
+          "create or replace temporary function ask(t string) returns string return ai_answer(t, "
+              + QUESTION
+              + ")");
+      assertThat(sql("select a from asked").head().getString(0)).isEqualTo(expected);
+      assertThat(sql("select a from nested").head().getString(0)).isEqualTo(expected);
+      assertThat(sql("select a from kept").head().getString(0)).isEqualTo(expected);
+      assertThat(sql("select ask(text)" + from).head().getString(0)).isEqualTo(expected);
+      spark.conf().set("spark.questspark.max_tokens", "8");
+      assertThat(sql("select a from nested").head().getString(0)).isNotEqualTo(expected);
+    } finally {
+      spark.conf().set("spark.questspark.max_tokens", CONF.get("spark.questspark.max_tokens"));
+      sql("drop view if exists nested");
+      sql("drop view if exists asked");
+      sql("uncache table if exists kept");
+      sql("drop temporary function if exists ask");
+    }
+  }
+
+  @Test
+  void aCallOnTheElementsOfAnArrayIsRefusedBeforeItRuns() {
+    for (String query :
+        List.of(
+            "select transform(array('a', 'b'), x -> ai_answer(text, x)) from documents",
+            "select filter(array('a'), x -> length(ai_answer(text, upper(x))) > 1) from documents")) {
+      assertThatThrownBy(() -> sql(query))
+          .hasMessageContaining("higher-order function; explode the array");
+    }
+  }
 }

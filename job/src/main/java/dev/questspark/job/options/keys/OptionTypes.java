@@ -63,6 +63,16 @@ public final class OptionTypes {
     return single(name, "choice", "one of " + words(type), text -> constant(type, text));
   }
 
+  /** Some constants of an enum. */
+  static <E extends Enum<E>> OptionDeclaration<List<E>> choices(String name, Class<E> type) {
+    return list(
+        name,
+        "list of choices",
+        Shape.COMMA_LIST,
+        "among " + words(type),
+        text -> constant(type, text));
+  }
+
   /** A device of a backend that is on the class path. */
   static OptionDeclaration<DeviceName> device(String name) {
     return single(

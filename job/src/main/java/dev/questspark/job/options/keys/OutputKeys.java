@@ -1,7 +1,9 @@
 package dev.questspark.job.options.keys;
 
+import static dev.questspark.job.options.keys.OptionDeclaration.single;
 import static dev.questspark.job.options.keys.OptionTypes.bool;
 import static dev.questspark.job.options.keys.OptionTypes.choice;
+import static dev.questspark.job.options.keys.OptionTypes.choices;
 import static dev.questspark.job.options.keys.OptionTypes.integer;
 import static dev.questspark.job.options.keys.OptionTypes.number;
 import static dev.questspark.job.options.keys.OptionTypes.text;
@@ -11,8 +13,11 @@ import static dev.questspark.job.options.keys.Scope.INFERENCE;
 import static dev.questspark.job.options.keys.Scope.Query.JOB_ONLY;
 import static dev.questspark.job.options.keys.Scope.RUN_ONLY;
 
+import dev.questspark.job.options.Choices.FailOn;
 import dev.questspark.job.options.Choices.Mode;
 import dev.questspark.job.options.OutputOptions;
+import dev.questspark.job.options.OutputOptions.Deadline;
+import java.util.List;
 
 /**
  * Where results go, and what becomes of those that are there; {@link OutputOptions} has the values.
@@ -43,14 +48,24 @@ public final class OutputKeys {
           .description(
               SECTION,
               "Continue earlier runs with the same options: rows that the output already has are not computed again.");
+  public static final OptionKey<Boolean> UPDATE =
+      bool("update")
+          .defaultValue("false")
+          .scope(RUN_ONLY, NOTHING, JOB_ONLY)
+          .excludes(
+              MODE,
+              "--update keeps the answers that are there up to date, whatever --mode says; leave --mode out.")
+          .excludes(RESUME, "--update also goes on with an interrupted run; leave --resume out.")
+          .description(
+              SECTION,
+              "Bring the answers of earlier runs with the same options up to date: answer new and changed documents, keep the rest, and mark those that the corpus has no more (vanished_at).");
   public static final OptionKey<Boolean> RETRY_ERRORS =
       bool("retry_errors")
           .defaultValue("false")
           .scope(RUN_ONLY, NOTHING, JOB_ONLY)
-          .alwaysRequires(RESUME, true, "only applies to --resume; give both, or neither")
           .description(
               SECTION,
-              "With resume, compute error rows again and replace them. Otherwise they count as finished.");
+              "With resume or update, compute error rows again and replace them. Otherwise they count as finished.");
   public static final OptionKey<Integer> ANSWER_BATCH_ROWS =
       integer("answer_batch_rows", 1, "at least 1")
           .unit("rows")
@@ -65,15 +80,48 @@ public final class OutputKeys {
           .scope(INFERENCE, NOTHING, JOB_ONLY)
           .description(
               SECTION, "The job ends with exit code 3 if a larger share of rows are error rows.");
+  public static final OptionKey<List<FailOn>> FAIL_ON =
+      choices("fail_on", FailOn.class)
+          .scope(RUN_ONLY, NOTHING, JOB_ONLY)
+          .description(
+              SECTION,
+              "What else fails a run: an input without documents (empty, exit code 2), a budget that never read less than dense attention (unused_budget, exit code 4).");
+  public static final OptionKey<Deadline> DEADLINE =
+      single(
+              "deadline",
+              "time",
+              "a time of day such as 06:00, or a moment such as 2026-12-01T06:00",
+              Deadline::new)
+          .scope(RUN_ONLY, NOTHING, JOB_ONLY)
+          .description(
+              SECTION,
+              "Take no new document from then on, finish and commit those under way, and end with exit code 5 if any is left. Local time of the driver, unless an offset is given.");
+  public static final OptionKey<Integer> WAIT_FOR_LOCK =
+      integer("wait_for_lock", 0, "at least 0")
+          .unit("seconds")
+          .defaultValue("0")
+          .scope(RUN_ONLY, NOTHING, JOB_ONLY)
+          .description(
+              SECTION,
+              "How long to wait while another run has the output folder, before giving up. A run that died on another host holds it for 60 s.");
+  public static final OptionKey<Boolean> COMPACT_ANSWERS =
+      bool("compact_answers")
+          .defaultValue("true")
+          .scope(RUN_ONLY, NOTHING, JOB_ONLY)
+          .description(
+              SECTION,
+              "At the end of a run, join small files of answers/ into files of about 128 MiB.");
 
   /** Types the options. */
   public static OutputOptions bind(JobOptions options) {
     return new OutputOptions(
         options.get(OUTPUT),
-        options.get(MODE),
-        options.get(RESUME),
-        options.get(RETRY_ERRORS),
+        new OutputOptions.Existing(
+            options.get(MODE), options.get(RESUME), options.get(UPDATE), options.get(RETRY_ERRORS)),
+        new OutputOptions.Schedule(options.get(DEADLINE), options.get(WAIT_FOR_LOCK)),
         options.get(ANSWER_BATCH_ROWS),
-        options.get(MAX_ERROR_RATE));
+        options.get(MAX_ERROR_RATE),
+        options.get(FAIL_ON),
+        options.get(COMPACT_ANSWERS));
   }
 }

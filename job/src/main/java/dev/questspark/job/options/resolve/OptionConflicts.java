@@ -10,6 +10,7 @@ import dev.questspark.job.options.keys.EngineKeys;
 import dev.questspark.job.options.keys.JobOptions;
 import dev.questspark.job.options.keys.LongDocumentKeys;
 import dev.questspark.job.options.keys.MeasureKeys;
+import dev.questspark.job.options.keys.OutputKeys;
 import dev.questspark.job.options.keys.PromptKeys;
 import dev.questspark.job.options.keys.RunKeys;
 import dev.questspark.job.options.keys.SamplingKeys;
@@ -34,6 +35,7 @@ public final class OptionConflicts {
               + " one prompt each; give error or truncate_middle.");
     }
     if (command == Command.RUN) {
+      refuseRetryOfNothing(options);
       if (mapReduce) {
         refuseOverlap(options);
       }
@@ -54,6 +56,18 @@ public final class OptionConflicts {
               + " or "
               + Suite.DIVERGENCE.word()
               + ".");
+    }
+  }
+
+  private static void refuseRetryOfNothing(JobOptions options) {
+    if (options.get(OutputKeys.RETRY_ERRORS)
+        && !options.get(OutputKeys.RESUME)
+        && !options.get(OutputKeys.UPDATE)) {
+      throw new ConfigException(
+          OutputKeys.RETRY_ERRORS
+              + " "
+              + options.origin(OutputKeys.RETRY_ERRORS)
+              + " only applies to --resume and --update; give one of them, or leave it out.");
     }
   }
 
