@@ -39,7 +39,8 @@ Maven Central, and a release takes the spark-submit on the PATH or the pyspark p
 
 Java: 17 or 21 for Spark 4.1, 17 for Spark 3.5. JAVA_HOME names it, else the java on the PATH is taken.
 A source tree needs a JDK, since it builds; a release needs only a Java runtime.
-Exit codes: 0 done, 1 failed, 2 refused before any work, 3 too many error rows, 4 a budget was never used.
+Exit codes: 0 done, 1 failed, 2 refused before any work, 3 too many error rows, 4 a budget was never used (sweep),
+  5 stopped at --deadline.
 TEXT
 }
 

@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# The fault and poisoned-corpus tests at full size; an hour and more. Prints seeds and figures, keeps the log.
-#   submit/soak.sh [SEEDS] [DOCUMENTS] [LONG_DOCUMENTS]
+# The fault and poisoned-corpus tests at full size; an hour and more. Prints seeds and figures, keeps the log. Among the faults
+# are documents that end executors, among random kills.
+#   submit/soak.sh [SEEDS] [DOCUMENTS] [LONG_DOCUMENTS] [KILLS]
 set -euo pipefail
 
 home=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 seeds=${1:-20}
 documents=${2:-10000}
 long_documents=${3:-50}
+kills=${4:-20}
 log=$home/job/target/soak.log
 mkdir -p "$home/job/target"
 
-echo "$seeds seeds per fault, $documents documents and $long_documents long ones; log: $log"
+echo "$seeds seeds per fault, $documents documents and $long_documents long ones, $kills kills among poison; log: $log"
 started=$SECONDS
 status=0
 : >"$log"
@@ -18,6 +20,8 @@ run() {
   (cd "$home" && ./mvnw -B -ntp -pl kernels,engine,job test "$@" \
     -Dquestspark.fault.seeds="$seeds" \
     -Dquestspark.soak.documents="$documents" \
+    -Dquestspark.soak.poisoned.documents="$((documents + long_documents))" \
+    -Dquestspark.soak.kills="$kills" \
     -Dquestspark.soak.long.documents="$long_documents") >>"$log" 2>&1 || status=$?
 }
 run -Dlane=cluster -Dtest='*FaultTest'

@@ -152,13 +152,17 @@ class FaultTest {
         .isNotEqualTo(List.of("0"));
   }
 
-  /** A model, or the native code under it, that ends its process over one document of a corpus. */
+  /**
+   * A model, or the native code under it, that ends its process over some documents of a corpus.
+   * {@code questspark.soak.poisoned.documents} makes the corpus larger, with a poisoned document in
+   * a thousand, and {@code questspark.soak.kills} kills executors beside it.
+   */
   @Test
   void aDocumentThatEndsItsExecutorIsQuarantinedAfterTwoDeaths() throws IOException {
-    Path poisoned = folder.resolve("poisoned.jsonl");
-    List<String> lines = new ArrayList<>(Files.readAllLines(input).subList(0, 12));
-    lines.add(7, lines.get(0).replace("doc-000", "poison-000"));
-    Files.write(poisoned, lines);
+    int healthy = Integer.getInteger("questspark.soak.poisoned.documents", 12);
+    int kills = Integer.getInteger("questspark.soak.kills", 0);
+    int poisons = 1 + healthy / 1000;
+    Path poisoned = poisonedCorpus(healthy, poisons);
     // two executors of one core each, although nothing names an executor's cores
     SparkConf spark = CLUSTER.conf().remove("spark.executor.cores");
     spark.set(
@@ -167,34 +171,80 @@ class FaultTest {
             + " "
             + AbortingAgent.options(folder, "poison"));
     Path output = folder.resolve("out");
-    Ended ended = JobHarness.runOn(spark, poisoned, output, OPTIONS);
+    CompletableFuture<Ended> job =
+        CompletableFuture.supplyAsync(
+            () -> JobHarness.runOn(spark, poisoned, output, OPTIONS));
+    Random random = new Random(healthy);
+    int batches = (healthy + poisons) * 4 / 8;
+    int killed = 0;
+    while (!job.isDone()) {
+      List<ProcessHandle> executors = CLUSTER.executors();
+      if (killed < kills
+          && !executors.isEmpty()
+          && JobHarness.answerFiles(output) > (killed + 1) * batches / (kills + 1)) {
+        executors.get(random.nextInt(executors.size())).destroyForcibly();
+        killed++;
+      }
+      pause();
+    }
+    Ended ended = job.join();
 
     assertThat(ended.code()).as(() -> ended.err() + ended.out() + CLUSTER.logs()).isZero();
     List<String> rows = content(output);
-    assertThat(rows).hasSize(13 * 2 * 2).doesNotHaveDuplicates();
-    assertThat(rows)
-        .filteredOn(row -> !row.startsWith("poison"))
+    assertThat(rows).hasSize((healthy + poisons) * 2 * 2).doesNotHaveDuplicates();
+    List<String> others = rows.stream().filter(row -> !row.startsWith("poison")).toList();
+    assertThat(others)
         .as("all others are answered, none is taken for poison")
-        .hasSize(12 * 2 * 2)
-        .isSubsetOf(undisturbed);
+        .hasSize(healthy * 2 * 2)
+        .allMatch(row -> row.contains("|ok|"));
+    if (healthy <= DOCUMENTS) {
+      assertThat(others).isSubsetOf(undisturbed);
+    }
     assertThat(rows)
         .filteredOn(row -> row.startsWith("poison"))
-        .hasSize(4)
+        .hasSize(4 * poisons)
         .allMatch(row -> row.contains("|error|POISON_DOCUMENT|"));
     assertThat(ended.out())
         .contains(
             "Command exited with code 134", "its process aborted", "memory: an executor needs");
     JsonObject run =
         JsonParser.parseString(Files.readString(output.resolve("run.json"))).getAsJsonObject();
-    assertThat(run.getAsJsonArray("executors_lost")).hasSize(2);
-    assertThat(run.getAsJsonObject("errors").get("POISON_DOCUMENT").getAsInt()).isEqualTo(4);
-    assertThat(run.get("rows_answered").getAsInt()).isEqualTo(13 * 2 * 2);
+    int lost = run.getAsJsonArray("executors_lost").size();
+    if (kills == 0 && poisons == 1) {
+      assertThat(lost).as("executors that one document ended").isEqualTo(2);
+    }
+    assertThat(run.getAsJsonObject("errors").get("POISON_DOCUMENT").getAsInt())
+        .isEqualTo(4 * poisons);
+    assertThat(run.get("rows_answered").getAsInt()).isEqualTo(rows.size());
     assertThat(query("select distinct engines_lost from " + table(output, "stats")))
-        .containsExactly("2");
+        .containsExactly(String.valueOf(lost));
     assertThat(run.getAsJsonObject("engines").toString())
         .as("threads are the executor's cores")
         .contains("1 thread")
         .doesNotContain("2 threads");
+    System.out.printf(
+        "soak: %d documents, %d of them poison, %d kills, %d executors lost; %d rows in, %d rows"
+            + " out, %d healthy documents without an answer%n",
+        healthy + poisons,
+        poisons,
+        killed,
+        lost,
+        (healthy + poisons) * 4,
+        rows.size(),
+        healthy - others.size() / 4);
+  }
+
+  private Path poisonedCorpus(int healthy, int poisons) throws IOException {
+    List<String> lines =
+        new ArrayList<>(Files.readAllLines(JobHarness.shortDocuments(folder, healthy)));
+    for (int poison = 0; poison < poisons; poison++) {
+      lines.add(
+          lines.size() * (poison + 1) / (poisons + 1),
+          lines.get(0).replaceFirst("doc-\\d+", "poison-%03d".formatted(poison)));
+    }
+    Path file = folder.resolve("poisoned.jsonl");
+    Files.write(file, lines);
+    return file;
   }
 
   private static void signal(String name, ProcessHandle process) throws Exception {

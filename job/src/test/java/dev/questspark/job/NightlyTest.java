@@ -69,7 +69,8 @@ class NightlyTest {
             twice,
             nobody);
     String[] update = with("--update", "--max-error-rate=1");
-    assertThat(JobHarness.run(input, output, update).code()).as("the first night").isZero();
+    Ended first = JobHarness.run(input, output, update);
+    assertThat(first.code()).as(first.err()).isZero();
     assertThat(rows(output)).hasSize(7);
 
     corpus(
@@ -102,6 +103,7 @@ class NightlyTest {
         .filteredOn(row -> row.endsWith("true"))
         .hasSize(6);
     assertThat(output.toFile().list()).noneMatch(name -> name.startsWith("_"));
+    assertThat(output.resolve("steps").toFile().list()).allMatch(name -> name.startsWith("part-"));
 
     Ended other = JobHarness.run(input, output, with("--update", "--max-tokens=9"));
     assertThat(other.code()).isEqualTo(ExitCode.REFUSED);
@@ -120,7 +122,8 @@ class NightlyTest {
       "--answer-batch-rows=16"
     };
     String[] first = java.util.Arrays.copyOf(slow, slow.length + 1);
-    first[slow.length] = "--deadline=" + LocalDateTime.now().plusSeconds(3);
+    TestSpark.session(); // whose start is not the run's
+    first[slow.length] = "--deadline=" + LocalDateTime.now().plusSeconds(6);
     Ended stopped = JobHarness.run(input, output, first);
     assertThat(stopped.code()).as(stopped.err()).isEqualTo(ExitCode.STOPPED_AT_DEADLINE);
     int answered = JobHarness.content(output).size();
@@ -166,7 +169,8 @@ class NightlyTest {
     Path input =
         corpus(
             record("good", "The gate code is 41234.", "Which code?"), record("bad", "", "Which?"));
-    assertThat(JobHarness.run(input, output, OPTIONS).code()).isZero();
+    Ended ended = JobHarness.run(input, output, OPTIONS);
+    assertThat(ended.code()).as(ended.err()).isZero();
     JsonObject run = runJson(output);
     assertThat(run.get("application_id").getAsString())
         .isEqualTo(TestSpark.session().sparkContext().applicationId());

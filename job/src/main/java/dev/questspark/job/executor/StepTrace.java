@@ -37,7 +37,7 @@ final class StepTrace implements Consumer<StepStats> {
             required int32 running;
             required int32 waiting;
             required int32 kv_pages_used;
-            required int64 kv_bytes_read;
+            required int64 kv_bytes_read_all_rows;
           }
           """);
   private static final double NANOS_PER_MS = 1e6;
@@ -123,6 +123,6 @@ final class StepTrace implements Consumer<StepStats> {
         .append("running", step.load().running())
         .append("waiting", step.load().waiting())
         .append("kv_pages_used", step.load().pagesUsed())
-        .append("kv_bytes_read", step.bytesRead());
+        .append("kv_bytes_read_all_rows", step.bytesRead());
   }
 }

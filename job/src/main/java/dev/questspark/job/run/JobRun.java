@@ -83,7 +83,9 @@ public final class JobRun {
       }
       RunRecord record = new RunRecord(run, options.listing(), losses);
       try {
-        return answer(run, records, record);
+        int code = answer(run, records, record);
+        run.output().clearTraces(); // only now is the driver's own engine done with its
+        return code;
       } catch (RuntimeException failure) {
         RuntimeException told = lock.lost() ? stopped(run, failure) : failure;
         if (!lock.lost()) {
@@ -220,7 +222,6 @@ public final class JobRun {
       run.output().answers().compact(spark, run.settings().runId());
     }
     run.output().answers().end(run.settings().runId(), whole);
-    run.output().clearTraces();
   }
 
   /** On a cluster the first tasks open the engines, which is no part of the inference. */

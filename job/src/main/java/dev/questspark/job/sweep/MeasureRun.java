@@ -213,13 +213,19 @@ public final class MeasureRun {
     if (tooManyErrors(outcome)) {
       return ExitCode.TOO_MANY_ERRORS;
     }
-    return unusedBudget(reports.value().values()) ? ExitCode.BUDGET_NEVER_USED : ExitCode.DONE;
+    return outcome.found() == 0 && unusedBudget(reports.value().values())
+        ? ExitCode.BUDGET_NEVER_USED
+        : ExitCode.DONE;
   }
 
-  /** Whether a policy was compared with itself: dense attention, because no context needed less. */
+  /**
+   * Whether dense attention was compared with itself, because no context was longer than a budget.
+   *
+   * @param engines of a sweep of which no part was found finished
+   */
   private boolean unusedBudget(Collection<EngineReport> engines) {
-    if (options.command() != Command.SWEEP || engines.isEmpty()) {
-      return false; // a suite sets its own lengths; and where nothing ran, nothing is known
+    if (options.command() != Command.SWEEP) {
+      return false; // a suite sets its own lengths
     }
     Set<ReadPolicy> used =
         engines.stream()
