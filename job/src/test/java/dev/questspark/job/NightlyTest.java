@@ -67,11 +67,13 @@ class NightlyTest {
             record("gone", "The safe code is 3.", "Which code?"),
             twice,
             twice,
+            record("claimed", "one text", "Which text?"),
+            record("claimed", "another text", "Which text?"),
             nobody);
     String[] update = with("--update", "--max-error-rate=1");
     Ended first = JobHarness.run(input, output, update);
     assertThat(first.code()).as(first.err()).isZero();
-    assertThat(rows(output)).hasSize(7);
+    assertThat(rows(output)).hasSize(9);
 
     corpus(
         same,
@@ -79,15 +81,17 @@ class NightlyTest {
         record("asked", "The door code is 2.", "Which door?"),
         record("new", "The lift code is 4.", "Which code?"),
         twice,
-        twice);
+        twice,
+        record("claimed", "another text", "Which text?"));
     Ended second = JobHarness.run(input, output, update);
     assertThat(second.code()).as(second.err()).isZero();
     assertThat(second.out())
-        .contains("update: 3 documents new or changed (2 changed), 3 unchanged, 2 vanished");
+        .contains("update: 4 documents new or changed (3 changed), 3 unchanged, 2 vanished");
     assertThat(rows(output))
         .containsExactlyInAnyOrder(
             "asked|Which door?|2|false",
             "changed|Which code?|2|false",
+            "claimed|Which text?|2|false",
             "gone|Which code?|1|true",
             "new|Which code?|2|false",
             "same|Which code?|1|false",
@@ -101,7 +105,7 @@ class NightlyTest {
     assertThat(rows(output))
         .contains("gone|Which code?|1|false", "same|Which code?|1|false")
         .filteredOn(row -> row.endsWith("true"))
-        .hasSize(6);
+        .hasSize(7);
     assertThat(output.toFile().list()).noneMatch(name -> name.startsWith("_"));
     assertThat(output.resolve("steps").toFile().list()).allMatch(name -> name.startsWith("part-"));
 

@@ -75,7 +75,7 @@ final class AnswerParquet {
    * @param change what becomes of each
    * @return how many
    */
-  int copy(List<Path> from, Path to, RowChange change) throws IOException {
+  int copy(List<Path> from, Path to, RewriteFile.RowChange change) throws IOException {
     int rows = 0;
     try (ParquetWriter<Group> writer = writer(to)) {
       for (Path file : from) {

@@ -4,6 +4,7 @@ import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.max;
 
+import dev.questspark.engine.failure.ErrorCode;
 import dev.questspark.job.corpus.RecordSchema;
 import dev.questspark.job.executor.InferSettings;
 import java.io.IOException;
@@ -14,6 +15,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 
@@ -73,8 +75,42 @@ public final class CorpusChanges {
     return output
         .answers()
         .read(spark)
-        .where(col("params_hash").equalTo(settings.paramsHash()))
-        .select("record_key", "doc_id", AnswerSchema.VANISHED_AT);
+        .where(col("params_hash").equalTo(settings.paramsHash()));
+  }
+
+  /** Rows of documents of which a record is gone. */
+  private Dataset<Row> ofChanged(SparkSession spark) {
+    return ours(spark)
+        .join(
+            spark
+                .createDataset(List.copyOf(new HashSet<>(changed.values())), Encoders.STRING())
+                .toDF("changed_id"),
+            col("doc_id").equalTo(col("changed_id")),
+            "left_semi");
+  }
+
+  /**
+   * Takes out what says that another record has the id where that other record is gone, so that the
+   * run computes it. To be called before anybody asks what is finished.
+   */
+  public void reclaim(SparkSession spark) throws IOException {
+    if (changed.isEmpty()) {
+      return;
+    }
+    Set<Long> claims = new HashSet<>();
+    Set<Long> others = new HashSet<>(changed.keySet());
+    for (Row row : ofChanged(spark).select("record_key", "error_code").distinct().collectAsList()) {
+      boolean claim = ErrorCode.DUPLICATE_ID.name().equals(row.getString(1));
+      (claim ? claims : others).add(row.getLong(0));
+    }
+    claims.removeAll(others); // a record that is there twice is answered once
+    output
+        .answers()
+        .update(
+            spark,
+            settings.runId(),
+            settings.paramsHash(),
+            new AnswerStore.Changes(claims, Set.of(), Set.of()));
   }
 
   /** Records whose document now has another text or other questions. */
@@ -92,8 +128,7 @@ public final class CorpusChanges {
     Set<String> newer =
         changed.isEmpty()
             ? Set.of()
-            : ours(spark)
-                .where(col("doc_id").isInCollection(new HashSet<>(changed.values())))
+            : ofChanged(spark)
                 .select("doc_id", "record_key")
                 .distinct()
                 .collectAsList()

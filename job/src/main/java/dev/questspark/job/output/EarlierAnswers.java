@@ -37,7 +37,7 @@ public final class EarlierAnswers {
   private final OutputFolder output;
   private final InferSettings settings;
   private final Map<String, String> decides;
-  private final Dataset<Row> rows;
+  private final SparkSession spark;
 
   /**
    * @param output has answers
@@ -51,7 +51,7 @@ public final class EarlierAnswers {
     this.output = output;
     this.settings = settings;
     this.decides = decides;
-    this.rows = output.answers().read(spark);
+    this.spark = spark;
   }
 
   /**
@@ -83,7 +83,7 @@ public final class EarlierAnswers {
    */
   public void checkOptions() throws IOException {
     List<String> hashes =
-        rows.select("params_hash").distinct().collectAsList().stream()
+        rows().select("params_hash").distinct().collectAsList().stream()
             .map(row -> row.getString(0))
             .toList();
     if (!hashes.isEmpty() && !hashes.contains(settings.paramsHash())) {
@@ -118,8 +118,13 @@ public final class EarlierAnswers {
     }
   }
 
+  /** As they are now: files are written again when errors are dropped. */
+  private Dataset<Row> rows() {
+    return output.answers().read(spark);
+  }
+
   private Dataset<Row> ours() {
-    return rows.where(col("params_hash").equalTo(settings.paramsHash()));
+    return rows().where(col("params_hash").equalTo(settings.paramsHash()));
   }
 
   /** Ids that the corpus has, with answers to a content that it has not; two of them at most. */
@@ -153,7 +158,7 @@ public final class EarlierAnswers {
   public long dropErrors() throws IOException {
     return output
         .answers()
-        .dropErrors(rows.sparkSession(), settings.runId(), settings.paramsHash());
+        .dropErrors(spark, settings.runId(), settings.paramsHash());
   }
 
   /** The rows that need not be computed again; those of other policies are none of this run's. */

@@ -123,7 +123,7 @@ final class ParquetAnswers implements AnswerStore {
                     .and(col("status").equalTo("error"))
                     .and(col("error_code").notEqual(ErrorCode.DUPLICATE_ID.name())));
     long dropped = errors.count();
-    rewrite(spark, runId, errors, RowChange.withoutErrors(paramsHash));
+    rewrite(spark, runId, errors, RewriteFile.RowChange.withoutErrors(paramsHash));
     return dropped;
   }
 
@@ -147,7 +147,7 @@ final class ParquetAnswers implements AnswerStore {
         spark,
         runId,
         touched,
-        RowChange.updated(
+        RewriteFile.RowChange.updated(
             paramsHash,
             new HashSet<>(changes.replaced()),
             new HashSet<>(changes.vanished()),
@@ -160,7 +160,7 @@ final class ParquetAnswers implements AnswerStore {
   }
 
   /** Writes the files again that have any of the rows. */
-  private void rewrite(SparkSession spark, String runId, Dataset<Row> rows, RowChange change)
+  private void rewrite(SparkSession spark, String runId, Dataset<Row> rows, RewriteFile.RowChange change)
       throws IOException {
     List<String> names =
         rows.select(FILE).distinct().collectAsList().stream().map(row -> row.getString(0)).toList();

@@ -170,10 +170,14 @@ public final class JobRun {
 
   /** How the corpus differs from the one that was answered, if this run brings it up to date. */
   private Optional<CorpusChanges> changes(
-      OpenRun run, Dataset<Row> records, Optional<EarlierAnswers> earlier) {
-    return options.output().existing().update() && earlier.isPresent()
-        ? Optional.of(new CorpusChanges(run.spark(), run.output(), run.settings(), records))
-        : Optional.empty();
+      OpenRun run, Dataset<Row> records, Optional<EarlierAnswers> earlier) throws IOException {
+    if (!options.output().existing().update() || earlier.isEmpty()) {
+      return Optional.empty();
+    }
+    CorpusChanges changes =
+        new CorpusChanges(run.spark(), run.output(), run.settings(), records);
+    changes.reclaim(run.spark());
+    return Optional.of(changes);
   }
 
   /** Returns whether no document was left. */

@@ -120,7 +120,7 @@ class OptionCheckTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "--retry-errors | retry_errors (flag) only applies to --resume; give both, or neither.",
+        "--retry-errors | retry_errors (flag) only applies to --resume and --update; give one of them, or leave it out.",
         "--resume --mode=append | --resume adds to the answers that are there, whatever --mode says; leave --mode out.",
         "--chunk-tokens=9 | --chunk-tokens only applies to --on-too-long map_reduce; give both, or neither.",
         "--combine-template=x | --combine-template only applies to --on-too-long map_reduce; give both, or neither.",
