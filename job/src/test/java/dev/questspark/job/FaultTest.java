@@ -172,8 +172,7 @@ class FaultTest {
             + AbortingAgent.options(folder, "poison"));
     Path output = folder.resolve("out");
     CompletableFuture<Ended> job =
-        CompletableFuture.supplyAsync(
-            () -> JobHarness.runOn(spark, poisoned, output, OPTIONS));
+        CompletableFuture.supplyAsync(() -> JobHarness.runOn(spark, poisoned, output, OPTIONS));
     Random random = new Random(healthy);
     int batches = (healthy + poisons) * 4 / 8;
     int killed = 0;

@@ -72,10 +72,7 @@ public final class CorpusChanges {
   }
 
   private Dataset<Row> ours(SparkSession spark) {
-    return output
-        .answers()
-        .read(spark)
-        .where(col("params_hash").equalTo(settings.paramsHash()));
+    return output.answers().read(spark).where(col("params_hash").equalTo(settings.paramsHash()));
   }
 
   /** Rows of documents of which a record is gone. */
@@ -128,11 +125,7 @@ public final class CorpusChanges {
     Set<String> newer =
         changed.isEmpty()
             ? Set.of()
-            : ofChanged(spark)
-                .select("doc_id", "record_key")
-                .distinct()
-                .collectAsList()
-                .stream()
+            : ofChanged(spark).select("doc_id", "record_key").distinct().collectAsList().stream()
                 .filter(row -> !changed.containsKey(row.getLong(1)))
                 .map(row -> row.getString(0))
                 .collect(Collectors.toSet());

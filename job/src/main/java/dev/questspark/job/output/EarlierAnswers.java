@@ -156,9 +156,7 @@ public final class EarlierAnswers {
    * @return how many
    */
   public long dropErrors() throws IOException {
-    return output
-        .answers()
-        .dropErrors(spark, settings.runId(), settings.paramsHash());
+    return output.answers().dropErrors(spark, settings.runId(), settings.paramsHash());
   }
 
   /** The rows that need not be computed again; those of other policies are none of this run's. */

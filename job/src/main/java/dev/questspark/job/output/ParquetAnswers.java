@@ -160,7 +160,8 @@ final class ParquetAnswers implements AnswerStore {
   }
 
   /** Writes the files again that have any of the rows. */
-  private void rewrite(SparkSession spark, String runId, Dataset<Row> rows, RewriteFile.RowChange change)
+  private void rewrite(
+      SparkSession spark, String runId, Dataset<Row> rows, RewriteFile.RowChange change)
       throws IOException {
     List<String> names =
         rows.select(FILE).distinct().collectAsList().stream().map(row -> row.getString(0)).toList();

@@ -55,7 +55,9 @@ final class RewriteFile implements VoidFunction<String> {
     }
   }
 
-  /** What becomes of a committed row when its file is written again: itself, another, or nothing. */
+  /**
+   * What becomes of a committed row when its file is written again: itself, another, or nothing.
+   */
   @FunctionalInterface
   interface RowChange extends Serializable {
     /** The row as it shall be; null for none. */
@@ -83,7 +85,11 @@ final class RewriteFile implements VoidFunction<String> {
      * @param micros when, since 1970
      */
     static RowChange updated(
-        String paramsHash, Set<Long> replaced, Set<Long> vanished, Set<Long> returned, long micros) {
+        String paramsHash,
+        Set<Long> replaced,
+        Set<Long> vanished,
+        Set<Long> returned,
+        long micros) {
       return row -> {
         if (!row.getString("params_hash", 0).equals(paramsHash)) {
           return row;

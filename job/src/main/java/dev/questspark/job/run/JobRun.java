@@ -174,8 +174,7 @@ public final class JobRun {
     if (!options.output().existing().update() || earlier.isEmpty()) {
       return Optional.empty();
     }
-    CorpusChanges changes =
-        new CorpusChanges(run.spark(), run.output(), run.settings(), records);
+    CorpusChanges changes = new CorpusChanges(run.spark(), run.output(), run.settings(), records);
     changes.reclaim(run.spark());
     return Optional.of(changes);
   }
