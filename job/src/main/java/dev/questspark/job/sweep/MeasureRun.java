@@ -224,7 +224,7 @@ public final class MeasureRun {
    * @param engines of a sweep of which no part was found finished
    */
   private boolean unusedBudget(Collection<EngineReport> engines) {
-    if (options.command() != Command.SWEEP) {
+    if (options.command() != Command.SWEEP || suite != Suite.CORPUS) {
       return false; // a suite sets its own lengths
     }
     Set<ReadPolicy> used =
