@@ -3,10 +3,11 @@ package dev.questspark.bench;
 import dev.questspark.engine.cache.KvStore;
 import dev.questspark.engine.model.AttentionGroup;
 import dev.questspark.engine.model.Decoder;
-import dev.questspark.engine.model.ModelConfig;
-import dev.questspark.engine.model.ModelConfigReader;
 import dev.questspark.engine.model.ModelWeights;
-import dev.questspark.engine.model.RopeTable;
+import dev.questspark.engine.model.family.ModelConfig;
+import dev.questspark.engine.model.family.ModelConfigReader;
+import dev.questspark.engine.model.rope.RopeConfig;
+import dev.questspark.engine.model.rope.RopeTable;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.KvGeometry;
@@ -28,6 +29,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
+import java.util.function.Function;
 
 /**
  * A decoder whose cache holds random keys and values, put there by the op that puts them there in
@@ -74,11 +76,13 @@ final class FilledCache implements AutoCloseable {
     int perSequence = geometry.pagesFor(context + growth);
     this.store =
         new KvStore(backend, geometry, sequences * perSequence, Set.of(score), model::window);
-    HostTensor rope = RopeTable.build(model.rope(), model.headDim(), context + growth);
+    int longest = context + growth;
+    Function<RopeConfig, HostTensor> rope = kind -> RopeTable.build(kind, model.headDim(), longest);
     this.decoder =
-        new Decoder(backend, model, weights, store, rope, sequences, sequences, Set.of());
+        new Decoder(
+            backend, model, weights, store, longest, rope, sequences, sequences, Set.of());
     this.pages = scatter(sequences, perSequence);
-    fill(rope);
+    fill(rope.apply(model.rope(0)));
   }
 
   private static int[][] scatter(int sequences, int perSequence) {

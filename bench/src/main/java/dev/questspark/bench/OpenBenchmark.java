@@ -2,7 +2,7 @@ package dev.questspark.bench;
 
 import dev.questspark.engine.Engine;
 import dev.questspark.engine.EngineConfig;
-import dev.questspark.engine.model.ModelConfigReader;
+import dev.questspark.engine.model.family.ModelConfigReader;
 import dev.questspark.engine.ops.backend.ComputeDType;
 import dev.questspark.engine.ops.backend.DigestDType;
 import dev.questspark.engine.ops.backend.WeightDType;

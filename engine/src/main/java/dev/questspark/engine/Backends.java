@@ -1,7 +1,7 @@
 package dev.questspark.engine;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.model.ModelConfig;
+import dev.questspark.engine.model.family.ModelConfig;
 import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.ops.backend.BackendRequest;
 import dev.questspark.engine.ops.backend.DeviceName;

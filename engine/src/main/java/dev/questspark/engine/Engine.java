@@ -5,10 +5,10 @@ import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.failure.DocumentException;
 import dev.questspark.engine.failure.ErrorCode;
 import dev.questspark.engine.model.Decoder;
-import dev.questspark.engine.model.ModelConfig;
-import dev.questspark.engine.model.ModelConfigReader;
 import dev.questspark.engine.model.ModelWeights;
-import dev.questspark.engine.model.RopeTable;
+import dev.questspark.engine.model.family.ModelConfig;
+import dev.questspark.engine.model.family.ModelConfigReader;
+import dev.questspark.engine.model.rope.RopeTable;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.PageShape;
@@ -182,7 +182,8 @@ public final class Engine implements AutoCloseable {
                   model,
                   weights,
                   kvStore,
-                  RopeTable.build(model.rope(), model.headDim(), maxModelLen),
+                  maxModelLen,
+                  rope -> RopeTable.build(rope, model.headDim(), maxModelLen),
                   config.maxNumBatchedTokens(),
                   config.maxNumSeqs(),
                   config.scratch()));

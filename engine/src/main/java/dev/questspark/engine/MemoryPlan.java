@@ -1,7 +1,7 @@
 package dev.questspark.engine;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.model.ModelConfig;
+import dev.questspark.engine.model.family.ModelConfig;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.backend.DigestDType;

@@ -2,9 +2,9 @@ package dev.questspark.engine;
 
 import dev.questspark.engine.cache.KvStore;
 import dev.questspark.engine.model.Decoder;
-import dev.questspark.engine.model.ModelConfig;
 import dev.questspark.engine.model.Sampler;
 import dev.questspark.engine.model.SamplingParams;
+import dev.questspark.engine.model.family.ModelConfig;
 import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.LoadedBatch;
 import dev.questspark.engine.ops.ReadCounters;

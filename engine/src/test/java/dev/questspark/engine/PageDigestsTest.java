@@ -5,11 +5,11 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.questspark.engine.cache.KvStore;
 import dev.questspark.engine.model.Decoder;
-import dev.questspark.engine.model.ModelConfig;
-import dev.questspark.engine.model.ModelConfigReader;
 import dev.questspark.engine.model.ModelWeights;
-import dev.questspark.engine.model.RopeTable;
 import dev.questspark.engine.model.SamplingParams;
+import dev.questspark.engine.model.family.ModelConfig;
+import dev.questspark.engine.model.family.ModelConfigReader;
+import dev.questspark.engine.model.rope.RopeTable;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.KvLayer;
@@ -82,7 +82,8 @@ class PageDigestsTest {
                 model,
                 weights,
                 kvStore,
-                RopeTable.build(model.rope(), model.headDim(), 512),
+                512,
+                rope -> RopeTable.build(rope, model.headDim(), 512),
                 64,
                 6,
                 Set.of())) {

@@ -1,6 +1,10 @@
 package dev.questspark.engine.model;
 
 import dev.questspark.engine.cache.KvStore;
+import dev.questspark.engine.model.family.Activation;
+import dev.questspark.engine.model.family.ModelConfig;
+import dev.questspark.engine.model.family.QkNorm;
+import dev.questspark.engine.model.rope.RopeConfig;
 import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.LoadedBatch;
@@ -8,12 +12,17 @@ import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
 import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.select.SelectionScratch;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 
 /**
- * The forward pass of a Llama-shaped decoder (Llama, Mistral, Qwen2, Qwen3): pre-norm attention and
- * gated feed-forward on a residual stream, over a ragged batch. Letters as in {@link TensorOps}.
+ * The forward pass of a decoder over a ragged batch: attention and feed-forward on a residual
+ * stream, with the norms, factors and activations that {@link ModelConfig} describes. Letters as in
+ * {@link TensorOps}.
  */
 public final class Decoder implements AutoCloseable {
   private final ModelConfig config;
@@ -22,12 +31,13 @@ public final class Decoder implements AutoCloseable {
   private final TensorOps ops;
   private final Workspace workspace;
   private final Attention attention;
-  private final Tensor rope;
+  private final Map<RopeConfig, Tensor> ropes = new HashMap<>();
 
   /**
-   * Allocates the workspace and uploads the rotary table.
+   * Allocates the workspace and uploads the rotary tables.
    *
-   * @param rope (most tokens per sequence, D), see {@link RopeTable}
+   * @param maxModelLen most tokens per sequence
+   * @param rope the table (maxModelLen, D) of each embedding that a layer has
    * @param maxRows most rows per step
    * @param maxLogitRows most rows per step whose logits are read
    * @param scratch what the selectors of later steps need
@@ -37,7 +47,8 @@ public final class Decoder implements AutoCloseable {
       ModelConfig config,
       ModelWeights weights,
       KvStore kvStore,
-      HostTensor rope,
+      int maxModelLen,
+      Function<RopeConfig, HostTensor> rope,
       int maxRows,
       int maxLogitRows,
       Set<SelectionScratch> scratch) {
@@ -51,13 +62,15 @@ public final class Decoder implements AutoCloseable {
             config,
             maxRows,
             maxLogitRows,
-            kvStore.geometry().pagesFor(rope.rows())
+            kvStore.geometry().pagesFor(maxModelLen)
                 * (scratch.contains(SelectionScratch.TOKEN_LISTS)
                     ? kvStore.geometry().pageSize()
                     : kvStore.geometry().blocksPerPage()),
             scratch.contains(SelectionScratch.HEAD_SCORES));
     this.attention = new Attention(backend, workspace, config.attentionScale());
-    this.rope = backend.upload(rope);
+    for (int layer = 0; layer < config.layers(); layer++) {
+      ropes.computeIfAbsent(config.rope(layer), kind -> backend.upload(rope.apply(kind)));
+    }
   }
 
   /**
@@ -90,19 +103,31 @@ public final class Decoder implements AutoCloseable {
     int logitRows = batch.host().logitRows().length;
     Tensor x = workspace.hidden.rows(0, rows);
     ops.embed(x, weights.embedding(), batch);
+    if (config.embeddingScale() != 1) {
+      ops.scale(x, config.embeddingScale());
+    }
     int last = config.layers() - 1;
-    Tensor normed = workspace.normed.rows(0, rows);
-    ops.rmsNorm(normed, x, weights.layers().get(0).attentionNorm(), config.rmsNormEps());
+    Tensor input = x;
+    Optional<LayerWeights.Norm> first = weights.layers().get(0).norms().beforeAttention();
+    if (first.isPresent()) {
+      input = workspace.normed.rows(0, rows);
+      norm(input, x, first.get(), config.hiddenEps());
+    }
     for (int layer = 0; layer < layers - 1; layer++) {
-      attend(layer, normed, batch, groups, false, groupNanos);
+      attend(layer, input, batch, groups, false, groupNanos);
       Tensor attended = workspace.attended.rows(0, rows);
       int next = layer < layers - 2 ? layer + 1 : last;
-      Tensor nextNorm = weights.layers().get(next).attentionNorm();
-      feedForward(weights.layers().get(layer), x, attended, nextNorm);
+      input =
+          feedForward(
+              weights.layers().get(layer),
+              x,
+              input,
+              attended,
+              weights.layers().get(next).norms().beforeAttention());
     }
     // The last layer's output is read at the logit rows only: every row still appends its key and
     // value, but the projections after attention run on those rows alone.
-    attend(last, normed, batch, groups, true, groupNanos);
+    attend(last, input, batch, groups, true, groupNanos);
     if (logitRows == 0) {
       return workspace.logits.rows(0, 0);
     }
@@ -110,16 +135,26 @@ public final class Decoder implements AutoCloseable {
     Tensor attended = workspace.lastAttended.rows(0, logitRows);
     ops.gatherRows(y, x, batch);
     ops.gatherRows(attended, workspace.attended.rows(0, rows), batch);
-    feedForward(weights.layers().get(last), y, attended, weights.finalNorm());
+    if (config.block().parallel()) {
+      Tensor gathered = other(input).rows(0, logitRows);
+      ops.gatherRows(gathered, input, batch);
+      input = gathered;
+    }
+    Tensor output =
+        feedForward(
+            weights.layers().get(last), y, input, attended, Optional.of(weights.finalNorm()));
     Tensor logits = workspace.logits.rows(0, logitRows);
-    ops.linear(logits, normed.rows(0, logitRows), weights.lmHead());
+    ops.linear(logits, output, weights.lmHead());
+    if (config.scales().logitCap() != 0) {
+      ops.softCap(logits, config.scales().logitCap());
+    }
     return logits;
   }
 
-  /** Projects the normed rows (R, H) to queries, keys and values, appends the latter, attends. */
+  /** Projects the rows (R, H) to queries, keys and values, appends the latter, attends. */
   private void attend(
       int layer,
-      Tensor normed,
+      Tensor input,
       LoadedBatch batch,
       List<AttentionGroup> groups,
       boolean logitsOnly,
@@ -127,48 +162,122 @@ public final class Decoder implements AutoCloseable {
     LayerWeights w = weights.layers().get(layer);
     int queryWidth = config.queryCols();
     int kvWidth = config.kvCols();
-    Tensor qkv = workspace.qkv.rows(0, normed.rows());
-    ops.linear(qkv, normed, w.qkv());
+    Tensor qkv = workspace.qkv.rows(0, input.rows());
+    ops.linear(qkv, input, w.qkv());
     Tensor q = qkv.cols(0, queryWidth);
     Tensor k = qkv.cols(queryWidth, queryWidth + kvWidth);
     Tensor v = qkv.cols(queryWidth + kvWidth, queryWidth + 2 * kvWidth);
+    float eps = config.block().norm().eps();
+    boolean queriesLater = config.qkNorm() == QkNorm.HEAD_AFTER_ROTATION;
     if (w.qkNorm().isPresent()) {
-      ops.rmsNorm(q, q, w.qkNorm().get().query(), config.rmsNormEps());
-      ops.rmsNorm(k, k, w.qkNorm().get().key(), config.rmsNormEps());
+      if (!queriesLater) {
+        ops.rmsNorm(q, q, w.qkNorm().get().query(), eps);
+      }
+      ops.rmsNorm(k, k, w.qkNorm().get().key(), eps);
     }
     KvLayer kv = kvStore.layer(layer);
-    ops.appendKv(kv, q, k, v, rope, batch);
+    ops.appendKv(kv, q, k, v, ropes.get(config.rope(layer)), batch);
+    if (queriesLater) {
+      ops.rmsNorm(q, q, w.qkNorm().get().query(), eps);
+    }
     attention.attend(layer, q, kv, batch, groups, logitsOnly, groupNanos);
   }
 
   /**
-   * x += o(attended); x += down(silu(gate) * up), for x (r, H) and attended (r, Hq * D). Leaves x's
-   * first r rows under the norm of what comes next in the workspace's {@code normed}.
+   * x += o(attended), x += feed-forward, for x (r, H) and attended (r, Hq * D).
+   *
+   * @param input (r, H) what attention read
+   * @param next norm of what comes next
+   * @return (r, H) what comes next reads: x under {@code next}, or x itself
    */
-  private void feedForward(LayerWeights w, Tensor x, Tensor attended, Tensor nextNorm) {
-    Tensor normed = workspace.normed.rows(0, x.rows());
-    ops.linear(normed, attended, w.output());
-    ops.addRmsNorm(normed, x, normed, w.mlpNorm(), config.rmsNormEps());
-    int rowsAtOnce = workspace.gateUp.rows();
-    for (int from = 0; from < x.rows(); from += rowsAtOnce) {
-      Tensor part = normed.rows(from, Math.min(x.rows(), from + rowsAtOnce));
-      Tensor gateUp = workspace.gateUp.rows(0, part.rows());
-      ops.linear(gateUp, part, w.gateUp());
-      Tensor activated = workspace.activated.rows(0, part.rows());
-      ops.siluMul(activated, gateUp);
-      ops.linear(part, activated, w.down());
+  private Tensor feedForward(
+      LayerWeights w, Tensor x, Tensor input, Tensor attended, Optional<LayerWeights.Norm> next) {
+    if (config.block().parallel()) {
+      Tensor sum = other(input).rows(0, x.rows());
+      ops.linear(sum, attended, w.output());
+      ops.add(x, sum);
+      feedForward(sum, input, w.feedForward());
+      return add(x, sum, Optional.empty(), next);
     }
-    ops.addRmsNorm(normed, x, normed, nextNorm, config.rmsNormEps());
+    Tensor sum = workspace.normed.rows(0, x.rows());
+    ops.linear(sum, attended, w.output());
+    Tensor mlpInput = add(x, sum, w.norms().afterAttention(), w.norms().beforeMlp());
+    feedForward(sum, mlpInput, w.feedForward());
+    return add(x, sum, w.norms().afterMlp(), next);
   }
 
-  /** Bytes of activation buffers and rotary table. */
+  /** Of the two buffers that take what layers read, the one that {@code input} is not in. */
+  private Tensor other(Tensor input) {
+    return input.buffer() == workspace.normed.buffer() ? workspace.branch : workspace.normed;
+  }
+
+  /**
+   * x += y, or x += norm(y).
+   *
+   * @return y, which then holds x under {@code before}, the norm of what comes next; or x
+   */
+  private Tensor add(
+      Tensor x, Tensor y, Optional<LayerWeights.Norm> after, Optional<LayerWeights.Norm> before) {
+    if (after.isPresent()) {
+      norm(y, y, after.get(), config.block().norm().eps());
+    }
+    if (before.isEmpty()) {
+      ops.add(x, y);
+      return x;
+    }
+    if (before.get().bias().isPresent()) {
+      ops.add(x, y);
+      norm(y, x, before.get(), config.hiddenEps());
+    } else {
+      ops.addRmsNorm(y, x, y, before.get().weight(), config.hiddenEps());
+    }
+    return y;
+  }
+
+  private void norm(Tensor out, Tensor x, LayerWeights.Norm norm, float eps) {
+    if (norm.bias().isPresent()) {
+      ops.layerNorm(out, x, norm.weight(), norm.bias().get(), eps);
+    } else {
+      ops.rmsNorm(out, x, norm.weight(), eps);
+    }
+  }
+
+  /** out = down(activation(up(input))); {@code out} may be {@code input}. */
+  private void feedForward(Tensor out, Tensor input, LayerWeights.FeedForward weights) {
+    LayerWeights.Mlp mlp = (LayerWeights.Mlp) weights;
+    int rowsAtOnce = workspace.gateUp.rows();
+    for (int from = 0; from < input.rows(); from += rowsAtOnce) {
+      int to = Math.min(input.rows(), from + rowsAtOnce);
+      Tensor up = workspace.gateUp.rows(0, to - from);
+      ops.linear(up, input.rows(from, to), mlp.up());
+      ops.linear(out.rows(from, to), activated(up, mlp.curve()), mlp.down());
+    }
+  }
+
+  /** The activation of [gate | up], or of up alone. */
+  private Tensor activated(Tensor up, Optional<LayerWeights.Curve> curve) {
+    if (curve.isPresent()) {
+      ops.xielu(up, curve.get().square(), curve.get().exponential(), curve.get().slope());
+      return up;
+    }
+    Tensor activated = workspace.activated.rows(0, up.rows());
+    if (config.activation() == Activation.GELU_TANH) {
+      ops.geluMul(activated, up);
+    } else {
+      ops.siluMul(activated, up);
+    }
+    return activated;
+  }
+
+  /** Bytes of activation buffers and rotary tables. */
   public long workspaceBytes() {
-    return workspace.bytes() + rope.buffer().bytes();
+    return workspace.bytes()
+        + ropes.values().stream().mapToLong(table -> table.buffer().bytes()).sum();
   }
 
   @Override
   public void close() {
     workspace.close();
-    rope.buffer().close();
+    ropes.values().forEach(table -> table.buffer().close());
   }
 }

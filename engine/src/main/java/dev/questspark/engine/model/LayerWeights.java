@@ -8,23 +8,51 @@ import java.util.Optional;
  * The weights of one transformer layer. H hidden size, I intermediate size, Hq and Hkv heads, D
  * head_dim.
  *
- * @param attentionNorm (1, H)
+ * @param norms around attention and feed-forward
  * @param qkv (Hq * D + 2 * Hkv * D, H): query, key and value projections, one below the other
- * @param qkNorm norms of query and key heads, where the family has them
+ * @param qkNorm norms of queries and keys, where the family has them
  * @param output (H, Hq * D)
- * @param mlpNorm (1, H)
- * @param gateUp (2 * I, H): gate and up projections, one below the other
- * @param down (H, I)
+ * @param feedForward what follows attention
  */
-public record LayerWeights(
-    Tensor attentionNorm,
+record LayerWeights(
+    Norms norms,
     LinearWeight qkv,
     Optional<QkNorm> qkNorm,
     LinearWeight output,
-    Tensor mlpNorm,
-    LinearWeight gateUp,
-    LinearWeight down) {
+    FeedForward feedForward) {
 
-  /** Norm weights of the query heads and of the key heads, (1, D) each. */
-  public record QkNorm(Tensor query, Tensor key) {}
+  /**
+   * A norm's weight and, of a layer norm, its bias: (1, H) each.
+   *
+   * @param bias zeros where the checkpoint has none; absent for a root-mean-square norm
+   */
+  record Norm(Tensor weight, Optional<Tensor> bias) {}
+
+  /** Norms of what enters attention and feed-forward, and of what leaves them. */
+  record Norms(
+      Optional<Norm> beforeAttention,
+      Optional<Norm> afterAttention,
+      Optional<Norm> beforeMlp,
+      Optional<Norm> afterMlp) {}
+
+  /**
+   * Norm weights of queries and of keys: (1, D) each where heads are normalised one by one, else
+   * (1, Hq * D) and (1, Hkv * D).
+   */
+  record QkNorm(Tensor query, Tensor key) {}
+
+  /** What follows attention. */
+  sealed interface FeedForward {}
+
+  /**
+   * One feed-forward layer.
+   *
+   * @param up (2 * I, H): gate and up projections, one below the other; (I, H) without a gate
+   * @param down (H, I)
+   * @param curve numbers of the activation, where it has any
+   */
+  record Mlp(LinearWeight up, LinearWeight down, Optional<Curve> curve) implements FeedForward {}
+
+  /** The arguments of {@code TensorOps.xielu}. */
+  record Curve(float square, float exponential, float slope) {}
 }

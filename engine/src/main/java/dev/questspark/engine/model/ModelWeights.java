@@ -1,5 +1,6 @@
 package dev.questspark.engine.model;
 
+import dev.questspark.engine.model.family.ModelConfig;
 import dev.questspark.engine.ops.LinearWeight;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.backend.Backend;
@@ -14,14 +15,14 @@ import java.util.List;
 public final class ModelWeights implements AutoCloseable {
   private final Tensor embedding;
   private final List<LayerWeights> layers;
-  private final Tensor finalNorm;
+  private final LayerWeights.Norm finalNorm;
   private final LinearWeight lmHead;
   private final Owned owned;
 
   ModelWeights(
       Tensor embedding,
       List<LayerWeights> layers,
-      Tensor finalNorm,
+      LayerWeights.Norm finalNorm,
       LinearWeight lmHead,
       Owned owned) {
     this.embedding = embedding;
@@ -45,12 +46,12 @@ public final class ModelWeights implements AutoCloseable {
   }
 
   /** The layers, first to last. */
-  public List<LayerWeights> layers() {
+  List<LayerWeights> layers() {
     return layers;
   }
 
-  /** Norm before the output projection, (1, H). */
-  public Tensor finalNorm() {
+  /** Norm before the output projection. */
+  LayerWeights.Norm finalNorm() {
     return finalNorm;
   }
 

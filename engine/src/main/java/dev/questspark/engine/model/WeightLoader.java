@@ -1,6 +1,8 @@
 package dev.questspark.engine.model;
 
-import dev.questspark.engine.model.LayerWeights.QkNorm;
+import dev.questspark.engine.model.family.Activation;
+import dev.questspark.engine.model.family.ModelConfig;
+import dev.questspark.engine.model.family.TensorNames;
 import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.LinearWeight;
 import dev.questspark.engine.ops.Tensor;
@@ -15,9 +17,10 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Knows the names that Hugging Face gives to a decoder's weights, and which of them are fused. Each
- * tensor is mapped, handed to the backend and forgotten, so that its mapping can be collected while
- * the next one loads.
+ * Reads the tensors of a checkpoint by the names that its family gives them, and brings them to the
+ * backend as the decoder computes with them: fused, and with the channels of queries and keys in
+ * the order of the rotation. Each tensor is mapped, handed to the backend and forgotten, so that
+ * its mapping can be collected while the next one loads.
  */
 final class WeightLoader {
   private static final Logger LOG = LoggerFactory.getLogger(WeightLoader.class);
@@ -26,12 +29,14 @@ final class WeightLoader {
   private final ModelConfig config;
   private final Backend backend;
   private final SafetensorsReader checkpoint;
+  private final String model; // prefix of the decoder's tensors
   private final ModelWeights.Owned owned = new ModelWeights.Owned();
 
   private WeightLoader(ModelConfig config, Backend backend, SafetensorsReader checkpoint) {
     this.config = config;
     this.backend = backend;
     this.checkpoint = checkpoint;
+    this.model = stored(config.names().models(), "embed_tokens.weight");
   }
 
   static ModelWeights load(Path folder, ModelConfig config, Backend backend) {
@@ -51,12 +56,20 @@ final class WeightLoader {
     }
   }
 
+  /** The first of several beginnings of a name that the checkpoint has; else the first. */
+  private String stored(List<String> beginnings, String end) {
+    return beginnings.stream()
+        .filter(beginning -> checkpoint.names().contains(beginning + end))
+        .findFirst()
+        .orElse(beginnings.get(0));
+  }
+
   private ModelWeights load() {
     List<LayerWeights> layers = new ArrayList<>(config.layers());
     for (int layer = 0; layer < config.layers(); layer++) {
-      layers.add(layer("model.layers." + layer + "."));
+      layers.add(layer(layer, model + "layers." + layer + "."));
     }
-    Tensor finalNorm = norm("model.norm", config.hiddenSize());
+    LayerWeights.Norm finalNorm = norm(model + "norm", config.scales().logits());
     LinearWeight lmHead =
         pack(List.of(config.tieWordEmbeddings() ? embeddingTable() : headTable()), List.of());
     return new ModelWeights(embedding(lmHead), layers, finalNorm, lmHead, owned);
@@ -74,50 +87,134 @@ final class WeightLoader {
         });
   }
 
-  private LayerWeights layer(String prefix) {
-    int hidden = config.hiddenSize();
-    int inner = config.intermediateSize();
+  private LayerWeights layer(int layer, String prefix) {
     String attention = prefix + "self_attn.";
-    String mlp = prefix + "mlp.";
+    int rotated = config.rope(layer).rotatedChannels(config.headDim());
+    HeadOrder order = new HeadOrder(config.positions().pairs().order(config.headDim(), rotated));
+    TensorNames.Norms norms = config.names().norms();
     return new LayerWeights(
-        norm(prefix + "input_layernorm", hidden),
+        new LayerWeights.Norms(
+            norms.beforeAttention().map(name -> norm(prefix + name, 1)),
+            norms.afterAttention().map(name -> norm(prefix + name, 1)),
+            norms.beforeMlp().map(name -> norm(prefix + name, 1)),
+            norms.afterMlp().map(name -> norm(prefix + name, 1))),
+        qkv(attention, order),
+        qkNorm(attention, order),
         pack(
-            hidden,
-            config.qkvBias(),
-            new Projection(attention + "q_proj", config.queryCols()),
-            new Projection(attention + "k_proj", config.kvCols()),
-            new Projection(attention + "v_proj", config.kvCols())),
-        qkNorm(attention),
-        pack(config.queryCols(), config.outputBias(), new Projection(attention + "o_proj", hidden)),
-        norm(prefix + "post_attention_layernorm", hidden),
-        pack(
-            hidden,
-            config.mlpBias(),
-            new Projection(mlp + "gate_proj", inner),
-            new Projection(mlp + "up_proj", inner)),
-        pack(inner, config.mlpBias(), new Projection(mlp + "down_proj", hidden)));
+            config.queryCols(),
+            config.biases().output(),
+            List.of(new Projection(attention + "o_proj", config.hiddenSize()))),
+        feedForward(layer, prefix + "mlp."));
   }
 
-  private Optional<QkNorm> qkNorm(String attention) {
-    if (!config.qkNorm()) {
-      return Optional.empty();
+  private LinearWeight qkv(String attention, HeadOrder order) {
+    int queries = config.queryCols();
+    int keys = config.kvCols();
+    List<Projection> parts =
+        config.names().fusedQkv()
+            ? List.of(
+                new Projection(attention + "qkv_proj", queries + 2 * keys, order, queries + keys))
+            : List.of(
+                new Projection(attention + "q_proj", queries, order, queries),
+                new Projection(attention + "k_proj", keys, order, keys),
+                new Projection(attention + "v_proj", keys));
+    return pack(config.hiddenSize(), config.biases().qkv(), parts);
+  }
+
+  private Optional<LayerWeights.QkNorm> qkNorm(String attention, HeadOrder order) {
+    String query = attention + config.names().queryNorm();
+    String key = attention + config.names().keyNorm();
+    int headDim = config.headDim();
+    return switch (config.qkNorm()) {
+      case NONE -> Optional.empty();
+      case HEAD -> Optional.of(qkNorm(query, headDim, key, headDim, order));
+      case ROW -> Optional.of(qkNorm(query, config.queryCols(), key, config.kvCols(), order));
+      case HEAD_AFTER_ROTATION -> Optional.of(qkNormAfterRotation(query, key, order));
+    };
+  }
+
+  private LayerWeights.QkNorm qkNorm(
+      String query, int queries, String key, int keys, HeadOrder order) {
+    return new LayerWeights.QkNorm(
+        upload(order.cols(normWeight(query, queries, 1), queries)),
+        upload(order.cols(normWeight(key, keys, 1), keys)));
+  }
+
+  /**
+   * A key is cached as soon as it is rotated, and the rotation does not change its length: it is
+   * normalised before, without its weight, and the query's weight takes that of the key as well.
+   */
+  private LayerWeights.QkNorm qkNormAfterRotation(String query, String key, HeadOrder order) {
+    int headDim = config.headDim();
+    HostTensor queries = order.cols(normWeight(query, headDim, 1), headDim);
+    HostTensor keys = order.cols(normWeight(key, headDim, 1), headDim);
+    float[] product = new float[headDim];
+    float[] ones = new float[headDim];
+    for (int i = 0; i < headDim; i++) {
+      product[i] = queries.get(0, i) * keys.get(0, i);
+      ones[i] = 1;
     }
-    return Optional.of(
-        new QkNorm(
-            norm(attention + "q_norm", config.headDim()),
-            norm(attention + "k_norm", config.headDim())));
+    return new LayerWeights.QkNorm(
+        upload(HostFloats.vector(query + " of both", product)),
+        upload(HostFloats.vector("no weight", ones)));
   }
 
-  /** One part of a fused projection: its name and its output features. */
-  private record Projection(String name, int outFeatures) {}
+  private LayerWeights.FeedForward feedForward(int layer, String mlp) {
+    int inner = config.intermediateSize();
+    List<Projection> up;
+    if (!config.activation().gated()) {
+      up = List.of(new Projection(mlp + "up_proj", inner));
+    } else if (config.names().fusedGateUp()) {
+      up = List.of(new Projection(mlp + "gate_up_proj", 2 * inner));
+    } else {
+      up =
+          List.of(new Projection(mlp + "gate_proj", inner), new Projection(mlp + "up_proj", inner));
+    }
+    boolean bias = config.biases().mlp();
+    return new LayerWeights.Mlp(
+        pack(config.hiddenSize(), bias, up),
+        pack(inner, bias, List.of(new Projection(mlp + "down_proj", config.hiddenSize()))),
+        curve(mlp));
+  }
 
-  private LinearWeight pack(int inFeatures, boolean bias, Projection... parts) {
+  private Optional<LayerWeights.Curve> curve(String mlp) {
+    Activation activation = config.activation();
+    if (activation == Activation.RELU_SQUARED) {
+      return Optional.of(new LayerWeights.Curve(1, 0, 0));
+    }
+    if (activation == Activation.XIELU) {
+      float slope = 0.5f; // beta of transformers' class, where it is a constant
+      double square = softplus(checkpoint.vector(mlp + "act_fn.alpha_p", 1).get(0, 0));
+      double exponential = slope + softplus(checkpoint.vector(mlp + "act_fn.alpha_n", 1).get(0, 0));
+      return Optional.of(new LayerWeights.Curve((float) square, (float) exponential, slope));
+    }
+    return Optional.empty();
+  }
+
+  private static double softplus(double x) {
+    return Math.log1p(Math.exp(x));
+  }
+
+  /**
+   * One part of a fused projection: its name, its output features, and how many of these belong to
+   * heads whose channels are reordered.
+   */
+  private record Projection(String name, int outFeatures, HeadOrder order, int reordered) {
+    Projection(String name, int outFeatures) {
+      this(name, outFeatures, new HeadOrder(new int[1]), 0);
+    }
+  }
+
+  private LinearWeight pack(int inFeatures, boolean bias, List<Projection> parts) {
     List<HostTensor> weights = new ArrayList<>();
     List<HostTensor> biases = new ArrayList<>();
     for (Projection part : parts) {
-      weights.add(checkpoint.matrix(part.name() + ".weight", part.outFeatures(), inFeatures));
+      HostTensor weight =
+          checkpoint.matrix(part.name() + ".weight", part.outFeatures(), inFeatures);
+      weights.add(part.order().rows(weight, part.reordered()));
       if (bias) {
-        biases.add(checkpoint.vector(part.name() + ".bias", part.outFeatures()));
+        HostTensor vector = checkpoint.vector(part.name() + ".bias", part.outFeatures());
+        biases.add(part.order().cols(vector, part.reordered()));
       }
     }
     return pack(weights, biases);
@@ -129,16 +226,57 @@ final class WeightLoader {
     return packed;
   }
 
-  private Tensor norm(String name, int channels) {
-    return owned.add(backend.upload(checkpoint.vector(name + ".weight", channels)));
+  /**
+   * A layer norm, (1, H).
+   *
+   * @param factor on what it gives
+   */
+  private LayerWeights.Norm norm(String name, float factor) {
+    int channels = config.hiddenSize();
+    Tensor weight = upload(normWeight(name, channels, factor));
+    if (!config.block().norm().centred()) {
+      return new LayerWeights.Norm(weight, Optional.empty());
+    }
+    float[] bias = new float[channels];
+    if (config.block().norm().bias()) {
+      HostTensor stored = checkpoint.vector(name + ".bias", channels);
+      for (int i = 0; i < channels; i++) {
+        bias[i] = factor * stored.get(0, i);
+      }
+    }
+    return new LayerWeights.Norm(
+        weight, Optional.of(upload(HostFloats.vector(name + ".bias", bias))));
+  }
+
+  /** A norm's weight, with the family's offset. */
+  private HostTensor normWeight(String name, int channels, float factor) {
+    HostTensor stored = checkpoint.vector(name + ".weight", channels);
+    float offset = config.block().norm().weightOffset();
+    if (offset == 0 && factor == 1) {
+      return stored;
+    }
+    float[] weight = new float[channels];
+    for (int i = 0; i < channels; i++) {
+      weight[i] = factor * (offset + stored.get(0, i));
+    }
+    return HostFloats.vector(stored.name(), weight);
+  }
+
+  private Tensor upload(HostTensor vector) {
+    return owned.add(backend.upload(vector));
   }
 
   private HostTensor embeddingTable() {
-    return checkpoint.matrix("model.embed_tokens.weight", config.vocabSize(), config.hiddenSize());
+    return checkpoint.matrix(
+        model + "embed_tokens.weight", config.vocabSize(), config.hiddenSize());
   }
 
   private HostTensor headTable() {
-    return checkpoint.matrix("lm_head.weight", config.vocabSize(), config.hiddenSize());
+    return checkpoint.matrix(headName(), config.vocabSize(), config.hiddenSize());
+  }
+
+  private String headName() {
+    return stored(config.names().heads(), ".weight") + ".weight";
   }
 
   /** A tensor that nobody reads may be a part of the model that config.json does not mention. */
@@ -146,7 +284,15 @@ final class WeightLoader {
     Set<String> unread = new TreeSet<>(checkpoint.unread());
     unread.removeIf(name -> name.endsWith("rotary_emb.inv_freq")); // old checkpoints; recomputed
     if (config.tieWordEmbeddings()) {
-      unread.remove("lm_head.weight"); // some savers store the tied table twice
+      unread.remove(headName()); // some savers store the tied table twice
+    }
+    int before = unread.size();
+    unread.removeIf(name -> config.names().ignored().stream().anyMatch(name::contains));
+    if (unread.size() < before) {
+      LOG.info(
+          "{} tensors of {} belong to its image part, which is not read",
+          before - unread.size(),
+          folder);
     }
     if (!unread.isEmpty()) {
       LOG.warn(

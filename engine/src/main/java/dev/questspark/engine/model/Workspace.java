@@ -1,5 +1,6 @@
 package dev.questspark.engine.model;
 
+import dev.questspark.engine.model.family.ModelConfig;
 import dev.questspark.engine.ops.Buffer;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.PageList;
@@ -26,10 +27,11 @@ final class Workspace implements AutoCloseable {
 
   final Tensor hidden; // (R, H) residual stream
   final Tensor normed; // (R, H)
+  final Tensor branch; // (R, H), of models whose feed-forward reads what attention read
   final Tensor qkv; // (R, (Hq + 2 Hkv) * D)
   final Tensor attended; // (R, Hq * D)
   final Tensor logSumExp; // (R, Hq)
-  final Tensor gateUp; // (F, 2 I)
+  final Tensor gateUp; // (F, 2 I), or (F, I) without a gate
   final Tensor activated; // (F, I)
   final Tensor lastHidden; // (Z, H)
   final Tensor lastAttended; // (Z, Hq * D)
@@ -50,6 +52,7 @@ final class Workspace implements AutoCloseable {
     int hiddenSize = config.hiddenSize();
     int queryWidth = config.queryCols();
     int innerSize = config.intermediateSize();
+    int upSize = config.activation().gated() ? 2 * innerSize : innerSize;
     int innerRows = Math.min(maxRows, backend.feedForwardRows());
     Iterator<Tensor> tensors =
         backend
@@ -57,10 +60,11 @@ final class Workspace implements AutoCloseable {
                 List.of(
                     new TensorShape(act, maxRows, hiddenSize),
                     new TensorShape(act, maxRows, hiddenSize),
+                    new TensorShape(act, config.block().parallel() ? maxRows : 1, hiddenSize),
                     new TensorShape(act, maxRows, queryWidth + 2 * config.kvCols()),
                     new TensorShape(act, maxRows, queryWidth),
                     new TensorShape(DType.F32, maxRows, config.heads()),
-                    new TensorShape(act, innerRows, 2 * innerSize),
+                    new TensorShape(act, innerRows, upSize),
                     new TensorShape(act, innerRows, innerSize),
                     new TensorShape(act, maxLogitRows, hiddenSize),
                     new TensorShape(act, maxLogitRows, queryWidth),
@@ -71,6 +75,7 @@ final class Workspace implements AutoCloseable {
             .iterator();
     hidden = keep(tensors.next());
     normed = keep(tensors.next());
+    branch = keep(tensors.next());
     qkv = keep(tensors.next());
     attended = keep(tensors.next());
     logSumExp = keep(tensors.next());

@@ -31,6 +31,18 @@ public interface TensorOps {
    */
   void addRmsNorm(Tensor out, Tensor x, Tensor y, Tensor weight, float eps);
 
+  /** x *= factor: (R, C). */
+  void scale(Tensor x, float factor);
+
+  /** x += y: (R, C), the residual connection where no norm follows. */
+  void add(Tensor x, Tensor y);
+
+  /**
+   * Layer norm (arXiv 1607.06450): x (R, C) less its mean, over its standard deviation, by weight
+   * (1, C), plus bias (1, C). {@code out} may be {@code x}. Sums in float.
+   */
+  void layerNorm(Tensor out, Tensor x, Tensor weight, Tensor bias, float eps);
+
   /** out (R, N) = x (R, K) . weight (N, K)^T + bias. */
   void linear(Tensor out, Tensor x, LinearWeight weight);
 
@@ -155,6 +167,18 @@ public interface TensorOps {
 
   /** out (R, I) = silu(gate) * up, with gateUp (R, 2 * I) = [gate | up]. */
   void siluMul(Tensor out, Tensor gateUp);
+
+  /** out (R, I) = gelu(gate) * up, in the approximation with tanh; as {@link #siluMul}. */
+  void geluMul(Tensor out, Tensor gateUp);
+
+  /**
+   * The activation xIELU in place, x (R, I): square * x^2 + slope * x above zero, exponential *
+   * (exp(x) - 1 - x) + slope * x below (arXiv 2411.13010). With (1, 0, 0) it is the squared ReLU.
+   */
+  void xielu(Tensor x, float square, float exponential, float slope);
+
+  /** x = cap * tanh(x / cap) in place: (R, C) of float. */
+  void softCap(Tensor x, float cap);
 
   /** out (logit rows, H) = x (R, H) at the batch's {@code logitRows}. */
   void gatherRows(Tensor out, Tensor x, LoadedBatch batch);

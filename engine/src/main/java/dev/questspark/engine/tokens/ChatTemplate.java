@@ -4,7 +4,7 @@ import com.google.gson.JsonElement;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.jinja.JinjaTemplate;
 import dev.questspark.engine.jinja.failure.JinjaException;
-import dev.questspark.engine.model.JsonFields;
+import dev.questspark.engine.model.json.JsonFields;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

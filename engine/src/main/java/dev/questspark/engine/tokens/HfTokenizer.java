@@ -4,7 +4,7 @@ import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.model.JsonFields;
+import dev.questspark.engine.model.json.JsonFields;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;

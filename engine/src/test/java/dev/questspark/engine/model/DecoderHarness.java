@@ -1,6 +1,10 @@
 package dev.questspark.engine.model;
 
 import dev.questspark.engine.cache.KvStore;
+import dev.questspark.engine.model.family.ModelConfig;
+import dev.questspark.engine.model.family.ModelConfigReader;
+import dev.questspark.engine.model.rope.RopeConfig;
+import dev.questspark.engine.model.rope.RopeTable;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.KvGeometry;
@@ -52,15 +56,23 @@ final class DecoderHarness implements AutoCloseable {
             config::window);
     this.decoder =
         new Decoder(
-            backend, config, weights, kvStore, rope(roundedRope), MAX_ROWS, MAX_ROWS, Set.of());
+            backend,
+            config,
+            weights,
+            kvStore,
+            MAX_LEN,
+            rope -> table(rope, roundedRope),
+            MAX_ROWS,
+            MAX_ROWS,
+            Set.of());
   }
 
-  private HostTensor rope(boolean rounded) {
+  private HostTensor table(RopeConfig rope, boolean rounded) {
     if (!rounded) {
-      return RopeTable.build(config.rope(), config.headDim(), MAX_LEN);
+      return RopeTable.build(rope, config.headDim(), MAX_LEN);
     }
-    float[] frequencies = config.rope().inverseFrequencies(config.headDim(), MAX_LEN);
-    float factor = config.rope().attentionFactor();
+    float[] frequencies = rope.inverseFrequencies(config.headDim(), MAX_LEN);
+    float factor = rope.attentionFactor();
     int half = config.headDim() / 2;
     ByteBuffer table =
         ByteBuffer.allocate(MAX_LEN * config.headDim() * Float.BYTES)

@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.model.family.ModelConfig;
+import dev.questspark.engine.model.family.ModelConfigReader;
+import dev.questspark.engine.model.family.QkNorm;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.LinearWeight;
@@ -42,20 +45,21 @@ class ModelWeightsTest {
     try (ModelWeights weights = ModelWeights.load(model, config, backend)) {
       assertThat(weights.layers()).hasSize(config.layers());
       assertShape(weights.embedding(), config.vocabSize(), config.hiddenSize());
-      assertShape(weights.finalNorm(), 1, config.hiddenSize());
+      assertShape(weights.finalNorm().weight(), 1, config.hiddenSize());
       assertShape(weights.lmHead(), config.vocabSize(), config.hiddenSize());
       for (LayerWeights layer : weights.layers()) {
         int hidden = config.hiddenSize();
-        assertShape(layer.attentionNorm(), 1, hidden);
+        assertShape(layer.norms().beforeAttention().orElseThrow().weight(), 1, hidden);
         assertShape(layer.qkv(), config.queryCols() + 2 * config.kvCols(), hidden);
         assertShape(layer.output(), hidden, config.queryCols());
-        assertShape(layer.mlpNorm(), 1, hidden);
-        assertShape(layer.gateUp(), 2 * config.intermediateSize(), hidden);
-        assertShape(layer.down(), hidden, config.intermediateSize());
-        assertThat(layer.qkNorm().isPresent()).isEqualTo(config.qkNorm());
+        assertShape(layer.norms().beforeMlp().orElseThrow().weight(), 1, hidden);
+        LayerWeights.Mlp mlp = (LayerWeights.Mlp) layer.feedForward();
+        assertShape(mlp.up(), 2 * config.intermediateSize(), hidden);
+        assertShape(mlp.down(), hidden, config.intermediateSize());
+        assertThat(layer.qkNorm().isPresent()).isEqualTo(config.qkNorm() == QkNorm.HEAD);
         layer.qkNorm().ifPresent(norm -> assertShape(norm.query(), 1, config.headDim()));
       }
-      int perLayer = config.qkNorm() ? 8 : 6;
+      int perLayer = config.qkNorm() == QkNorm.HEAD ? 8 : 6;
       int tables = config.tieWordEmbeddings() ? 1 : 2; // one copy of a tied one
       assertThat(backend.open()).isEqualTo(1 + tables + perLayer * config.layers());
       long floats = (long) tables * config.vocabSize() * config.hiddenSize();

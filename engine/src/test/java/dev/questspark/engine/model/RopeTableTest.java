@@ -8,6 +8,9 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.model.family.ModelConfigReader;
+import dev.questspark.engine.model.rope.RopeConfig;
+import dev.questspark.engine.model.rope.RopeTable;
 import dev.questspark.engine.ops.HostTensor;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -80,7 +83,7 @@ class RopeTableTest {
           config.add("max_position_embeddings", expected.get("max_position_embeddings"));
           config.add("rope_parameters", expected.get("rope_parameters"));
         });
-    return ModelConfigReader.read(folder).rope();
+    return ModelConfigReader.read(folder).rope(0);
   }
 
   @Test

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.function.DoubleUnaryOperator;
 
 /**
  * The specification of every op: nested loops over host matrices, sums in double. Slow on purpose;
@@ -35,6 +36,25 @@ final class ReferenceTensorOps {
         for (int i = 0; i < channels; i++) {
           out[r][from + i] = (float) (x[r][from + i] * scale * weight[i]);
         }
+      }
+    }
+    return out;
+  }
+
+  float[][] layerNorm(float[][] x, float[] weight, float[] bias, float eps) {
+    float[][] out = new float[x.length][x[0].length];
+    int channels = weight.length;
+    for (int r = 0; r < x.length; r++) {
+      double mean = 0;
+      for (float value : x[r]) {
+        mean += (double) value / channels;
+      }
+      double variance = 0;
+      for (float value : x[r]) {
+        variance += Math.pow(value - mean, 2) / channels;
+      }
+      for (int i = 0; i < channels; i++) {
+        out[r][i] = (float) ((x[r][i] - mean) / Math.sqrt(variance + eps) * weight[i] + bias[i]);
       }
     }
     return out;
@@ -296,6 +316,43 @@ final class ReferenceTensorOps {
       for (int i = 0; i < channels; i++) {
         double gate = gateUp[r][i];
         out[r][i] = (float) (gate / (1 + Math.exp(-gate)) * gateUp[r][channels + i]);
+      }
+    }
+    return out;
+  }
+
+  float[][] geluMul(float[][] gateUp) {
+    int channels = gateUp[0].length / 2;
+    float[][] out = new float[gateUp.length][channels];
+    for (int r = 0; r < out.length; r++) {
+      for (int i = 0; i < channels; i++) {
+        double x = gateUp[r][i];
+        double bent = Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x));
+        out[r][i] = (float) (0.5 * x * (1 + bent) * gateUp[r][channels + i]);
+      }
+    }
+    return out;
+  }
+
+  float[][] xielu(float[][] x, double square, double exponential, double slope) {
+    return each(
+        x,
+        v -> v > 0 ? square * v * v + slope * v : exponential * (Math.exp(v) - 1 - v) + slope * v);
+  }
+
+  float[][] softCap(float[][] x, double cap) {
+    return each(x, v -> cap * Math.tanh(v / cap));
+  }
+
+  float[][] scale(float[][] x, double factor) {
+    return each(x, v -> v * factor);
+  }
+
+  private static float[][] each(float[][] x, DoubleUnaryOperator function) {
+    float[][] out = new float[x.length][x[0].length];
+    for (int r = 0; r < x.length; r++) {
+      for (int i = 0; i < x[r].length; i++) {
+        out[r][i] = (float) function.applyAsDouble(x[r][i]);
       }
     }
     return out;

@@ -193,6 +193,84 @@ abstract class RowOpsContract {
   }
 
   @ParameterizedTest
+  @CsvSource({"1,1", "3,17", "37,128", "5,2049"})
+  void geluMul(int rows, int channels) {
+    float[][] gateUp = GuardedTensor.random(random, rows, 2 * channels);
+    for (float[] row : gateUp) {
+      row[0] *= 20; // saturated gates as well
+      row[channels - 1] *= 200;
+    }
+    GuardedTensor out = GuardedTensor.blank(backend, rows, channels);
+    ops.geluMul(out.view(), GuardedTensor.of(backend, gateUp).view());
+    assertClose("geluMul", out.read(), reference.geluMul(gateUp), Tolerance.elementwise());
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1,1", "3,17", "37,128", "5,2049"})
+  void xielu(int rows, int channels) {
+    float[][] x = GuardedTensor.random(random, rows, channels);
+    x[0][0] = -30;
+    for (float[] curve : new float[][] {{1, 0, 0}, {0.8f, 1.1f, 0.5f}}) {
+      GuardedTensor bent = GuardedTensor.of(backend, x);
+      ops.xielu(bent.view(), curve[0], curve[1], curve[2]);
+      float[][] expected = reference.xielu(x, curve[0], curve[1], curve[2]);
+      assertClose("xielu", bent.read(), expected, Tolerance.elementwise());
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1,1", "3,17", "37,128", "5,2049"})
+  void softCap(int rows, int channels) {
+    float[][] x = GuardedTensor.random(random, rows, channels);
+    x[0][0] = -1e4f; // at the cap
+    GuardedTensor capped = GuardedTensor.of(backend, x);
+    ops.softCap(capped.view(), 0.7f);
+    assertClose("softCap", capped.read(), reference.softCap(x, 0.7f), Tolerance.elementwise());
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1,1", "3,17", "37,128", "5,2049"})
+  void scale(int rows, int channels) {
+    float[][] x = GuardedTensor.random(random, rows, channels);
+    GuardedTensor scaled = GuardedTensor.of(backend, x);
+    ops.scale(scaled.view(), 12.25f);
+    assertClose("scale", scaled.read(), reference.scale(x, 12.25f), Tolerance.elementwise());
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1,1", "3,17", "37,128", "5,2049"})
+  void add(int rows, int channels) {
+    float[][] x = GuardedTensor.random(random, rows, channels);
+    float[][] y = GuardedTensor.random(random, rows, channels);
+    GuardedTensor sum = GuardedTensor.of(backend, x);
+    ops.add(sum.view(), GuardedTensor.of(backend, y).view());
+    assertClose("add", sum.read(), reference.add(x, y), Tolerance.exact());
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1,1", "1,64", "3,17", "5,896", "2,2048", "2,9001"})
+  void layerNorm(int rows, int channels) {
+    float[][] x = GuardedTensor.random(random, rows, channels);
+    float[][] weight = GuardedTensor.random(random, 1, channels);
+    float[][] bias = GuardedTensor.random(random, 1, channels);
+    for (float[] row : x) {
+      for (int i = 0; i < channels; i++) {
+        row[i] += 3; // a mean that counts
+      }
+    }
+    float[][] expected = reference.layerNorm(x, weight[0], bias[0], 1e-5f);
+    GuardedTensor out = GuardedTensor.blank(backend, rows, channels);
+    GuardedTensor input = GuardedTensor.of(backend, x);
+    Tensor gain = GuardedTensor.of(backend, weight).view();
+    Tensor addend = GuardedTensor.of(backend, bias).view();
+    ops.layerNorm(out.view(), input.view(), gain, addend, 1e-5f);
+    // The mean is rounded at its own size, 3, and what is left of it counts as much as a channel.
+    assertClose("out", out.read(), expected, 8 * Tolerance.average(channels));
+    ops.layerNorm(input.view(), input.view(), gain, addend, 1e-5f);
+    assertClose("in place", input.read(), out.read(), Tolerance.exact());
+  }
+
+  @ParameterizedTest
   @CsvSource({"1,1", "3,17", "37,128"})
   void gatherRows(int rows, int channels) {
     RaggedBatch batch = batchOf(rows);

@@ -1,8 +1,8 @@
 package dev.questspark.job.model;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.model.ModelConfigReader;
 import dev.questspark.engine.model.SafetensorsReader;
+import dev.questspark.engine.model.family.ModelConfigReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

@@ -1,7 +1,7 @@
 package dev.questspark.job.sweep;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.model.ModelConfigReader;
+import dev.questspark.engine.model.family.ModelConfigReader;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.stats.EngineReport;
 import dev.questspark.engine.stats.PolicyReport;

@@ -9,11 +9,8 @@ import dev.questspark.engine.ops.cpu.memory.HeapBuffer;
 import dev.questspark.engine.ops.cpu.memory.Workers;
 import dev.questspark.engine.ops.cpu.simd.SimdOps;
 
-/** The ops that look at one row at a time: embed, rmsNorm, addRmsNorm, siluMul, gatherRows. */
+/** The ops that look at one row at a time: embed, the norms, scale, add, gatherRows. */
 final class CpuElementwise {
-  /** Channels of one task of siluMul. */
-  private static final int SILU_CHANNELS = 2048;
-
   private final Workers workers;
   private final SimdOps[] simd;
 
@@ -104,23 +101,66 @@ final class CpuElementwise {
     }
   }
 
-  void siluMul(Tensor out, Tensor gateUp) {
-    int channels = out.cols();
-    OpArguments.require("gateUp", gateUp, out.rows(), 2 * channels);
-    float[] from = HeapBuffer.floats(gateUp);
-    float[] to = HeapBuffer.floats(out);
-    // Rows are cut as well: a decode step has one, and an exponential per channel.
-    int pieces = (channels + SILU_CHANNELS - 1) / SILU_CHANNELS;
+  void scale(Tensor x, float factor) {
+    float[] values = HeapBuffer.floats(x);
     workers.run(
-        out.rows() * pieces,
-        8L * Math.min(channels, SILU_CHANNELS),
-        (task, worker) -> {
-          int row = task / pieces;
-          int first = task % pieces * SILU_CHANNELS;
-          int gate = HeapBuffer.at(gateUp, row) + first;
-          int target = HeapBuffer.at(out, row) + first;
-          int count = Math.min(SILU_CHANNELS, channels - first);
-          simd[worker].siluMul(to, target, from, gate, gate + channels, count);
+        x.rows(),
+        x.cols(),
+        (row, worker) -> {
+          int at = HeapBuffer.at(x, row);
+          for (int i = at; i < at + x.cols(); i++) {
+            values[i] *= factor;
+          }
+        });
+  }
+
+  void add(Tensor x, Tensor y) {
+    OpArguments.require("y", y, x.rows(), x.cols());
+    float[] sum = HeapBuffer.floats(x);
+    float[] term = HeapBuffer.floats(y);
+    workers.run(
+        x.rows(),
+        x.cols(),
+        (row, worker) -> {
+          int target = HeapBuffer.at(x, row);
+          int source = HeapBuffer.at(y, row);
+          for (int i = 0; i < x.cols(); i++) {
+            sum[target + i] += term[source + i];
+          }
+        });
+  }
+
+  /** The row less its mean stands in {@code out} before its squares are summed. */
+  void layerNorm(Tensor out, Tensor x, Tensor weight, Tensor bias, float eps) {
+    int channels = weight.cols();
+    OpArguments.require("x", x, x.rows(), channels);
+    OpArguments.require("out", out, x.rows(), channels);
+    OpArguments.require("bias", bias, 1, channels);
+    float[] from = HeapBuffer.floats(x);
+    float[] to = HeapBuffer.floats(out);
+    float[] gain = HeapBuffer.floats(weight);
+    float[] addend = HeapBuffer.floats(bias);
+    int gainFrom = HeapBuffer.at(weight, 0);
+    int addendFrom = HeapBuffer.at(bias, 0);
+    workers.run(
+        x.rows(),
+        4L * channels,
+        (row, worker) -> {
+          int source = HeapBuffer.at(x, row);
+          int target = HeapBuffer.at(out, row);
+          double sum = 0;
+          for (int i = 0; i < channels; i++) {
+            sum += from[source + i];
+          }
+          float mean = (float) (sum / channels);
+          for (int i = 0; i < channels; i++) {
+            to[target + i] = from[source + i] - mean;
+          }
+          float squares = simd[worker].dot(to, target, to, target, channels);
+          float scale = (float) (1.0 / Math.sqrt(squares / channels + eps));
+          for (int i = 0; i < channels; i++) {
+            to[target + i] = to[target + i] * scale * gain[gainFrom + i] + addend[addendFrom + i];
+          }
         });
   }
 

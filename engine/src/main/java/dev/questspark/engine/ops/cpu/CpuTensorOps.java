@@ -25,6 +25,7 @@ import dev.questspark.engine.ops.prune.TokenPruning;
 final class CpuTensorOps implements TensorOps {
   private final Gemm gemm;
   private final CpuElementwise elementwise;
+  private final CpuActivations activations;
   private final CpuKvAppend append;
   private final CpuPageScores pageScores;
   private final CpuPageSelection selection;
@@ -35,6 +36,7 @@ final class CpuTensorOps implements TensorOps {
   CpuTensorOps(Workers workers, SimdOps[] simd, Gemm gemm, PrefillAttention prefill) {
     this.gemm = gemm;
     this.elementwise = new CpuElementwise(workers, simd);
+    this.activations = new CpuActivations(workers, simd);
     this.append = new CpuKvAppend(workers, simd);
     this.pageScores = new CpuPageScores(workers, simd);
     this.selection = new CpuPageSelection(workers);
@@ -56,6 +58,21 @@ final class CpuTensorOps implements TensorOps {
   @Override
   public void addRmsNorm(Tensor out, Tensor x, Tensor y, Tensor weight, float eps) {
     elementwise.addRmsNorm(out, x, y, weight, eps);
+  }
+
+  @Override
+  public void scale(Tensor x, float factor) {
+    elementwise.scale(x, factor);
+  }
+
+  @Override
+  public void add(Tensor x, Tensor y) {
+    elementwise.add(x, y);
+  }
+
+  @Override
+  public void layerNorm(Tensor out, Tensor x, Tensor weight, Tensor bias, float eps) {
+    elementwise.layerNorm(out, x, weight, bias, eps);
   }
 
   @Override
@@ -143,7 +160,22 @@ final class CpuTensorOps implements TensorOps {
 
   @Override
   public void siluMul(Tensor out, Tensor gateUp) {
-    elementwise.siluMul(out, gateUp);
+    activations.siluMul(out, gateUp);
+  }
+
+  @Override
+  public void geluMul(Tensor out, Tensor gateUp) {
+    activations.geluMul(out, gateUp);
+  }
+
+  @Override
+  public void xielu(Tensor x, float square, float exponential, float slope) {
+    activations.xielu(x, square, exponential, slope);
+  }
+
+  @Override
+  public void softCap(Tensor x, float cap) {
+    activations.softCap(x, cap);
   }
 
   @Override

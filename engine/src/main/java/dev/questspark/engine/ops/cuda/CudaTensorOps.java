@@ -100,6 +100,49 @@ final class CudaTensorOps implements TensorOps {
         .grid(1, x.rows(), 1, normThreads(channels), 0);
   }
 
+  @Override
+  public void layerNorm(Tensor out, Tensor x, Tensor weight, Tensor bias, float eps) {
+    int channels = weight.cols();
+    OpArguments.require("x", x, 0, channels);
+    OpArguments.require("out", out, x.rows(), channels);
+    OpArguments.require("bias", bias, 1, channels);
+    launch
+        .of(CudaKernels.LAYER_NORM.of(out.dtype()))
+        .out(out)
+        .in(x)
+        .in(weight)
+        .in(bias)
+        .integer(channels)
+        .integer(out.rowStride())
+        .integer(x.rowStride())
+        .real(eps)
+        .grid(1, x.rows(), 1, normThreads(channels), 0);
+  }
+
+  @Override
+  public void scale(Tensor x, float factor) {
+    launch
+        .of(CudaKernels.SCALE.of(x.dtype()))
+        .out(x)
+        .integer(x.cols())
+        .integer(x.rowStride())
+        .real(factor)
+        .grid(ceilDiv(x.cols(), ELEMENTWISE_BLOCK), x.rows(), 1, 256, 0);
+  }
+
+  @Override
+  public void add(Tensor x, Tensor y) {
+    OpArguments.require("y", y, x.rows(), x.cols());
+    launch
+        .of(CudaKernels.ADD.of(x.dtype()))
+        .out(x)
+        .in(y)
+        .integer(x.cols())
+        .integer(x.rowStride())
+        .integer(y.rowStride())
+        .grid(ceilDiv(x.cols(), ELEMENTWISE_BLOCK), x.rows(), 1, 256, 0);
+  }
+
   /** Follows the row alone, so that its sum is taken in one order. */
   private static int normThreads(int channels) {
     return channels <= ONE_WARP_CHANNELS ? 32 : 256;
@@ -213,15 +256,48 @@ final class CudaTensorOps implements TensorOps {
 
   @Override
   public void siluMul(Tensor out, Tensor gateUp) {
+    gatedMul(CudaKernels.SILU_MUL, out, gateUp);
+  }
+
+  @Override
+  public void geluMul(Tensor out, Tensor gateUp) {
+    gatedMul(CudaKernels.GELU_MUL, out, gateUp);
+  }
+
+  private void gatedMul(CudaKernels.Family kernels, Tensor out, Tensor gateUp) {
     OpArguments.require("gateUp", gateUp, out.rows(), 2 * out.cols());
     launch
-        .of(CudaKernels.SILU_MUL.of(out.dtype()))
+        .of(kernels.of(out.dtype()))
         .out(out)
         .in(gateUp)
         .integer(out.cols())
         .integer(out.rowStride())
         .integer(gateUp.rowStride())
         .grid(ceilDiv(out.cols(), ELEMENTWISE_BLOCK), out.rows(), 1, 256, 0);
+  }
+
+  @Override
+  public void xielu(Tensor x, float square, float exponential, float slope) {
+    launch
+        .of(CudaKernels.XIELU.of(x.dtype()))
+        .out(x)
+        .integer(x.cols())
+        .integer(x.rowStride())
+        .real(square)
+        .real(exponential)
+        .real(slope)
+        .grid(ceilDiv(x.cols(), ELEMENTWISE_BLOCK), x.rows(), 1, 256, 0);
+  }
+
+  @Override
+  public void softCap(Tensor x, float cap) {
+    launch
+        .of(CudaKernels.SOFT_CAP)
+        .out(x)
+        .integer(x.cols())
+        .integer(x.rowStride())
+        .real(cap)
+        .grid(ceilDiv(x.cols(), ELEMENTWISE_BLOCK), x.rows(), 1, 256, 0);
   }
 
   @Override

@@ -25,6 +25,9 @@ public final class CudaKernels {
   private static final String BUDGET =
       "int budgetUnits, int sinkTokens, int recentTokens, int minContextTokens";
 
+  public static final Family ADD =
+      byAct("add_{act}", "{act}* x, const {act}* y, int channels, int xStride, int yStride");
+
   public static final Family ADD_RMS_NORM =
       byAct(
           "add_rms_norm_{act}",
@@ -76,6 +79,11 @@ public final class CudaKernels {
           "gather_rows_{act}",
           "{act}* out, const {act}* x, const int* logitRows, int hidden, int outStride, int xStride");
 
+  public static final Family GELU_MUL =
+      byAct(
+          "gelu_mul_{act}",
+          "{act}* out, const {act}* gateUp, int inner, int outStride, int gateUpStride");
+
   public static final Kernel KEEP_PAGES =
       one(
           "keep_pages",
@@ -83,6 +91,12 @@ public final class CudaKernels {
               + ROWS
               + ", int maxEntries, int unit, int window, "
               + BUDGET);
+
+  public static final Family LAYER_NORM =
+      byAct(
+          "layer_norm_{act}",
+          "{act}* out, const {act}* x, const float* weight, const float* bias, int channels,"
+              + " int outStride, int xStride, float eps");
 
   public static final Kernel LINEAR_F32 = linear("f32_f32_f32", "float", "float", "float");
 
@@ -110,6 +124,9 @@ public final class CudaKernels {
           "{act}* out, const {act}* x, const float* weight, int channels, int outStride,"
               + " int xStride, float eps");
 
+  public static final Family SCALE =
+      byAct("scale_{act}", "{act}* x, int channels, int xStride, float factor");
+
   public static final Family SCORE_PAGES =
       byActAnd(
           DIGEST,
@@ -125,6 +142,9 @@ public final class CudaKernels {
           "silu_mul_{act}",
           "{act}* out, const {act}* gateUp, int inner, int outStride, int gateUpStride");
 
+  public static final Kernel SOFT_CAP =
+      one("soft_cap_f32", "float* x, int channels, int xStride, float cap");
+
   public static final Kernel SOFTMAX_SCORES =
       one(
           "softmax_scores",
@@ -139,6 +159,11 @@ public final class CudaKernels {
 
   /** Several scores per unit of the list. */
   public static final Kernel TOP_PAGES_OF_PARTS = topPages("_of_parts");
+
+  public static final Family XIELU =
+      byAct(
+          "xielu_{act}",
+          "{act}* x, int channels, int xStride, float square, float exponential, float slope");
 
   private static final List<Kernel> KERNELS = List.copyOf(ALL);
 

@@ -1,4 +1,4 @@
-package dev.questspark.engine.model;
+package dev.questspark.engine.model.rope;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.ops.DType;
@@ -41,19 +41,32 @@ public final class RopeTable {
           dynamic.factor(),
           dynamic.trainedTokens());
     }
+    if (unwrapped(rope) instanceof RopeConfig.LongRope longRope) {
+      LOG.info(
+          "rope longrope: {} factors, as max_model_len is {} (trained on {})",
+          maxModelLen > longRope.trainedTokens() ? "long" : "short",
+          maxModelLen,
+          longRope.trainedTokens());
+    }
     float[] frequencies = rope.inverseFrequencies(headDim, maxModelLen);
+    int turning = rope.rotatedChannels(headDim) / 2;
     ByteBuffer table = ByteBuffer.allocateDirect((int) bytes).order(ByteOrder.LITTLE_ENDIAN);
     int half = headDim / 2;
     for (int position = 0; position < maxModelLen; position++) {
       int row = position * headDim;
       for (int i = 0; i < half; i++) {
         float angle = position * frequencies[i]; // rounded to float, as the reference does
-        float cos = (float) Math.cos(angle) * rope.attentionFactor();
-        float sin = (float) Math.sin(angle) * rope.attentionFactor();
+        float factor = i < turning ? rope.attentionFactor() : 1;
+        float cos = (float) Math.cos(angle) * factor;
+        float sin = (float) Math.sin(angle) * factor;
         table.putFloat((row + i) * Float.BYTES, cos);
         table.putFloat((row + half + i) * Float.BYTES, sin);
       }
     }
     return new HostTensor("rope table", DType.F32, maxModelLen, headDim, table);
+  }
+
+  private static RopeConfig unwrapped(RopeConfig rope) {
+    return rope instanceof RopeConfig.Partial partial ? partial.rope() : rope;
   }
 }

@@ -1,4 +1,4 @@
-package dev.questspark.engine.model;
+package dev.questspark.engine.model.json;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
@@ -43,7 +43,7 @@ public final class JsonFields {
   }
 
   /** Parses the text of {@code file}; for files whose object is only a part. */
-  static JsonFields parse(Path file, String text) {
+  public static JsonFields parse(Path file, String text) {
     try {
       JsonElement root = JsonParser.parseString(text);
       if (root.isJsonObject()) {
@@ -53,6 +53,22 @@ public final class JsonFields {
       throw new ConfigException(file + " is not valid JSON; copy the file again", e);
     }
     throw new ConfigException(file + " does not hold a JSON object; copy the file again");
+  }
+
+  /** The same fields, where those that are absent (and not null) have a value of {@code others}. */
+  public JsonFields withDefaults(JsonObject others) {
+    return merged(others, object);
+  }
+
+  /** The same fields, where those of {@code others} take the place of what is here. */
+  public JsonFields withOverrides(JsonObject others) {
+    return merged(object, others);
+  }
+
+  private JsonFields merged(JsonObject lower, JsonObject upper) {
+    JsonObject merged = lower.deepCopy();
+    upper.entrySet().forEach(field -> merged.add(field.getKey(), field.getValue()));
+    return new JsonFields(file, prefix, merged);
   }
 
   /** The file read, for messages. */

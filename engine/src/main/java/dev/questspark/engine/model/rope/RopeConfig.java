@@ -1,4 +1,7 @@
-package dev.questspark.engine.model;
+package dev.questspark.engine.model.rope;
+
+import java.util.Arrays;
+import java.util.List;
 
 /**
  * Rotary position embedding: the angles by which channel pairs turn per token, one type per
@@ -10,7 +13,7 @@ public sealed interface RopeConfig {
   /**
    * Angle per token of each channel pair, in radians: headDim / 2 values, fastest first.
    *
-   * @param maxModelLen longest context in tokens; only {@link Dynamic} depends on it
+   * @param maxModelLen longest context in tokens; {@link Dynamic} and {@link LongRope} depend on it
    */
   float[] inverseFrequencies(int headDim, int maxModelLen);
 
@@ -19,9 +22,53 @@ public sealed interface RopeConfig {
     return 1;
   }
 
+  /**
+   * Channels of a head that turn; the pairs of the others, which come last, have an angle of 0 and
+   * no factor.
+   */
+  default int rotatedChannels(int headDim) {
+    return headDim;
+  }
+
   /** Tokens that the scaling reaches, given the configured positions. */
   default int contextTokens(int maxPositionEmbeddings) {
     return maxPositionEmbeddings;
+  }
+
+  /** No position at all: layers that find their tokens by content alone (arXiv 2305.19466). */
+  record None() implements RopeConfig {
+    @Override
+    public float[] inverseFrequencies(int headDim, int maxModelLen) {
+      return new float[headDim / 2];
+    }
+
+    @Override
+    public int rotatedChannels(int headDim) {
+      return 0;
+    }
+  }
+
+  /** Only the first channels of a head turn, as if the head had no others. */
+  record Partial(RopeConfig rope, int channels) implements RopeConfig {
+    @Override
+    public float[] inverseFrequencies(int headDim, int maxModelLen) {
+      return Arrays.copyOf(rope.inverseFrequencies(channels, maxModelLen), headDim / 2);
+    }
+
+    @Override
+    public int rotatedChannels(int headDim) {
+      return channels;
+    }
+
+    @Override
+    public float attentionFactor() {
+      return rope.attentionFactor();
+    }
+
+    @Override
+    public int contextTokens(int maxPositionEmbeddings) {
+      return rope.contextTokens(maxPositionEmbeddings);
+    }
   }
 
   /** theta^(-2i / headDim) (RoFormer, arXiv 2104.09864, section 3.2.2). */
@@ -165,6 +212,44 @@ public sealed interface RopeConfig {
     @Override
     public int contextTokens(int maxPositionEmbeddings) {
       return Math.max(maxPositionEmbeddings, scaled(trainedTokens, factor));
+    }
+  }
+
+  /**
+   * LongRoPE (arXiv 2402.13753): each channel pair has a divisor of its own, one for contexts of up
+   * to the trained length and one for longer ones. The published rule chooses by the current
+   * length, which would change keys that are already cached; here the longest context that the
+   * engine allows decides.
+   *
+   * @param shortFactors divisors up to {@code trainedTokens}
+   * @param longFactors divisors beyond
+   * @param trainedTokens {@code original_max_position_embeddings}
+   */
+  record LongRope(
+      double theta,
+      List<Double> shortFactors,
+      List<Double> longFactors,
+      int trainedTokens,
+      float attentionFactor)
+      implements RopeConfig {
+    public LongRope {
+      shortFactors = List.copyOf(shortFactors);
+      longFactors = List.copyOf(longFactors);
+    }
+
+    /** sqrt(1 + ln(factor) / ln(trained length)), for contexts longer by {@code factor}. */
+    static double magnitude(double factor, int trainedTokens) {
+      return factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(trainedTokens));
+    }
+
+    @Override
+    public float[] inverseFrequencies(int headDim, int maxModelLen) {
+      List<Double> factors = maxModelLen > trainedTokens ? longFactors : shortFactors;
+      float[] numbers = wavenumbers(theta, headDim);
+      for (int i = 0; i < numbers.length; i++) {
+        numbers[i] *= factors.get(i).floatValue();
+      }
+      return inverse(numbers);
     }
   }
 
