@@ -242,16 +242,41 @@ public final class Decoder implements AutoCloseable {
     }
   }
 
-  /** out = down(activation(up(input))); {@code out} may be {@code input}. */
+  /** out = what the layer's feed-forward gives for input, a part of the rows at a time. */
   private void feedForward(Tensor out, Tensor input, LayerWeights.FeedForward weights) {
-    LayerWeights.Mlp mlp = (LayerWeights.Mlp) weights;
     int rowsAtOnce = workspace.gateUp.rows();
     for (int from = 0; from < input.rows(); from += rowsAtOnce) {
       int to = Math.min(input.rows(), from + rowsAtOnce);
-      Tensor up = workspace.gateUp.rows(0, to - from);
-      ops.linear(up, input.rows(from, to), mlp.up());
-      ops.linear(out.rows(from, to), activated(up, mlp.curve()), mlp.down());
+      if (weights instanceof LayerWeights.Mlp mlp) {
+        mlp(out.rows(from, to), input.rows(from, to), mlp);
+      } else if (weights instanceof LayerWeights.Experts experts) {
+        experts(out.rows(from, to), input.rows(from, to), experts);
+      }
     }
+  }
+
+  /** out = down(activation(up(input))); {@code out} may be {@code input}. */
+  private void mlp(Tensor out, Tensor input, LayerWeights.Mlp mlp) {
+    Tensor up = workspace.gateUp.rows(0, input.rows());
+    ops.linear(up, input, mlp.up());
+    ops.linear(out, activated(up, mlp.curve()), mlp.down());
+  }
+
+  /** The same of the experts that the router chooses, weighed; {@code out} may be {@code input}. */
+  private void experts(Tensor out, Tensor input, LayerWeights.Experts experts) {
+    int rows = input.rows();
+    int pairs = rows * workspace.experts.perToken();
+    Tensor logits = workspace.experts.logits().rows(0, rows);
+    Tensor choice = workspace.experts.choice().rows(0, rows);
+    Tensor up = workspace.experts.gateUp().rows(0, pairs);
+    Tensor activated = workspace.experts.activated().rows(0, pairs);
+    Tensor down = workspace.experts.down().rows(0, pairs);
+    ops.linear(logits, input, experts.router());
+    ops.routeExperts(choice, logits, config.block().experts().orElseThrow().normalised());
+    ops.linearExperts(up, input, choice, experts.up());
+    ops.siluMul(activated, up);
+    ops.linearExperts(down, activated, choice, experts.down());
+    ops.mixExperts(out, down, choice);
   }
 
   /** The activation of [gate | up], or of up alone. */

@@ -55,4 +55,13 @@ record LayerWeights(
 
   /** The arguments of {@code TensorOps.xielu}. */
   record Curve(float square, float exponential, float slope) {}
+
+  /**
+   * A mixture of experts.
+   *
+   * @param router (E, H)
+   * @param up (E * 2 * I, H): of each expert the gate and the up projection, one below the other
+   * @param down (E * H, I)
+   */
+  record Experts(LinearWeight router, LinearWeight up, LinearWeight down) implements FeedForward {}
 }

@@ -104,7 +104,9 @@ final class WeightLoader {
             config.queryCols(),
             config.biases().output(),
             List.of(new Projection(attention + "o_proj", config.hiddenSize()))),
-        feedForward(layer, prefix + "mlp."));
+        config.hasExperts(layer)
+            ? experts(prefix, config.block().experts().orElseThrow())
+            : mlp(prefix + "mlp."));
   }
 
   private LinearWeight qkv(String attention, HeadOrder order) {
@@ -159,7 +161,7 @@ final class WeightLoader {
         upload(HostFloats.vector("no weight", ones)));
   }
 
-  private LayerWeights.FeedForward feedForward(int layer, String mlp) {
+  private LayerWeights.Mlp mlp(String mlp) {
     int inner = config.intermediateSize();
     List<Projection> up;
     if (!config.activation().gated()) {
@@ -175,6 +177,34 @@ final class WeightLoader {
         pack(config.hiddenSize(), bias, up),
         pack(inner, bias, List.of(new Projection(mlp + "down_proj", config.hiddenSize()))),
         curve(mlp));
+  }
+
+  private LayerWeights.Experts experts(String layer, ModelConfig.Experts experts) {
+    String module = layer + experts.module() + ".";
+    int hidden = config.hiddenSize();
+    int inner = experts.intermediateSize();
+    List<List<HostTensor>> up = new ArrayList<>();
+    List<List<HostTensor>> down = new ArrayList<>();
+    for (int i = 0; i < experts.count(); i++) {
+      String expert = module + "experts." + i + ".";
+      List<String> names =
+          experts.projections().stream().map(name -> expert + name + ".weight").toList();
+      up.add(
+          List.of(
+              checkpoint.matrix(names.get(0), inner, hidden),
+              checkpoint.matrix(names.get(1), inner, hidden)));
+      down.add(List.of(checkpoint.matrix(names.get(2), hidden, inner)));
+    }
+    return new LayerWeights.Experts(
+        pack(hidden, false, List.of(new Projection(module + "gate", experts.count()))),
+        packExperts(up),
+        packExperts(down));
+  }
+
+  private LinearWeight packExperts(List<List<HostTensor>> experts) {
+    LinearWeight packed = owned.add(backend.packExperts(experts));
+    experts.forEach(weights -> weights.forEach(weight -> MappedPages.giveBack(weight.data())));
+    return packed;
   }
 
   private Optional<LayerWeights.Curve> curve(String mlp) {

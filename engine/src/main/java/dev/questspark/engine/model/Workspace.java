@@ -33,6 +33,7 @@ final class Workspace implements AutoCloseable {
   final Tensor logSumExp; // (R, Hq)
   final Tensor gateUp; // (F, 2 I), or (F, I) without a gate
   final Tensor activated; // (F, I)
+  final Experts experts; // of models that have any, else null
   final Tensor lastHidden; // (Z, H)
   final Tensor lastAttended; // (Z, Hq * D)
   final Tensor logits; // (Z, vocabulary)
@@ -88,7 +89,44 @@ final class Workspace implements AutoCloseable {
     Tensor headScores = keep(tensors.next());
     scratch =
         new PageSelector.Scratch(scores, perHead ? Optional.of(headScores) : Optional.empty());
+    experts =
+        config.block().experts().map(e -> experts(backend, e, hiddenSize, innerRows)).orElse(null);
     pages = backend.allocatePageList(SELECT_ROWS, config.kvHeads(), maxUnits);
+  }
+
+  /**
+   * What a mixture of experts needs: k = experts per token, E = experts, I = channels of one.
+   *
+   * @param logits (F, E)
+   * @param choice (F, 2 k)
+   * @param gateUp (F * k, 2 I)
+   * @param activated (F * k, I)
+   * @param down (F * k, H)
+   */
+  record Experts(
+      int perToken, Tensor logits, Tensor choice, Tensor gateUp, Tensor activated, Tensor down) {}
+
+  private Experts experts(Backend backend, ModelConfig.Experts experts, int hidden, int rows) {
+    DType act = backend.activationDType();
+    int perToken = experts.perToken();
+    int pairs = Math.multiplyExact(rows, perToken);
+    Iterator<Tensor> tensors =
+        backend
+            .allocateAll(
+                List.of(
+                    new TensorShape(DType.F32, rows, experts.count()),
+                    new TensorShape(DType.F32, rows, 2 * perToken),
+                    new TensorShape(act, pairs, 2 * experts.intermediateSize()),
+                    new TensorShape(act, pairs, experts.intermediateSize()),
+                    new TensorShape(act, pairs, hidden)))
+            .iterator();
+    return new Experts(
+        perToken,
+        keep(tensors.next()),
+        keep(tensors.next()),
+        keep(tensors.next()),
+        keep(tensors.next()),
+        keep(tensors.next()));
   }
 
   private Tensor keep(Tensor tensor) {

@@ -180,6 +180,27 @@ public interface TensorOps {
   /** x = cap * tanh(x / cap) in place: (R, C) of float. */
   void softCap(Tensor x, float cap);
 
+  /**
+   * The experts that each row passes: the k of the largest logits, the first of equal ones.
+   *
+   * @param choice (R, 2 * k) of float: the experts' numbers, best first, then their weights
+   * @param logits (R, E) of float
+   * @param normalise weights are a softmax over the k chosen, not over all E
+   */
+  void routeExperts(Tensor choice, Tensor logits, boolean normalise);
+
+  /**
+   * Rows through their experts: row r * k + j of out (R * k, N) is row r of x through the j-th
+   * expert that {@code choice} (R, 2 * k) names.
+   *
+   * @param x (R, K), or (R * k, K): a row for each expert
+   * @param experts (E * N, K), packed as experts
+   */
+  void linearExperts(Tensor out, Tensor x, Tensor choice, LinearWeight experts);
+
+  /** out (R, H) = the sum of rows r * k + j of x (R * k, H) by the weights of {@code choice}. */
+  void mixExperts(Tensor out, Tensor x, Tensor choice);
+
   /** out (logit rows, H) = x (R, H) at the batch's {@code logitRows}. */
   void gatherRows(Tensor out, Tensor x, LoadedBatch batch);
 }

@@ -78,6 +78,14 @@ final class LedgerBackend implements Backend {
     return counted;
   }
 
+  @Override
+  public LinearWeight packExperts(List<List<HostTensor>> experts) {
+    count();
+    LinearWeight counted = new CountedWeight(backend.packExperts(experts));
+    open.add(counted);
+    return counted;
+  }
+
   private final class CountedBuffer implements Buffer {
     private final Buffer buffer;
 

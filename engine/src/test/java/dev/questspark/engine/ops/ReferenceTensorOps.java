@@ -368,6 +368,56 @@ final class ReferenceTensorOps {
     return out;
   }
 
+  float[][] routeExperts(float[][] logits, int perRow, boolean normalise) {
+    float[][] choice = new float[logits.length][2 * perRow];
+    for (int r = 0; r < logits.length; r++) {
+      float[] row = logits[r];
+      List<Integer> order = new ArrayList<>();
+      for (int e = 0; e < row.length; e++) {
+        order.add(e);
+      }
+      order.sort(Comparator.comparingDouble((Integer e) -> -row[e]).thenComparing(e -> e));
+      double sum = 0;
+      for (int e : normalise ? order.subList(0, perRow) : order) {
+        sum += Math.exp(row[e]);
+      }
+      for (int j = 0; j < perRow; j++) {
+        choice[r][j] = order.get(j);
+        choice[r][perRow + j] = (float) (Math.exp(row[order.get(j)]) / sum);
+      }
+    }
+    return choice;
+  }
+
+  /**
+   * The experts' weights [expert][n][k]; x has a row for each row of the choice, or for each pair.
+   */
+  float[][] linearExperts(float[][] x, float[][] choice, float[][][] weights) {
+    int perRow = choice[0].length / 2;
+    float[][] out = new float[choice.length * perRow][];
+    for (int p = 0; p < out.length; p++) {
+      float[] row = x[x.length == out.length ? p : p / perRow];
+      float[][] weight = weights[(int) choice[p / perRow][p % perRow]];
+      out[p] = linear(new float[][] {row}, weight, new float[weight.length], DType.F32)[0];
+    }
+    return out;
+  }
+
+  float[][] mixExperts(float[][] x, float[][] choice) {
+    int perRow = choice[0].length / 2;
+    float[][] out = new float[choice.length][x[0].length];
+    for (int r = 0; r < out.length; r++) {
+      for (int i = 0; i < out[r].length; i++) {
+        double sum = 0;
+        for (int j = 0; j < perRow; j++) {
+          sum += (double) choice[r][perRow + j] * x[r * perRow + j][i];
+        }
+        out[r][i] = (float) sum;
+      }
+    }
+    return out;
+  }
+
   float[][] gatherRows(float[][] x, RaggedBatch batch) {
     return Arrays.stream(batch.logitRows()).mapToObj(r -> x[r].clone()).toArray(float[][]::new);
   }

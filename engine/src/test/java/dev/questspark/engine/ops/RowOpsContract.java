@@ -271,6 +271,63 @@ abstract class RowOpsContract {
   }
 
   @ParameterizedTest
+  @CsvSource({"1,1,1", "3,8,2", "37,128,8", "5,33,33"})
+  void routeExperts(int rows, int experts, int perRow) {
+    float[][] logits = GuardedTensor.random(random, rows, experts);
+    logits[0][experts - 1] = logits[0][0]; // of equal ones the first
+    for (boolean normalise : new boolean[] {false, true}) {
+      float[][] expected = reference.routeExperts(logits, perRow, normalise);
+      GuardedTensor choice = GuardedTensor.blank(backend, rows, 2 * perRow);
+      ops.routeExperts(choice.view(), GuardedTensor.of(backend, logits).view(), normalise);
+      assertClose("choice", choice.read(), expected, Tolerance.average(experts));
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1,1,1,1,1", "3,8,2,17,33", "37,5,3,64,40", "300,3,2,20,33"})
+  void linearExperts(int rows, int experts, int perRow, int in, int out) {
+    float[][] logits = GuardedTensor.random(random, rows, experts);
+    float[][] choice = reference.routeExperts(logits, perRow, true);
+    float[][][] weights = new float[experts][][];
+    List<List<HostTensor>> parts = new ArrayList<>();
+    for (int e = 0; e < experts; e++) {
+      weights[e] = GuardedTensor.random(random, out, in);
+      List<HostTensor> own = new ArrayList<>();
+      int head = out / 3; // two fused parts where there is room for two
+      for (int[] part : head == 0 ? new int[][] {{0, out}} : new int[][] {{0, head}, {head, out}}) {
+        float[][] rowsOfPart = Arrays.copyOfRange(weights[e], part[0], part[1]);
+        own.add(GuardedTensor.host("expert", rowsOfPart));
+      }
+      parts.add(own);
+    }
+    try (LinearWeight packed = backend.packExperts(parts)) {
+      assertThat(packed.outFeatures()).isEqualTo(experts * out);
+      for (int inputs : new int[] {rows, rows * perRow}) {
+        float[][] x = GuardedTensor.random(random, inputs, in);
+        GuardedTensor result = GuardedTensor.blank(backend, rows * perRow, out);
+        ops.linearExperts(
+            result.view(),
+            GuardedTensor.of(backend, x).view(),
+            GuardedTensor.of(backend, choice).view(),
+            packed);
+        float[][] expected = reference.linearExperts(x, choice, weights);
+        assertClose("out", result.read(), expected, Tolerance.dot(in));
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1,1,1", "3,2,17", "37,8,300"})
+  void mixExperts(int rows, int perRow, int channels) {
+    float[][] x = GuardedTensor.random(random, rows * perRow, channels);
+    float[][] choice = GuardedTensor.random(random, rows, 2 * perRow);
+    GuardedTensor out = GuardedTensor.blank(backend, rows, channels);
+    ops.mixExperts(
+        out.view(), GuardedTensor.of(backend, x).view(), GuardedTensor.of(backend, choice).view());
+    assertClose("out", out.read(), reference.mixExperts(x, choice), Tolerance.dot(perRow));
+  }
+
+  @ParameterizedTest
   @CsvSource({"1,1", "3,17", "37,128"})
   void gatherRows(int rows, int channels) {
     RaggedBatch batch = batchOf(rows);

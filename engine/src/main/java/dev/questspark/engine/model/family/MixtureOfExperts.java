@@ -30,8 +30,8 @@ final class MixtureOfExperts {
     if (json.flagOr("use_sliding_window", false)) {
       draft.slides(layer -> true);
     }
-    String countKey = json.has("num_experts") ? "num_experts" : "num_local_experts";
-    int count = json.requireCount(countKey);
+    // transformers 5 writes the second name for the first
+    int count = json.countOr("num_local_experts", json.countOr("num_experts", 128));
     int step = json.requireCount("decoder_sparse_step");
     List<Integer> dense = json.integers("mlp_only_layers");
     draft.experts =

@@ -96,8 +96,8 @@ public final class ModelConfigReader {
     int maxPositionEmbeddings = json.requireCount("max_position_embeddings");
     ModelDraft draft = new ModelDraft(json, shape.layers(), shape.headDim(), maxPositionEmbeddings);
     family.reading().read(json, draft);
-    if (draft.attentionCap != 0 || draft.experts.isPresent()) {
-      throw root.bad("architectures", "one whose soft-capped attention or experts are computed");
+    if (draft.attentionCap != 0) {
+      throw root.bad("architectures", "one whose soft-capped attention is computed");
     }
     return new ModelConfig(
         family,

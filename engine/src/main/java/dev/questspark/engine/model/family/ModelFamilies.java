@@ -71,7 +71,7 @@ public final class ModelFamilies {
               "Qwen3MoeForCausalLM",
               "qwen3_moe",
               "Qwen3 30B-A3B and 235B-A22B, Qwen3-Coder 30B-A3B",
-              "{'num_experts': 128, 'num_experts_per_tok': 8, 'moe_intermediate_size': 768,"
+              "{'num_experts_per_tok': 8, 'moe_intermediate_size': 768,"
                   + " 'decoder_sparse_step': 1}",
               MixtureOfExperts::qwen3),
           ModelFamily.of(
@@ -207,6 +207,50 @@ public final class ModelFamilies {
                 draft.qkNorm = QkNorm.HEAD_AFTER_ROTATION;
                 draft.queryNorm = "query_layernorm";
                 draft.keyNorm = "key_layernorm";
+              }),
+          ModelFamily.of(
+              "Cohere2ForCausalLM",
+              "cohere2",
+              "Command R7B, Command A",
+              "{'sliding_window': 4096, 'tie_word_embeddings': true, 'logit_scale': 0.0625,"
+                  + " 'sliding_window_pattern': 4, 'layer_norm_eps': 1e-5}",
+              (json, draft) -> {
+                draft.attentionBias();
+                draft.epsKey = "layer_norm_eps";
+                draft.centred = true;
+                draft.parallel = true;
+                draft.norms = TensorNames.Norms.shared("input_layernorm");
+                draft.pairs = RotaryPairs.NEIGHBOURS;
+                draft.logitScale = (float) json.requirePositive("logit_scale");
+                draft.slidesBetweenEvery(json.requireCount("sliding_window_pattern"));
+                draft.withoutPositions(layer -> !draft.slides(layer));
+              }),
+          ModelFamily.of(
+              "ApertusForCausalLM",
+              "apertus",
+              "Apertus 8B, 70B",
+              "{'hidden_act': 'xielu', 'rope_theta': 12000000.0}",
+              (json, draft) -> {
+                draft.attentionBias();
+                draft.qkNorm = QkNorm.HEAD;
+                draft.norms =
+                    TensorNames.Norms.before("attention_layernorm", "feedforward_layernorm");
+                draft.gated = false;
+              }),
+          ModelFamily.of(
+              "NemotronForCausalLM",
+              "nemotron",
+              "Minitron 4B and 8B, Nemotron-4 340B",
+              "{'partial_rotary_factor': 0.5, 'norm_eps': 1e-5}",
+              (json, draft) -> {
+                draft.attentionBias();
+                draft.mlpBias = json.flagOr("mlp_bias", false);
+                draft.epsKey = "norm_eps";
+                draft.centred = true;
+                draft.normBias = true;
+                draft.weightOffset = 1;
+                draft.gated = false;
+                draft.partialRotary = true;
               }));
 
   /** What the best-known of the other families need. */

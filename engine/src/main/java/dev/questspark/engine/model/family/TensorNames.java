@@ -52,6 +52,11 @@ public record TensorNames(
           Optional.of(attention), Optional.empty(), Optional.of(mlp), Optional.empty());
     }
 
+    /** One norm, which attention and feed-forward both read. */
+    static Norms shared(String name) {
+      return new Norms(Optional.of(name), Optional.empty(), Optional.empty(), Optional.empty());
+    }
+
     static Norms around(
         String beforeAttention, String afterAttention, String beforeMlp, String afterMlp) {
       return new Norms(

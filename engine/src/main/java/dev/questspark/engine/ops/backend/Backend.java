@@ -92,6 +92,14 @@ public interface Backend extends AutoCloseable {
    */
   LinearWeight pack(List<HostTensor> weights, List<HostTensor> biases);
 
+  /**
+   * Packs one projection of every expert of a layer for {@code linearExperts}.
+   *
+   * @param experts per expert its weights (N_i, K), one below the other; alike for all
+   * @return (E * N, K)
+   */
+  LinearWeight packExperts(List<List<HostTensor>> experts);
+
   /** Brings a step's batch to the device; the previous one becomes invalid. */
   LoadedBatch load(RaggedBatch batch);
 

@@ -34,6 +34,7 @@ import dev.questspark.engine.ops.cpu.simd.ScalarOps;
 import dev.questspark.engine.ops.cpu.simd.SimdForm;
 import dev.questspark.engine.ops.cpu.simd.SimdOps;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -254,6 +255,18 @@ public final class CpuBackend implements Backend {
   @Override
   public LinearWeight pack(List<HostTensor> weights, List<HostTensor> biases) {
     return gemm.pack(weights, biases);
+  }
+
+  @Override
+  public LinearWeight packExperts(List<List<HostTensor>> experts) {
+    List<LinearWeight> packed = new ArrayList<>();
+    try {
+      experts.forEach(weights -> packed.add(pack(weights, List.of())));
+      return new CpuExperts.Packed(packed);
+    } catch (RuntimeException | Error e) {
+      packed.forEach(LinearWeight::close);
+      throw e;
+    }
   }
 
   @Override

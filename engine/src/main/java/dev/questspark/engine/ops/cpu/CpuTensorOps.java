@@ -26,6 +26,7 @@ final class CpuTensorOps implements TensorOps {
   private final Gemm gemm;
   private final CpuElementwise elementwise;
   private final CpuActivations activations;
+  private final CpuExperts experts;
   private final CpuKvAppend append;
   private final CpuPageScores pageScores;
   private final CpuPageSelection selection;
@@ -37,6 +38,7 @@ final class CpuTensorOps implements TensorOps {
     this.gemm = gemm;
     this.elementwise = new CpuElementwise(workers, simd);
     this.activations = new CpuActivations(workers, simd);
+    this.experts = new CpuExperts(workers, gemm);
     this.append = new CpuKvAppend(workers, simd);
     this.pageScores = new CpuPageScores(workers, simd);
     this.selection = new CpuPageSelection(workers);
@@ -176,6 +178,21 @@ final class CpuTensorOps implements TensorOps {
   @Override
   public void softCap(Tensor x, float cap) {
     activations.softCap(x, cap);
+  }
+
+  @Override
+  public void routeExperts(Tensor choice, Tensor logits, boolean normalise) {
+    experts.routeExperts(choice, logits, normalise);
+  }
+
+  @Override
+  public void linearExperts(Tensor out, Tensor x, Tensor choice, LinearWeight weights) {
+    experts.linearExperts(out, x, choice, weights);
+  }
+
+  @Override
+  public void mixExperts(Tensor out, Tensor x, Tensor choice) {
+    experts.mixExperts(out, x, choice);
   }
 
   @Override

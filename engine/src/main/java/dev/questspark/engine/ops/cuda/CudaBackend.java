@@ -218,6 +218,11 @@ public final class CudaBackend implements Backend {
     return new CudaLinearWeight(weight, biases.isEmpty() ? null : joined(biases, outFeatures));
   }
 
+  @Override
+  public LinearWeight packExperts(List<List<HostTensor>> experts) {
+    return pack(experts.stream().flatMap(List::stream).toList(), List.of());
+  }
+
   /** Vectors, one after the other, as one row of floats. */
   private Tensor joined(List<HostTensor> parts, int count) {
     Tensor whole = uninitialised(DType.F32, 1, count);

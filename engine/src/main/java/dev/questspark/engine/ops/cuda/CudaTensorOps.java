@@ -31,12 +31,14 @@ final class CudaTensorOps implements TensorOps {
   private final CudaGemm gemm;
   private final CudaKvOps kv;
   private final CudaPageSelection selection;
+  private final CudaExpertOps experts;
 
   CudaTensorOps(Launch launch, CudaGemm gemm, CudaKvOps kv) {
     this.launch = launch;
     this.gemm = gemm;
     this.kv = kv;
     this.selection = new CudaPageSelection(launch);
+    this.experts = new CudaExpertOps(launch);
   }
 
   @Override
@@ -298,6 +300,21 @@ final class CudaTensorOps implements TensorOps {
         .integer(x.rowStride())
         .real(cap)
         .grid(ceilDiv(x.cols(), ELEMENTWISE_BLOCK), x.rows(), 1, 256, 0);
+  }
+
+  @Override
+  public void routeExperts(Tensor choice, Tensor logits, boolean normalise) {
+    experts.routeExperts(choice, logits, normalise);
+  }
+
+  @Override
+  public void linearExperts(Tensor out, Tensor x, Tensor choice, LinearWeight weights) {
+    experts.linearExperts(out, x, choice, CudaLinearWeight.of(weights));
+  }
+
+  @Override
+  public void mixExperts(Tensor out, Tensor x, Tensor choice) {
+    experts.mixExperts(out, x, choice);
   }
 
   @Override

@@ -98,6 +98,13 @@ public final class CudaKernels {
           "{act}* out, const {act}* x, const float* weight, const float* bias, int channels,"
               + " int outStride, int xStride, float eps");
 
+  public static final Family LINEAR_EXPERTS =
+      byActAndWeight(
+          "linear_experts_{act}_{w}",
+          "{act}* out, const {act}* x, const float* choice, const {w}* weight, int pairs,"
+              + " int perRow, int shared, int outFeatures, int inFeatures, int outStride,"
+              + " int xStride, int choiceStride, int weightStride");
+
   public static final Kernel LINEAR_F32 = linear("f32_f32_f32", "float", "float", "float");
 
   /** bf16 weights: out dtype and x dtype to the kernel of each tile shape. */
@@ -118,11 +125,23 @@ public final class CudaKernels {
           "{act}* out, float* logSumExp, const {act}* otherOut, const float* otherLogSumExp,"
               + " int headDim, int outStride, int lseStride, int otherOutStride, int otherLseStride");
 
+  public static final Family MIX_EXPERTS =
+      byAct(
+          "mix_experts_{act}",
+          "{act}* out, const {act}* x, const float* choice, int perRow, int channels,"
+              + " int outStride, int xStride, int choiceStride");
+
   public static final Family RMS_NORM =
       byAct(
           "rms_norm_{act}",
           "{act}* out, const {act}* x, const float* weight, int channels, int outStride,"
               + " int xStride, float eps");
+
+  public static final Kernel ROUTE_EXPERTS =
+      one(
+          "route_experts",
+          "float* choice, const float* logits, int experts, int perRow, int normalise,"
+              + " int choiceStride, int logitStride");
 
   public static final Family SCALE =
       byAct("scale_{act}", "{act}* x, int channels, int xStride, float factor");
