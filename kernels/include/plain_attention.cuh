@@ -54,6 +54,15 @@ __device__ __forceinline__ void plainScores(const PlainShared& shared, const Kv*
   }
 }
 
+/** cap * tanh(score / cap) in the place of each score; `cap` times log2(e), as the scores are. */
+__device__ __forceinline__ void capScores(const PlainShared& shared, int heads, float cap) {
+  for (int i = threadIdx.x; i < heads * kPlainKeys; i += blockDim.x) {
+    if (shared.offsets[i % kPlainKeys] != kNoKey) {
+      shared.weights[i] = cap * tanhf(shared.weights[i] / cap);
+    }
+  }
+}
+
 /** Turns scores into exponentials and brings each head's state up to date; one warp per head. */
 __device__ __forceinline__ void plainSoftmax(const PlainShared& shared, int heads) {
   const int lane = threadIdx.x % kWarp;
@@ -98,12 +107,12 @@ __device__ __forceinline__ void plainOutput(const PlainShared& shared, const Kv*
 
 /**
  * Keys [from, to) of `source`, whose offsetOf(j) is kNoKey for a key that the row does not see. Leaves output and
- * state in shared memory, behind a barrier.
+ * state in shared memory, behind a barrier. A `cap` of 0 is none.
  */
 template <typename Act, typename Kv, typename Source>
 __device__ __forceinline__ void plainAttention(const PlainShared& shared, const Act* q, const Kv* keys,
                                                const Kv* values, const Source& source, int from, int to, int heads,
-                                               int headDim, float scale) {
+                                               int headDim, float scale, float cap) {
   for (int i = threadIdx.x; i < heads * headDim; i += blockDim.x) {
     shared.q[i] = toFloat(q[i]) * (scale * kLog2E);
     shared.out[i] = 0.0f;
@@ -118,6 +127,9 @@ __device__ __forceinline__ void plainAttention(const PlainShared& shared, const 
     }
     __syncthreads();  // queries, states and offsets are written before they are read
     plainScores(shared, keys, heads, headDim);
+    if (cap != 0.0f) {  // uniform over the grid; each thread caps the scores that it wrote
+      capScores(shared, heads, cap * kLog2E);
+    }
     __syncthreads();  // scores before their maximum
     plainSoftmax(shared, heads);
     __syncthreads();  // exponentials and factors before the output

@@ -73,7 +73,7 @@ __device__ __forceinline__ void countReads(const AttendBlock<Act>& block) {
 
 template <typename Act, typename Kv>
 __device__ __forceinline__ void attendPagesPlain(const AttendBlock<Act>& block, const Kv* keys, const Kv* values,
-                                                 float scale) {
+                                                 float scale, float cap) {
   QUEST_DYNAMIC_SHARED(shared);
   const int headDim = block.listed.kv.headDim;
   const PlainShared layout = PlainShared::over(shared, block.heads, headDim);
@@ -81,14 +81,14 @@ __device__ __forceinline__ void attendPagesPlain(const AttendBlock<Act>& block, 
   const int tokens = block.listed.tokens();
   const int to = tokens - from < block.cut.tokensPerSplit ? tokens : from + block.cut.tokensPerSplit;
   countReads(block);
-  plainAttention(layout, block.q, keys, values, block.listed, from, to, block.heads, headDim, scale);
+  plainAttention(layout, block.q, keys, values, block.listed, from, to, block.heads, headDim, scale, cap);
   finishSplit(block.target, block.partials, block.entry, blockIdx.x, block.cut.splits, layout.out, headDim,
               layout.state, layout.weights);
 }
 
 template <typename Act, typename Kv, int D, int Warps>
 __device__ __forceinline__ void attendPagesTiled(const AttendBlock<Act>& block, const Kv* keys, const Kv* values,
-                                                 float scale) {
+                                                 float scale, float) {  // without a cap
   QUEST_DYNAMIC_SHARED(shared);
   __shared__ SoftmaxState perWarp[Warps * kHeadsPerBlock];
   __shared__ SoftmaxState joined[kHeadsPerBlock];
@@ -136,7 +136,7 @@ __device__ __forceinline__ void attendPagesTiled(const AttendBlock<Act>& block, 
       const Kv* __restrict__ values, const int* __restrict__ list, const int* __restrict__ listCount,             \
       const int* __restrict__ positions, const int* __restrict__ rowSpan, const int* __restrict__ spanPages,      \
       const int* __restrict__ pageTable, int fromRow, int kvHeads, int headDim, int pageSize, int unit,           \
-      int group, int window, int maxEntries, int qStride, int outStride, int lseStride, float scale) {              \
+      int group, int window, int maxEntries, int qStride, int outStride, int lseStride, float scale, float cap) {   \
     const quest::RowPages row = quest::RowPages::of(fromRow + blockIdx.z, positions, rowSpan, spanPages,          \
                                                     pageTable, unit, window);                                     \
     const int slots = group < quest::kHeadsPerBlock ? group : quest::kHeadsPerBlock;                              \
@@ -146,7 +146,7 @@ __device__ __forceinline__ void attendPagesTiled(const AttendBlock<Act>& block, 
         out, logSumExp, counters, workspace, q, list, listCount, row,                                             \
         quest::PagedKv{kvHeads, headDim, pageSize}, fromRow, group, maxEntries, qStride, outStride, lseStride);     \
     if (static_cast<int>(blockIdx.x) < block.cut.splits) { /* uniform over the block */                           \
-      quest::__VA_ARGS__(block, keys, values, scale);                                                             \
+      quest::__VA_ARGS__(block, keys, values, scale, cap);                                                        \
     }                                                                                                             \
   }
 

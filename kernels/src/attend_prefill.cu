@@ -28,7 +28,7 @@ namespace quest {
 template <typename Act, typename Kv>
 __device__ __forceinline__ void attendPrefillPlain(Act* out, const Act* q, const Kv* keys, const Kv* values,
                                                    const PrefillSpan& span, const PagedKv& kv, int group,
-                                                   int qStride, int outStride, float scale) {
+                                                   int qStride, int outStride, float scale, float cap) {
   QUEST_DYNAMIC_SHARED(shared);
   const int headTiles = ceilDiv(group, kHeadsPerBlock);
   const int kvHead = blockIdx.y / headTiles;
@@ -44,7 +44,7 @@ __device__ __forceinline__ void attendPrefillPlain(Act* out, const Act* q, const
   const PlainShared layout = PlainShared::over(shared, heads, kv.headDim);
   const int from = source.firstVisible / kPlainKeys * kPlainKeys;  // blocks start at fixed positions
   plainAttention(layout, q + row * qStride + channel, keys, values, source, from, position + 1, heads, kv.headDim,
-                 scale);
+                 scale, cap);
   for (int i = threadIdx.x; i < heads * kv.headDim; i += blockDim.x) {
     out[row * outStride + channel + i] = fromFloat<Act>(layout.out[i] * layout.state[i / kv.headDim].normalizer());
   }
@@ -88,7 +88,7 @@ __device__ __forceinline__ void loadQueries(Kv* tile, const Act* q, int rows, in
 template <typename Act, typename Kv, int D, int Warps, int Tiles>
 __device__ __forceinline__ void attendPrefillTiled(Act* out, const Act* q, const Kv* keys, const Kv* values,
                                                    const PrefillSpan& span, const PagedKv& kv, int group,
-                                                   int qStride, int outStride, float scale) {
+                                                   int qStride, int outStride, float scale, float) {  // without a cap
   QUEST_DYNAMIC_SHARED(shared);
   constexpr int kWarpRows = Tiles * 16;
   constexpr int kRows = Warps * kWarpRows;
@@ -182,11 +182,11 @@ __device__ __forceinline__ void attendPrefillTiled(Act* out, const Act* q, const
       Act* __restrict__ out, const Act* __restrict__ q, const Kv* __restrict__ keys,                              \
       const Kv* __restrict__ values, const int* __restrict__ positions, const int* __restrict__ spanRows,         \
       const int* __restrict__ spanPages, const int* __restrict__ pageTable, int fromSpan, int kvHeads, int headDim,\
-      int pageSize, int group, int window, int qStride, int outStride, float scale) {                             \
+      int pageSize, int group, int window, int qStride, int outStride, float scale, float cap) {                  \
     const quest::PrefillSpan span = quest::PrefillSpan::of(fromSpan + blockIdx.z, positions, spanRows, spanPages, \
                                                            pageTable, window);                                    \
     quest::__VA_ARGS__(out, q, keys, values, span, quest::PagedKv{kvHeads, headDim, pageSize}, group, qStride,    \
-                       outStride, scale);                                                                         \
+                       outStride, scale, cap);                                                                    \
   }
 
 ATTEND_PREFILL(f32, float, f32, float, , 128, 4, attendPrefillPlain)

@@ -81,7 +81,7 @@ __device__ __forceinline__ void loadQueryPanels(unsigned char* tile, const Act* 
 template <typename Act, typename Kv, int Groups>
 __device__ __forceinline__ void attendPrefillWgmma(Act* out, const Act* q, const Kv* keys, const Kv* values,
                                                    const PrefillSpan& span, const PagedKv& kv, int group,
-                                                   int qStride, int outStride, float scale) {
+                                                   int qStride, int outStride, float scale, float) {  // without a cap
 #ifdef QUEST_HAS_WGMMA
   QUEST_DYNAMIC_SHARED(shared);
   constexpr int kRows = Groups * 64;
@@ -190,11 +190,11 @@ __device__ __forceinline__ void attendPrefillWgmma(Act* out, const Act* q, const
       Act* __restrict__ out, const Act* __restrict__ q, const Kv* __restrict__ keys,                              \
       const Kv* __restrict__ values, const int* __restrict__ positions, const int* __restrict__ spanRows,         \
       const int* __restrict__ spanPages, const int* __restrict__ pageTable, int fromSpan, int kvHeads, int headDim,\
-      int pageSize, int group, int window, int qStride, int outStride, float scale) {                             \
+      int pageSize, int group, int window, int qStride, int outStride, float scale, float cap) {                  \
     const quest::PrefillSpan span = quest::PrefillSpan::of(fromSpan + blockIdx.z, positions, spanRows, spanPages, \
                                                            pageTable, window);                                    \
     quest::attendPrefillWgmma<Act, Kv, 3>(out, q, keys, values, span, quest::PagedKv{kvHeads, headDim, pageSize}, \
-                                          group, qStride, outStride, scale);                                      \
+                                          group, qStride, outStride, scale, cap);                                 \
   }
 
 ATTEND_PREFILL_WG(f32, float, bf16, bf16)

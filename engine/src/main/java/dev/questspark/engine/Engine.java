@@ -148,7 +148,7 @@ public final class Engine implements AutoCloseable {
 
     void run() {
       long start = System.nanoTime();
-      model = ModelConfigReader.read(config.model());
+      model = ModelConfigReader.read(config.model(), config.configOverrides());
       maxModelLen = MemoryPlan.maxModelLen(config, model);
       backend = keep(Backends.open(config, model, maxModelLen));
       ModelWeights weights = keep(ModelWeights.load(config.model(), model, backend));

@@ -18,6 +18,8 @@ import java.util.Set;
  * whose setters have these names.
  *
  * @param model Hugging Face folder
+ * @param configOverrides a JSON object whose fields stand in the place of those of {@code
+ *     config.json}
  * @param device {@code cpu}, {@code cuda} or {@code cuda:N} (the GPU of ordinal N)
  * @param dtype arithmetic of {@code linear} and element type of the KV cache; on a GPU also of
  *     activations. Automatic is bfloat16 on a GPU, and on a CPU that multiplies bfloat16 if the
@@ -42,6 +44,7 @@ import java.util.Set;
  */
 public record EngineConfig(
     Path model,
+    String configOverrides,
     DeviceName device,
     ComputeDType dtype,
     WeightDType weightDType,
@@ -99,6 +102,7 @@ public record EngineConfig(
   /** Starts from this. */
   public Builder toBuilder() {
     return new Builder(model)
+        .configOverrides(configOverrides)
         .device(device)
         .dtype(dtype)
         .weightDType(weightDType)
@@ -126,6 +130,7 @@ public record EngineConfig(
   /** A configuration under construction: the defaults, but for what was set. */
   public static final class Builder {
     private final Path model;
+    private String configOverrides = "{}";
     private DeviceName device = DeviceName.CPU;
     private ComputeDType dtype = ComputeDType.AUTO;
     private WeightDType weightDType = WeightDType.AUTO;
@@ -145,6 +150,11 @@ public record EngineConfig(
 
     private Builder(Path model) {
       this.model = model;
+    }
+
+    public Builder configOverrides(String configOverrides) {
+      this.configOverrides = configOverrides;
+      return this;
     }
 
     public Builder device(DeviceName device) {
@@ -235,6 +245,7 @@ public record EngineConfig(
     public EngineConfig build() {
       return new EngineConfig(
           model,
+          configOverrides,
           device,
           dtype,
           weightDType,

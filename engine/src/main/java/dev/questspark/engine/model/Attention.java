@@ -18,12 +18,14 @@ final class Attention {
   private final TensorOps ops;
   private final Workspace workspace;
   private final float scale;
+  private final float cap;
 
-  Attention(Backend backend, Workspace workspace, float scale) {
+  Attention(Backend backend, Workspace workspace, float scale, float cap) {
     this.backend = backend;
     this.ops = backend.ops();
     this.workspace = workspace;
     this.scale = scale;
+    this.cap = cap;
   }
 
   /**
@@ -48,7 +50,7 @@ final class Attention {
       if (group instanceof AttentionGroup.Prefill prefill) {
         if (!logitsOnly || readsLogits(batch, prefill.rows())) {
           ops.attendPrefill(
-              workspace.attended, q, kv, batch, prefill.fromSpan(), prefill.toSpan(), scale);
+              workspace.attended, q, kv, batch, prefill.fromSpan(), prefill.toSpan(), scale, cap);
         }
       } else if (group instanceof AttentionGroup.Selected selected) {
         attendSelected(layer, q, kv, batch, selected);
@@ -67,7 +69,7 @@ final class Attention {
           workspace.pages,
           new PageSelector.Query(backend, layer, q, kv, batch, rows, scale, workspace.scratch));
       ops.attendPages(
-          workspace.attended, workspace.logSumExp, q, kv, batch, rows, workspace.pages, scale);
+          workspace.attended, workspace.logSumExp, q, kv, batch, rows, workspace.pages, scale, cap);
     }
   }
 

@@ -67,7 +67,8 @@ public final class Decoder implements AutoCloseable {
                     ? kvStore.geometry().pageSize()
                     : kvStore.geometry().blocksPerPage()),
             scratch.contains(SelectionScratch.HEAD_SCORES));
-    this.attention = new Attention(backend, workspace, config.attentionScale());
+    this.attention =
+        new Attention(backend, workspace, config.attentionScale(), config.scales().attentionCap());
     for (int layer = 0; layer < config.layers(); layer++) {
       ropes.computeIfAbsent(config.rope(layer), kind -> backend.upload(rope.apply(kind)));
     }

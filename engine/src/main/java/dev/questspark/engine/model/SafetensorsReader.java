@@ -1,8 +1,8 @@
 package dev.questspark.engine.model;
 
+import dev.questspark.engine.checkpoint.files.JsonFields;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.model.SafetensorsHeader.Entry;
-import dev.questspark.engine.model.json.JsonFields;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
 import java.io.IOException;

@@ -313,6 +313,7 @@ final class WeightLoader {
   private void warnOfUnread(Path folder) {
     Set<String> unread = new TreeSet<>(checkpoint.unread());
     unread.removeIf(name -> name.endsWith("rotary_emb.inv_freq")); // old checkpoints; recomputed
+    unread.removeIf(name -> name.matches(".*\\.act_fn\\.(beta|eps)")); // xIELU's constants
     if (config.tieWordEmbeddings()) {
       unread.remove(headName()); // some savers store the tied table twice
     }

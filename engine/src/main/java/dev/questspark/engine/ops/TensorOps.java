@@ -3,7 +3,7 @@ package dev.questspark.engine.ops;
 import dev.questspark.engine.ops.prune.TokenPruning;
 
 /**
- * The seam between the model and the hardware: about a dozen ops, each one CUDA file, one CPU
+ * The seam between the model and the hardware: about two dozen ops, each one CUDA file, one CPU
  * method and one contract test of the same name.
  *
  * <p>Every op takes a ragged batch, writes into a given output, allocates nothing and does not wait
@@ -136,10 +136,13 @@ public interface TensorOps {
    * Attention of each row over its listed units: softmax(scale * q.k) v over the visible positions
    * at most the row's own. Dense decode is this op with all pages. The same positions give the same
    * bits in units of every size. Counts entries and tokens attended.
+   * With a cap, cap * tanh(scale * q.k / cap) stands in the place of scale * q.k (Gemma 2, arXiv
+   * 2408.00118, section 2).
    *
    * @param out (R, Hq * D), indexed by batch row
    * @param logSumExp (R, Hq): log of the sum of exp(scale * q.k), for {@link #mergeAttention}
    * @param q (R, Hq * D), rotated
+   * @param cap 0 for none
    */
   void attendPages(
       Tensor out,
@@ -149,15 +152,42 @@ public interface TensorOps {
       LoadedBatch batch,
       RowRange rows,
       PageList list,
-      float scale);
+      float scale,
+      float cap);
+
+  /** The same without a cap. */
+  default void attendPages(
+      Tensor out,
+      Tensor logSumExp,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch batch,
+      RowRange rows,
+      PageList list,
+      float scale) {
+    attendPages(out, logSumExp, q, kv, batch, rows, list, scale, 0);
+  }
 
   /**
    * Dense causal attention of the rows of spans [fromSpan, toSpan) over their sequences' pages, the
    * rows' own keys included (they were appended before). {@code out} (R, Hq * D) and {@code q} are
-   * indexed by batch row.
+   * indexed by batch row. {@code cap} as in {@link #attendPages}.
    */
   void attendPrefill(
-      Tensor out, Tensor q, KvLayer kv, LoadedBatch batch, int fromSpan, int toSpan, float scale);
+      Tensor out,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch batch,
+      int fromSpan,
+      int toSpan,
+      float scale,
+      float cap);
+
+  /** The same without a cap. */
+  default void attendPrefill(
+      Tensor out, Tensor q, KvLayer kv, LoadedBatch batch, int fromSpan, int toSpan, float scale) {
+    attendPrefill(out, q, kv, batch, fromSpan, toSpan, scale, 0);
+  }
 
   /**
    * Merges two attention states over disjoint key sets into the first: out (R, Hq * D), logSumExp

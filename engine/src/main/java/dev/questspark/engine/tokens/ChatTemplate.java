@@ -1,10 +1,10 @@
 package dev.questspark.engine.tokens;
 
 import com.google.gson.JsonElement;
+import dev.questspark.engine.checkpoint.files.JsonFields;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.jinja.JinjaTemplate;
 import dev.questspark.engine.jinja.failure.JinjaException;
-import dev.questspark.engine.model.json.JsonFields;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,7 +1,7 @@
 package dev.questspark.engine.tokens;
 
+import dev.questspark.engine.checkpoint.files.JsonFields;
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.model.json.JsonFields;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;

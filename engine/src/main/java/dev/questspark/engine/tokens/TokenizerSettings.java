@@ -1,7 +1,7 @@
 package dev.questspark.engine.tokens;
 
 import com.google.gson.JsonElement;
-import dev.questspark.engine.model.json.JsonFields;
+import dev.questspark.engine.checkpoint.files.JsonFields;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;

@@ -269,6 +269,19 @@ final class ReferenceTensorOps {
   /** Attention of batch row r over the listed units of each KV head. */
   Attended attend(
       HostKv kv, float[] q, RaggedBatch batch, int r, int[][] lists, int unit, float scale) {
+    return attend(kv, q, batch, r, lists, unit, scale, 0);
+  }
+
+  /** With logits under a cap, unless that is 0. */
+  Attended attend(
+      HostKv kv,
+      float[] q,
+      RaggedBatch batch,
+      int r,
+      int[][] lists,
+      int unit,
+      float scale,
+      double cap) {
     int headDim = kv.geometry().headDim();
     int pageSize = kv.geometry().pageSize();
     int heads = q.length / headDim;
@@ -293,7 +306,8 @@ final class ReferenceTensorOps {
           for (int i = 0; i < headDim; i++) {
             logit += (double) q[h * headDim + i] * kv.key(page, h / group, slot)[i];
           }
-          double weight = Math.exp(scale * logit); // small logits: no shift needed in double
+          double scaled = cap == 0 ? scale * logit : cap * Math.tanh(scale * logit / cap);
+          double weight = Math.exp(scaled); // small logits: no shift needed in double
           sum += weight;
           for (int i = 0; i < headDim; i++) {
             weighted[i] += weight * kv.value(page, h / group, slot)[i];

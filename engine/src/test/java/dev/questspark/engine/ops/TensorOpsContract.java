@@ -418,6 +418,44 @@ public abstract class TensorOpsContract extends RowOpsContract {
     assertThat(loaded.counters().tokensAttended()).as("prefill is not counted").containsOnly(0);
   }
 
+  /** Gemma 2's: on 5 of the scenarios, with a cap that bends most logits. */
+  @Test
+  void attendUnderACap() {
+    for (int i = 3; i < scenarios().size(); i += 7) {
+      CacheScenario scenario = scenarios().get(i);
+      RaggedBatch batch = scenario.batch();
+      HostKv kv = scenario.kv();
+      int kvHeads = kv.geometry().kvHeads();
+      int pageSize = kv.geometry().pageSize();
+      PageBudget whole = PageBudget.all(pageSize);
+      float[][] q = GuardedTensor.random(random, batch.rows(), scenario.queryColumns());
+      Tensor query = GuardedTensor.of(backend, q).view();
+      KvLayer layer = kv.upload(backend);
+      LoadedBatch loaded = backend.load(batch);
+      RowRange rows = new RowRange(0, batch.rows());
+      GuardedTensor prefill = GuardedTensor.blank(backend, batch.rows(), scenario.queryColumns());
+      GuardedTensor out = GuardedTensor.blank(backend, batch.rows(), scenario.queryColumns());
+      GuardedTensor sums = GuardedTensor.blank(backend, batch.rows(), scenario.queryHeads());
+      ops.attendPrefill(prefill.view(), query, layer, loaded, 0, batch.spans(), 0.5f, 0.3f);
+      try (PageList list =
+          backend.allocatePageList(batch.rows(), kvHeads, scenario.longestPages())) {
+        ops.keepPages(list, layer, loaded, rows, whole);
+        ops.attendPages(out.view(), sums.view(), query, layer, loaded, rows, list, 0.5f, 0.3f);
+      }
+      float[][] inPages = out.read();
+      float[][] inPrefill = prefill.read();
+      for (int r = 0; r < batch.rows(); r++) {
+        int[][] all = new int[kvHeads][];
+        Arrays.fill(all, reference.choosePages(kv, batch.positions()[r], whole, null));
+        ReferenceTensorOps.Attended expected =
+            reference.attend(kv, q[r], batch, r, all, pageSize, 0.5f, 0.3f);
+        double tolerance = Tolerance.average(kv.geometry().headDim() + 300);
+        assertClose("pages, row " + r, inPages[r], expected.out(), tolerance);
+        assertClose("prefill, row " + r, inPrefill[r], expected.out(), tolerance);
+      }
+    }
+  }
+
   @ParameterizedTest
   @EnumSource(Share.class)
   void mergeAttention(Share share) {

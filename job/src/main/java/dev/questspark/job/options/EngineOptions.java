@@ -36,9 +36,11 @@ public record EngineOptions(
    * Where the model is.
    *
    * @param location null in a report, which needs no model
+   * @param configOverrides a JSON object for {@link EngineConfig#configOverrides}
    * @param generationConfig {@code auto}, {@code none} or a path
    */
-  public record Model(ModelLocation location, String generationConfig) implements Serializable {}
+  public record Model(ModelLocation location, String configOverrides, String generationConfig)
+      implements Serializable {}
 
   /** Types of numbers. */
   public record Types(ComputeDType compute, WeightDType weights, DigestDType digests)
@@ -83,6 +85,7 @@ public record EngineOptions(
       Set<SelectionScratch> scratch,
       int threads) {
     return EngineConfig.builder(model)
+        .configOverrides(this.model.configOverrides)
         .device(DeviceName.parse(device))
         .dtype(types.compute)
         .weightDType(types.weights)

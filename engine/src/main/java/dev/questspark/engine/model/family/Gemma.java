@@ -1,6 +1,6 @@
 package dev.questspark.engine.model.family;
 
-import dev.questspark.engine.model.json.JsonFields;
+import dev.questspark.engine.checkpoint.files.JsonFields;
 
 /**
  * Gemma 2 and 3: norms around both halves of a layer that store what they differ from 1 by, GeGLU,

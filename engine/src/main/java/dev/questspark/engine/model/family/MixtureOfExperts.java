@@ -1,6 +1,6 @@
 package dev.questspark.engine.model.family;
 
-import dev.questspark.engine.model.json.JsonFields;
+import dev.questspark.engine.checkpoint.files.JsonFields;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;

@@ -1,8 +1,7 @@
 package dev.questspark.engine.model.family;
 
-import com.google.gson.JsonObject;
+import dev.questspark.engine.checkpoint.files.JsonFields;
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.model.json.JsonFields;
 import dev.questspark.engine.ops.DType;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,7 +16,7 @@ import java.util.OptionalInt;
  * classes where a published model may rely on them; most sizes have no default.
  */
 public final class ModelConfigReader {
-  private static final String TEXT_PART = "text_config";
+  static final String TEXT_PART = "text_config";
 
   private final JsonFields root;
   private final JsonFields json; // the decoder's part of it
@@ -29,7 +28,7 @@ public final class ModelConfigReader {
     ModelFamily outer = family(root);
     this.withImages = outer.textPart().isPresent();
     if (withImages) {
-      JsonFields part = root.object(TEXT_PART).orElseGet(() -> root.withDefaults(new JsonObject()));
+      JsonFields part = root.object(TEXT_PART).orElse(root);
       String type = part.string("model_type").orElse(outer.textPart().get());
       this.family =
           ModelFamilies.ofModelType(type)
@@ -44,36 +43,21 @@ public final class ModelConfigReader {
 
   /** Reads {@code folder/config.json}. */
   public static ModelConfig read(Path folder) {
-    return read(folder, new JsonObject());
+    return read(folder, "{}");
   }
 
   /**
    * Reads {@code folder/config.json}, some of whose fields are replaced.
    *
-   * @param overrides what stands in the place of the file's fields; those that are read from the
-   *     text part of a model with images replace the fields there
+   * @param overrides a JSON object: {@link ConfigOverrides}
    */
-  public static ModelConfig read(Path folder, JsonObject overrides) {
+  public static ModelConfig read(Path folder, String overrides) {
     Path file = folder.resolve("config.json");
     if (!Files.isRegularFile(file)) {
       throw new ConfigException(
           "model is " + folder + ", which holds no config.json; give a Hugging Face model folder");
     }
-    return new ModelConfigReader(overridden(JsonFields.read(file), overrides)).read();
-  }
-
-  private static JsonFields overridden(JsonFields config, JsonObject overrides) {
-    if (overrides.isEmpty()) {
-      return config;
-    }
-    Optional<JsonObject> part = config.element(TEXT_PART).map(text -> text.getAsJsonObject());
-    JsonObject all = overrides.deepCopy();
-    if (part.isPresent() && !overrides.has(TEXT_PART)) {
-      JsonObject text = part.get().deepCopy();
-      overrides.entrySet().forEach(field -> text.add(field.getKey(), field.getValue()));
-      all.add(TEXT_PART, text);
-    }
-    return config.withOverrides(all);
+    return new ModelConfigReader(ConfigOverrides.of(overrides).in(JsonFields.read(file))).read();
   }
 
   private ModelConfig read() {
@@ -96,9 +80,6 @@ public final class ModelConfigReader {
     int maxPositionEmbeddings = json.requireCount("max_position_embeddings");
     ModelDraft draft = new ModelDraft(json, shape.layers(), shape.headDim(), maxPositionEmbeddings);
     family.reading().read(json, draft);
-    if (draft.attentionCap != 0) {
-      throw root.bad("architectures", "one whose soft-capped attention is computed");
-    }
     return new ModelConfig(
         family,
         shape,

@@ -1,6 +1,6 @@
 package dev.questspark.engine.model.family;
 
-import dev.questspark.engine.model.json.JsonFields;
+import dev.questspark.engine.checkpoint.files.JsonFields;
 import dev.questspark.engine.model.rope.RopeConfig;
 import dev.questspark.engine.model.rope.RopeReader;
 import java.util.ArrayList;

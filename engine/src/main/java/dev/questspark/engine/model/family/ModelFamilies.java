@@ -1,6 +1,6 @@
 package dev.questspark.engine.model.family;
 
-import dev.questspark.engine.model.json.JsonFields;
+import dev.questspark.engine.checkpoint.files.JsonFields;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -8,8 +8,7 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /**
- * The families that the decoder computes: a row each. The second page of the documentation, {@code
- * docs/models.md}, is written from it.
+ * The families that the decoder computes: a row each. {@code docs/models.md} is written from it.
  */
 public final class ModelFamilies {
   private static final String LLAMA = "{}";
@@ -79,7 +78,7 @@ public final class ModelFamilies {
               "smollm3",
               "SmolLM3 3B",
               "{'tie_word_embeddings': true, 'rope_theta': 2000000.0, 'no_rope_layer_interval': 4}",
-              ModelFamilies::smolLm3),
+              LayersWithoutPositions::smolLm3),
           ModelFamily.of(
               "SeedOssForCausalLM",
               "seed_oss",
@@ -196,7 +195,7 @@ public final class ModelFamilies {
               "exaone4",
               "EXAONE 4.0 1.2B, 32B",
               "{'sliding_window': 4096, 'sliding_window_pattern': 4}",
-              ModelFamilies::exaone4),
+              LayersWithoutPositions::exaone4),
           ModelFamily.of(
               "HunYuanDenseV1ForCausalLM",
               "hunyuan_v1_dense",
@@ -214,17 +213,7 @@ public final class ModelFamilies {
               "Command R7B, Command A",
               "{'sliding_window': 4096, 'tie_word_embeddings': true, 'logit_scale': 0.0625,"
                   + " 'sliding_window_pattern': 4, 'layer_norm_eps': 1e-5}",
-              (json, draft) -> {
-                draft.attentionBias();
-                draft.epsKey = "layer_norm_eps";
-                draft.centred = true;
-                draft.parallel = true;
-                draft.norms = TensorNames.Norms.shared("input_layernorm");
-                draft.pairs = RotaryPairs.NEIGHBOURS;
-                draft.logitScale = (float) json.requirePositive("logit_scale");
-                draft.slidesBetweenEvery(json.requireCount("sliding_window_pattern"));
-                draft.withoutPositions(layer -> !draft.slides(layer));
-              }),
+              LayersWithoutPositions::cohere2),
           ModelFamily.of(
               "ApertusForCausalLM",
               "apertus",
@@ -276,48 +265,6 @@ public final class ModelFamilies {
     } else if (json.strings("layer_types").contains("sliding_attention")) {
       throw json.bad("layer_types", "full_attention only, as no sliding window is set");
     }
-  }
-
-  private static void smolLm3(JsonFields json, ModelDraft draft) {
-    draft.attentionBias();
-    draft.mlpBias = json.flagOr("mlp_bias", false);
-    List<Integer> rotates =
-        json.integers("no_rope_layers"); // 1 where there is RoPE, despite its name
-    int interval = json.requireCount("no_rope_layer_interval");
-    if (!rotates.isEmpty() && rotates.size() < draft.layers) {
-      throw json.bad("no_rope_layers", "a list of " + draft.layers + ", one per layer");
-    }
-    if (json.flagOr("use_sliding_window", false)) {
-      draft.slides(layer -> rests(rotates, interval, layer));
-    }
-    draft.withoutPositions(layer -> rests(rotates, interval, layer));
-  }
-
-  private static boolean rests(List<Integer> rotates, int interval, int layer) {
-    return rotates.isEmpty() ? (layer + 1) % interval == 0 : rotates.get(layer) == 0;
-  }
-
-  /** Where some layers slide, those that see everything have no positions. */
-  private static void exaone4(JsonFields json, ModelDraft draft) {
-    draft.qkNorm = QkNorm.HEAD;
-    draft.norms = TensorNames.Norms.AFTER;
-    if (json.has("sliding_window")) {
-      draft.slides(
-          json.element("sliding_window_pattern").isEmpty()
-              ? layer -> false
-              : layer -> slidesByPattern(json, layer, draft.layers));
-      draft.withoutPositions(layer -> !draft.slides(layer));
-    }
-  }
-
-  /** A period, of which the last layer sees everything, or a letter for each layer of a period. */
-  private static boolean slidesByPattern(JsonFields json, int layer, int layers) {
-    String key = "sliding_window_pattern";
-    if (json.element(key).get().getAsJsonPrimitive().isNumber()) {
-      return (layer + 1) % json.requireCount(key) != 0;
-    }
-    String letters = json.requireString(key);
-    return layer < layers - 1 && letters.charAt(layer % letters.length()) == 'L';
   }
 
   /** All families, as the documentation lists them. */

@@ -2,7 +2,7 @@ package dev.questspark.engine.model.family;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
-import dev.questspark.engine.model.json.JsonFields;
+import dev.questspark.engine.checkpoint.files.JsonFields;
 import java.util.Optional;
 
 /** A family of models: Hugging Face's names for it, and how its {@code config.json} reads. */

@@ -1,7 +1,7 @@
 package dev.questspark.engine.model.rope;
 
 import com.google.gson.JsonElement;
-import dev.questspark.engine.model.json.JsonFields;
+import dev.questspark.engine.checkpoint.files.JsonFields;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;

@@ -145,14 +145,22 @@ final class CpuTensorOps implements TensorOps {
       LoadedBatch batch,
       RowRange rows,
       PageList list,
-      float scale) {
-    attention.attendPages(out, logSumExp, q, kv, batch, rows, list, scale);
+      float scale,
+      float cap) {
+    attention.attendPages(out, logSumExp, q, kv, batch, rows, list, scale, cap);
   }
 
   @Override
   public void attendPrefill(
-      Tensor out, Tensor q, KvLayer kv, LoadedBatch batch, int fromSpan, int toSpan, float scale) {
-    prefill.attendPrefill(out, q, kv, batch, fromSpan, toSpan, scale);
+      Tensor out,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch batch,
+      int fromSpan,
+      int toSpan,
+      float scale,
+      float cap) {
+    prefill.attendPrefill(out, q, kv, batch, fromSpan, toSpan, scale, cap);
   }
 
   @Override

@@ -160,7 +160,8 @@ final class CudaKvOps implements AutoCloseable {
       CudaBatch batch,
       RowRange rows,
       PageList list,
-      float scale) {
+      float scale,
+      float cap) {
     KvGeometry geometry = kv.geometry();
     int group = OpArguments.queryHeadsPerKvHead(q, kv);
     CudaPageList entries = CudaPageList.of(list, rows.count(), geometry.kvHeads());
@@ -168,8 +169,8 @@ final class CudaKvOps implements AutoCloseable {
     OpArguments.require("out", out, rows.to(), q.cols());
     OpArguments.require("logSumExp", logSumExp, rows.to(), geometry.kvHeads() * group);
     workspace.reserve(entries.shape().maxRows(), geometry.kvHeads(), group, geometry.headDim());
-    CudaKernels.Family tiled =
-        geometry.pageSize() % TILE_TOKENS == 0
+    CudaKernels.Family tiled = // without a cap
+        cap == 0 && geometry.pageSize() % TILE_TOKENS == 0
             ? tiled(CudaKernels.ATTEND_PAGES_TILED, geometry)
             : null;
     int headDim = geometry.headDim();
@@ -204,6 +205,7 @@ final class CudaKvOps implements AutoCloseable {
         .integer(out.rowStride())
         .integer(logSumExp.rowStride())
         .real(scale)
+        .real(cap)
         .grid(
             AttentionWorkspace.splits(longestRun(entries, geometry.pageSize())),
             geometry.kvHeads() * AttentionWorkspace.tiles(group),
@@ -221,7 +223,14 @@ final class CudaKvOps implements AutoCloseable {
   }
 
   void attendPrefill(
-      Tensor out, Tensor q, KvLayer kv, CudaBatch batch, int fromSpan, int toSpan, float scale) {
+      Tensor out,
+      Tensor q,
+      KvLayer kv,
+      CudaBatch batch,
+      int fromSpan,
+      int toSpan,
+      float scale,
+      float cap) {
     KvGeometry geometry = kv.geometry();
     int headDim = geometry.headDim();
     int group = OpArguments.queryHeadsPerKvHead(q, kv);
@@ -232,7 +241,8 @@ final class CudaKvOps implements AutoCloseable {
       longest =
           Math.max(longest, batch.host().spanRows()[span + 1] - batch.host().spanRows()[span]);
     }
-    PrefillTiles tiles = CudaShapes.aligned(q) ? prefillTiles(geometry, longest) : null;
+    PrefillTiles tiles = // without a cap
+        cap == 0 && CudaShapes.aligned(q) ? prefillTiles(geometry, longest) : null;
     CudaKernels.Family kernels = tiles == null ? CudaKernels.ATTEND_PREFILL : tiles.kernels;
     launch
         .of(kernels.of(q.dtype(), geometry.dtype()))
@@ -252,7 +262,8 @@ final class CudaKvOps implements AutoCloseable {
         .integer(kv.window())
         .integer(q.rowStride())
         .integer(out.rowStride())
-        .real(scale);
+        .real(scale)
+        .real(cap);
     int spans = toSpan - fromSpan;
     if (tiles == null) {
       int blocks = geometry.kvHeads() * AttentionWorkspace.tiles(group);

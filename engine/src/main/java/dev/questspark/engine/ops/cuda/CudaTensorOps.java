@@ -221,8 +221,9 @@ final class CudaTensorOps implements TensorOps {
       LoadedBatch batch,
       RowRange rows,
       PageList list,
-      float scale) {
-    kv.attendPages(out, logSumExp, q, layer, CudaBatch.of(batch, rows), rows, list, scale);
+      float scale,
+      float cap) {
+    kv.attendPages(out, logSumExp, q, layer, CudaBatch.of(batch, rows), rows, list, scale, cap);
   }
 
   @Override
@@ -233,8 +234,9 @@ final class CudaTensorOps implements TensorOps {
       LoadedBatch batch,
       int fromSpan,
       int toSpan,
-      float scale) {
-    kv.attendPrefill(out, q, layer, CudaBatch.of(batch), fromSpan, toSpan, scale);
+      float scale,
+      float cap) {
+    kv.attendPrefill(out, q, layer, CudaBatch.of(batch), fromSpan, toSpan, scale, cap);
   }
 
   @Override

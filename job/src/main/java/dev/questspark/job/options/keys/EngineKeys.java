@@ -14,6 +14,7 @@ import static dev.questspark.job.options.keys.Scope.Query.IN_QUERY;
 import static dev.questspark.job.options.keys.Scope.Query.JOB_ONLY;
 import static dev.questspark.job.options.keys.Scope.RUN_ONLY;
 
+import dev.questspark.engine.model.family.ConfigOverrides;
 import dev.questspark.engine.ops.backend.ComputeDType;
 import dev.questspark.engine.ops.backend.DeviceName;
 import dev.questspark.engine.ops.backend.WeightDType;
@@ -46,6 +47,18 @@ public final class EngineKeys {
           .description(
               SECTION,
               "Folder where a node keeps its copy of a model given as a URI, for all its executors and later runs. Only damaged copies are deleted.");
+  public static final OptionKey<String> HF_OVERRIDES =
+      text("hf_overrides", "a JSON object")
+          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .description(
+              SECTION,
+              "JSON object whose fields take the place of those of the model's config.json.");
+  public static final OptionKey<String> ROPE_SCALING =
+      text("rope_scaling", "a JSON object")
+          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .description(
+              SECTION,
+              "JSON object that takes the place of rope_scaling in config.json, so that a model reads longer documents than it says: {\"rope_type\": \"yarn\", \"factor\": 4.0, \"original_max_position_embeddings\": 32768} for Qwen3 and Qwen2.5. dynamic and longrope depend on the length: it is taken as max_model_len, not as that of each document.");
   public static final OptionKey<String> GENERATION_CONFIG =
       text("generation_config", "auto, none or a path")
           .defaultValue("auto")
@@ -160,7 +173,10 @@ public final class EngineKeys {
     int maxNumSeqs = options.get(MAX_NUM_SEQS);
     int maxInFlight = options.get(MAX_IN_FLIGHT);
     return new EngineOptions(
-        new EngineOptions.Model(location(options), options.get(GENERATION_CONFIG)),
+        new EngineOptions.Model(
+            location(options),
+            ConfigOverrides.joined(options.get(HF_OVERRIDES), options.get(ROPE_SCALING)),
+            options.get(GENERATION_CONFIG)),
         options.get(BACKEND).toString(),
         new EngineOptions.Types(
             options.get(DTYPE), options.get(WEIGHT_DTYPE), options.get(SelectionKeys.DIGEST_DTYPE)),

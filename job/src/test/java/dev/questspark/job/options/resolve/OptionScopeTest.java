@@ -40,6 +40,8 @@ class OptionScopeTest {
             "task",
             "apply_chat_template",
             "system_prompt",
+            "hf_overrides",
+            "rope_scaling",
             "generation_config",
             "backend",
             "dtype",

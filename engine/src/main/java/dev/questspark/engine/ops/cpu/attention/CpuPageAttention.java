@@ -53,7 +53,8 @@ public final class CpuPageAttention {
       RowRange rows,
       CpuPageList list,
       int group,
-      float scale) {
+      float scale,
+      float cap) {
 
     int row(int listIndex) {
       return rows.from() + listIndex / pages.kvHeads;
@@ -91,7 +92,8 @@ public final class CpuPageAttention {
       LoadedBatch loaded,
       RowRange rows,
       PageList pageList,
-      float scale) {
+      float scale,
+      float cap) {
     CpuBatch batch = CpuBatch.of(loaded, rows);
     CpuKvPages pages = new CpuKvPages(kv);
     CpuPageList list = CpuPageList.of(pageList, rows.count(), pages.kvHeads);
@@ -100,7 +102,7 @@ public final class CpuPageAttention {
     OpArguments.require("out", out, rows.to(), q.cols());
     OpArguments.require("logSumExp", logSumExp, rows.to(), queryHeads);
     int group = queryHeads / pages.kvHeads;
-    Call call = new Call(out, logSumExp, q, pages, batch, rows, list, group, scale);
+    Call call = new Call(out, logSumExp, q, pages, batch, rows, list, group, scale, cap);
     int lists = rows.count() * pages.kvHeads;
     int chunkUnits = Math.max(1, CHUNK_TOKENS / pages.pageSize) * call.unitsPerPage();
     int tasks = cut(call, lists, chunkUnits);
@@ -183,7 +185,8 @@ public final class CpuPageAttention {
           block,
           firstVisible,
           position,
-          call.scale);
+          call.scale,
+          call.cap);
     }
     call.batch.countAttended(row, to - Math.max(lead, from), tokens);
     for (int g = 0; g < call.group; g++) {

@@ -62,6 +62,7 @@ final class FlashTile {
   private final float[] output;
   private final float[] max = new float[ROWS];
   private final float[] sum = new float[ROWS];
+  private float cap; // of the logits, 0 for none
   private final int[] firstSeen = new int[ROWS];
   private final int[] lastSeen = new int[ROWS];
   private final List<Slices> slices = new ArrayList<>();
@@ -154,8 +155,13 @@ final class FlashTile {
     lastSeen[row] = last;
   }
 
-  /** Forgets all blocks. */
-  void reset(int rows) {
+  /**
+   * Forgets all blocks.
+   *
+   * @param logitCap of what follows, 0 for none
+   */
+  void reset(int rows, float logitCap) {
+    cap = logitCap;
     Arrays.fill(max, 0, rows, Float.NEGATIVE_INFINITY);
     Arrays.fill(sum, 0, rows, 0f);
     Arrays.fill(output, 0f);
@@ -200,6 +206,9 @@ final class FlashTile {
     float reference = 0f;
     if (seen > 0) {
       scores.get(at + first, weight, first, seen);
+      if (cap != 0) {
+        SoftCap.apply(weight, first, seen, cap);
+      }
       float largest = Math.max(max[row], simd.max(weight, first, seen));
       if (largest > max[row]) {
         if (max[row] != Float.NEGATIVE_INFINITY) {

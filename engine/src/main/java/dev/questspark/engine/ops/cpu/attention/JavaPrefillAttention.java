@@ -35,7 +35,14 @@ public final class JavaPrefillAttention implements PrefillAttention {
 
   @Override
   public void attendPrefill(
-      Tensor out, Tensor q, KvLayer kv, LoadedBatch loaded, int fromSpan, int toSpan, float scale) {
+      Tensor out,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch loaded,
+      int fromSpan,
+      int toSpan,
+      float scale,
+      float cap) {
     CpuBatch batch = CpuBatch.of(loaded);
     CpuKvPages pages = new CpuKvPages(kv);
     int group = OpArguments.queryHeadsPerKvHead(q, kv);
@@ -54,7 +61,7 @@ public final class JavaPrefillAttention implements PrefillAttention {
             int first = fromRow + (tiles - 1 - task / pages.kvHeads) * TILE_ROWS;
             int last = Math.min(toRow, first + TILE_ROWS);
             int head = task % pages.kvHeads;
-            attendTile(out, q, pages, batch, first, last, head, group, worker, scale);
+            attendTile(out, q, pages, batch, first, last, head, group, worker, scale, cap);
           });
     }
   }
@@ -69,7 +76,8 @@ public final class JavaPrefillAttention implements PrefillAttention {
       int head,
       int group,
       int worker,
-      float scale) {
+      float scale,
+      float cap) {
     OnlineSoftmax states = softmax[worker];
     PageBlock block = blocks[worker];
     int headDim = pages.headDim;
@@ -108,7 +116,8 @@ public final class JavaPrefillAttention implements PrefillAttention {
             block,
             firstVisible,
             position,
-            scale);
+            scale,
+            cap);
       }
     }
     for (int state = 0; state < (toRow - fromRow) * group; state++) {

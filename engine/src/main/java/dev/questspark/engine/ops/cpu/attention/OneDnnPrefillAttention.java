@@ -136,7 +136,7 @@ public final class OneDnnPrefillAttention implements PrefillAttention {
     }
 
     void run(int rows) {
-      tile.reset(rows);
+      tile.reset(rows, 0);
       see(rows, 0, FlashBlock.SLOTS);
       tile.fold(rows);
       see(rows, 3, FlashBlock.SLOTS - 5);
@@ -152,7 +152,14 @@ public final class OneDnnPrefillAttention implements PrefillAttention {
 
   @Override
   public void attendPrefill(
-      Tensor out, Tensor q, KvLayer kv, LoadedBatch loaded, int fromSpan, int toSpan, float scale) {
+      Tensor out,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch loaded,
+      int fromSpan,
+      int toSpan,
+      float scale,
+      float cap) {
     CpuBatch batch = CpuBatch.of(loaded);
     CpuKvPages pages = new CpuKvPages(kv);
     int group = OpArguments.queryHeadsPerKvHead(q, kv);
@@ -160,7 +167,7 @@ public final class OneDnnPrefillAttention implements PrefillAttention {
     OpArguments.require("q", q, host.rows(), q.cols());
     OpArguments.require("out", out, host.rows(), q.cols());
     FlashTile[] tiles = tiles(new TileShape(pages.dtype(), pages.headDim));
-    Call call = new Call(out, q, pages, batch, scale);
+    Call call = new Call(out, q, pages, batch, scale, cap);
     // Groups wider than a tile are cut into slices of heads.
     int heads = Math.min(group, FlashTile.ROWS);
     int slices = (group + heads - 1) / heads;
@@ -199,7 +206,8 @@ public final class OneDnnPrefillAttention implements PrefillAttention {
   }
 
   /** The arguments of one call of the op. */
-  private record Call(Tensor out, Tensor q, CpuKvPages pages, CpuBatch batch, float scale) {
+  private record Call(
+      Tensor out, Tensor q, CpuKvPages pages, CpuBatch batch, float scale, float cap) {
 
     /** Rows [fromRow, toRow) of one span, query heads [firstHead, firstHead + heads). */
     void attend(
@@ -213,7 +221,7 @@ public final class OneDnnPrefillAttention implements PrefillAttention {
       int headDim = pages.headDim;
       loadQueries(tile, scaled, fromRow, toRow, firstHead, heads);
       int tileRows = (toRow - fromRow) * heads;
-      tile.reset(tileRows);
+      tile.reset(tileRows, cap);
       int firstPosition = batch.position(fromRow);
       int lastPosition = batch.position(toRow - 1);
       int firstSeen = pages.firstVisible(firstPosition);

@@ -39,6 +39,7 @@ final class OnlineSoftmax {
    * @param state the first head's state
    * @param query index of the first head's first channel in {@code queries}
    * @param target index of the first head's first output in {@code outs}
+   * @param cap of the logits, 0 for none
    */
   void fold(
       int state,
@@ -50,19 +51,23 @@ final class OnlineSoftmax {
       PageBlock block,
       int firstVisible,
       int position,
-      float scale) {
+      float scale,
+      float cap) {
     int headDim = block.headDim();
     int piece = block.pieceTokens();
     int tokens = block.lead() + block.pieces() * piece;
     if (weights.length < heads * tokens) {
       weights = new float[heads * tokens];
     }
-    hide(heads, tokens, 0, 0, 0, block.lead());
     if (piece == block.tile()) {
       logitsOfTiles(heads, queries, query, block, tokens, scale);
     } else {
       logitsOfParts(heads, queries, query, block, tokens, scale);
     }
+    if (cap != 0) {
+      SoftCap.apply(weights, 0, heads * tokens, cap);
+    }
+    hide(heads, tokens, 0, 0, 0, block.lead());
     for (int i = 0; i < block.pieces(); i++) {
       int at = block.lead() + i * piece;
       hide(heads, tokens, at, block.first(i, firstVisible), block.last(i, position), piece);

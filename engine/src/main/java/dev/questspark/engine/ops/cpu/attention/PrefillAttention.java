@@ -8,5 +8,12 @@ import dev.questspark.engine.ops.Tensor;
 public interface PrefillAttention {
   /** See {@link dev.questspark.engine.ops.TensorOps#attendPrefill}. */
   void attendPrefill(
-      Tensor out, Tensor q, KvLayer kv, LoadedBatch batch, int fromSpan, int toSpan, float scale);
+      Tensor out,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch batch,
+      int fromSpan,
+      int toSpan,
+      float scale,
+      float cap);
 }

@@ -255,7 +255,7 @@ public final class CudaKernels {
             + " const {kv}* values, const int* list, const int* listCount, "
             + ROWS
             + ", int kvHeads, int headDim, int pageSize, int unit, int group, int window,"
-            + " int maxEntries, int qStride, int outStride, int lseStride, float scale",
+            + " int maxEntries, int qStride, int outStride, int lseStride, float scale, float cap",
         !suffix.isEmpty());
   }
 
@@ -265,7 +265,7 @@ public final class CudaKernels {
         "{act}* out, const {act}* q, const {kv}* keys, const {kv}* values, const int* positions,"
             + " const int* spanRows, const int* spanPages, const int* pageTable, int fromSpan,"
             + " int kvHeads, int headDim, int pageSize, int group, int window, int qStride,"
-            + " int outStride, float scale",
+            + " int outStride, float scale, float cap",
         !suffix.isEmpty());
   }
 

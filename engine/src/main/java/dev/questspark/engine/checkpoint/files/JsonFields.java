@@ -1,4 +1,4 @@
-package dev.questspark.engine.model.json;
+package dev.questspark.engine.checkpoint.files;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
