@@ -49,6 +49,7 @@ final class HeadOrder {
       int from = i < channels ? head + order[i - head] : i;
       target.put(i * bytes, source, from * bytes, bytes);
     }
+    MappedPages.giveBack(source);
     return new HostTensor(tensor.name(), tensor.dtype(), tensor.rows(), tensor.cols(), target);
   }
 }

@@ -33,7 +33,7 @@ class CudaFamilyModelsTest {
     try (Backend backend = CudaBackend.open(options);
         DecoderHarness harness =
             new DecoderHarness(FamilyCheckpoints.folder(name), backend, 1, false)) {
-      Run dense = FamilyCheckpoints.run(harness, expected, new Dense());
+      Run dense = FamilyCheckpoints.run(harness, expected, new Dense(), 40);
       assertThat(FamilyCheckpoints.worst(dense.logits(), expected.logits()))
           .as("logits of %s", name)
           .isLessThan(TOLERANCE);

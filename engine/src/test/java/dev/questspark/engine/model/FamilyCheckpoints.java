@@ -17,8 +17,6 @@ final class FamilyCheckpoints {
   /** Whose last rows go through the selector. */
   static final int QUESTION_TOKENS = 9;
 
-  private static final int CHUNK = 40;
-
   private FamilyCheckpoints() {}
 
   /** The fields of expected.json. */
@@ -49,13 +47,13 @@ final class FamilyCheckpoints {
   }
 
   /** The prompt in chunks, its last tokens and the answer under the policy. */
-  static Run run(DecoderHarness harness, Expected expected, ReadPolicy policy) {
+  static Run run(DecoderHarness harness, Expected expected, ReadPolicy policy, int chunk) {
     int prompt = expected.prompt().length;
     int[] tokens = Arrays.copyOf(expected.prompt(), prompt + expected.greedy().length);
     List<float[]> logits = new ArrayList<>();
     int question = prompt - QUESTION_TOKENS;
     for (int from = 0; from < prompt; ) {
-      int to = Math.min(from + CHUNK, from < question ? question : prompt);
+      int to = Math.min(from + chunk, from < question ? question : prompt);
       ReadPolicy selected = from < question ? null : policy;
       logits.addAll(
           harness.step(

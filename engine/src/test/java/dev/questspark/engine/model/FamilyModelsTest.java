@@ -46,18 +46,18 @@ class FamilyModelsTest {
     Expected expected = FamilyCheckpoints.expected(name);
     try (DecoderHarness harness =
         new DecoderHarness(FamilyCheckpoints.folder(name), backend, 1, false)) {
-      Run dense = FamilyCheckpoints.run(harness, expected, new Dense());
+      Run dense = FamilyCheckpoints.run(harness, expected, new Dense(), 40);
       assertThat(FamilyCheckpoints.worst(dense.logits(), expected.logits()))
           .as("logits of %s", name)
           .isLessThan(TOLERANCE);
       assertThat(dense.greedy()).isEqualTo(expected.greedy());
 
-      Run covered = FamilyCheckpoints.run(harness, expected, quest(512));
+      Run covered = FamilyCheckpoints.run(harness, expected, quest(512), 23);
       assertThat(same(covered.logits(), dense.logits())).isTrue();
       assertThat(covered.greedy()).isEqualTo(dense.greedy());
 
       // Two pages, of the three and more that a window of 32 tokens touches.
-      Run sparse = FamilyCheckpoints.run(harness, expected, quest(32));
+      Run sparse = FamilyCheckpoints.run(harness, expected, quest(32), 40);
       int prefilled = sparse.logits().size() - 1; // the rows before the question know no policy
       List<float[]> before = dense.logits().subList(0, prefilled);
       assertThat(same(sparse.logits().subList(0, prefilled), before)).isTrue();

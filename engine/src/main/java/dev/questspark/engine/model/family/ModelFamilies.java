@@ -124,7 +124,7 @@ public final class ModelFamilies {
           ModelFamily.of(
               "GraniteForCausalLM",
               "granite",
-              "Granite 3.0 to 3.3, 4.0 dense",
+              "Granite 3.0 to 3.3",
               LLAMA,
               (json, draft) -> {
                 draft.attentionBias();
