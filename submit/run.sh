@@ -2,7 +2,14 @@
 # Submits the job; in a source tree it builds first what is missing. Usage: submit/run.sh --help
 set -euo pipefail
 
-home=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+unset CDPATH # with it, cd may go elsewhere, and prints where
+script=${BASH_SOURCE[0]}
+while [[ -L $script ]]; do # behind links
+  link=$(readlink -- "$script")
+  [[ $link == /* ]] || link=$(dirname -- "$script")/$link
+  script=$link
+done
+home=$(cd -- "$(dirname -- "$script")/.." && pwd -P)
 spark_scala=2.13
 sources=
 [[ -f $home/pom.xml ]] && sources=yes
@@ -168,6 +175,19 @@ show() {
 
 fail() { echo "Error: $*" >&2; exit 2; }
 
+# A path inside a URI: Spark's launcher would cut the option at a blank, and a URI has none.
+uri_path() {
+  local LC_ALL=C text=$1 code i
+  for ((i = 0; i < ${#text}; i++)); do
+    if [[ ${text:i:1} == [A-Za-z0-9/._~-] ]]; then
+      printf '%s' "${text:i:1}"
+    else
+      printf -v code '%d' "'${text:i:1}"
+      printf '%%%02X' $((code & 255))
+    fi
+  done
+}
+
 # JAVA_HOME's java, else the one on the PATH.
 find_java() {
   if [[ -n ${JAVA_HOME:-} ]]; then
@@ -209,7 +229,7 @@ choose_build() {
   local core='' found='' scala=''
   [[ -n ${SPARK_HOME:-} || -n $sources ]] || find_spark
   if [[ -n ${SPARK_HOME:-} ]]; then
-    core=$(compgen -G "$SPARK_HOME/jars/spark-core_*.jar" | head -n 1) || true
+    core=/$(cd -- "$SPARK_HOME/jars" 2>/dev/null && compgen -G 'spark-core_*.jar' | head -n 1) || true
     [[ $core =~ /spark-core_([0-9.]+)-([0-9]+\.[0-9]+)[^/]*$ ]] \
       || fail "SPARK_HOME is $SPARK_HOME, which has no jars/spark-core_*.jar; set it to an unpacked Spark"
     scala=${BASH_REMATCH[1]} found=${BASH_REMATCH[2]}
@@ -343,12 +363,13 @@ done
 [[ $given == *" --master "* || $given == *" --properties-file "* ]] || spark_args+=(--master 'local[*]')
 [[ $given == *" --driver-memory "* || $given == *" --properties-file "* ]] || spark_args+=(--driver-memory 4g)
 
+[[ $home != *:* ]] || fail "this script lies in $home, and Java takes the colon for the end of a path; move the folder"
 choose_build
 check_java
 build
 
 command=(--class dev.questspark.job.LongDocJob "${spark_args[@]}"
-  --driver-java-options "-Dlog4j2.configurationFile=file:$home/conf/log4j2.properties${java_options:+ $java_options}$driver_options"
+  --driver-java-options "-Dlog4j2.configurationFile=file:$(uri_path "$home/conf/log4j2.properties")${java_options:+ $java_options}$driver_options"
   "$jar" "${job_args[@]}")
 
 export SPARK_HOME=${SPARK_HOME:-$own_spark}

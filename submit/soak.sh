@@ -4,7 +4,8 @@
 #   submit/soak.sh [SEEDS] [DOCUMENTS] [LONG_DOCUMENTS] [KILLS]
 set -euo pipefail
 
-home=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+unset CDPATH
+home=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
 seeds=${1:-20}
 documents=${2:-10000}
 long_documents=${3:-50}

@@ -2,6 +2,7 @@ package dev.questspark.submit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -84,6 +85,47 @@ class RunScriptTest {
     assertThat(builds).hasContent("build\nbuild");
     RunScript.start(folder, Map.of(), List.of(script.toString(), "demo"));
     assertThat(builds).as("a jar that is whole is used").hasContent("build\nbuild");
+  }
+
+  /** A release's folder with a spark-submit that shows what it is given. */
+  @Test
+  void theScriptRunsFromAnyFolderThroughLinksWithCdpath() throws Exception {
+    Path home = Files.createDirectories(folder.resolve("my checkout ü+1 [a]{b}*/%20"));
+    Path spark = home.resolve("spark");
+    for (String part : List.of("submit", "conf", "lib", "spark/jars", "spark/bin")) {
+      Files.createDirectories(home.resolve(part));
+    }
+    Files.createFile(home.resolve("conf/demo.conf"));
+    Files.createFile(home.resolve("lib/questspark-job.jar"));
+    Files.createFile(spark.resolve("jars/spark-core_2.13-4.1.3.jar"));
+    Path submit = spark.resolve("bin/spark-submit");
+    Files.writeString(submit, "#!/bin/sh\nprintf '%s\\n' \"$@\"\n");
+    assertThat(submit.toFile().setExecutable(true)).isTrue();
+    Files.copy(RunScript.HOME.resolve("submit/run.sh"), home.resolve("submit/run.sh"));
+    Path elsewhere = Files.createDirectories(folder.resolve("elsewhere/submit"));
+    Files.createSymbolicLink(elsewhere.resolve("first"), home.resolve("submit/run.sh"));
+    Files.createSymbolicLink(elsewhere.resolve("run it"), Path.of("first"));
+
+    RunScript ended =
+        RunScript.start(
+            folder,
+            Map.of("CDPATH", folder + ":" + elsewhere, "SPARK_HOME", spark.toString()),
+            List.of(
+                "bash",
+                "-c",
+                "cd '" + elsewhere.getParent() + "' && 'submit/run it' demo --output 'a [b]'"));
+
+    assertThat(ended.code()).as(ended.err()).isZero();
+    List<String> arguments = ended.out().lines().toList();
+    assertThat(arguments)
+        .contains(
+            home.resolve("lib/questspark-job.jar").toString(),
+            home.resolve("conf/demo.conf").toString(),
+            "a [b]");
+    String option = arguments.get(arguments.indexOf("--driver-java-options") + 1);
+    assertThat(option).startsWith("-Dlog4j2.configurationFile=file:/").doesNotContain(" ");
+    assertThat(Path.of(URI.create(option.substring(option.indexOf('=') + 1))))
+        .isEqualTo(home.resolve("conf/log4j2.properties"));
   }
 
   @Test
