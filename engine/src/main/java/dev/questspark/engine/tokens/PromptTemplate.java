@@ -23,6 +23,10 @@ import java.util.stream.IntStream;
 public final class PromptTemplate {
   private static final Pattern PLACEHOLDER = Pattern.compile("\\{\\{\\s*(\\w+)\\s*}}");
   private static final String DOCUMENT = "document";
+
+  /** Texts up to this length are tokenised in one go. */
+  public static final int PIECE_CHARACTERS = 1 << 18;
+
   private static final String QUESTION = "question";
 
   private final Tokenizer tokenizer;
@@ -112,6 +116,26 @@ public final class PromptTemplate {
   /** Tokens of a document alone, or of a part of one. */
   public int[] document(String document) {
     return new PromptEncoder().literal(document).encode(tokenizer);
+  }
+
+  /**
+   * Tokens of a long document in bounded memory: piece by piece, which may differ from those of the
+   * whole where two pieces meet.
+   *
+   * @param enough the rest is left out when there are more tokens than this
+   */
+  public int[] documentInPieces(String document, int enough) {
+    List<int[]> tokens = new ArrayList<>();
+    int count = 0;
+    for (String piece : TextPieces.of(document, PIECE_CHARACTERS)) {
+      if (count > enough) {
+        break;
+      }
+      int[] next = document(piece);
+      tokens.add(next);
+      count += next.length;
+    }
+    return tokens.stream().flatMapToInt(Arrays::stream).toArray();
   }
 
   /** Tokens after the document. */

@@ -7,6 +7,7 @@ import dev.questspark.engine.tokens.GenerationDefaults;
 import dev.questspark.engine.tokens.PromptTemplate;
 import dev.questspark.engine.tokens.Tokenizer;
 import dev.questspark.job.corpus.Question;
+import dev.questspark.job.options.Choices.OnTooLong;
 import dev.questspark.job.options.InferenceOptions;
 import dev.questspark.job.options.PromptOptions;
 import java.nio.file.Path;
@@ -16,14 +17,27 @@ import java.util.Optional;
 
 /** The task's two templates, bound to the engine's tokenizer. */
 public final class PromptTokenizer {
+  /** Tokens by which a count in pieces may be off. */
+  private static final int SEAMS = 1024;
+
   private final PromptTemplate ask;
   private final PromptTemplate combine;
   private final List<Integer> endTokenIds;
 
-  private PromptTokenizer(PromptTemplate ask, PromptTemplate combine, List<Integer> endTokenIds) {
+  private final int maxModelLen;
+  private final boolean stopsAtTooLong;
+
+  private PromptTokenizer(
+      PromptTemplate ask,
+      PromptTemplate combine,
+      List<Integer> endTokenIds,
+      int maxModelLen,
+      boolean stopsAtTooLong) {
     this.ask = ask;
     this.combine = combine;
     this.endTokenIds = endTokenIds;
+    this.maxModelLen = maxModelLen;
+    this.stopsAtTooLong = stopsAtTooLong;
   }
 
   /**
@@ -38,7 +52,9 @@ public final class PromptTokenizer {
     return new PromptTokenizer(
         template(options.prompt(), templates.ask(), model, engine.tokenizer()),
         template(options.prompt(), templates.combine(), model, engine.tokenizer()),
-        generation.stopTokenIds(engine.model().eosTokenIds(), engine.tokenizer()));
+        generation.stopTokenIds(engine.model().eosTokenIds(), engine.tokenizer()),
+        engine.maxModelLen(),
+        options.longDocuments().onTooLong() == OnTooLong.ERROR);
   }
 
   private static PromptTemplate template(
@@ -69,32 +85,56 @@ public final class PromptTokenizer {
   }
 
   public PromptTokens ask(String document) {
-    return prompt(ask, document);
+    return prompt(ask, document, stopsAtTooLong);
   }
 
   /** The prompt over the partial answers of map_reduce. */
   public PromptTokens combine(String partialAnswers) {
-    return prompt(combine, partialAnswers);
+    return prompt(combine, partialAnswers, false);
   }
 
   /** Ids of a part of a document, whatever stands before it. */
   public int[] part(String document) {
-    return ask.document(document);
+    return document.length() <= PromptTemplate.PIECE_CHARACTERS
+        ? ask.document(document)
+        : ask.documentInPieces(document, Integer.MAX_VALUE);
   }
 
   public int[] suffix(Question question) {
-    return ask.suffix(text(question));
+    return suffix(ask, text(question));
   }
 
   public int[] combineSuffix(Question question) {
-    return combine.suffix(text(question));
+    return suffix(combine, text(question));
   }
 
-  private static PromptTokens prompt(PromptTemplate template, String document) {
+  /** A question that cannot fit is tokenised no further than to know it. */
+  private int[] suffix(PromptTemplate template, String question) {
+    if (question.length() > PromptTemplate.PIECE_CHARACTERS) {
+      int[] pieces = template.documentInPieces(question, maxModelLen + SEAMS);
+      if (pieces.length > maxModelLen + SEAMS) {
+        return pieces;
+      }
+    }
+    return template.suffix(question);
+  }
+
+  /**
+   * A long document is counted in pieces first; one that may fit is then tokenised as a whole, so
+   * that what the model reads does not depend on where pieces meet.
+   */
+  private PromptTokens prompt(PromptTemplate template, String document, boolean stops) {
+    if (document.length() > PromptTemplate.PIECE_CHARACTERS) {
+      int enough = maxModelLen + SEAMS;
+      int[] pieces = template.documentInPieces(document, stops ? enough : Integer.MAX_VALUE);
+      if (pieces.length > enough) {
+        return new PromptTokens(template.prefix(""), pieces, !stops);
+      }
+    }
     int[] prefix = template.prefix(document);
     int head = Math.min(template.prefix("").length, prefix.length);
     return new PromptTokens(
-        Arrays.copyOf(prefix, head), Arrays.copyOfRange(prefix, head, prefix.length));
+        Arrays.copyOf(prefix, head), Arrays.copyOfRange(prefix, head, prefix.length), true);
   }
 
   private static String text(Question question) {

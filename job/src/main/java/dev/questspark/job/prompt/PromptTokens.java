@@ -5,8 +5,10 @@ package dev.questspark.job.prompt;
  *
  * @param head token ids before the document, begin-of-sequence included
  * @param document token ids of the document alone
+ * @param whole whether they are all of the document's; a document that cannot fit need not be
+ *     tokenised to its end
  */
-public record PromptTokens(int[] head, int[] document) {
+public record PromptTokens(int[] head, int[] document, boolean whole) {
 
   /** Everything before the question. */
   public int[] prefix() {
@@ -19,7 +21,7 @@ public record PromptTokens(int[] head, int[] document) {
 
   /** The same prompt over part of the document. */
   public PromptTokens over(int[] part) {
-    return new PromptTokens(head, part);
+    return new PromptTokens(head, part, true);
   }
 
   static int[] join(int[] first, int[] second) {
