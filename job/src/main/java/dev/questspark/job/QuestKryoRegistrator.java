@@ -11,10 +11,13 @@ import dev.questspark.job.corpus.Question;
 import dev.questspark.job.partition.CorpusPlan;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.apache.spark.serializer.KryoRegistrator;
 import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
+import org.apache.spark.sql.catalyst.expressions.GenericRow;
 
 /**
  * Everything that Spark serialises for this job, and nothing else: {@code
@@ -50,6 +53,10 @@ public final class QuestKryoRegistrator implements KryoRegistrator {
     kryo.register(HashMap.class);
     kryo.register(long[].class);
     kryo.register(int[].class);
+    // records of parsed files, which are kept on disk
+    kryo.register(GenericRow.class);
+    kryo.register(Object[].class);
+    kryo.register(String[].class);
     // Spark 3.5 sends the one row of a SELECT without FROM
     kryo.register(GenericInternalRow.class);
     for (String name : INTERNAL) {
@@ -78,6 +85,14 @@ public final class QuestKryoRegistrator implements KryoRegistrator {
         out.writeString(question.text());
         out.writeString(question.expected());
       }
+      out.writeInt(document.kept().size(), true);
+      document
+          .kept()
+          .forEach(
+              (name, value) -> {
+                out.writeString(name);
+                out.writeString(value);
+              });
       out.writeBoolean(document.defect().isPresent());
       document
           .defect()
@@ -97,11 +112,15 @@ public final class QuestKryoRegistrator implements KryoRegistrator {
       for (int left = in.readInt(true); left > 0; left--) {
         questions.add(new Question(in.readInt(true), in.readString(), in.readString()));
       }
+      Map<String, String> kept = new LinkedHashMap<>();
+      for (int left = in.readInt(true); left > 0; left--) {
+        kept.put(in.readString(), in.readString());
+      }
       Optional<Defect> defect =
           in.readBoolean()
               ? Optional.of(new Defect(ErrorCode.valueOf(in.readString()), in.readString()))
               : Optional.empty();
-      return new Document(id, text, questions, source, defect);
+      return new Document(id, text, questions, source, defect, kept);
     }
   }
 }

@@ -33,10 +33,12 @@ class ArchitectureTest {
   /** Each may know those before it, and none behind it. */
   private static final String[] MAIN_PATH =
       Stream.of(
+              "path",
               "model",
               "options",
               "options.keys",
               "options.resolve",
+              "input",
               "corpus",
               "partition",
               "resources",
@@ -45,6 +47,7 @@ class ArchitectureTest {
               "answer",
               "executor",
               "output",
+              "table",
               "infer",
               "progress",
               "plugin",

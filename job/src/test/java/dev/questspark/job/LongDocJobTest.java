@@ -123,6 +123,7 @@ class LongDocJobTest {
     String type =
         switch (field.dataType().typeName()) {
           case "string" -> "VARCHAR";
+          case "map" -> "MAP(VARCHAR, VARCHAR)";
           case "long" -> "BIGINT";
           case "timestamp" -> "TIMESTAMP WITH TIME ZONE";
           case "array" ->

@@ -259,7 +259,9 @@ class MapReduceJobTest {
       Files.delete(file);
     }
     for (Path file : parquet(old)) {
-      Files.move(file, output.resolve("answers").resolve(file.getFileName()));
+      Path named =
+          output.resolve("answers/part-20260101-000000-abcd-" + file.getFileName());
+      Files.move(file, named);
     }
     for (String way : List.of("--resume", "--mode=append")) {
       Ended refused = JobHarness.run(input, output, "--selectors=all", way);

@@ -116,10 +116,13 @@ class MistakesTest {
     Path array = file("array.json", "[\n  {\n    \"id\": \"a\"\n  }\n]\n");
     String notLines =
         " is empty, or is not JSON lines: each line must be one object with the columns as keys.";
-    refused(run(empty), "Input " + empty + notLines);
     refused(run(array), "Input " + array + notLines);
-    Path csv = file("empty.csv", "");
-    refused(run(csv), "Input " + csv + " is empty: its first line must name columns.");
+    for (Path none : List.of(empty, file("empty.csv", ""))) {
+      Ended ended = JobHarness.run(none, folder.resolve("of-" + none.getFileName()));
+      assertThat(ended.code()).as(ended.err()).isZero();
+      assertThat(ended.out())
+          .contains("0 documents", "left out of the input: " + none.getFileName());
+    }
     Path texts = Files.createDirectory(folder.resolve("texts"));
     refused(
         run(texts),

@@ -26,8 +26,8 @@ public enum ErrorCode {
   ENCRYPTED_FILE("the file is protected by a password"),
   /** The file unpacks to a multiple of its size that no document has, or nests without end. */
   DECOMPRESSION_BOMB("the file unpacks to far more than a document of its size holds"),
-  /** The file's text is longer than max_text_characters. */
-  TOO_MUCH_TEXT("the file has more text than max_text_characters"),
+  /** The text is longer than max_text_characters. */
+  TOO_MUCH_TEXT("the document has more text than max_text_characters"),
   /** The file was not read within parse_timeout_s. */
   PARSE_TIMEOUT("the file was not read within parse_timeout_s"),
   /** Two executors ended by themselves with it in flight, the second with it alone. */

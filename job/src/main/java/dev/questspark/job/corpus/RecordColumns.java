@@ -1,82 +1,106 @@
 package dev.questspark.job.corpus;
 
-import static org.apache.spark.sql.functions.array;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.to_json;
 
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.job.input.FoundColumns;
 import dev.questspark.job.options.CorpusOptions.Columns;
 import dev.questspark.job.options.CorpusOptions.NamedColumn;
+import java.util.Arrays;
+import java.util.Collection;
 import java.util.List;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.types.ArrayType;
+import org.apache.spark.sql.types.BinaryType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.DoubleType;
+import org.apache.spark.sql.types.FloatType;
+import org.apache.spark.sql.types.MapType;
+import org.apache.spark.sql.types.StringType;
 import org.apache.spark.sql.types.StructType;
 
-/** Finds the columns that the options name in an input's schema, before any work. */
+/**
+ * The columns that the options name in a table's schema, as bytes, before any work. A name is a
+ * column, or the way to a field with dots between: {@code meta.id}, {@code questions.q}.
+ */
 final class RecordColumns {
+  private static final DataType BYTES = DataTypes.BinaryType;
+  private static final DataType LIST = DataTypes.createArrayType(DataTypes.BinaryType);
   private static final DataType TEXTS = DataTypes.createArrayType(DataTypes.StringType);
 
   private final Columns options;
   private final StructType schema;
-  private final String prefix;
-  private final String nothingIn;
+  private final Collection<String> folders;
+  private final String what;
+  private final Collection<String> names;
+
+  /** A field, however deep. */
+  private record Field(Column column, DataType type) {}
 
   /**
-   * @param prefix of column paths, such as {@code record.}; may be empty
-   * @param nothingIn what an input without any column is told, as a sentence without its end
+   * @param folders columns that are not in the schema but in the files' paths
+   * @param what begins the refusal of what lacks a column
+   * @param names of all columns, for that refusal
    */
-  RecordColumns(Columns options, StructType schema, String prefix, String nothingIn) {
+  RecordColumns(
+      Columns options,
+      StructType schema,
+      Collection<String> folders,
+      String what,
+      Collection<String> names) {
     this.options = options;
     this.schema = schema;
-    this.prefix = prefix;
-    this.nothingIn = nothingIn;
+    this.folders = folders;
+    this.what = what;
+    this.names = names;
   }
 
+  /** The first parts of the names, which are columns of the table. */
+  static List<String> roots(List<NamedColumn> columns) {
+    return columns.stream()
+        .flatMap(
+            column -> Arrays.stream(new String[] {column.name(), column.name().split("\\.")[0]}))
+        .distinct()
+        .toList();
+  }
+
+  /** Bytes of the id as a text that tells any two apart. */
   Column id() {
-    return named(options.id()).cast(DataTypes.StringType);
+    Field id = named(options.id());
+    if (complex(id.type) || id.type instanceof FloatType || id.type instanceof DoubleType) {
+      throw refused(
+          options.id(),
+          id.type,
+          id.type instanceof FloatType || id.type instanceof DoubleType
+              ? "two numbers may be written as one there; an id must be text, an integer, a decimal"
+                  + " or a date"
+              : "an id must be text, a number or a date");
+    }
+    return bytes(id);
   }
 
+  /** Bytes of the text. */
   Column text() {
-    Column text = named(options.text());
-    DataType type = typeOf(options.text());
-    if (!type.equals(DataTypes.StringType) && !type.equals(DataTypes.BinaryType)) {
-      throw new ConfigException(
-          "Column '"
-              + options.text().name()
-              + "' is of type "
-              + type.simpleString()
-              + "; the text column must be a string. Name it with --text-col.");
+    Field text = named(options.text());
+    if (!ofText(text.type)) {
+      throw refused(options.text(), text.type, "the text column must be a string");
     }
-    return text;
+    return bytes(text);
   }
 
-  /** Array of questions, null where the record has none. */
-  Column questions() {
-    List<String> asked = options.asked();
-    if (!asked.isEmpty()) {
-      return array(asked.stream().map(question -> lit(question)).toArray(Column[]::new));
-    }
-    if (!options.questionNeeded()) {
-      return array(lit(null).cast(DataTypes.StringType));
-    }
-    if (!has(options.question())) {
-      throw missing(options.question(), ", or ask every document with --question");
-    }
+  /** Bytes of the question, or an array of them. */
+  Column question() {
     return texts(options.question());
   }
 
-  /** Array of reference answers, null without any. */
-  Column answers() {
-    if (options.answer() == null) {
-      return lit(null).cast(TEXTS);
-    }
+  /** Bytes of the reference answer, or an array of them. */
+  Column answer() {
     Column answers = texts(options.answer());
-    boolean questionList =
-        has(options.question()) && typeOf(options.question()) instanceof ArrayType;
-    boolean answerList = typeOf(options.answer()) instanceof ArrayType;
-    if (options.asked().isEmpty() && answerList != questionList) {
+    boolean list = named(options.answer()).type instanceof ArrayType;
+    if (options.readsQuestion() && list != named(options.question()).type instanceof ArrayType) {
       throw new ConfigException(
           "Columns '"
               + options.question().name()
@@ -87,52 +111,72 @@ final class RecordColumns {
     return answers;
   }
 
+  /** Bytes of a column that goes with the answers; of one with fields, as JSON. */
+  Column kept(NamedColumn column) {
+    Field field = named(column);
+    return complex(field.type) ? to_json(field.column).cast(BYTES) : bytes(field);
+  }
+
   private Column texts(NamedColumn column) {
-    Column texts = named(column);
-    DataType type = typeOf(column);
-    if (type instanceof ArrayType list && list.elementType().equals(DataTypes.StringType)) {
-      return texts;
+    Field texts = named(column);
+    if (texts.type instanceof ArrayType list && ofText(list.elementType())) {
+      return texts.column.cast(TEXTS).cast(LIST);
     }
-    if (type.equals(DataTypes.StringType)) {
-      return array(texts);
+    if (ofText(texts.type)) {
+      return bytes(texts);
     }
-    throw new ConfigException(
+    throw refused(column, texts.type, "it must be a string or an array of strings");
+  }
+
+  private static Column bytes(Field field) {
+    return field.type instanceof BinaryType
+        ? field.column
+        : field.column.cast(DataTypes.StringType).cast(BYTES);
+  }
+
+  private static boolean ofText(DataType type) {
+    return type instanceof StringType || type instanceof BinaryType;
+  }
+
+  private static boolean complex(DataType type) {
+    return type instanceof ArrayType || type instanceof MapType || type instanceof StructType;
+  }
+
+  /** A column of that very name, else the field that the name leads to. */
+  private Field named(NamedColumn column) {
+    if (List.of(schema.fieldNames()).contains(column.name())) {
+      return new Field(
+          col("`" + column.name().replace("`", "``") + "`"),
+          schema.apply(column.name()).dataType());
+    }
+    DataType type = schema;
+    Column field = null;
+    boolean list = false;
+    for (String step : column.name().split("\\.")) {
+      DataType within = type instanceof ArrayType array && !list ? array.elementType() : type;
+      list |= within != type;
+      if (!(within instanceof StructType struct) || !List.of(struct.fieldNames()).contains(step)) {
+        if (folders.contains(column.name())) {
+          return new Field(lit(null).cast(DataTypes.StringType), DataTypes.StringType);
+        }
+        throw FoundColumns.missing(what, column, names);
+      }
+      field = field == null ? col("`" + step.replace("`", "``") + "`") : field.getField(step);
+      type = struct.apply(step).dataType();
+    }
+    return new Field(field, list ? DataTypes.createArrayType(type) : type);
+  }
+
+  private static ConfigException refused(NamedColumn column, DataType type, String wanted) {
+    return new ConfigException(
         "Column '"
             + column.name()
             + "' is of type "
             + type.simpleString()
-            + "; it must be a string or an array of strings. Name another with "
+            + "; "
+            + wanted
+            + ". Name another with "
             + column.flag()
-            + ".");
-  }
-
-  private boolean has(NamedColumn column) {
-    return List.of(schema.fieldNames()).contains(column.name());
-  }
-
-  private DataType typeOf(NamedColumn column) {
-    return schema.apply(column.name()).dataType();
-  }
-
-  private Column named(NamedColumn column) {
-    if (!has(column)) {
-      throw missing(column, "");
-    }
-    return col(prefix + "`" + column.name() + "`");
-  }
-
-  private ConfigException missing(NamedColumn column, String orElse) {
-    if (schema.isEmpty()) {
-      return new ConfigException(nothingIn + ".");
-    }
-    return new ConfigException(
-        "The input has no column '"
-            + column.name()
-            + "' (it has: "
-            + String.join(", ", schema.fieldNames())
-            + "); name it with "
-            + column.flag()
-            + orElse
             + ".");
   }
 }

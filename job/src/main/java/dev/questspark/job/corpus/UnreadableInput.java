@@ -1,14 +1,17 @@
 package dev.questspark.job.corpus;
 
+import dev.questspark.job.path.GivenPath;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.apache.hadoop.fs.Path;
 
 /** The file behind a failed Spark job, which Spark names in the middle of its causes. */
 public final class UnreadableInput {
   private static final Pattern FILE =
       Pattern.compile("(?:reading file|[Ff]ooter for file):? (\\S+?)[.,:;]*(?:\\s|$)");
+
+  /** A class of a compression that is not there. */
+  private static final Pattern CODEC = Pattern.compile("(\\w+\\.)+\\w*Codec\\b");
 
   private UnreadableInput() {}
 
@@ -22,7 +25,7 @@ public final class UnreadableInput {
       String message = String.valueOf(cause.getMessage());
       Matcher named = FILE.matcher(message);
       if (file == null && named.find()) {
-        file = new Path(named.group(1)).toString(); // file:///x and file:/x are one
+        file = GivenPath.ofUri(named.group(1)).toString(); // file:///x and file:/x are one
       }
       reason = message.lines().findFirst().orElse(message).strip();
     }
@@ -34,6 +37,8 @@ public final class UnreadableInput {
             + file
             + " cannot be read ("
             + reason.replace(file, "it")
-            + "); repair or remove it.");
+            + (CODEC.matcher(reason).find()
+                ? "); put that codec on Spark's class path with --jars, or write the file with another."
+                : "); repair or remove it."));
   }
 }

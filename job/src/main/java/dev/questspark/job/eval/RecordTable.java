@@ -1,5 +1,6 @@
 package dev.questspark.job.eval;
 
+import dev.questspark.job.path.GivenPath;
 import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -68,7 +69,13 @@ public final class RecordTable<R extends Record> {
 
   /** All records of a folder; columns that it lacks are null. */
   public List<R> read(SparkSession spark, String folder) {
-    return spark.read().schema(schema()).parquet(folder).collectAsList().stream()
+    return spark
+        .read()
+        .options(GivenPath.LITERALLY)
+        .schema(schema())
+        .parquet(folder)
+        .collectAsList()
+        .stream()
         .map(row -> type.cast(record(type, row, new AtomicInteger())))
         .toList();
   }

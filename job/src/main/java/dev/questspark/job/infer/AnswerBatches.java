@@ -8,6 +8,7 @@ import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
@@ -49,6 +50,7 @@ final class AnswerBatches implements Iterator<Asked<AnswerBatches.Place>> {
   static final class Batch {
     private final int number;
     private final List<Long> keys = new ArrayList<>();
+    private final List<Map<String, String>> kept = new ArrayList<>();
     private final List<List<Answer>> answers = new ArrayList<>();
     private boolean closed;
     private int answered;
@@ -67,6 +69,11 @@ final class AnswerBatches implements Iterator<Asked<AnswerBatches.Place>> {
 
     long key(int document) {
       return keys.get(document);
+    }
+
+    /** Columns of the input that go with a document's answers. */
+    Map<String, String> kept(int document) {
+      return kept.get(document);
     }
 
     List<Answer> answers(int document) {
@@ -144,6 +151,7 @@ final class AnswerBatches implements Iterator<Asked<AnswerBatches.Place>> {
     boolean last = ahead == null || rows >= rowsPerBatch && ahead.key() != document.key();
     if (!leftOut) {
       current.keys.add(document.key());
+      current.kept.add(document.document().kept());
       current.answers.add(null);
       current.closed = last;
       ready =

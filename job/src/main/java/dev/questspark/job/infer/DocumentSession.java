@@ -13,6 +13,7 @@ import dev.questspark.job.corpus.Document;
 import dev.questspark.job.corpus.Question;
 import dev.questspark.job.executor.FailurePolicy;
 import dev.questspark.job.executor.InferSettings;
+import dev.questspark.job.input.Utf8;
 import dev.questspark.job.partition.PlannedDocument;
 import dev.questspark.job.prompt.LongDocument;
 import dev.questspark.job.prompt.PromptTokenizer;
@@ -87,7 +88,7 @@ final class DocumentSession {
     List<CompletableFuture<Answer>> answers = new ArrayList<>();
     List<Question> asked = new ArrayList<>();
     for (Question question : document.questions()) {
-      if (prompts.asksQuestion() && (question.text() == null || question.text().isBlank())) {
+      if (prompts.asksQuestion() && Utf8.blank(question.text())) {
         answers.addAll(refuse(document, List.of(question), Defect.of(ErrorCode.EMPTY_QUESTION)));
       } else {
         asked.add(question);
@@ -211,7 +212,7 @@ final class DocumentSession {
     boolean room = suffix + maxTokens() + prompt.head().length < engine.maxModelLen();
     return new Defect(
         ErrorCode.TOO_LONG,
-        "document "
+        (prompt.whole() ? "document " : "document more than ")
             + prompt.prefixTokens()
             + " + question "
             + suffix

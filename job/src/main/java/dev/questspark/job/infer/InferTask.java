@@ -93,7 +93,7 @@ final class InferTask implements VoidFunction<Iterator<PlannedDocument>> {
   private static List<Row> rows(Batch batch, AnswerSchema.Origin origin) {
     List<Row> rows = new ArrayList<>();
     for (int document = 0; document < batch.documents(); document++) {
-      var row = AnswerSchema.rows(origin, batch.key(document));
+      var row = AnswerSchema.rows(origin, batch.key(document), batch.kept(document));
       for (Answer answer : batch.answers(document)) {
         rows.add(row.apply(answer));
       }

@@ -28,8 +28,8 @@ public record ModelLocation(String model, String cache) implements Serializable 
   /** Copies that this JVM has fetched or verified; every task asks. */
   private static final Map<ModelLocation, Path> FETCHED = new ConcurrentHashMap<>();
 
-  /** A scheme of two letters or more; {@code C:\models} is none. */
-  private static final String REMOTE = "[a-zA-Z][a-zA-Z0-9+.-]+:.*";
+  /** A scheme of two letters or more; {@code C:\models} and {@code llama:v2} are none. */
+  private static final String REMOTE = "[a-zA-Z][a-zA-Z0-9+.-]+:/.*";
 
   private static final String LOCAL = "file:";
 

@@ -27,16 +27,6 @@ public final class Choices {
     SUMMARIZE
   }
 
-  /** {@code input_format}. */
-  public enum InputFormat {
-    AUTO,
-    TEXT,
-    JSON,
-    PARQUET,
-    CSV,
-    BINARYFILE
-  }
-
   /** {@code on_too_long}. */
   public enum OnTooLong {
     ERROR,

@@ -15,12 +15,14 @@ import java.util.List;
  * What {@link dev.questspark.job.options.keys.OutputKeys} say.
  *
  * @param folder receives the results
+ * @param table of a catalog, which receives the answers too; null without one
  * @param maxErrorRate 0 to 1, largest share of error rows of a run that counts as done
  * @param failOn what else a run does not count as done with
  * @param compact whether small files of answers become few large ones at the end
  */
 public record OutputOptions(
     String folder,
+    String table,
     Existing existing,
     Schedule schedule,
     int answerBatchRows,

@@ -29,6 +29,7 @@ import org.apache.parquet.schema.Types;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 
@@ -42,6 +43,9 @@ final class AnswerParquet {
 
   /** What a writer holds in memory; joined files have several. */
   private static final long ROW_GROUP_BYTES = 16L << 20;
+
+  /** Parquet's own name for a map's repeated group. */
+  private static final String ENTRY = "key_value";
 
   private static final StructType SCHEMA = AnswerSchema.schema();
 
@@ -146,9 +150,20 @@ final class AnswerParquet {
         DataType element = ((ArrayType) field.dataType()).elementType();
         Group list = group.addGroup(i);
         elements.forEach(value -> add(list.addGroup(LIST), 0, field, element, value));
+      } else if (row.get(i) instanceof Map<?, ?> entries) {
+        Group map = group.addGroup(i);
+        entries.forEach((key, value) -> entry(map.addGroup(ENTRY), (String) key, (String) value));
       } else if (row.get(i) != null) {
         add(group, i, field, field.dataType(), row.get(i));
       }
+    }
+  }
+
+  /** Of texts, the value maybe null. */
+  private static void entry(Group entry, String key, String value) {
+    entry.add(0, key);
+    if (value != null) {
+      entry.add(1, value);
     }
   }
 
@@ -209,6 +224,11 @@ final class AnswerParquet {
             .element(type("element", element, Type.Repetition.REQUIRED))
             .named(name);
       }
+      case "map" ->
+          Types.map(repetition)
+              .key(type("key", DataTypes.StringType, Type.Repetition.REQUIRED))
+              .value(type("value", DataTypes.StringType, Type.Repetition.OPTIONAL))
+              .named(name);
       default -> throw new IllegalStateException("no Parquet type for " + name + ": " + type);
     };
   }

@@ -11,6 +11,7 @@ import java.io.Serializable;
 import java.sql.Timestamp;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 import org.apache.spark.sql.Row;
@@ -61,20 +62,21 @@ public final class AnswerSchema implements Serializable {
   /** The schema, all columns nullable. */
   public static StructType schema() {
     StructType schema = new StructType();
-    for (Column column : columns(new Origin("", "", "", "", 0), 0)) {
+    for (Column column : columns(new Origin("", "", "", "", 0), 0, Map.of())) {
       schema = schema.add(column.name, column.type, true, column.meaning);
     }
     return schema;
   }
 
   /** Turns the answers to one document of a task into rows. */
-  public static Function<Answer, Row> rows(Origin origin, long recordKey) {
-    List<Column> columns = columns(origin, recordKey);
+  public static Function<Answer, Row> rows(
+      Origin origin, long recordKey, Map<String, String> kept) {
+    List<Column> columns = columns(origin, recordKey, kept);
     return answer ->
         RowFactory.create(columns.stream().map(column -> column.value.apply(answer)).toArray());
   }
 
-  private static List<Column> columns(Origin origin, long recordKey) {
+  private static List<Column> columns(Origin origin, long recordKey, Map<String, String> kept) {
     List<Column> columns = new ArrayList<>();
     columns.addAll(identity());
     columns.addAll(result());
@@ -83,6 +85,12 @@ public final class AnswerSchema implements Serializable {
     columns.addAll(selection());
     columns.addAll(clocks());
     columns.addAll(provenance(origin, recordKey));
+    columns.add(
+        new Column(
+            "kept_columns",
+            DataTypes.createMapType(DataTypes.StringType, DataTypes.StringType),
+            "columns of the input that --keep-columns names; null without any",
+            answer -> kept.isEmpty() ? null : kept));
     return columns;
   }
 

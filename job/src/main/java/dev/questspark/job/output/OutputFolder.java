@@ -3,6 +3,8 @@ package dev.questspark.job.output;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.job.options.Choices.Mode;
 import dev.questspark.job.options.OutputOptions.Existing;
+import dev.questspark.job.path.GivenPath;
+import dev.questspark.job.path.OwnFiles;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -14,9 +16,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.LocalFileSystem;
 import org.apache.hadoop.fs.Path;
@@ -39,7 +39,7 @@ public final class OutputFolder {
    */
   public OutputFolder(String output, Configuration hadoop) {
     try {
-      Path path = new Path(output);
+      Path path = GivenPath.of(output);
       this.hadoop = hadoop;
       this.files = path.getFileSystem(hadoop);
       this.root = files.makeQualified(path);
@@ -48,6 +48,11 @@ public final class OutputFolder {
       throw new ConfigException(
           "Output " + output + " cannot be used: " + unusable.getMessage(), unusable);
     }
+  }
+
+  /** The folder, in full. */
+  public Path root() {
+    return root;
   }
 
   public AnswerStore answers() {
@@ -158,6 +163,8 @@ public final class OutputFolder {
    */
   public boolean prepare(Existing existing) {
     try {
+      new OwnFiles(files, root)
+          .refuseForeign(!existing.goesOn() && existing.mode() == Mode.OVERWRITE);
       answers.recover();
       clearTraces();
       settleDeadRuns();
@@ -256,8 +263,7 @@ public final class OutputFolder {
   }
 
   private List<Path> runFiles() throws IOException {
-    FileStatus[] found = files.globStatus(new Path(root, "run{,-*}.json"));
-    return found == null ? List.of() : Stream.of(found).map(FileStatus::getPath).toList();
+    return new OwnFiles(files, root).runs();
   }
 
   @Override
@@ -267,7 +273,7 @@ public final class OutputFolder {
 
   /** A path as a user would write it. */
   static String shown(Path path) {
-    return path.toUri().getScheme().equals("file") ? path.toUri().getPath() : path.toString();
+    return GivenPath.shown(path);
   }
 
   private ConfigException unwritable(IOException cause) {

@@ -4,6 +4,8 @@ import static org.apache.spark.sql.functions.col;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.failure.ErrorCode;
+import dev.questspark.job.path.GivenPath;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -55,9 +57,15 @@ final class ParquetAnswers implements AnswerStore {
   @Override
   public boolean hasAnswers() {
     try {
-      FileStatus[] found =
-          files.globStatus(new Path(folder, "*.parquet"), path -> !path.getName().startsWith("_"));
-      return found != null && found.length > 0;
+      for (FileStatus file : files.listStatus(folder)) {
+        String name = file.getPath().getName();
+        if (name.endsWith(".parquet") && !name.startsWith("_")) {
+          return true;
+        }
+      }
+      return false;
+    } catch (FileNotFoundException none) {
+      return false;
     } catch (IOException unreadable) {
       throw new ConfigException(
           "Answers in " + folder + " cannot be read: " + unreadable.getMessage(), unreadable);
@@ -66,12 +74,12 @@ final class ParquetAnswers implements AnswerStore {
 
   @Override
   public List<String> columns(SparkSession spark) {
-    return List.of(spark.read().parquet(place()).columns());
+    return List.of(spark.read().options(GivenPath.LITERALLY).parquet(place()).columns());
   }
 
   @Override
   public Dataset<Row> read(SparkSession spark) {
-    return spark.read().schema(AnswerSchema.schema()).parquet(place());
+    return spark.read().options(GivenPath.LITERALLY).schema(AnswerSchema.schema()).parquet(place());
   }
 
   @Override

@@ -28,9 +28,9 @@ import org.apache.spark.storage.StorageLevel;
 
 /**
  * A first pass over the corpus: lengths for packing, ids for duplicates. It keeps no text, so the
- * documents are read again, and files parsed again, on the way to their partitions. Files' own
- * sizes would spare the first parse, but say little of the text: a scanned PDF is large and has
- * none. Kept texts would hold Spark's reading executors for the whole inference.
+ * documents are read again on the way to their partitions. Of files that must be parsed the reader
+ * keeps the texts on the executors' disks until the run ends; what an executor takes along is
+ * parsed again.
  */
 public final class CorpusSurvey {
   private static final String ID_HASH = "id_hash";

@@ -9,6 +9,7 @@ import dev.questspark.job.eval.RecordTable;
 import dev.questspark.job.eval.SelectionRow;
 import dev.questspark.job.eval.SpeedRow;
 import dev.questspark.job.options.MeasureOptions.Allowed;
+import dev.questspark.job.path.GivenPath;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -55,12 +56,13 @@ public final class Report {
    * @throws ConfigException when the folder holds none
    */
   public static Report read(SparkSession spark, String folder, Allowed allowed) throws IOException {
-    return new Report(spark, new Path(folder), allowed);
+    return new Report(spark, GivenPath.of(folder), allowed);
   }
 
   /** A table of an earlier version names its policies in other columns. */
   private void checkColumns(String table) {
-    List<String> columns = List.of(spark.read().parquet(part(table)).columns());
+    List<String> columns =
+        List.of(spark.read().options(GivenPath.LITERALLY).parquet(part(table)).columns());
     if (!columns.contains(PolicyColumns.POLICY) || !columns.contains(PolicyColumns.CACHE_POLICY)) {
       throw new ConfigException(
           folder

@@ -1,5 +1,7 @@
 package dev.questspark.job.run;
 
+import static org.apache.spark.sql.functions.col;
+
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.job.corpus.CorpusReader;
@@ -7,6 +9,7 @@ import dev.questspark.job.executor.OpeningEngine;
 import dev.questspark.job.executor.Policies;
 import dev.questspark.job.infer.InferStage;
 import dev.questspark.job.infer.RunCounters;
+import dev.questspark.job.input.FileInput;
 import dev.questspark.job.options.BoundOptions;
 import dev.questspark.job.options.Choices.FailOn;
 import dev.questspark.job.options.ExitCode;
@@ -23,6 +26,7 @@ import dev.questspark.job.partition.PartitionedCorpus;
 import dev.questspark.job.progress.ProgressLine;
 import dev.questspark.job.prompt.TaskTemplates;
 import dev.questspark.job.resources.InferResources;
+import dev.questspark.job.table.OutputTable;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.time.Duration;
@@ -32,6 +36,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import org.apache.spark.SparkContext;
+import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -69,10 +74,28 @@ public final class JobRun {
   /** Runs; returns the process's exit code. */
   public int run(SparkSession spark) throws IOException {
     OpenRun run = OpenRun.open(spark, options, policies, templates, "");
-    String runId = run.settings().runId();
+    FileInput.refuseInside(
+        options.corpus(), run.output().root(), spark.sparkContext().hadoopConfiguration());
+    Optional<OutputTable> table =
+        Optional.ofNullable(options.output().table()).map(name -> OutputTable.of(spark, name));
     // The session may be shared: a lost lock ends this run's jobs and nobody else's.
-    spark.sparkContext().setJobGroup(runId, "reads what the input is", false);
-    Dataset<Row> records = new CorpusReader(spark, options.corpus()).read();
+    spark.sparkContext().setJobGroup(run.settings().runId(), "reads what the input is", false);
+    try (CorpusReader corpus = new CorpusReader(spark, options.corpus(), out::println)) {
+      int code = run(run, corpus.read());
+      spark.sparkContext().setJobDescription("writes the output table");
+      table.ifPresent(known -> known.write(run.output().answers().read(spark).where(ours(run))));
+      return code;
+    }
+  }
+
+  /** What this run's options have made, by this run or those that it goes on with. */
+  private static Column ours(OpenRun run) {
+    return col("params_hash").equalTo(run.settings().paramsHash());
+  }
+
+  private int run(OpenRun run, Dataset<Row> records) throws IOException {
+    SparkSession spark = run.spark();
+    String runId = run.settings().runId();
     Runnable stop = () -> spark.sparkContext().cancelJobGroup(runId);
     Duration patience = Duration.ofSeconds(options.output().schedule().waitForLockSeconds());
     ExecutorLosses losses = ExecutorLosses.of(spark.sparkContext(), out);
@@ -129,7 +152,7 @@ public final class JobRun {
       if (plan.records() == 0 && options.output().failOn().contains(FailOn.EMPTY)) {
         throw new ConfigException(
             "Input "
-                + options.corpus().input()
+                + options.corpus().input().shown()
                 + " has no document, which --fail-on empty takes for a failure; check --input.");
       }
       engine.await(); // whatever keeps it from opening is said before any work

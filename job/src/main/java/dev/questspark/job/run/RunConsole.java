@@ -15,6 +15,7 @@ import dev.questspark.job.progress.ResultTable;
 import dev.questspark.job.resources.ExecutorMemory;
 import java.io.PrintStream;
 import java.util.List;
+import java.util.Locale;
 import org.apache.spark.SparkContext;
 
 /** What a run says before it begins and after it has ended. */
@@ -75,6 +76,7 @@ final class RunConsole {
     out.print(ResultTable.of(stats));
     out.println();
     out.printf(
+        Locale.ROOT,
         "%s; engine start-up %.1f s, inference %.1f s%n",
         startUpSeconds > 0 ? facts.runId() : facts.runId() + " (no engine ran)",
         startUpSeconds,

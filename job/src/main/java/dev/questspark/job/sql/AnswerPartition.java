@@ -6,12 +6,12 @@ import dev.questspark.job.answer.Answer;
 import dev.questspark.job.corpus.Defect;
 import dev.questspark.job.corpus.Document;
 import dev.questspark.job.corpus.Question;
-import dev.questspark.job.corpus.Utf8;
 import dev.questspark.job.executor.EngineReports;
 import dev.questspark.job.executor.InferSettings;
 import dev.questspark.job.infer.EngineStream;
 import dev.questspark.job.infer.EngineStream.Answered;
 import dev.questspark.job.infer.EngineStream.Asked;
+import dev.questspark.job.input.Utf8;
 import dev.questspark.job.partition.PlannedDocument;
 import java.io.Serial;
 import java.util.ArrayList;
@@ -112,7 +112,7 @@ final class AnswerPartition implements FlatMapFunction<Iterator<InternalRow>, In
     if (!Utf8.valid(bytes)) {
       return document.withDefect(Defect.of(ErrorCode.INVALID_UTF8));
     }
-    return document.text().isBlank()
+    return Utf8.blank(document.text())
         ? document.withDefect(Defect.of(ErrorCode.EMPTY_DOCUMENT))
         : document;
   }

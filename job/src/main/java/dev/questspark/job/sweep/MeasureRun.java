@@ -17,6 +17,7 @@ import dev.questspark.job.eval.suite.SuiteInput;
 import dev.questspark.job.eval.suite.Suites;
 import dev.questspark.job.executor.EngineReports;
 import dev.questspark.job.executor.OpeningEngine;
+import dev.questspark.job.input.FileInput;
 import dev.questspark.job.options.BoundOptions;
 import dev.questspark.job.options.Choices.Command;
 import dev.questspark.job.options.Choices.OnTooLong;
@@ -85,6 +86,8 @@ public final class MeasureRun {
             policies,
             templates,
             policies.stream().map(ReadPolicy::text).toList() + " " + onTooLong);
+    FileInput.refuseInside(
+        options.corpus(), run.output().root(), spark.sparkContext().hadoopConfiguration());
     run.output().prepareMeasurement();
     List<EvalDocument> documents = documents(run);
     if (suite == Suite.DIVERGENCE) {
@@ -137,10 +140,16 @@ public final class MeasureRun {
 
   /** The input's documents, sound ones only; suites are small enough for the driver. */
   private List<Document> corpus(SparkSession spark) {
-    Dataset<Row> records =
+    try (CorpusReader reader =
         new CorpusReader(
-                spark, suite.asksInput() ? options.corpus() : options.corpus().textsAlone())
-            .read();
+            spark,
+            suite.asksInput() ? options.corpus() : options.corpus().textsAlone(),
+            out::println)) {
+      return corpus(reader.read());
+    }
+  }
+
+  private List<Document> corpus(Dataset<Row> records) {
     List<Document> documents = new ArrayList<>();
     int defects = 0;
     for (Document document :

@@ -49,7 +49,7 @@ class CorpusTest {
   }
 
   private static List<Document> read(int partitions, Path input, String... more) {
-    Dataset<Row> records = new CorpusReader(SPARK, options(input, more)).read();
+    Dataset<Row> records = new CorpusReader(SPARK, options(input, more), notice -> {}).read();
     return PartitionedCorpus.of(
             records, CorpusSurvey.plan(records, partitions, 4, 1, 16, Collections.emptyIterator()))
         .collect();
@@ -206,7 +206,8 @@ class CorpusTest {
     Path file = folder.resolve("many.jsonl");
     SPARK.createDataset(lines, Encoders.STRING()).write().text(file.toString());
 
-    Dataset<Row> records = new CorpusReader(SPARK, options(file, "--input-format", "json")).read();
+    Dataset<Row> records =
+        new CorpusReader(SPARK, options(file, "--input-format", "json"), notice -> {}).read();
     List<Integer> lengths =
         PartitionedCorpus.of(
                 records, CorpusSurvey.plan(records, 4, 9, 1, 1, Collections.emptyIterator()))

@@ -1,19 +1,23 @@
 package dev.questspark.job.options.keys;
 
-import static dev.questspark.job.options.keys.OptionTypes.choice;
 import static dev.questspark.job.options.keys.OptionTypes.integer;
+import static dev.questspark.job.options.keys.OptionTypes.names;
 import static dev.questspark.job.options.keys.OptionTypes.text;
 import static dev.questspark.job.options.keys.OptionTypes.texts;
 import static dev.questspark.job.options.keys.Scope.Decides.NOTHING;
 import static dev.questspark.job.options.keys.Scope.INFERENCE;
 import static dev.questspark.job.options.keys.Scope.Query.JOB_ONLY;
+import static dev.questspark.job.options.keys.Scope.RUN_ONLY;
 
+import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.job.options.Aspect;
-import dev.questspark.job.options.Choices.InputFormat;
 import dev.questspark.job.options.Choices.Task;
 import dev.questspark.job.options.CorpusOptions;
 import dev.questspark.job.options.CorpusOptions.NamedColumn;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 
 /** What the documents and questions are; {@link CorpusOptions} has the values. */
 public final class CorpusKeys {
@@ -21,30 +25,43 @@ public final class CorpusKeys {
 
   private CorpusKeys() {}
 
-  public static final OptionKey<String> INPUT =
-      text("input", "a path that Spark can read")
+  public static final OptionKey<List<String>> INPUT =
+      texts("input")
           .scope(INFERENCE, NOTHING, JOB_ONLY)
           .aspect(Aspect.INPUT)
-          .requiredBy(INFERENCE)
           .description(
               SECTION,
-              "Documents: a folder of text files, JSON lines, Parquet, CSV, or a folder of HTML, PDF, DOCX and EPUB files.");
-  public static final OptionKey<InputFormat> INPUT_FORMAT =
-      choice("input_format", InputFormat.class)
+              "Documents: a file, a folder or a pattern, of text files, JSON lines, CSV, Parquet, ORC, Avro, or HTML, PDF, DOCX and EPUB files; may be repeated. A path that exists is that path, whatever characters are in it.");
+  public static final OptionKey<String> INPUT_TABLE =
+      text("input_table", "a table's name")
+          .scope(INFERENCE, NOTHING, JOB_ONLY)
+          .aspect(Aspect.INPUT)
+          .excludes(INPUT, "--input-table names the input, and so does --input; give one of them.")
+          .description(SECTION, "Documents: a table of a catalog, in place of input.");
+  public static final OptionKey<String> INPUT_FORMAT =
+      text("input_format", "a format")
           .defaultValue("auto")
           .scope(INFERENCE, NOTHING, JOB_ONLY)
           .aspect(Aspect.TEXTS)
           .description(
               SECTION,
-              "Format of the input. auto decides by the file name; a plain folder is text (UTF-8). binaryfile reads text in any encoding, HTML, PDF, DOCX and EPUB, one document per file.");
-  public static final OptionKey<Integer> MAX_TEXT_CHARACTERS =
-      integer("max_text_characters", 1, "at least 1")
-          .unit("characters")
-          .defaultValue("10000000")
+              "Format of the input: text (UTF-8), json (lines), csv, parquet, orc, avro, binaryfile (text in any encoding, HTML, PDF, DOCX and EPUB, one document per file), or the name of one of Spark's sources, such as delta. auto decides by the files' names, and refuses a folder that mixes formats.");
+  public static final OptionKey<List<String>> INPUT_OPTION =
+      texts("input_option")
           .scope(INFERENCE, NOTHING, JOB_ONLY)
           .aspect(Aspect.TEXTS)
           .description(
-              SECTION, "For binaryfile: a file with more text than this becomes an error row.");
+              SECTION,
+              "Option of the reader as name=value; may be repeated. For csv: sep, quote and escape. For one of Spark's sources: whatever it knows.");
+  public static final OptionKey<Integer> MAX_TEXT_CHARACTERS =
+      integer("max_text_characters", 1, "at least 1")
+          .unit("characters")
+          .defaultValue("25000000")
+          .scope(INFERENCE, NOTHING, JOB_ONLY)
+          .aspect(Aspect.TEXTS)
+          .description(
+              SECTION,
+              "A document with more text than this becomes an error row before it is tokenised. Executors need about ten bytes of heap for each character, for as many documents as they read at once.");
   public static final OptionKey<Integer> PARSE_TIMEOUT_S =
       integer("parse_timeout_s", 1, "at least 1")
           .unit("seconds")
@@ -61,7 +78,7 @@ public final class CorpusKeys {
           .aspect(Aspect.TEXTS)
           .description(
               SECTION,
-              "Column of the document's id. A folder of files uses the path relative to the input.");
+              "Column of the document's id; meta.id is the field id of column meta. A folder of files uses the path relative to the input.");
   public static final OptionKey<String> TEXT_COL =
       text("text_col", "a column name")
           .alias("text_column")
@@ -75,7 +92,9 @@ public final class CorpusKeys {
           .defaultValue("question")
           .scope(INFERENCE, NOTHING, JOB_ONLY)
           .aspect(Aspect.QUESTIONS)
-          .description(SECTION, "Column of the question, or of an array of questions.");
+          .description(
+              SECTION,
+              "Column of the question, or of an array of questions; questions.q is the field q of each element of an array.");
   public static final OptionKey<String> ANSWER_COL =
       text("answer_col", "a column name")
           .alias("answer_column")
@@ -91,12 +110,23 @@ public final class CorpusKeys {
           .description(
               SECTION, "Question asked of every document; may be repeated. Replaces question_col.");
 
+  public static final OptionKey<List<String>> KEEP_COLUMNS =
+      names("keep_columns")
+          .scope(RUN_ONLY, NOTHING, JOB_ONLY)
+          .aspect(Aspect.TEXTS)
+          .description(
+              SECTION,
+              "Columns of the input that every answer row carries in kept_columns, a map from name to text.");
+
   /** Types the options. */
   public static CorpusOptions bind(JobOptions options) {
     boolean summarizes = options.get(PromptKeys.TASK) == Task.SUMMARIZE;
     return new CorpusOptions(
-        options.get(INPUT),
-        options.get(INPUT_FORMAT),
+        new CorpusOptions.Input(
+            options.get(INPUT),
+            options.get(INPUT_TABLE),
+            options.get(INPUT_FORMAT).toLowerCase(Locale.ROOT),
+            readerOptions(options)),
         options.get(MAX_TEXT_CHARACTERS),
         options.get(PARSE_TIMEOUT_S),
         new CorpusOptions.Columns(
@@ -105,7 +135,23 @@ public final class CorpusKeys {
             column(options, QUESTION_COL),
             options.get(ANSWER_COL) == null ? null : column(options, ANSWER_COL),
             options.get(QUESTION),
-            !summarizes || options.given(QUESTION_COL)));
+            !summarizes || options.given(QUESTION_COL),
+            options.get(KEEP_COLUMNS).stream()
+                .map(name -> new NamedColumn(name, KEEP_COLUMNS.flag()))
+                .toList()));
+  }
+
+  private static Map<String, String> readerOptions(JobOptions options) {
+    Map<String, String> named = new LinkedHashMap<>();
+    for (String option : options.get(INPUT_OPTION)) {
+      int equals = option.indexOf('=');
+      if (equals < 1) {
+        throw new ConfigException(
+            "input_option is '" + option + "'; it must be name=value, such as sep=;.");
+      }
+      named.put(option.substring(0, equals), option.substring(equals + 1));
+    }
+    return named;
   }
 
   private static NamedColumn column(JobOptions options, OptionKey<String> key) {

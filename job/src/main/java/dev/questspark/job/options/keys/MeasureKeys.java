@@ -13,6 +13,7 @@ import static dev.questspark.job.options.keys.Scope.Query.JOB_ONLY;
 import static dev.questspark.job.options.keys.Scope.REPORTED;
 import static dev.questspark.job.options.keys.Scope.SWEEP_ONLY;
 
+import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.ops.digest.PageScore;
 import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.policy.ReadPolicies;
@@ -195,9 +196,16 @@ public final class MeasureKeys {
 
   /** What a suite makes its documents of. */
   public static SuiteOptions suite(JobOptions options) {
+    List<String> inputs = options.get(CorpusKeys.INPUT);
+    Suite suite = RunKeys.suite(options);
+    boolean published = suite == Suite.LONGBENCH || suite == Suite.KVPRESS;
+    if (published && inputs.size() != 1) {
+      throw new ConfigException(
+          "--suite " + suite.word() + " reads one folder as it was published; give one --input.");
+    }
     return new SuiteOptions(
-        RunKeys.suite(options),
-        options.get(CorpusKeys.INPUT),
+        suite,
+        inputs.isEmpty() ? null : inputs.get(0),
         options.get(MeasureKeys.LENGTHS),
         options.get(MeasureKeys.DEPTHS),
         options.get(MeasureKeys.SAMPLES),

@@ -86,6 +86,11 @@ public final class OptionTypes {
     return list(name, "texts", Shape.REPEATED, "text", text -> text);
   }
 
+  /** Names separated by commas. */
+  static OptionDeclaration<List<String>> names(String name) {
+    return list(name, "list of names", Shape.COMMA_LIST, "names", text -> text);
+  }
+
   static OptionDeclaration<List<Integer>> integers(String name, String allowed) {
     return integers(name, allowed, value -> true);
   }

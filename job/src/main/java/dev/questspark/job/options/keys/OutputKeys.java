@@ -32,6 +32,12 @@ public final class OutputKeys {
           .scope(ALL_COMMANDS, NOTHING, JOB_ONLY)
           .requiredBy(ALL_COMMANDS)
           .description(SECTION, "Folder that receives answers/, stats/, steps/ and run.json.");
+  public static final OptionKey<String> OUTPUT_TABLE =
+      text("output_table", "a table's name")
+          .scope(RUN_ONLY, NOTHING, JOB_ONLY)
+          .description(
+              SECTION,
+              "Table of a catalog that receives the answers too when the run ends: one row per document, question and policy, in place of the row that an earlier run wrote. Delta, Iceberg and Hudi can replace rows; a table of another format only takes new ones.");
   public static final OptionKey<Mode> MODE =
       choice("mode", Mode.class)
           .defaultValue("errorifexists")
@@ -116,6 +122,7 @@ public final class OutputKeys {
   public static OutputOptions bind(JobOptions options) {
     return new OutputOptions(
         options.get(OUTPUT),
+        options.get(OUTPUT_TABLE),
         new OutputOptions.Existing(
             options.get(MODE), options.get(RESUME), options.get(UPDATE), options.get(RETRY_ERRORS)),
         new OutputOptions.Schedule(options.get(DEADLINE), options.get(WAIT_FOR_LOCK)),

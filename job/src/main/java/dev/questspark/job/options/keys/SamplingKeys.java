@@ -33,7 +33,7 @@ public final class SamplingKeys {
           .aspect(Aspect.ANSWER_LENGTH)
           .description(SECTION, "Most tokens to generate per answer.");
   public static final OptionKey<Double> TEMPERATURE =
-      number("temperature", "0 (greedy) or more", t -> t >= 0)
+      number("temperature", "0 (greedy) or more", t -> t >= 0 && Double.isFinite(t))
           .defaultValue("0")
           .scope(RUN_ONLY, ANSWERS, IN_QUERY)
           .description(
@@ -78,7 +78,7 @@ public final class SamplingKeys {
           .description(
               SECTION, "Text that ends an answer and is removed from it; may be repeated.");
   public static final OptionKey<List<Integer>> STOP_TOKEN_IDS =
-      integers("stop_token_ids", "token ids, separated by commas")
+      integers("stop_token_ids", "token ids, separated by commas", id -> id >= 0)
           .scope(INFERENCE, ANSWERS, IN_QUERY)
           .aspect(Aspect.ASKING)
           .description(

@@ -28,6 +28,9 @@ public final class OptionConflicts {
   static void refuse(JobOptions options) {
     Command command = options.get(RunKeys.COMMAND);
     refuseUnsweptSuite(options, command);
+    if (CorpusKeys.INPUT.appliesTo(command, RunKeys.suite(options))) {
+      refuseWithoutInput(options);
+    }
     boolean mapReduce = options.get(LongDocumentKeys.ON_TOO_LONG) == OnTooLong.MAP_REDUCE;
     if (mapReduce && Scope.MEASUREMENT.contains(command)) {
       throw new ConfigException(
@@ -68,6 +71,15 @@ public final class OptionConflicts {
               + " "
               + options.origin(OutputKeys.RETRY_ERRORS)
               + " only applies to --resume and --update; give one of them, or leave it out.");
+    }
+  }
+
+  private static void refuseWithoutInput(JobOptions options) {
+    if (options.get(CorpusKeys.INPUT).isEmpty() && options.get(CorpusKeys.INPUT_TABLE) == null) {
+      throw new ConfigException(
+          CorpusKeys.INPUT.flag()
+              + " is missing: give a path that Spark can read, or --input-table a table's name. "
+              + CorpusKeys.INPUT.description());
     }
   }
 
