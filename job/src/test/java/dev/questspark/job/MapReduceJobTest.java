@@ -259,8 +259,7 @@ class MapReduceJobTest {
       Files.delete(file);
     }
     for (Path file : parquet(old)) {
-      Path named =
-          output.resolve("answers/part-20260101-000000-abcd-" + file.getFileName());
+      Path named = output.resolve("answers/part-20260101-000000-abcd-" + file.getFileName());
       Files.move(file, named);
     }
     for (String way : List.of("--resume", "--mode=append")) {
