@@ -19,7 +19,6 @@ import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.sql.catalyst.analysis.NoSuchTableException;
 import org.apache.spark.sql.expressions.Window;
 
 /**
@@ -170,7 +169,7 @@ public final class OutputTable {
     }
   }
 
-  private void append(Dataset<Row> rows) throws NoSuchTableException {
+  private void append(Dataset<Row> rows) {
     Column key = expr(KEY.formatted(""));
     Dataset<Row> there =
         spark.table(name).select(key.as("old_key"), col("run_id").as("old_run")).distinct();
@@ -187,8 +186,18 @@ public final class OutputTable {
               + ", cannot replace rows; make it a Delta or Iceberg table, or give --output-table"
               + " another name and --resume");
     }
+    Column[] inItsOrder =
+        Arrays.stream(spark.table(name).columns())
+            .map(
+                column ->
+                    COLUMNS.contains(column.toLowerCase(Locale.ROOT))
+                        ? col(column)
+                        : lit(null).as(column))
+            .toArray(Column[]::new);
     rows.join(there.select(col("old_key")), key.equalTo(col("old_key")), "left_anti")
-        .writeTo(name)
-        .append();
+        .select(inItsOrder)
+        .write()
+        .mode("append")
+        .insertInto(name);
   }
 }
