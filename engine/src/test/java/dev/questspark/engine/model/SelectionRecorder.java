@@ -34,7 +34,7 @@ final class SelectionRecorder {
             (proxy, method, arguments) -> {
               Object result = invoke(real, method, arguments);
               if (method.getName().equals("topPages")) {
-                record((PageList) arguments[0], (RowRange) arguments[4]);
+                record((PageList) arguments[0], (RowRange) arguments[5]);
               }
               return result;
             }));
