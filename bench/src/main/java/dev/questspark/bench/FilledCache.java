@@ -79,8 +79,7 @@ final class FilledCache implements AutoCloseable {
     int longest = context + growth;
     Function<RopeConfig, HostTensor> rope = kind -> RopeTable.build(kind, model.headDim(), longest);
     this.decoder =
-        new Decoder(
-            backend, model, weights, store, longest, rope, sequences, sequences, Set.of());
+        new Decoder(backend, model, weights, store, longest, rope, sequences, sequences, Set.of());
     this.pages = scatter(sequences, perSequence);
     fill(rope.apply(model.rope(0)));
   }

@@ -27,12 +27,15 @@ import dev.questspark.engine.tokens.Tokenizer;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -189,6 +192,10 @@ public final class Engine implements AutoCloseable {
                   config.scratch()));
       long loaded = System.nanoTime();
       WarmUp.run(backend, decoder, config, shape, maxModelLen);
+      if (!WarmUp.computesNumbers(backend, decoder, config.pageSize(), shape)) {
+        throw ModelWeights.notFinite(config.model(), model);
+      }
+      warnOfUnknownTokens();
       memory = new EngineReport.Memory(weights.bytes(), kvStore.bytes(), decoder.workspaceBytes());
       setup =
           new EngineReport.Setup(
@@ -213,6 +220,16 @@ public final class Engine implements AutoCloseable {
           setup.warmupNanos() / 1_000_000);
     }
 
+    private void warnOfUnknownTokens() {
+      if (tokenizer.vocabSize() > model.vocabSize()) {
+        LOG.warn(
+            "the tokenizer of {} has ids up to {}, but the embedding has {} rows: a prompt with one beyond them is an error row",
+            config.model(),
+            tokenizer.vocabSize() - 1,
+            model.vocabSize());
+      }
+    }
+
     private <T extends AutoCloseable> T keep(T resource) {
       resources.push(resource);
       return resource;
@@ -223,9 +240,10 @@ public final class Engine implements AutoCloseable {
    * Queues a document with its questions. Cancelling all futures of a document drops it.
    *
    * @return one future per question, in order. A question that can never fit fails alone, with
-   *     {@link DocumentException} TOO_LONG or EXCEEDS_KV_CACHE; a closed engine fails them with
-   *     {@link java.util.concurrent.CancellationException}; a failed device with {@link
-   *     dev.questspark.engine.failure.DeviceException}; a failed engine with IllegalStateException
+   *     {@link DocumentException} UNKNOWN_TOKEN, TOO_LONG or EXCEEDS_KV_CACHE, or NOT_A_NUMBER
+   *     later; a closed engine fails them with {@link java.util.concurrent.CancellationException};
+   *     a failed device with {@link dev.questspark.engine.failure.DeviceException}; a failed engine
+   *     with IllegalStateException
    * @throws ConfigException if a policy's budget has no room, or the engine lacks what a policy
    *     needs
    */
@@ -246,7 +264,10 @@ public final class Engine implements AutoCloseable {
               new StopChecker(tokenizer, question.sampling()));
       futures.add(sequence.future);
       int total = sequence.promptTokens() + question.sampling().maxTokens();
-      if (total > maxModelLen) {
+      OptionalInt unknown = unknownToken(request.tokens(), question.tokens());
+      if (unknown.isPresent()) {
+        sequence.future.completeExceptionally(unknown(unknown.getAsInt()));
+      } else if (total > maxModelLen) {
         sequence.future.completeExceptionally(tooLong(sequence, total));
       } else {
         sequences.add(sequence);
@@ -294,6 +315,24 @@ public final class Engine implements AutoCloseable {
               + policy.parts()
               + ", but this engine keeps documents whole; use none");
     }
+  }
+
+  private OptionalInt unknownToken(int[] document, int[] question) {
+    return IntStream.concat(Arrays.stream(document), Arrays.stream(question))
+        .filter(token -> token >= model.vocabSize())
+        .findFirst();
+  }
+
+  private DocumentException unknown(int token) {
+    return new DocumentException(
+        ErrorCode.UNKNOWN_TOKEN,
+        "the prompt has token "
+            + token
+            + " ("
+            + tokenizer.decode(new int[] {token}, false)
+            + "), but the model's embedding has "
+            + model.vocabSize()
+            + " rows");
   }
 
   private DocumentException tooLong(Sequence sequence, int total) {

@@ -201,7 +201,10 @@ final class EngineLoop implements Runnable {
     List<Long> finished = new ArrayList<>();
     for (int i = 0; i < outcome.tokens().length; i++) {
       Sequence sequence = plan.samples().get(i);
-      if (sequence.accept(outcome.tokens()[i], sampledNanos)) {
+      if (outcome.failures().containsKey(i)) {
+        sequence.future.completeExceptionally(outcome.failures().get(i));
+        finished.add(sequence.id);
+      } else if (sequence.accept(outcome.tokens()[i], sampledNanos)) {
         finished.add(sequence.id);
       }
     }

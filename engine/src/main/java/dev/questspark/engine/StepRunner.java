@@ -1,6 +1,7 @@
 package dev.questspark.engine;
 
 import dev.questspark.engine.cache.KvStore;
+import dev.questspark.engine.failure.DocumentException;
 import dev.questspark.engine.model.Decoder;
 import dev.questspark.engine.model.Sampler;
 import dev.questspark.engine.model.SamplingParams;
@@ -11,7 +12,9 @@ import dev.questspark.engine.ops.ReadCounters;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.schedule.PageCopy;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /** Runs one planned step on the device: copies, forward pass, sampling, counters. */
 final class StepRunner {
@@ -38,10 +41,12 @@ final class StepRunner {
    * What a step produced.
    *
    * @param tokens one per {@link StepPlan#samples()}
+   * @param failures what became of those that got no token, by index
    * @param groupNanos attention time per group
    * @param bytesRead KV bytes that question and decode rows read
    */
-  record Outcome(int[] tokens, long[] groupNanos, long bytesRead) {}
+  record Outcome(
+      int[] tokens, Map<Integer, DocumentException> failures, long[] groupNanos, long bytesRead) {}
 
   Outcome run(StepPlan plan, List<PageCopy> copies) {
     if (!copies.isEmpty()) {
@@ -53,18 +58,20 @@ final class StepRunner {
     LoadedBatch batch = backend.load(plan.batch());
     long[] groupNanos = new long[plan.groups().size()];
     Tensor stepLogits = decoder.forward(batch, plan.attention(), groupNanos);
-    int[] tokens = sample(plan.samples(), stepLogits);
-    return new Outcome(tokens, groupNanos, count(plan, batch.counters()));
+    Map<Integer, DocumentException> failures = new HashMap<>();
+    int[] tokens = sample(plan.samples(), stepLogits, failures);
+    return new Outcome(tokens, failures, groupNanos, count(plan, batch.counters()));
   }
 
   /** A step of greedy sequences alone leaves the logits where they are. */
-  private int[] sample(List<Sequence> sequences, Tensor stepLogits) {
+  private int[] sample(
+      List<Sequence> sequences, Tensor stepLogits, Map<Integer, DocumentException> failures) {
     int[] tokens = new int[sequences.size()];
     if (sequences.stream().allMatch(StepRunner::greedy)) {
       backend.argmax(tokens, stepLogits);
-      for (int token : tokens) {
-        if (token < 0) {
-          throw Sampler.notANumber(-1 - token);
+      for (int i = 0; i < tokens.length; i++) {
+        if (tokens[i] < 0) {
+          failures.put(i, Sampler.notANumber(-1 - tokens[i]));
         }
       }
       return tokens;
@@ -72,7 +79,11 @@ final class StepRunner {
     for (int i = 0; i < tokens.length; i++) {
       Sequence sequence = sequences.get(i);
       backend.read(stepLogits, i, logits);
-      tokens[i] = sequence.forced() ? sequence.force(logits) : sample(sequence);
+      try {
+        tokens[i] = sequence.forced() ? sequence.force(logits) : sample(sequence);
+      } catch (DocumentException notANumber) {
+        failures.put(i, notANumber);
+      }
     }
     return tokens;
   }

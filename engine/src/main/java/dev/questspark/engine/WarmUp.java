@@ -5,6 +5,7 @@ import dev.questspark.engine.model.Decoder;
 import dev.questspark.engine.ops.PageShape;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.RowRange;
+import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.select.PageSelector;
@@ -30,6 +31,19 @@ final class WarmUp {
     decoder.warmUp(
         backend.load(batch(rows - 1, 1, pageSize, new int[] {0})),
         List.of(new AttentionGroup.Selected(new RowRange(0, 1), dense)));
+  }
+
+  /** Whether the first token gets numbers for logits, through all layers. */
+  static boolean computesNumbers(Backend backend, Decoder decoder, int pageSize, PageShape shape) {
+    PageSelector dense = new Dense().selector(shape);
+    Tensor logits =
+        decoder.forward(
+            backend.load(batch(0, 1, pageSize, new int[] {0})),
+            List.of(new AttentionGroup.Selected(new RowRange(0, 1), dense)),
+            new long[1]);
+    int[] token = new int[1];
+    backend.argmax(token, logits);
+    return token[0] >= 0;
   }
 
   private static RaggedBatch batch(int first, int rows, int pageSize, int[] logitRows) {

@@ -136,6 +136,8 @@ class RefusalsTest {
     Path broken = Files.createDirectory(folder.resolve("model"));
     refusedFor("does not exist", "--model=" + folder.resolve("nowhere"));
     refusedFor("config.json", "--model=" + broken);
+    Path file = JobHarness.MODEL.resolve("config.json");
+    refusedFor("give the model's folder", "--model=" + file);
     Files.copy(JobHarness.MODEL.resolve("config.json"), broken.resolve("config.json"));
     refusedFor("tokenizer.json", "--model=" + broken);
     Files.copy(JobHarness.MODEL.resolve("tokenizer.json"), broken.resolve("tokenizer.json"));

@@ -14,6 +14,12 @@ public enum ErrorCode {
   EMPTY_QUESTION("the question is missing or blank"),
   /** Document, question and max_tokens together exceed max_model_len. */
   TOO_LONG("document, question and answer do not fit into max_model_len"),
+  /**
+   * The tokenizer has more ids than the model's embedding has rows, and the text has one of them.
+   */
+  UNKNOWN_TOKEN("a token of the prompt is beyond the model's embedding"),
+  /** The model computes NaN for this text, and not for others. */
+  NOT_A_NUMBER("the model computes NaN for this prompt"),
   /** The request needs more KV pages than the whole cache has. */
   EXCEEDS_KV_CACHE("the request needs more KV pages than the cache has"),
   /** The input line or record could not be parsed. */

@@ -3,6 +3,7 @@ package dev.questspark.engine.model;
 import dev.questspark.engine.ops.HostTensor;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Optional;
 
 /**
  * Puts the channels of every head of a checkpoint's tensor in another order: rows of a projection,
@@ -31,25 +32,66 @@ final class HeadOrder {
    * @param channels rows that belong to heads, from the first on; the others keep their place
    */
   HostTensor rows(HostTensor weight, int channels) {
-    return asStored ? weight : reordered(weight, weight.rows(), weight.cols(), channels);
+    return asStored
+        ? weight
+        : new HostTensor(
+            weight.name(),
+            weight.dtype(),
+            weight.rows(),
+            weight.cols(),
+            new Reordered(weight, channels));
+  }
+
+  /** Rows of a stored tensor, each read from its place when it is asked for. */
+  private final class Reordered implements HostTensor.Rows {
+    private final HostTensor stored;
+    private final int channels;
+
+    Reordered(HostTensor stored, int channels) {
+      this.stored = stored;
+      this.channels = channels;
+    }
+
+    @Override
+    public Optional<ByteBuffer> view(int from, int count) {
+      return count == 1 ? stored.view(place(from, channels), 1) : Optional.empty();
+    }
+
+    @Override
+    public void read(int from, int count, ByteBuffer target) {
+      for (int row = from; row < from + count; row++) {
+        stored.read(place(row, channels), 1, target);
+      }
+    }
+
+    @Override
+    public void giveBack() {
+      stored.giveBack();
+    }
   }
 
   /** Reorders heads of a vector (1, heads * D and more). */
   HostTensor cols(HostTensor vector, int channels) {
-    return asStored ? vector : reordered(vector, vector.cols(), 1, channels);
+    if (asStored) {
+      return vector;
+    }
+    int bytes = vector.dtype().bytes();
+    ByteBuffer source = vector.bytes(0, 1);
+    ByteBuffer target =
+        ByteBuffer.allocate(Math.multiplyExact(vector.cols(), bytes))
+            .order(ByteOrder.LITTLE_ENDIAN);
+    for (int i = 0; i < vector.cols(); i++) {
+      target.put(i * bytes, source, place(i, channels) * bytes, bytes);
+    }
+    return new HostTensor(vector.name(), vector.dtype(), 1, vector.cols(), target);
   }
 
-  private HostTensor reordered(HostTensor tensor, int count, int width, int channels) {
-    int bytes = Math.multiplyExact(width, tensor.dtype().bytes());
-    ByteBuffer source = tensor.data();
-    ByteBuffer target =
-        ByteBuffer.allocateDirect(Math.multiplyExact(count, bytes)).order(ByteOrder.LITTLE_ENDIAN);
-    for (int i = 0; i < count; i++) {
-      int head = i / order.length * order.length;
-      int from = i < channels ? head + order[i - head] : i;
-      target.put(i * bytes, source, from * bytes, bytes);
+  /** Where what comes at {@code index} is stored. */
+  private int place(int index, int channels) {
+    if (index >= channels) {
+      return index;
     }
-    MappedPages.giveBack(source);
-    return new HostTensor(tensor.name(), tensor.dtype(), tensor.rows(), tensor.cols(), target);
+    int head = index / order.length * order.length;
+    return head + order[index - head];
   }
 }

@@ -1,5 +1,6 @@
 package dev.questspark.engine.model;
 
+import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.model.family.ModelConfig;
 import dev.questspark.engine.ops.LinearWeight;
 import dev.questspark.engine.ops.Tensor;
@@ -38,6 +39,24 @@ public final class ModelWeights implements AutoCloseable {
    */
   public static ModelWeights load(Path folder, ModelConfig config, Backend backend) {
     return WeightLoader.load(folder, config, backend);
+  }
+
+  /**
+   * Checks that a checkpoint has every tensor in the shape that the configuration expects, from its
+   * headers alone.
+   *
+   * @throws ConfigException if not
+   */
+  public static void check(Path folder, ModelConfig config) {
+    WeightLoader.check(folder, config);
+  }
+
+  /**
+   * What to say of a model that computes NaN: which tensor holds values that are not finite. Reads
+   * all weights.
+   */
+  public static ConfigException notFinite(Path folder, ModelConfig config) {
+    return WeightLoader.notFinite(folder, config);
   }
 
   /** Embedding table, (V, H). */

@@ -1,5 +1,7 @@
 package dev.questspark.engine.model;
 
+import dev.questspark.engine.failure.DocumentException;
+import dev.questspark.engine.failure.ErrorCode;
 import java.util.BitSet;
 
 /**
@@ -61,9 +63,11 @@ public final class Sampler {
     }
   }
 
-  /** What a forward pass that went wrong ends in. */
-  public static IllegalStateException notANumber(int token) {
-    return new IllegalStateException("logit of token " + token + " is NaN");
+  /** What a row whose forward pass went wrong ends in. */
+  public static DocumentException notANumber(int token) {
+    return new DocumentException(
+        ErrorCode.NOT_A_NUMBER,
+        "logit of token " + token + " is NaN; a wider dtype may compute this prompt");
   }
 
   private static int argmax(float[] logits) {

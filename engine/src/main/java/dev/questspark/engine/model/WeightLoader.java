@@ -1,5 +1,8 @@
 package dev.questspark.engine.model;
 
+import dev.questspark.engine.checkpoint.ModelFiles;
+import dev.questspark.engine.checkpoint.files.Checkpoint;
+import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.model.family.Activation;
 import dev.questspark.engine.model.family.ModelConfig;
 import dev.questspark.engine.model.family.TensorNames;
@@ -9,10 +12,13 @@ import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.backend.Backend;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,26 +33,35 @@ final class WeightLoader {
   private static final int UNREAD_NAMED = 5;
 
   private final ModelConfig config;
+
+  /** Null where the checkpoint is only checked. */
   private final Backend backend;
-  private final SafetensorsReader checkpoint;
+
+  private final Checkpoint checkpoint;
+  private final Consumer<HostTensor> visitor; // sees every tensor as it is stored
   private final String model; // prefix of the decoder's tensors
   private final ModelWeights.Owned owned = new ModelWeights.Owned();
 
-  private WeightLoader(ModelConfig config, Backend backend, SafetensorsReader checkpoint) {
+  private WeightLoader(
+      ModelConfig config, Backend backend, Checkpoint checkpoint, Consumer<HostTensor> visitor) {
     this.config = config;
     this.backend = backend;
     this.checkpoint = checkpoint;
+    this.visitor = visitor;
     this.model = stored(config.names().models(), "embed_tokens.weight");
   }
 
   static ModelWeights load(Path folder, ModelConfig config, Backend backend) {
     long start = System.nanoTime();
-    try (SafetensorsReader checkpoint = SafetensorsReader.open(folder)) {
-      WeightLoader loader = new WeightLoader(config, backend, checkpoint);
+    try (Checkpoint checkpoint = ModelFiles.of(folder).weights()) {
+      WeightLoader loader = new WeightLoader(config, backend, checkpoint, tensor -> {});
       try {
         ModelWeights weights = loader.load();
         long millis = (System.nanoTime() - start) / 1_000_000;
         LOG.info("model weights: {} bytes from {} in {} ms", weights.bytes(), folder, millis);
+        if (!checkpoint.format().isEmpty()) {
+          LOG.info("model weights are {}", checkpoint.format());
+        }
         loader.warnOfUnread(folder);
         return weights;
       } catch (Throwable failure) {
@@ -54,6 +69,48 @@ final class WeightLoader {
         throw failure;
       }
     }
+  }
+
+  /** Asks for every tensor, and brings none anywhere. */
+  static void check(Path folder, ModelConfig config) {
+    visit(folder, config, tensor -> {});
+  }
+
+  /** Shows every tensor that the model reads to somebody else than a backend. */
+  private static void visit(Path folder, ModelConfig config, Consumer<HostTensor> visitor) {
+    try (Checkpoint checkpoint = ModelFiles.of(folder).weights()) {
+      new WeightLoader(config, null, checkpoint, visitor).load();
+    }
+  }
+
+  static ConfigException notFinite(Path folder, ModelConfig config) {
+    Map<String, Long> counts = new LinkedHashMap<>();
+    visit(
+        folder,
+        config,
+        tensor -> {
+          long count = tensor.countNotFinite();
+          if (count > 0) {
+            counts.put(tensor.name(), count);
+          }
+        });
+    if (counts.isEmpty()) {
+      return new ConfigException(
+          "model "
+              + folder
+              + " computes NaN, although all its weights are finite; use --dtype float32");
+    }
+    Map.Entry<String, Long> first = counts.entrySet().iterator().next();
+    return new ConfigException(
+        "model "
+            + folder
+            + " computes NaN: tensor "
+            + first.getKey()
+            + " holds "
+            + first.getValue()
+            + " values that are not finite"
+            + (counts.size() > 1 ? ", and so do " + (counts.size() - 1) + " others" : "")
+            + "; copy the checkpoint again, or take one that is sound");
   }
 
   /** The first of several beginnings of a name that the checkpoint has; else the first. */
@@ -70,19 +127,38 @@ final class WeightLoader {
       layers.add(layer(layer, model + "layers." + layer + "."));
     }
     LayerWeights.Norm finalNorm = norm(model + "norm", config.scales().logits());
-    LinearWeight lmHead =
-        pack(List.of(config.tieWordEmbeddings() ? embeddingTable() : headTable()), List.of());
-    return new ModelWeights(embedding(lmHead), layers, finalNorm, lmHead, owned);
+    boolean tied = config.tieWordEmbeddings() && !hasOtherHead();
+    LinearWeight lmHead = pack(List.of(tied ? embeddingTable() : headTable()), List.of());
+    return new ModelWeights(embedding(lmHead, tied), layers, finalNorm, lmHead, owned);
+  }
+
+  /**
+   * Some savers store a tied table twice, and some models say that it is tied and store another
+   * one: what is stored counts, as in transformers.
+   */
+  private boolean hasOtherHead() {
+    if (!checkpoint.names().contains(headName())) {
+      return false;
+    }
+    boolean other = !headTable().sameAs(embeddingTable());
+    if (other) {
+      LOG.info(
+          "{} is not the embedding, although tie_word_embeddings is true; it is used", headName());
+    }
+    return other;
   }
 
   /** A tied table is read out of the output projection where the backend can, and kept once. */
-  private Tensor embedding(LinearWeight lmHead) {
-    Optional<Tensor> tied = config.tieWordEmbeddings() ? backend.rowsOf(lmHead) : Optional.empty();
+  private Tensor embedding(LinearWeight lmHead, boolean shared) {
+    Optional<Tensor> tied = shared && backend != null ? backend.rowsOf(lmHead) : Optional.empty();
     return tied.orElseGet(
         () -> {
           HostTensor table = embeddingTable();
+          if (backend == null) {
+            return null;
+          }
           Tensor embedding = owned.add(backend.uploadTable(table));
-          MappedPages.giveBack(table.data());
+          table.giveBack();
           return embedding;
         });
   }
@@ -189,11 +265,8 @@ final class WeightLoader {
       String expert = module + "experts." + i + ".";
       List<String> names =
           experts.projections().stream().map(name -> expert + name + ".weight").toList();
-      up.add(
-          List.of(
-              checkpoint.matrix(names.get(0), inner, hidden),
-              checkpoint.matrix(names.get(1), inner, hidden)));
-      down.add(List.of(checkpoint.matrix(names.get(2), hidden, inner)));
+      up.add(List.of(matrix(names.get(0), inner, hidden), matrix(names.get(1), inner, hidden)));
+      down.add(List.of(matrix(names.get(2), hidden, inner)));
     }
     return new LayerWeights.Experts(
         pack(hidden, false, List.of(new Projection(module + "gate", experts.count()))),
@@ -202,8 +275,11 @@ final class WeightLoader {
   }
 
   private LinearWeight packExperts(List<List<HostTensor>> experts) {
+    if (backend == null) {
+      return null;
+    }
     LinearWeight packed = owned.add(backend.packExperts(experts));
-    experts.forEach(weights -> weights.forEach(weight -> MappedPages.giveBack(weight.data())));
+    experts.forEach(weights -> weights.forEach(HostTensor::giveBack));
     return packed;
   }
 
@@ -214,8 +290,8 @@ final class WeightLoader {
     }
     if (activation == Activation.XIELU) {
       float slope = 0.5f; // beta of transformers' class, where it is a constant
-      double square = softplus(checkpoint.vector(mlp + "act_fn.alpha_p", 1).get(0, 0));
-      double exponential = slope + softplus(checkpoint.vector(mlp + "act_fn.alpha_n", 1).get(0, 0));
+      double square = softplus(vector(mlp + "act_fn.alpha_p", 1).get(0, 0));
+      double exponential = slope + softplus(vector(mlp + "act_fn.alpha_n", 1).get(0, 0));
       return Optional.of(new LayerWeights.Curve((float) square, (float) exponential, slope));
     }
     return Optional.empty();
@@ -239,11 +315,10 @@ final class WeightLoader {
     List<HostTensor> weights = new ArrayList<>();
     List<HostTensor> biases = new ArrayList<>();
     for (Projection part : parts) {
-      HostTensor weight =
-          checkpoint.matrix(part.name() + ".weight", part.outFeatures(), inFeatures);
+      HostTensor weight = matrix(part.name() + ".weight", part.outFeatures(), inFeatures);
       weights.add(part.order().rows(weight, part.reordered()));
       if (bias) {
-        HostTensor vector = checkpoint.vector(part.name() + ".bias", part.outFeatures());
+        HostTensor vector = vector(part.name() + ".bias", part.outFeatures());
         biases.add(part.order().cols(vector, part.reordered()));
       }
     }
@@ -251,8 +326,11 @@ final class WeightLoader {
   }
 
   private LinearWeight pack(List<HostTensor> weights, List<HostTensor> biases) {
+    if (backend == null) {
+      return null;
+    }
     LinearWeight packed = owned.add(backend.pack(weights, biases));
-    weights.forEach(weight -> MappedPages.giveBack(weight.data()));
+    weights.forEach(HostTensor::giveBack);
     return packed;
   }
 
@@ -269,7 +347,7 @@ final class WeightLoader {
     }
     float[] bias = new float[channels];
     if (config.block().norm().bias()) {
-      HostTensor stored = checkpoint.vector(name + ".bias", channels);
+      HostTensor stored = vector(name + ".bias", channels);
       for (int i = 0; i < channels; i++) {
         bias[i] = factor * stored.get(0, i);
       }
@@ -280,7 +358,7 @@ final class WeightLoader {
 
   /** A norm's weight, with the family's offset. */
   private HostTensor normWeight(String name, int channels, float factor) {
-    HostTensor stored = checkpoint.vector(name + ".weight", channels);
+    HostTensor stored = vector(name + ".weight", channels);
     float offset = config.block().norm().weightOffset();
     if (offset == 0 && factor == 1) {
       return stored;
@@ -293,16 +371,27 @@ final class WeightLoader {
   }
 
   private Tensor upload(HostTensor vector) {
-    return owned.add(backend.upload(vector));
+    return backend == null ? null : owned.add(backend.upload(vector));
+  }
+
+  private HostTensor vector(String name, int length) {
+    HostTensor vector = checkpoint.vector(name, length);
+    visitor.accept(vector);
+    return vector;
+  }
+
+  private HostTensor matrix(String name, int rows, int cols) {
+    HostTensor matrix = checkpoint.matrix(name, rows, cols);
+    visitor.accept(matrix);
+    return matrix;
   }
 
   private HostTensor embeddingTable() {
-    return checkpoint.matrix(
-        model + "embed_tokens.weight", config.vocabSize(), config.hiddenSize());
+    return matrix(model + "embed_tokens.weight", config.vocabSize(), config.hiddenSize());
   }
 
   private HostTensor headTable() {
-    return checkpoint.matrix(headName(), config.vocabSize(), config.hiddenSize());
+    return matrix(headName(), config.vocabSize(), config.hiddenSize());
   }
 
   private String headName() {
@@ -314,9 +403,6 @@ final class WeightLoader {
     Set<String> unread = new TreeSet<>(checkpoint.unread());
     unread.removeIf(name -> name.endsWith("rotary_emb.inv_freq")); // old checkpoints; recomputed
     unread.removeIf(name -> name.matches(".*\\.act_fn\\.(beta|eps)")); // xIELU's constants
-    if (config.tieWordEmbeddings()) {
-      unread.remove(headName()); // some savers store the tied table twice
-    }
     int before = unread.size();
     unread.removeIf(name -> config.names().ignored().stream().anyMatch(name::contains));
     if (unread.size() < before) {

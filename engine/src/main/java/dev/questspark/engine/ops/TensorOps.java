@@ -135,9 +135,8 @@ public interface TensorOps {
   /**
    * Attention of each row over its listed units: softmax(scale * q.k) v over the visible positions
    * at most the row's own. Dense decode is this op with all pages. The same positions give the same
-   * bits in units of every size. Counts entries and tokens attended.
-   * With a cap, cap * tanh(scale * q.k / cap) stands in the place of scale * q.k (Gemma 2, arXiv
-   * 2408.00118, section 2).
+   * bits in units of every size. Counts entries and tokens attended. With a cap, cap * tanh(scale *
+   * q.k / cap) stands in the place of scale * q.k (Gemma 2, arXiv 2408.00118, section 2).
    *
    * @param out (R, Hq * D), indexed by batch row
    * @param logSumExp (R, Hq): log of the sum of exp(scale * q.k), for {@link #mergeAttention}

@@ -1,12 +1,11 @@
 package dev.questspark.engine.tokens;
 
 import com.google.gson.JsonElement;
+import dev.questspark.engine.checkpoint.ModelFiles;
 import dev.questspark.engine.checkpoint.files.JsonFields;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.jinja.JinjaTemplate;
 import dev.questspark.engine.jinja.failure.JinjaException;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -24,6 +23,8 @@ import java.util.Optional;
  * bos_token}, {@code pad_token}), and {@code tools} and {@code documents}, which are None.
  */
 public final class ChatTemplate {
+  private static final String OWN_FILE = "chat_template.jinja";
+
   private final Path source;
   private final JinjaTemplate template;
   private final TokenizerSettings settings;
@@ -44,22 +45,18 @@ public final class ChatTemplate {
    *
    * @throws ConfigException if it cannot be read, or its syntax is wrong
    */
-  public static Optional<ChatTemplate> open(Path folder) {
-    TokenizerSettings settings = TokenizerSettings.read(folder);
-    Path file = folder.resolve("chat_template.jinja");
-    if (Files.isRegularFile(file)) {
-      try {
-        return Optional.of(new ChatTemplate(file, Files.readString(file), settings));
-      } catch (IOException e) {
-        throw new ConfigException(file + " cannot be read as UTF-8 text; copy it again", e);
-      }
+  public static Optional<ChatTemplate> open(Path model) {
+    ModelFiles files = ModelFiles.of(model);
+    TokenizerSettings settings = TokenizerSettings.read(files);
+    Optional<String> own = files.text(OWN_FILE);
+    if (own.isPresent()) {
+      return Optional.of(new ChatTemplate(files.path().resolve(OWN_FILE), own.get(), settings));
     }
-    Path config = folder.resolve("tokenizer_config.json");
-    if (!Files.isRegularFile(config)) {
-      return Optional.empty();
-    }
-    JsonFields fields = JsonFields.read(config);
-    return template(fields).map(text -> new ChatTemplate(config, text, settings));
+    return files
+        .json("tokenizer_config.json")
+        .flatMap(
+            fields ->
+                template(fields).map(text -> new ChatTemplate(fields.file(), text, settings)));
   }
 
   private static Optional<String> template(JsonFields fields) {

@@ -1,5 +1,6 @@
 package dev.questspark.engine.tokens;
 
+import dev.questspark.engine.checkpoint.ModelFiles;
 import dev.questspark.engine.checkpoint.files.JsonFields;
 import dev.questspark.engine.failure.ConfigException;
 import java.nio.file.Files;
@@ -17,8 +18,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * What a model's {@code generation_config.json} sets, under the names of the sampling options. As
- * in Hugging Face's generate, temperature and the cuts count only with {@code do_sample}; without
- * it the file means greedy.
+ * in Hugging Face's generate, temperature and the cuts count only with {@code do_sample}, which
+ * keeps 50 tokens unless the file says another {@code top_k}; without it the file means greedy.
  *
  * @param values option name to value: {@code temperature}, {@code top_p}, {@code top_k}, {@code
  *     min_p}, {@code repetition_penalty}, {@code max_tokens}; only what the file sets
@@ -27,12 +28,41 @@ import org.slf4j.LoggerFactory;
 public record GenerationDefaults(Map<String, Number> values, List<Integer> eosTokenIds) {
   private static final Logger LOG = LoggerFactory.getLogger(GenerationDefaults.class);
   private static final String FILE = "generation_config.json";
+  private static final GenerationDefaults NONE = new GenerationDefaults(Map.of(), List.of());
 
   /** Files whose values have been logged: every task of a job reads them. */
   private static final Set<String> LOGGED = ConcurrentHashMap.newKeySet();
 
   /** Options that only count when sampling. */
   private static final List<String> SAMPLING = List.of("temperature", "top_p", "top_k", "min_p");
+
+  /** What generate takes for a file that samples and does not say it. */
+  private static final int ABSENT_TOP_K = 50;
+
+  /** Keys that are read here or elsewhere, or that do not decide which token comes next. */
+  private static final Set<String> UNDERSTOOD =
+      Set.of(
+          "temperature",
+          "top_p",
+          "top_k",
+          "min_p",
+          "do_sample",
+          "repetition_penalty",
+          "max_new_tokens",
+          "max_length",
+          "eos_token_id",
+          "bos_token_id",
+          "pad_token_id",
+          "decoder_start_token_id",
+          "use_cache",
+          "cache_implementation",
+          "transformers_version",
+          "chat_format",
+          "_from_model_config");
+
+  /** Values that switch a key off, whatever it is. */
+  private static final Set<String> OFF =
+      Set.of("null", "false", "0", "0.0", "1", "1.0", "\"\"", "[]", "{}");
 
   public GenerationDefaults {
     values = Map.copyOf(values);
@@ -47,15 +77,16 @@ public record GenerationDefaults(Map<String, Number> values, List<Integer> eosTo
    */
   public static GenerationDefaults read(String setting, Path modelFolder) {
     if (setting.equals("none")) {
-      return new GenerationDefaults(Map.of(), List.of());
+      return NONE;
     }
-    boolean auto = setting.equals("auto");
-    Path named = auto ? modelFolder.resolve(FILE) : Path.of(setting);
+    if (setting.equals("auto")) {
+      return Files.exists(modelFolder)
+          ? ModelFiles.of(modelFolder).json(FILE).map(GenerationDefaults::read).orElse(NONE)
+          : NONE;
+    }
+    Path named = Path.of(setting);
     Path file = Files.isDirectory(named) ? named.resolve(FILE) : named;
     if (!Files.isRegularFile(file)) {
-      if (auto) {
-        return new GenerationDefaults(Map.of(), List.of());
-      }
       throw new ConfigException(
           "generation_config is " + setting + ", where no file is; give auto, none or a path");
     }
@@ -75,6 +106,7 @@ public record GenerationDefaults(Map<String, Number> values, List<Integer> eosTo
     }
     if (sample) {
       values.putIfAbsent("temperature", 1.0);
+      values.putIfAbsent("top_k", ABSENT_TOP_K);
     } else if (json.has("do_sample")) {
       values.put("temperature", 0.0);
     }
@@ -88,6 +120,10 @@ public record GenerationDefaults(Map<String, Number> values, List<Integer> eosTo
     if (log) {
       values.forEach((name, value) -> LOG.info("{} sets {} = {}", json.file(), name, value));
     }
+    List<String> ignored = ignored(json);
+    if (log && !ignored.isEmpty()) {
+      LOG.warn("{}: {} are not read; answers may differ from generate's", json.file(), ignored);
+    }
     if (log && !eos.isEmpty()) {
       LOG.info("{} sets eos_token_id = {}", json.file(), eos);
     }
@@ -95,7 +131,19 @@ public record GenerationDefaults(Map<String, Number> values, List<Integer> eosTo
   }
 
   private static Number number(JsonFields json, String name) {
-    return name.equals("top_k") ? (Number) json.requireInt(name) : json.requireNumber(name);
+    // vLLM's way to say that all tokens are kept is -1
+    return name.equals("top_k")
+        ? (Number) Math.max(0, json.requireInt(name))
+        : json.requireNumber(name);
+  }
+
+  /** Keys that are set, would decide tokens for all that is known, and are not read. */
+  static List<String> ignored(JsonFields json) {
+    return json.keys().stream()
+        .filter(key -> !UNDERSTOOD.contains(key))
+        .filter(key -> json.element(key).filter(set -> !OFF.contains(set.toString())).isPresent())
+        .sorted()
+        .toList();
   }
 
   /** The value of an option, if the file sets it. */

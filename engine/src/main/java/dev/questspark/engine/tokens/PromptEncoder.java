@@ -29,18 +29,31 @@ final class PromptEncoder {
     return this;
   }
 
+  /** Ids of the piece at the beginning of a prompt. */
   int[] encode(Tokenizer tokenizer) {
+    return encode(tokenizer, false);
+  }
+
+  /** Ids of the piece behind another. */
+  int[] encodeContinuation(Tokenizer tokenizer) {
+    return encode(tokenizer, true);
+  }
+
+  private int[] encode(Tokenizer tokenizer, boolean behind) {
     IntStream tokens = IntStream.empty();
     int from = 0;
     for (int to : cuts(tokenizer.specialTokens())) {
-      tokens = IntStream.concat(tokens, encode(tokenizer, from, to));
+      tokens = IntStream.concat(tokens, encode(tokenizer, behind || from > 0, from, to));
       from = to;
     }
-    return IntStream.concat(tokens, encode(tokenizer, from, text.length())).toArray();
+    return IntStream.concat(tokens, encode(tokenizer, behind || from > 0, from, text.length()))
+        .toArray();
   }
 
-  private IntStream encode(Tokenizer tokenizer, int from, int to) {
-    return Arrays.stream(tokenizer.encode(text.substring(from, to), false));
+  private IntStream encode(Tokenizer tokenizer, boolean behind, int from, int to) {
+    String part = text.substring(from, to);
+    return Arrays.stream(
+        behind ? tokenizer.encodeContinuation(part) : tokenizer.encode(part, false));
   }
 
   /** One place inside every special token that takes at least one character from a literal. */

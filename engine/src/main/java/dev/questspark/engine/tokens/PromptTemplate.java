@@ -113,9 +113,9 @@ public final class PromptTemplate {
     return begun ? tokens : IntStream.concat(Arrays.stream(begin), Arrays.stream(tokens)).toArray();
   }
 
-  /** Tokens of a document alone, or of a part of one. */
+  /** Tokens of a part of a document, behind others. */
   public int[] document(String document) {
-    return new PromptEncoder().literal(document).encode(tokenizer);
+    return new PromptEncoder().literal(document).encodeContinuation(tokenizer);
   }
 
   /**
@@ -144,7 +144,7 @@ public final class PromptTemplate {
     for (String part : afterDocument.subList(1, afterDocument.size())) {
       text.literal(question).template(part);
     }
-    return text.encode(tokenizer);
+    return text.encodeContinuation(tokenizer);
   }
 
   /** Whether the template asks a question at all; a summary's does not. */

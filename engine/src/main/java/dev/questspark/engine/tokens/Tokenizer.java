@@ -14,6 +14,14 @@ public interface Tokenizer extends AutoCloseable {
    */
   int[] encode(String text, boolean addSpecialTokens);
 
+  /**
+   * Ids of a text that stands behind another, without special tokens. A tokenizer that writes a
+   * blank before a text (sentencepiece's) does not write one here.
+   */
+  default int[] encodeContinuation(String text) {
+    return encode(text, false);
+  }
+
   /** Text of token ids; a sequence that ends inside a character ends with U+FFFD. */
   String decode(int[] ids, boolean skipSpecialTokens);
 

@@ -1,9 +1,8 @@
 package dev.questspark.engine.tokens;
 
 import com.google.gson.JsonElement;
+import dev.questspark.engine.checkpoint.ModelFiles;
 import dev.questspark.engine.checkpoint.files.JsonFields;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -27,13 +26,10 @@ record TokenizerSettings(Map<String, String> specialTokens) {
           "cls_token",
           "mask_token");
 
-  static TokenizerSettings read(Path folder) {
+  static TokenizerSettings read(ModelFiles model) {
     Map<String, String> tokens = new LinkedHashMap<>();
     for (String file : new String[] {"tokenizer_config.json", "special_tokens_map.json"}) {
-      Path path = folder.resolve(file);
-      if (Files.isRegularFile(path)) {
-        add(JsonFields.read(path), tokens);
-      }
+      model.json(file).ifPresent(fields -> add(fields, tokens));
     }
     return new TokenizerSettings(tokens);
   }

@@ -26,22 +26,33 @@ import java.util.Set;
  * A decoder with hand-made batches, below the scheduler: tests say exactly which rows stand in
  * which step. Every sequence owns a fixed run of pages.
  */
-final class DecoderHarness implements AutoCloseable {
+public final class DecoderHarness implements AutoCloseable {
   static final int PAGE_SIZE = 16;
   private static final int MAX_ROWS = 1024;
   private static final int MAX_LEN = 512;
-  private static final int PAGES_PER_SEQUENCE = MAX_LEN / PAGE_SIZE;
 
-  final ModelConfig config;
+  public final ModelConfig config;
   private final Backend backend;
   private final ModelWeights weights;
   private final KvStore kvStore;
   private final Decoder decoder;
+  private final int maxLen;
 
   /**
    * @param roundedRope round the rotary frequencies to bfloat16, as the older reference outputs did
    */
   DecoderHarness(Path folder, Backend backend, int sequences, boolean roundedRope) {
+    this(folder, backend, sequences, roundedRope, MAX_LEN, MAX_ROWS);
+  }
+
+  /** One sequence of up to {@code maxLen} tokens, in steps of up to {@code maxRows}. */
+  public DecoderHarness(Path model, Backend backend, int maxLen, int maxRows) {
+    this(model, backend, 1, false, maxLen, maxRows);
+  }
+
+  private DecoderHarness(
+      Path folder, Backend backend, int sequences, boolean roundedRope, int maxLen, int maxRows) {
+    this.maxLen = maxLen;
     this.backend = backend;
     this.config = ModelConfigReader.read(folder);
     this.weights = ModelWeights.load(folder, config, backend);
@@ -51,7 +62,7 @@ final class DecoderHarness implements AutoCloseable {
         new KvStore(
             backend,
             geometry,
-            sequences * PAGES_PER_SEQUENCE,
+            sequences * pagesPerSequence(),
             Set.copyOf(PageScores.KNOWN),
             config::window);
     this.decoder =
@@ -60,16 +71,20 @@ final class DecoderHarness implements AutoCloseable {
             config,
             weights,
             kvStore,
-            MAX_LEN,
+            maxLen,
             rope -> table(rope, roundedRope),
-            MAX_ROWS,
-            MAX_ROWS,
+            maxRows,
+            maxRows,
             Set.of());
+  }
+
+  private int pagesPerSequence() {
+    return maxLen / PAGE_SIZE;
   }
 
   private HostTensor table(RopeConfig rope, boolean rounded) {
     if (!rounded) {
-      return RopeTable.build(rope, config.headDim(), MAX_LEN);
+      return RopeTable.build(rope, config.headDim(), maxLen);
     }
     float[] frequencies = rope.inverseFrequencies(config.headDim(), MAX_LEN);
     float factor = rope.attentionFactor();
@@ -94,12 +109,13 @@ final class DecoderHarness implements AutoCloseable {
    * @param policy null for dense prefill
    * @param logits positions whose logits are read
    */
-  record Rows(int sequence, int[] tokens, int from, int to, ReadPolicy policy, int... logits) {}
+  public record Rows(
+      int sequence, int[] tokens, int from, int to, ReadPolicy policy, int... logits) {}
 
   /**
    * One step; dense rows must come before selected ones. Returns the logits asked for, in order.
    */
-  List<float[]> step(List<Rows> spans) {
+  public List<float[]> step(List<Rows> spans) {
     List<Integer> tokens = new ArrayList<>();
     List<Integer> positions = new ArrayList<>();
     List<Integer> pageTable = new ArrayList<>();
@@ -120,7 +136,7 @@ final class DecoderHarness implements AutoCloseable {
         positions.add(p);
       }
       for (int page = 0; page * PAGE_SIZE < span.to(); page++) {
-        pageTable.add(1 + span.sequence() * PAGES_PER_SEQUENCE + page);
+        pageTable.add(1 + span.sequence() * pagesPerSequence() + page);
       }
       spanRows[s + 1] = tokens.size();
       spanPages[s + 1] = pageTable.size();
@@ -150,7 +166,7 @@ final class DecoderHarness implements AutoCloseable {
     return result;
   }
 
-  static int argmax(float[] logits) {
+  public static int argmax(float[] logits) {
     int best = 0;
     for (int i = 1; i < logits.length; i++) {
       if (logits[i] > logits[best]) {

@@ -215,7 +215,7 @@ class ModelConfigReaderTest {
           tie_word_embeddings      | "yes"        | true or false
           eos_token_id             | "</s>"       | a number
           dtype                    | "float8"     | bfloat16, float16 or float32
-          quantization_config      | {"bits": 4}  | bfloat16
+          quantization_config      | {"bits": 4}  | quant_method is missing
           partial_rotary_factor    | 0.5          | all channels
           rope_parameters          | [1]          | an object
           rope_parameters          | {"rope_type": "mrope"} | one of default, linear, dynamic, llama3, yarn, longrope

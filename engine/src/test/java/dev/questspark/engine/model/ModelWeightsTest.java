@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.questspark.engine.checkpoint.safetensors.SafetensorsReader;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.model.family.ModelConfig;
 import dev.questspark.engine.model.family.ModelConfigReader;

@@ -3,6 +3,7 @@ package dev.questspark.engine.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.questspark.engine.failure.DocumentException;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.Comparator;
@@ -178,7 +179,7 @@ class SamplerTest {
             () ->
                 new Sampler(2)
                     .sample(new float[] {0, Float.NaN}, params(1, 1, 0, 0, 1, 0), NONE, 0))
-        .isInstanceOf(IllegalStateException.class)
+        .isInstanceOf(DocumentException.class)
         .hasMessageContaining("token 1");
   }
 }

@@ -3,6 +3,7 @@ package dev.questspark.engine.tokens;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.questspark.engine.checkpoint.files.JsonFields;
 import dev.questspark.engine.failure.ConfigException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -53,8 +54,30 @@ class GenerationDefaultsTest {
     write("{\"temperature\": 0.6, \"eos_token_id\": 2}");
     assertThat(auto().values()).isEmpty();
     assertThat(auto().eosTokenIds()).containsExactly(2);
+  }
+
+  /** Hugging Face's generate keeps 50 tokens of a file that samples and does not say it. */
+  @Test
+  void whatASamplingFileDoesNotSayIsAsInGenerate() throws IOException {
     write("{\"do_sample\": true}");
-    assertThat(auto().values()).isEqualTo(Map.of("temperature", 1.0));
+    assertThat(auto().values()).isEqualTo(Map.of("temperature", 1.0, "top_k", 50));
+    write("{\"do_sample\": true, \"top_k\": 0}");
+    assertThat(auto().values()).isEqualTo(Map.of("temperature", 1.0, "top_k", 0));
+    write("{\"do_sample\": true, \"top_k\": -1}");
+    assertThat(auto().values()).isEqualTo(Map.of("temperature", 1.0, "top_k", 0));
+  }
+
+  @Test
+  void keysThatWouldDecideTokensAndAreNotReadAreNamed() throws IOException {
+    write(
+        """
+        {"num_beams": 4, "no_repeat_ngram_size": 0, "presence_penalty": 1.5, "length_penalty": 1.0,
+         "assistant_mode": null, "max_length": 20, "some_new_key": [[3, 4]]}
+        """);
+    assertThat(
+            GenerationDefaults.ignored(JsonFields.read(folder.resolve("generation_config.json"))))
+        .containsExactly("num_beams", "presence_penalty", "some_new_key");
+    assertThat(auto().values()).isEmpty();
   }
 
   @Test

@@ -134,6 +134,8 @@ public final class ExecutorEngine {
     StepTrace trace =
         new StepTrace(settings.stepsFolder(), settings.runId(), id, settings.hadoop().value());
     Tokenizer tokenizer = HfTokenizer.open(key.config.model());
+    PromptTokenizer.check( // before any weight is loaded
+        settings.options().prompt(), settings.templates(), key.config.model(), tokenizer);
     LatestStep latest = new LatestStep();
     WatchedQuestions watched = new WatchedQuestions();
     Engine engine = Engine.open(key.config, tokenizer, trace.andThen(latest), watched);

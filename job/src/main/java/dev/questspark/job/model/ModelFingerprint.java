@@ -4,6 +4,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
+import dev.questspark.engine.checkpoint.ModelFiles;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -19,7 +20,6 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.stream.Stream;
 import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
@@ -37,6 +37,7 @@ final class ModelFingerprint {
   static final int CHARACTERS = 16;
   private static final int SAMPLES = 4;
   private static final int SAMPLE_BYTES = 1024;
+  private static final int PIECES = 64;
   private static final int MOST_HEADER_BYTES = 64 << 20;
 
   /** Of these the ones that are there. */
@@ -47,16 +48,13 @@ final class ModelFingerprint {
 
   private ModelFingerprint() {}
 
-  /** Of a folder on this machine. */
-  static String of(Path folder) throws IOException {
+  /** Of a folder or a GGUF file on this machine. */
+  static String of(Path model) throws IOException {
     ModelFingerprint fingerprint = new ModelFingerprint();
-    fingerprint.smallFiles(folder);
-    try (Stream<Path> files = Files.list(folder)) {
-      List<Path> weights =
-          files.filter(file -> file.toString().endsWith(RemoteModel.WEIGHTS)).sorted().toList();
-      for (Path file : weights) {
-        fingerprint.weights(file.getFileName().toString(), sampled(file));
-      }
+    ModelFiles files = ModelFiles.of(model);
+    fingerprint.smallFiles(files.path()); // a GGUF file has them in itself, and none beside it
+    for (Path file : files.weightFiles()) {
+      fingerprint.weights(file.getFileName().toString(), sampled(file));
     }
     return fingerprint.shortened();
   }
@@ -140,7 +138,7 @@ final class ModelFingerprint {
     MessageDigest digest = sha256();
     digest.update(String.valueOf(length).getBytes(StandardCharsets.UTF_8));
     long start = 0;
-    List<long[]> ranges = new ArrayList<>(List.of(new long[] {0, length}));
+    List<long[]> ranges = pieces(length);
     byte[] header = header(length, file);
     if (header.length > 0) {
       digest.update(header);
@@ -158,6 +156,16 @@ final class ModelFingerprint {
       }
     }
     return digest.digest();
+  }
+
+  /** Equal pieces of a file that has no header of its own, as GGUF's with its metadata. */
+  private static List<long[]> pieces(long length) {
+    List<long[]> pieces = new ArrayList<>();
+    for (int i = 0; i < PIECES; i++) {
+      pieces.add(
+          new long[] {length / PIECES * i, i == PIECES - 1 ? length : length / PIECES * (i + 1)});
+    }
+    return pieces;
   }
 
   /** A safetensors file's header, or nothing where its first bytes announce none. */

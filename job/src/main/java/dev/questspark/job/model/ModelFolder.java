@@ -1,13 +1,16 @@
 package dev.questspark.job.model;
 
+import dev.questspark.engine.checkpoint.HubCache;
+import dev.questspark.engine.checkpoint.ModelFiles;
+import dev.questspark.engine.checkpoint.files.Checkpoint;
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.model.SafetensorsReader;
+import dev.questspark.engine.model.ModelWeights;
+import dev.questspark.engine.model.family.ModelConfig;
 import dev.questspark.engine.model.family.ModelConfigReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.stream.Stream;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 
@@ -39,33 +42,50 @@ public final class ModelFolder {
   }
 
   /**
-   * Parses the configuration and the headers of the weights that are here.
+   * Parses the configuration, and the headers of the weights that are here: whether every tensor is
+   * there in the shape that the configuration expects.
    *
+   * @param configOverrides a JSON object of fields in the place of config.json's
    * @throws ConfigException when something is missing, damaged, or of an unknown architecture
    */
-  public void check() {
-    if (!Files.isDirectory(folder)) {
-      throw new ConfigException(
-          "Model folder " + folder + " does not exist on this machine; check --model.");
+  public void check(String configOverrides) {
+    if (!visible()) {
+      throw new ConfigException(absent());
     }
-    ModelConfigReader.read(folder);
-    if (!Files.isReadable(folder.resolve("tokenizer.json"))) {
-      throw new ConfigException(
-          "Model folder "
-              + folder
-              + " has no tokenizer.json; copy it from where the weights came from.");
-    }
+    ModelFiles files = ModelFiles.of(folder);
+    ModelConfig config = ModelConfigReader.read(folder, configOverrides);
+    files.requireJson("tokenizer.json");
     if (elsewhere == null) {
-      SafetensorsReader.open(folder).close();
+      ModelWeights.check(folder, config);
     } else if (elsewhere.weights().isEmpty()) {
       throw new ConfigException(
           "Model folder " + elsewhere.path() + " has no .safetensors file; check --model.");
     }
   }
 
+  private String absent() {
+    String where = "Model folder " + folder + " does not exist on this machine";
+    return HubCache.isModelId(folder.toString())
+        ? where + ", nor does its Hugging Face cache have it; run \"hf download " + folder + "\"."
+        : where + "; check --model.";
+  }
+
   /** Whether this machine sees the folder at all; a cluster's executors may, when it does not. */
   public boolean visible() {
-    return Files.isDirectory(folder);
+    return Files.exists(folder);
+  }
+
+  /**
+   * How the weights are stored where loading them takes more than copying, and what that loses;
+   * empty where there is nothing to say, or the weights are not here.
+   */
+  public String format() {
+    if (!visible() || elsewhere != null) {
+      return "";
+    }
+    try (Checkpoint weights = ModelFiles.of(folder).weights()) {
+      return weights.format();
+    }
   }
 
   /** The folder on this machine, with the tokenizer in it. */
@@ -102,14 +122,9 @@ public final class ModelFolder {
     if (!visible()) {
       return 0;
     }
-    try (Stream<Path> files = Files.list(folder)) {
-      return files
-          .filter(file -> file.toString().endsWith(RemoteModel.WEIGHTS))
-          .mapToLong(file -> file.toFile().length())
-          .sum();
-    } catch (IOException unreadable) {
-      throw new UncheckedIOException(unreadable);
-    }
+    return ModelFiles.of(folder).weightFiles().stream()
+        .mapToLong(file -> file.toFile().length())
+        .sum();
   }
 
   /** The same kind of hash over text. */

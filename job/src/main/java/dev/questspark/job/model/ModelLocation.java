@@ -1,5 +1,6 @@
 package dev.questspark.job.model;
 
+import dev.questspark.engine.checkpoint.HubCache;
 import dev.questspark.engine.failure.ConfigException;
 import java.io.IOException;
 import java.io.Serializable;
@@ -14,8 +15,9 @@ import org.apache.spark.SparkFiles;
 
 /**
  * Where the option {@code model} points: a folder of this machine, a folder of any file system that
- * Hadoop knows ({@code hdfs://}, {@code s3a://}, ...), or a name inside what Spark's {@code
- * --archives} brought.
+ * Hadoop knows ({@code hdfs://}, {@code s3a://}, ...), a name inside what Spark's {@code
+ * --archives} brought, or {@code org/name[@revision]} of what Hugging Face's cache has. In place of
+ * a folder it may be a GGUF file.
  *
  * @param model as the user wrote it
  * @param cache a machine's folder for copies of remote models; {@code {tmp}} and {@code {user}}
@@ -95,15 +97,20 @@ public record ModelLocation(String model, String cache) implements Serializable 
     }
   }
 
-  /** A relative name that is not in the working directory may be an archive's. */
+  /**
+   * A relative name that is not in the working directory may be an archive's, or a model's on
+   * Hugging Face's hub that this machine's cache has.
+   */
   private Path local() {
     try {
       Path named = Path.of(model.startsWith(LOCAL) ? model.replaceFirst("^file:/*", "/") : model);
       if (!named.isAbsolute() && !Files.exists(named) && SparkEnv.get() != null) {
         Path unpacked = Path.of(SparkFiles.getRootDirectory()).resolve(named);
-        return Files.exists(unpacked) ? unpacked.toAbsolutePath() : named;
+        if (Files.exists(unpacked)) {
+          return unpacked.toAbsolutePath();
+        }
       }
-      return named;
+      return Files.exists(named) ? named : HubCache.find(model, System.getenv()).orElse(named);
     } catch (InvalidPathException wrong) {
       throw new ConfigException("--model " + model + " is no path: " + wrong.getMessage(), wrong);
     }

@@ -3,6 +3,7 @@ package dev.questspark.job.model;
 import dev.questspark.engine.failure.ConfigException;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -24,6 +25,9 @@ record RemoteModel(FileSystem system, Path path, String name, List<FileStatus> f
   /** The rest of a published folder (other frameworks' weights, pictures) is not for us. */
   private static final List<String> READ = List.of(WEIGHTS, ".json", ".jinja");
 
+  /** Read where it is a model of its own: it has everything in it. */
+  private static final String GGUF = ".gguf";
+
   /**
    * Lists the folder.
    *
@@ -34,8 +38,13 @@ record RemoteModel(FileSystem system, Path path, String name, List<FileStatus> f
       Path path = new Path(model);
       FileSystem system = path.getFileSystem(hadoop);
       List<FileStatus> files = new ArrayList<>();
-      for (FileStatus file : system.listStatus(path)) {
-        if (file.isFile() && READ.stream().anyMatch(file.getPath().getName()::endsWith)) {
+      FileStatus[] all = system.listStatus(path);
+      boolean folder =
+          Arrays.stream(all).anyMatch(file -> file.getPath().getName().equals("config.json"));
+      for (FileStatus file : all) {
+        String name = file.getPath().getName();
+        if (file.isFile()
+            && (READ.stream().anyMatch(name::endsWith) || !folder && name.endsWith(GGUF))) {
           files.add(file);
         }
       }
@@ -61,7 +70,13 @@ record RemoteModel(FileSystem system, Path path, String name, List<FileStatus> f
   }
 
   List<FileStatus> weights() {
-    return files.stream().filter(file -> file.getPath().getName().endsWith(WEIGHTS)).toList();
+    return files.stream()
+        .filter(file -> file.getPath().getName().endsWith(WEIGHTS) || isGguf(file))
+        .toList();
+  }
+
+  private static boolean isGguf(FileStatus file) {
+    return file.getPath().getName().endsWith(GGUF);
   }
 
   /** Names the copy: another place, or files replaced in place, is another model. */

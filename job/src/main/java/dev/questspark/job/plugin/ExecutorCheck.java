@@ -44,7 +44,8 @@ public final class ExecutorCheck {
       found.add(Backends.check(DeviceName.parse(device)));
     }
     if (needs.model() != null) {
-      ModelFolder.of(needs.model(), false, SparkHadoopUtil.get().newConfiguration(conf)).check();
+      ModelFolder.of(needs.model(), false, SparkHadoopUtil.get().newConfiguration(conf))
+          .check(needs.configOverrides());
       found.add("model " + needs.model().model());
     }
     return String.join("; ", found);
@@ -63,7 +64,7 @@ public final class ExecutorCheck {
     }
     ModelFolder model = ModelFolder.of(location, false, new Configuration(false));
     if (model.visible() || local(conf) && model.path().isAbsolute()) {
-      model.check();
+      model.check(options.model().configOverrides());
     }
   }
 

@@ -4,6 +4,7 @@ import dev.questspark.engine.Engine;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.tokens.ChatTemplate;
 import dev.questspark.engine.tokens.GenerationDefaults;
+import dev.questspark.engine.tokens.HfTokenizer;
 import dev.questspark.engine.tokens.PromptTemplate;
 import dev.questspark.engine.tokens.Tokenizer;
 import dev.questspark.job.corpus.Question;
@@ -55,6 +56,24 @@ public final class PromptTokenizer {
         generation.stopTokenIds(engine.model().eosTokenIds(), engine.tokenizer()),
         engine.maxModelLen(),
         options.longDocuments().onTooLong() == OnTooLong.ERROR);
+  }
+
+  /**
+   * Whether a model's tokenizer and chat template can make the task's prompts; needs no weights.
+   *
+   * @throws ConfigException when they cannot
+   */
+  public static void check(PromptOptions options, TaskTemplates templates, Path model) {
+    try (Tokenizer tokenizer = HfTokenizer.open(model)) {
+      check(options, templates, model, tokenizer);
+    }
+  }
+
+  /** The same with the model's tokenizer. */
+  public static void check(
+      PromptOptions options, TaskTemplates templates, Path model, Tokenizer tokenizer) {
+    template(options, templates.ask(), model, tokenizer);
+    template(options, templates.combine(), model, tokenizer);
   }
 
   private static PromptTemplate template(

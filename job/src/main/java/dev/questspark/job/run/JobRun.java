@@ -156,6 +156,7 @@ public final class JobRun {
                 + " has no document, which --fail-on empty takes for a failure; check --input.");
       }
       engine.await(); // whatever keeps it from opening is said before any work
+      console.model(run);
       console.begins(run, options.inference().engine(), plan, policies);
       changes.ifPresent(found -> console.updates(plan, found));
       RunCounters counters = RunCounters.register(spark);

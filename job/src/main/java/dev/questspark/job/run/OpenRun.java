@@ -6,6 +6,7 @@ import dev.questspark.job.model.ModelFolder;
 import dev.questspark.job.options.BoundOptions;
 import dev.questspark.job.output.OutputFolder;
 import dev.questspark.job.output.RunFacts;
+import dev.questspark.job.prompt.PromptTokenizer;
 import dev.questspark.job.prompt.TaskTemplates;
 import dev.questspark.job.resources.InferResources;
 import java.time.Instant;
@@ -43,7 +44,8 @@ public record OpenRun(
     ModelFolder model =
         ModelFolder.of(options.inference().engine().model().location(), local, hadoop);
     if (local || model.visible()) {
-      model.check();
+      model.check(options.inference().engine().model().configOverrides());
+      PromptTokenizer.check(options.inference().prompt(), templates, model.path());
     }
     OutputFolder output = new OutputFolder(options.output().folder(), hadoop);
     String paramsHash =

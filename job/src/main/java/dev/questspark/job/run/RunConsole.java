@@ -36,6 +36,14 @@ final class RunConsole {
     out.printf("%d error rows are computed again%n", errorRows);
   }
 
+  /** Says how the weights are stored, if there is anything to say. */
+  void model(OpenRun run) {
+    String format = run.model().format();
+    if (!format.isEmpty()) {
+      out.println("model weights: " + format);
+    }
+  }
+
   void begins(OpenRun run, EngineOptions engine, CorpusPlan plan, List<ReadPolicy> policies) {
     SparkContext spark = run.spark().sparkContext();
     if (!spark.isLocal()) {

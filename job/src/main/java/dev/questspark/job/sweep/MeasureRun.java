@@ -1,6 +1,7 @@
 package dev.questspark.job.sweep;
 
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.model.family.ModelConfig;
 import dev.questspark.engine.model.family.ModelConfigReader;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.stats.EngineReport;
@@ -116,7 +117,7 @@ public final class MeasureRun {
   /** What the windows take: tokens to prefill, rows to feed, and host memory beside the engine. */
   private void tellCost(OpenRun run, int windows) {
     Windows each = options.measure().suite().windows();
-    int vocabulary = ModelConfigReader.read(run.model().path()).vocabSize();
+    int vocabulary = config(run.model().path()).vocabSize();
     out.printf(
         Locale.ROOT,
         "%,d windows of %,d tokens, each after %,d: %,d tokens to prefill once, %,d rows to feed under"
@@ -135,7 +136,11 @@ public final class MeasureRun {
 
   private int maxModelLen(Path model) {
     int given = options.inference().engine().batching().maxModelLen();
-    return given > 0 ? given : ModelConfigReader.read(model).contextTokens();
+    return given > 0 ? given : config(model).contextTokens();
+  }
+
+  private ModelConfig config(Path model) {
+    return ModelConfigReader.read(model, options.inference().engine().model().configOverrides());
   }
 
   /** The input's documents, sound ones only; suites are small enough for the driver. */

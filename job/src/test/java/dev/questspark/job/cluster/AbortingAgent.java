@@ -27,8 +27,7 @@ public final class AbortingAgent {
     manifest.getMainAttributes().put(Attributes.Name.MANIFEST_VERSION, "1.0");
     manifest.getMainAttributes().putValue("Premain-Class", AbortingAgent.class.getName());
     new JarOutputStream(Files.newOutputStream(jar), manifest).close();
-    return "-javaagent:%s=%s -XX:ErrorFile=%s/abort-%%p.log"
-        .formatted(jar, id, folder);
+    return "-javaagent:%s=%s -XX:ErrorFile=%s/abort-%%p.log".formatted(jar, id, folder);
   }
 
   /** Entry of the agent. */

@@ -183,7 +183,7 @@ class ModelCacheTest {
   void theFingerprintIsTheSameEverywhere() {
     ModelLocation remote = new ModelLocation("mirror://" + DEMO, cache.toString());
     ModelFolder driver = ModelFolder.of(remote, false, hadoop);
-    driver.check();
+    driver.check("{}");
     assertThat(driver.path().resolve("model.safetensors")).doesNotExist();
     assertThat(driver.fingerprint())
         .isEqualTo(ModelFolder.of(remote, true, hadoop).fingerprint())

@@ -8,6 +8,7 @@ import com.google.gson.JsonPrimitive;
 import dev.questspark.engine.failure.ConfigException;
 import java.io.IOException;
 import java.math.BigDecimal;
+import java.nio.charset.MalformedInputException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -33,13 +34,23 @@ public final class JsonFields {
 
   /** Reads a file whose top level is an object. */
   public static JsonFields read(Path file) {
-    String text;
     try {
-      text = Files.readString(file);
+      return parse(file, Files.readString(file));
+    } catch (MalformedInputException e) {
+      throw new ConfigException(file + " is not UTF-8; copy the file again", e);
     } catch (IOException e) {
       throw new ConfigException(file + " cannot be read; is the model folder complete?", e);
     }
-    return parse(file, text);
+  }
+
+  /** The fields of an object that says what {@code file} says in another format. */
+  public static JsonFields of(Path file, JsonObject object) {
+    return new JsonFields(file, "", object);
+  }
+
+  /** The whole object as JSON. */
+  public String text() {
+    return object.toString();
   }
 
   /** Parses the text of {@code file}; for files whose object is only a part. */
@@ -50,6 +61,7 @@ public final class JsonFields {
         return new JsonFields(file, "", root.getAsJsonObject());
       }
     } catch (JsonParseException e) {
+      GitLfsPointer.refuse(file, text);
       throw new ConfigException(file + " is not valid JSON; copy the file again", e);
     }
     throw new ConfigException(file + " does not hold a JSON object; copy the file again");

@@ -1,9 +1,10 @@
 package dev.questspark.engine.model.family;
 
+import dev.questspark.engine.checkpoint.ModelFiles;
 import dev.questspark.engine.checkpoint.files.JsonFields;
+import dev.questspark.engine.checkpoint.quantised.Quantization;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.ops.DType;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -41,23 +42,19 @@ public final class ModelConfigReader {
     }
   }
 
-  /** Reads {@code folder/config.json}. */
-  public static ModelConfig read(Path folder) {
-    return read(folder, "{}");
+  /** Reads a model's {@code config.json}, or what stands for it. */
+  public static ModelConfig read(Path model) {
+    return read(model, "{}");
   }
 
   /**
-   * Reads {@code folder/config.json}, some of whose fields are replaced.
+   * Reads a model's {@code config.json}, some of whose fields are replaced.
    *
    * @param overrides a JSON object: {@link ConfigOverrides}
    */
-  public static ModelConfig read(Path folder, String overrides) {
-    Path file = folder.resolve("config.json");
-    if (!Files.isRegularFile(file)) {
-      throw new ConfigException(
-          "model is " + folder + ", which holds no config.json; give a Hugging Face model folder");
-    }
-    return new ModelConfigReader(ConfigOverrides.of(overrides).in(JsonFields.read(file))).read();
+  public static ModelConfig read(Path model, String overrides) {
+    JsonFields stored = ModelFiles.of(model).requireJson("config.json");
+    return new ModelConfigReader(ConfigOverrides.of(overrides).in(stored)).read();
   }
 
   private ModelConfig read() {
@@ -119,11 +116,7 @@ public final class ModelConfigReader {
 
   private void refuseWhatIsNotComputed() {
     for (JsonFields fields : List.of(root, json)) {
-      if (fields.has("quantization_config")) {
-        throw new ConfigException(
-            json.file()
-                + ": quantization_config is set; give the model in bfloat16, float16 or float32");
-      }
+      Quantization.of(fields); // one that is not known is refused
     }
   }
 

@@ -33,7 +33,6 @@ import dev.questspark.engine.ops.cpu.simd.JitWarmUp;
 import dev.questspark.engine.ops.cpu.simd.ScalarOps;
 import dev.questspark.engine.ops.cpu.simd.SimdForm;
 import dev.questspark.engine.ops.cpu.simd.SimdOps;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -238,12 +237,7 @@ public final class CpuBackend implements Backend {
         source.rows(),
         cols,
         (row, worker) ->
-            source
-                .data()
-                .slice(row * cols * Short.BYTES, cols * Short.BYTES)
-                .order(ByteOrder.LITTLE_ENDIAN)
-                .asShortBuffer()
-                .get(bits, HeapBuffer.at(tensor, row), cols));
+            source.bytes(row, 1).asShortBuffer().get(bits, HeapBuffer.at(tensor, row), cols));
     return tensor;
   }
 

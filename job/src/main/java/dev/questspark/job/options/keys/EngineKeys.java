@@ -39,7 +39,7 @@ public final class EngineKeys {
           .requiredBy(INFERENCE)
           .description(
               SECTION,
-              "Hugging Face folder (config.json, safetensors, tokenizer.json): a path that every node has, a URI such as hdfs:// or s3a://, or a name inside --archives.");
+              "Hugging Face folder (config.json, safetensors, tokenizer.json) or GGUF file: a path that every node has, a URI such as hdfs:// or s3a://, a name inside --archives, or org/name[@revision] of what the Hugging Face cache of every node has.");
   public static final OptionKey<String> MODEL_CACHE =
       text("model_cache", "a folder of every node")
           .defaultValue(ModelLocation.DEFAULT_CACHE)
@@ -65,7 +65,7 @@ public final class EngineKeys {
           .scope(INFERENCE, ANSWERS, IN_QUERY)
           .description(
               SECTION,
-              "Source of sampling defaults and end-of-sequence ids. auto reads the model folder's generation_config.json; none reads nothing; a path reads that file.");
+              "Source of sampling defaults and end-of-sequence ids. auto reads the model folder's generation_config.json as generate of transformers does; none reads nothing; a path reads that file.");
   public static final OptionKey<DeviceName> BACKEND =
       OptionTypes.device("backend")
           .defaultValue("cpu")
@@ -95,7 +95,7 @@ public final class EngineKeys {
           .scope(INFERENCE, ANSWERS, IN_QUERY)
           .description(
               SECTION,
-              "Most tokens of document, question and answer together; 0 takes the model's limit.");
+              "Most tokens of document, question and answer together; 0 takes the model's limit. A model with dynamic RoPE scaling rotates by this length, and not by each text's.");
   public static final OptionKey<Integer> PAGE_SIZE =
       integer("page_size", 1, "at least 1")
           .alias("block_size")

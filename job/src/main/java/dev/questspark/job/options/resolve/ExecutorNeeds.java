@@ -1,5 +1,6 @@
 package dev.questspark.job.options.resolve;
 
+import dev.questspark.engine.model.family.ConfigOverrides;
 import dev.questspark.job.model.ModelLocation;
 import dev.questspark.job.options.OptionListing;
 import dev.questspark.job.options.Setting;
@@ -14,11 +15,18 @@ import org.apache.spark.SparkConf;
  *
  * @param device what {@link EngineOptions#device} says
  * @param model null when nobody named one
+ * @param configOverrides a JSON object of fields in the place of config.json's
  * @param executorsWithGpus whether executors that infer are others than those that read, with GPUs
  */
-public record ExecutorNeeds(String device, ModelLocation model, boolean executorsWithGpus) {
+public record ExecutorNeeds(
+    String device, ModelLocation model, String configOverrides, boolean executorsWithGpus) {
   private static final OptionKey<?>[] CARRIED = {
-    EngineKeys.BACKEND, EngineKeys.MODEL, EngineKeys.MODEL_CACHE, StageKeys.INFER_EXECUTOR_GPUS
+    EngineKeys.BACKEND,
+    EngineKeys.MODEL,
+    EngineKeys.MODEL_CACHE,
+    EngineKeys.HF_OVERRIDES,
+    EngineKeys.ROPE_SCALING,
+    StageKeys.INFER_EXECUTOR_GPUS
   };
 
   /** Leaves in Spark's conf what executors check by. */
@@ -37,10 +45,16 @@ public record ExecutorNeeds(String device, ModelLocation model, boolean executor
     return new ExecutorNeeds(
         carried(conf, EngineKeys.BACKEND),
         model.isEmpty() ? null : new ModelLocation(model, carried(conf, EngineKeys.MODEL_CACHE)),
+        ConfigOverrides.joined(
+            given(conf, EngineKeys.HF_OVERRIDES), given(conf, EngineKeys.ROPE_SCALING)),
         Integer.parseInt(carried(conf, StageKeys.INFER_EXECUTOR_GPUS)) > 0);
   }
 
   private static String carried(SparkConf conf, OptionKey<?> key) {
     return conf.get(OptionResolver.SPARK_PREFIX + key.name(), String.join(",", key.defaultTexts()));
+  }
+
+  private static String given(SparkConf conf, OptionKey<?> key) {
+    return conf.get(OptionResolver.SPARK_PREFIX + key.name(), null);
   }
 }

@@ -90,7 +90,7 @@ public final class OptionResolver {
       JobOptions soFar = new JobOptions(withDefaults(settings));
       String wanted = soFar.get(EngineKeys.GENERATION_CONFIG);
       Path folder = EngineKeys.location(soFar).withoutWeights(hadoop(sparkConf));
-      if (wanted.equals("auto") && !Files.isDirectory(folder)) {
+      if (wanted.equals("auto") && !Files.exists(folder)) {
         LOG.warn(
             "model {} is not on this machine, so that its generation_config.json sets nothing; give"
                 + " what it says of sampling as options",

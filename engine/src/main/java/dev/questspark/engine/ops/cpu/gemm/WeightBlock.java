@@ -5,6 +5,7 @@ import dev.questspark.engine.ops.HostTensor;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
+import java.util.Optional;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
 
@@ -15,6 +16,9 @@ import org.bytedeco.javacpp.Pointer;
  */
 final class WeightBlock implements AutoCloseable {
   private static final float LARGEST_INT8 = 127;
+
+  /** Rows read at once on the way to integers: some formats keep several rows in one word. */
+  private static final int INT8_ROWS = 32;
 
   private final DType dtype;
   private final BytePointer rows;
@@ -41,16 +45,27 @@ final class WeightBlock implements AutoCloseable {
     byte[] rounded = new byte[cols];
     int part = 0;
     int next = from;
-    for (int i = 0; i < count; i++, next++) {
-      while (next >= parts.get(part).rows()) {
-        next -= parts.get(part++).rows();
+    while (next >= parts.get(part).rows()) {
+      next -= parts.get(part++).rows();
+    }
+    for (int i = 0; i < count; part++, next = 0) {
+      HostTensor source = parts.get(part);
+      int last = Math.min(source.rows(), next + count - i);
+      while (next < last) {
+        int some = Math.min(INT8_ROWS, last - next);
+        ByteBuffer bytes = source.bytes(next, some);
+        int rowBytes = bytes.limit() / some;
+        for (int r = 0; r < some; r++, i++) {
+          ByteBuffer one = bytes.slice(r * rowBytes, rowBytes).order(ByteOrder.LITTLE_ENDIAN);
+          WeightRows.rows(source, one, row, 0);
+          scales[i] = toInt8(row, rounded);
+          for (byte each : rounded) {
+            sums[i] += each;
+          }
+          memory.position((long) i * cols).put(rounded, 0, cols);
+        }
+        next += some;
       }
-      WeightRows.row(parts.get(part), next, row, 0);
-      scales[i] = toInt8(row, rounded);
-      for (byte each : rounded) {
-        sums[i] += each;
-      }
-      memory.position((long) i * cols).put(rounded, 0, cols);
     }
     return new WeightBlock(DType.I8, memory.position(0), scales, sums);
   }
@@ -78,15 +93,13 @@ final class WeightBlock implements AutoCloseable {
     HostTensor source = parts.get(part);
     DType dtype = source.dtype();
     boolean alone = first + count <= source.rows();
-    if (alone && dtype != DType.F16 && source.data().isDirect()) {
-      int rowBytes = source.cols() * dtype.bytes();
-      return new WeightBlock(
-          dtype,
-          new BytePointer(source.data().slice(first * rowBytes, count * rowBytes)),
-          null,
-          null);
-    }
-    return copy(parts, part, first, count);
+    Optional<ByteBuffer> mapped =
+        alone && dtype != DType.F16
+            ? source.view(first, count).filter(ByteBuffer::isDirect)
+            : Optional.empty();
+    return mapped.isPresent()
+        ? new WeightBlock(dtype, new BytePointer(mapped.get()), null, null)
+        : copy(parts, part, first, count);
   }
 
   private static WeightBlock copy(List<HostTensor> parts, int part, int first, int count) {
@@ -95,23 +108,28 @@ final class WeightBlock implements AutoCloseable {
     DType dtype = bf16 ? DType.BF16 : DType.F32; // f32 holds all of them exactly
     BytePointer memory = new BytePointer((long) count * cols * dtype.bytes());
     ByteBuffer target = memory.asByteBuffer().order(ByteOrder.LITTLE_ENDIAN);
-    float[] row = new float[bf16 ? 0 : cols];
     int at = part;
     int next = first;
-    for (int i = 0; i < count; i++, next++) {
-      while (next == parts.get(at).rows()) {
-        at++;
-        next = 0;
-      }
-      if (bf16) {
-        int rowBytes = cols * dtype.bytes();
-        target.put(i * rowBytes, parts.get(at).data(), next * rowBytes, rowBytes);
+    for (int left = count; left > 0; at++, next = 0) {
+      HostTensor source = parts.get(at);
+      int rows = Math.min(left, source.rows() - next);
+      if (source.dtype() == dtype) {
+        source.read(next, rows, target);
       } else {
-        WeightRows.row(parts.get(at), next, row, 0);
-        target.asFloatBuffer().put(i * cols, row);
+        widen(source, next, rows, target);
       }
+      left -= rows;
     }
     return new WeightBlock(dtype, memory, null, null);
+  }
+
+  private static void widen(HostTensor source, int first, int count, ByteBuffer target) {
+    float[] row = new float[source.cols()];
+    for (int i = first; i < first + count; i++) {
+      WeightRows.row(source, i, row, 0);
+      target.asFloatBuffer().put(row);
+      target.position(target.position() + row.length * Float.BYTES);
+    }
   }
 
   /** BF16, F32 or I8. */

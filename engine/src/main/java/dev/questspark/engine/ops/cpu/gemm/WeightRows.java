@@ -4,7 +4,6 @@ import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.OpArguments;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.ShortBuffer;
 import java.util.List;
 
@@ -26,17 +25,19 @@ public final class WeightRows {
 
   /** Copies one row, widened to float. */
   public static void row(HostTensor source, int row, float[] target, int at) {
-    int cols = source.cols();
-    long from = (long) row * cols * source.dtype().bytes();
-    ByteBuffer bytes = source.data().duplicate().order(ByteOrder.LITTLE_ENDIAN);
-    bytes.position(Math.toIntExact(from));
+    rows(source, source.bytes(row, 1), target, at);
+  }
+
+  /** Widens the bytes of some rows to float. */
+  static void rows(HostTensor source, ByteBuffer bytes, float[] target, int at) {
+    int count = bytes.limit() / source.dtype().bytes();
     if (source.dtype() == DType.F32) {
-      bytes.asFloatBuffer().get(target, at, cols);
+      bytes.asFloatBuffer().get(target, at, count);
       return;
     }
     ShortBuffer shorts = bytes.asShortBuffer();
     boolean bf16 = source.dtype() == DType.BF16;
-    for (int i = 0; i < cols; i++) {
+    for (int i = 0; i < count; i++) {
       short bits = shorts.get(i);
       target[at + i] = bf16 ? DType.bf16ToFloat(bits) : DType.f16ToFloat(bits);
     }

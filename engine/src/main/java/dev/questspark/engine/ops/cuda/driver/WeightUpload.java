@@ -4,7 +4,6 @@ import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.Tensor;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 
 /** Brings checkpoint tensors to the device, converted on the way, through one pinned buffer. */
 public final class WeightUpload implements AutoCloseable {
@@ -23,17 +22,26 @@ public final class WeightUpload implements AutoCloseable {
    * Copies all of {@code source} to the start of {@code target} (at least as large, contiguous).
    */
   public void upload(HostTensor source, Tensor target) {
+    int rows = (int) Math.max(1, CHUNK_BYTES / (source.cols() * 4L));
+    for (int row = 0; row < source.rows(); row += rows) {
+      int count = Math.min(rows, source.rows() - row);
+      upload(source, source.bytes(row, count), target, (long) row * source.cols());
+    }
+  }
+
+  /** Copies some rows' bytes to element {@code at} of the target on. */
+  private void upload(HostTensor source, ByteBuffer data, Tensor target, long at) {
+    DType from = source.dtype();
     DType to = target.dtype();
-    long elements = (long) source.rows() * source.cols();
-    ByteBuffer data = source.data().duplicate().order(ByteOrder.LITTLE_ENDIAN);
+    int elements = data.limit() / from.bytes();
     int chunk = CHUNK_BYTES / to.bytes();
-    for (long first = 0; first < elements; first += chunk) {
-      int count = (int) Math.min(chunk, elements - first);
+    for (int first = 0; first < elements; first += chunk) {
+      int count = Math.min(chunk, elements - first);
       stream.awaitUpload();
-      convert(data, Math.toIntExact(first * source.dtype().bytes()), count, source.dtype(), to);
+      convert(data, first * from.bytes(), count, from, to);
       stream.upload(
           DeviceBuffer.of(target),
-          (target.offset() + first) * to.bytes(),
+          (target.offset() + at + first) * to.bytes(),
           staging,
           (long) count * to.bytes());
     }

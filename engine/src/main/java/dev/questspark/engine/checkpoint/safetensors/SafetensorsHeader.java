@@ -1,8 +1,9 @@
-package dev.questspark.engine.model;
+package dev.questspark.engine.checkpoint.safetensors;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonPrimitive;
+import dev.questspark.engine.checkpoint.files.GitLfsPointer;
 import dev.questspark.engine.checkpoint.files.JsonFields;
 import dev.questspark.engine.failure.ConfigException;
 import java.io.IOException;
@@ -73,6 +74,7 @@ final class SafetensorsHeader {
       throw damaged(file, "it has " + fileBytes + " bytes, not even a header length");
     }
     long headerBytes = readFully(channel, 0, LENGTH_BYTES).getLong(0);
+    GitLfsPointer.refuse(file, channel);
     if (headerBytes < 2 || headerBytes > Math.min(MAX_HEADER_BYTES, fileBytes - LENGTH_BYTES)) {
       throw damaged(
           file,

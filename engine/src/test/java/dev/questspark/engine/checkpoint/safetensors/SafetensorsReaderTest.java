@@ -1,4 +1,4 @@
-package dev.questspark.engine.model;
+package dev.questspark.engine.checkpoint.safetensors;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -7,6 +7,7 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.model.ModelFolder;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
 import java.io.IOException;
@@ -76,7 +77,7 @@ class SafetensorsReaderTest {
         for (int i = 0; i < rows * 5; i++) {
           assertThat(matrix.get(i / 5, i % 5)).isEqualTo(SafetensorsFile.value(i));
         }
-        MappedPages.giveBack(matrix.data());
+        matrix.giveBack();
       }
     }
   }
@@ -99,32 +100,59 @@ class SafetensorsReaderTest {
     }
   }
 
+  /** A sparse file: zeros but for a few rows, among them one that two mappings share. */
   @Test
-  void mapsATensorBeyondTwoGibibytes() throws IOException {
-    // A sparse file: a hole of 2.2 GB owned by a tensor that is never read, then a small one.
-    long hole = 2_200_000_000L;
+  void readsATensorBeyondTwoGibibytes() throws IOException {
+    int rows = 152_064;
+    int cols = 8_500; // a GiB is no whole number of rows
+    long rowBytes = 2L * cols;
+    long bytes = rows * rowBytes;
+    assertThat(bytes).isGreaterThan((24L << 30) / 10);
     String header =
-        "{\"big\":{\"dtype\":\"U8\",\"shape\":[%d],\"data_offsets\":[0,%d]},".formatted(hole, hole)
+        "{\"big\":{\"dtype\":\"BF16\",\"shape\":[%d,%d],\"data_offsets\":[0,%d]},"
+                .formatted(rows, cols, bytes)
             + "\"end\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[%d,%d]}}"
-                .formatted(hole, hole + 8);
+                .formatted(bytes, bytes + 8);
     byte[] json = header.getBytes(StandardCharsets.UTF_8);
+    long start = 8 + json.length;
+    int shared = (int) ((1L << 30) / rowBytes);
+    int[] written = {
+      0, 77, shared - 1, shared, shared + 1, (int) ((2L << 30) / rowBytes), rows - 1
+    };
     try (RandomAccessFile sparse = new RandomAccessFile(file.toFile(), "rw")) {
       sparse.write(
           ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(json.length).array());
       sparse.write(json);
-      sparse.seek(8 + json.length + hole);
-      sparse.write(
-          ByteBuffer.allocate(8)
-              .order(ByteOrder.LITTLE_ENDIAN)
-              .putFloat(1.5f)
-              .putFloat(-2)
-              .array());
+      for (int row : written) {
+        sparse.seek(start + row * rowBytes);
+        sparse.write(row(row, cols));
+      }
+      sparse.seek(start + bytes);
+      ByteBuffer end = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
+      sparse.write(end.putFloat(1.5f).putFloat(-2).array());
     }
+    HostTensor big;
     try (SafetensorsReader reader = SafetensorsReader.open(folder)) {
-      HostTensor end = reader.vector("end", 2);
-      assertThat(end.get(0, 0)).isEqualTo(1.5f);
-      assertThat(end.get(0, 1)).isEqualTo(-2f);
+      big = reader.matrix("big", rows, cols);
+      assertThat(reader.vector("end", 2).get(0, 1)).isEqualTo(-2f);
     }
+    for (int row : written) {
+      assertThat(big.bytes(row, 1)).isEqualTo(ByteBuffer.wrap(row(row, cols)));
+    }
+    assertThat(big.view(shared, 1)).as("a row in two mappings is copied").isEmpty();
+    assertThat(big.view(77, 3)).isPresent();
+    ByteBuffer around = big.bytes(shared - 2, 5);
+    assertThat(around.slice((int) rowBytes, (int) rowBytes))
+        .isEqualTo(ByteBuffer.wrap(row(shared - 1, cols)));
+    assertThat(around.slice((int) (4 * rowBytes), (int) rowBytes))
+        .isEqualTo(ByteBuffer.allocate((int) rowBytes));
+  }
+
+  /** A row that can be told from every other. */
+  private static byte[] row(int seed, int cols) {
+    ByteBuffer bytes = ByteBuffer.allocate(2 * cols).order(ByteOrder.LITTLE_ENDIAN);
+    new SplittableRandom(seed).ints(cols, 0, 0x7f00).forEach(bits -> bytes.putShort((short) bits));
+    return bytes.array();
   }
 
   private void assertRefused(String... parts) {
@@ -153,6 +181,12 @@ class SafetensorsReaderTest {
     ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).putLong(0, length);
     Files.write(file, bytes);
     assertRefused("header claims " + Long.toUnsignedString(length));
+  }
+
+  @Test
+  void namesTheRemedyForAGitLfsPointer() throws IOException {
+    Files.writeString(file, "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n");
+    assertRefused("Git LFS pointer", "git lfs pull");
   }
 
   @Test

@@ -1,4 +1,4 @@
-package dev.questspark.engine.model;
+package dev.questspark.engine.checkpoint.files;
 
 import com.sun.jna.Function;
 import com.sun.jna.Native;

@@ -1,12 +1,14 @@
-package dev.questspark.engine.model;
+package dev.questspark.engine.checkpoint.safetensors;
 
+import dev.questspark.engine.checkpoint.files.Checkpoint;
 import dev.questspark.engine.checkpoint.files.JsonFields;
+import dev.questspark.engine.checkpoint.files.MappedRegion;
+import dev.questspark.engine.checkpoint.files.MappedTensor;
+import dev.questspark.engine.checkpoint.safetensors.SafetensorsHeader.Entry;
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.model.SafetensorsHeader.Entry;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
 import java.io.IOException;
-import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,16 +19,18 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /**
  * The tensors of a model folder: {@code model.safetensors}, or the shards that {@code
  * model.safetensors.index.json} names. All headers are checked at open; a tensor's bytes are mapped
- * when it is asked for, each in its own mapping, so that files may exceed 2 GiB and a mapping can
- * go as soon as its tensor is packed and forgotten. The pages of a mapping are clean file cache,
- * which the system may take back at any time.
+ * when it is asked for, each in its own {@link MappedRegion}, so that a mapping can go as soon as
+ * its tensor is packed and forgotten.
  */
-public final class SafetensorsReader implements AutoCloseable {
+public final class SafetensorsReader implements Checkpoint {
+  private static final Map<String, DType> PLAIN =
+      Map.of("BF16", DType.BF16, "F16", DType.F16, "F32", DType.F32);
   private static final String SINGLE = "model.safetensors";
   private static final String INDEX = "model.safetensors.index.json";
 
@@ -108,24 +112,24 @@ public final class SafetensorsReader implements AutoCloseable {
     }
   }
 
-  /** Names of all tensors. */
+  @Override
   public Set<String> names() {
     return Collections.unmodifiableSet(shardOf.keySet());
   }
 
-  /** Names of the tensors that nobody has asked for yet. */
+  @Override
   public Set<String> unread() {
     Set<String> names = new LinkedHashSet<>(shardOf.keySet());
     names.removeAll(read);
     return names;
   }
 
-  /** The vector (length), as one row. */
+  @Override
   public HostTensor vector(String name, int length) {
     return tensor(name, length);
   }
 
-  /** The matrix (rows, cols). */
+  @Override
   public HostTensor matrix(String name, int rows, int cols) {
     return tensor(name, rows, cols);
   }
@@ -149,43 +153,68 @@ public final class SafetensorsReader implements AutoCloseable {
           entry,
           "is " + entry.shapeText() + "; config.json expects " + Arrays.toString(shape));
     }
-    if (entry.bytes() > Integer.MAX_VALUE) {
-      throw wrong(
-          shard,
-          entry,
-          "has "
-              + entry.bytes()
-              + " bytes; at most "
-              + Integer.MAX_VALUE
-              + " can be mapped at once, save the model in bfloat16");
-    }
     DType dtype = dtype(shard, entry);
+    MappedRegion mapped = map(shard, entry);
+    read.add(name);
+    int rows = shape.length == 1 ? 1 : shape[0];
+    int cols = shape[shape.length - 1];
+    return new HostTensor(name, dtype, rows, cols, new MappedTensor(mapped, cols * dtype.bytes()));
+  }
+
+  /**
+   * A tensor as it is stored, whatever its type and shape.
+   *
+   * @throws ConfigException if it cannot be mapped
+   */
+  public Optional<StoredTensor> stored(String name) {
+    Shard shard = shardOf.get(name);
+    if (shard == null) {
+      return Optional.empty();
+    }
+    Entry entry = shard.entries().get(name);
+    read.add(name);
+    return Optional.of(
+        new StoredTensor(shard.file(), name, entry.dtype(), entry.shape(), map(shard, entry)));
+  }
+
+  private static MappedRegion map(Shard shard, Entry entry) {
     try {
-      var mapped =
-          shard.channel().map(FileChannel.MapMode.READ_ONLY, entry.offset(), entry.bytes());
-      read.add(name);
-      int rows = shape.length == 1 ? 1 : shape[0];
-      return new HostTensor(
-          name, dtype, rows, shape[shape.length - 1], mapped.order(ByteOrder.LITTLE_ENDIAN));
+      return MappedRegion.map(shard.channel(), entry.offset(), entry.bytes());
     } catch (IOException e) {
       throw new ConfigException(shard.file() + " cannot be mapped: " + e.getMessage(), e);
     }
   }
 
+  /** What to say of a tensor that is not there. */
+  public ConfigException lacking(String name) {
+    return new ConfigException(
+        folder + " lacks tensor " + name + "; is the checkpoint complete and of that kind?");
+  }
+
+  /** Whether a tensor is there in one of the types that need no scale beside them. */
+  public boolean isPlain(String name) {
+    Shard shard = shardOf.get(name);
+    return shard != null && PLAIN.containsKey(shard.entries().get(name).dtype());
+  }
+
   private static DType dtype(Shard shard, Entry entry) {
-    return switch (entry.dtype()) {
-      case "BF16" -> DType.BF16;
-      case "F16" -> DType.F16;
-      case "F32" -> DType.F32;
-      default -> throw wrong(shard, entry, "is " + entry.dtype() + "; BF16, F16 and F32 are read");
-    };
+    DType plain = PLAIN.get(entry.dtype());
+    if (plain == null) {
+      throw wrong(shard, entry, "is " + entry.dtype() + "; BF16, F16 and F32 are read");
+    }
+    return plain;
   }
 
   private static ConfigException wrong(Shard shard, Entry entry, String what) {
     return new ConfigException(shard.file() + ": tensor " + entry.name() + " " + what);
   }
 
-  /** Closes the files; tensors already handed out stay readable. */
+  /** Nothing to say: the bytes are the weights. */
+  @Override
+  public String format() {
+    return "";
+  }
+
   @Override
   public void close() {
     for (Shard shard : shards.values()) {

@@ -1,4 +1,4 @@
-package dev.questspark.engine.model;
+package dev.questspark.engine.checkpoint.safetensors;
 
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
