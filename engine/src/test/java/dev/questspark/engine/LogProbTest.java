@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.questspark.engine.failure.DocumentException;
 import org.junit.jupiter.api.Test;
 
 class LogProbTest {
@@ -19,7 +20,7 @@ class LogProbTest {
   @Test
   void aLogitThatIsNotANumberIsNoProbability() {
     assertThatThrownBy(() -> LogProb.normaliser(new float[] {1, Float.NaN}))
-        .isInstanceOf(IllegalStateException.class)
-        .hasMessage("logit of token 1 is NaN");
+        .isInstanceOf(DocumentException.class)
+        .hasMessageStartingWith("logit of token 1 is NaN");
   }
 }
