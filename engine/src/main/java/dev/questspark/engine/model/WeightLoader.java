@@ -353,7 +353,7 @@ final class WeightLoader {
       }
     }
     return new LayerWeights.Norm(
-        weight, Optional.of(upload(HostFloats.vector(name + ".bias", bias))));
+        weight, Optional.ofNullable(upload(HostFloats.vector(name + ".bias", bias))));
   }
 
   /** A norm's weight, with the family's offset. */

@@ -17,6 +17,9 @@ import java.util.stream.Collectors;
 public record Quantization(Method method, JsonFields settings) {
   private static final String SECTION = "quantization_config";
 
+  /** The language model's part of a model of images and text. */
+  private static final String TEXT_PART = "text_config";
+
   /** The methods that are read, by the names that published models give. */
   enum Method {
     FP8("fp8", "8-bit floats"),
@@ -52,6 +55,7 @@ public record Quantization(Method method, JsonFields settings) {
   public static Optional<Quantization> of(JsonFields config) {
     return config
         .object(SECTION)
+        .or(() -> config.object(TEXT_PART).flatMap(text -> text.object(SECTION)))
         .map(settings -> new Quantization(method(settings), settings))
         .map(Quantization::checked);
   }

@@ -58,7 +58,7 @@ public final class ModelConfigReader {
   }
 
   private ModelConfig read() {
-    refuseWhatIsNotComputed();
+    Quantization.of(root); // one that is not known is refused
     int hiddenSize = json.requireCount("hidden_size");
     int heads = json.requireCount("num_attention_heads");
     int kvHeads = json.countOr("num_key_value_heads", heads);
@@ -112,12 +112,6 @@ public final class ModelConfigReader {
         (needs == null ? "" : "a family without " + needs + ", which is not computed: ")
             + "one of "
             + ModelFamilies.known());
-  }
-
-  private void refuseWhatIsNotComputed() {
-    for (JsonFields fields : List.of(root, json)) {
-      Quantization.of(fields); // one that is not known is refused
-    }
   }
 
   private int headDim(int hiddenSize, int heads) {
