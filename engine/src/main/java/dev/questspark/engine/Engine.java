@@ -288,6 +288,15 @@ public final class Engine implements AutoCloseable {
   private void check(ReadPolicy policy) {
     policy.selector(shape);
     policy.requireRunsOn(config.device());
+    if (policy.scratch().contains(SelectionScratch.INT4_KEYS)
+        && model.scales().attentionCap() != 0) {
+      throw new ConfigException(
+          "policy "
+              + policy.text()
+              + " estimates attention weights without the cap on logits that "
+              + model.family()
+              + " has; take quest");
+    }
     if (!config.pageScores().containsAll(policy.digests())) {
       throw new ConfigException(
           "policy "

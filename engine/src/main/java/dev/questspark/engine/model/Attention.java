@@ -6,6 +6,7 @@ import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
 import dev.questspark.engine.ops.backend.Backend;
+import dev.questspark.engine.select.AttentionLogits;
 import dev.questspark.engine.select.PageSelector;
 import java.util.List;
 
@@ -17,15 +18,13 @@ final class Attention {
   private final Backend backend;
   private final TensorOps ops;
   private final Workspace workspace;
-  private final float scale;
-  private final float cap;
+  private final AttentionLogits logits;
 
   Attention(Backend backend, Workspace workspace, float scale, float cap) {
     this.backend = backend;
     this.ops = backend.ops();
     this.workspace = workspace;
-    this.scale = scale;
-    this.cap = cap;
+    this.logits = new AttentionLogits(scale, cap);
   }
 
   /**
@@ -50,7 +49,14 @@ final class Attention {
       if (group instanceof AttentionGroup.Prefill prefill) {
         if (!logitsOnly || readsLogits(batch, prefill.rows())) {
           ops.attendPrefill(
-              workspace.attended, q, kv, batch, prefill.fromSpan(), prefill.toSpan(), scale, cap);
+              workspace.attended,
+              q,
+              kv,
+              batch,
+              prefill.fromSpan(),
+              prefill.toSpan(),
+              logits.scale(),
+              logits.cap());
         }
       } else if (group instanceof AttentionGroup.Selected selected) {
         attendSelected(layer, q, kv, batch, selected);
@@ -67,9 +73,17 @@ final class Attention {
       RowRange rows = new RowRange(from, Math.min(end, from + Workspace.SELECT_ROWS));
       selector.select(
           workspace.pages,
-          new PageSelector.Query(backend, layer, q, kv, batch, rows, scale, workspace.scratch));
+          new PageSelector.Query(backend, layer, q, kv, batch, rows, logits, workspace.scratch));
       ops.attendPages(
-          workspace.attended, workspace.logSumExp, q, kv, batch, rows, workspace.pages, scale, cap);
+          workspace.attended,
+          workspace.logSumExp,
+          q,
+          kv,
+          batch,
+          rows,
+          workspace.pages,
+          logits.scale(),
+          logits.cap());
     }
   }
 

@@ -49,9 +49,9 @@ public final class AttentionView {
     return query.q().cols() / geometry().headDim();
   }
 
-  /** Factor of q.k before the softmax. */
-  public double scale() {
-    return query.scale();
+  /** What the softmax is over. */
+  public AttentionLogits logits() {
+    return query.logits();
   }
 
   /** A row's rotated queries (Hq * D). */

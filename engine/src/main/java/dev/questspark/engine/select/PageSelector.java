@@ -30,7 +30,7 @@ public interface PageSelector {
    * @param kv the layer's pages
    * @param batch the step
    * @param rows rows to select for; row {@code rows.from()} is row 0 of the list
-   * @param scale attention's factor of q.k
+   * @param logits what attention makes of q.k
    * @param scratch memory for scores
    */
   record Query(
@@ -40,8 +40,13 @@ public interface PageSelector {
       KvLayer kv,
       LoadedBatch batch,
       RowRange rows,
-      float scale,
+      AttentionLogits logits,
       Scratch scratch) {
+
+    /** Attention's factor of q.k. */
+    public float scale() {
+      return logits.scale();
+    }
 
     /** The ops. */
     public TensorOps ops() {

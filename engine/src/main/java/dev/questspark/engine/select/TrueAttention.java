@@ -21,7 +21,7 @@ public final class TrueAttention {
       for (int c = 0; c < headDim; c++) {
         dot += (double) queries[head * headDim + c] * keys[(first + i) * headDim + c];
       }
-      weights[i] = view.scale() * dot;
+      weights[i] = view.logits().of(dot);
     }
     softmax(weights);
   }

@@ -13,6 +13,7 @@ import dev.questspark.engine.policy.MinContext;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.SinkRecent;
 import dev.questspark.engine.policy.SkipLayers;
+import dev.questspark.engine.select.AttentionLogits;
 import dev.questspark.engine.select.PageSelector;
 import dev.questspark.engine.select.WatchedPages;
 import dev.questspark.engine.study.SelectionStudy;
@@ -81,7 +82,7 @@ class AttentionMassTest {
               kv,
               batch,
               range,
-              SCALE,
+              new AttentionLogits(SCALE, 0),
               new PageSelector.Scratch(scores, Optional.empty()));
       SelectionStudy study = new SelectionStudy(POLICIES, SHAPE, 301, 2);
       try (PageList list = backend.allocatePageList(rows, geometry.kvHeads(), pages)) {

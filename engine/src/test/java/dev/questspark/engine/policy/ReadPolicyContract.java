@@ -320,7 +320,7 @@ abstract class ReadPolicyContract {
                     kvHead,
                     ofGroup,
                     vectors(view.keys(r, kvHead), headDim),
-                    view.scale()),
+                    view.logits().scale()),
                 listed,
                 listed.entries()[r][kvHead]);
         if (!objection.isEmpty()) {
