@@ -91,6 +91,7 @@ Suites:
   corpus                                   the questions of --input, scored with --answer-col
   longbench, kvpress                       --input is a folder as published
   perplexity                               the texts of --input, cut at each of --lengths
+  divergence                               windows of the texts of --input, against dense attention row by row; no questions
 
   --kv-budgets, --selectors, --page-scores, --skip-layers
                        lists of values; every combination is evaluated

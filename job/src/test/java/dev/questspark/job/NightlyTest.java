@@ -122,13 +122,13 @@ class NightlyTest {
     String[] slow = {
       "--selectors=all",
       "--max-num-seqs=1",
-      "--max-tokens=24",
+      "--max-tokens=64",
       "--ignore-eos",
       "--answer-batch-rows=16"
     };
     String[] first = java.util.Arrays.copyOf(slow, slow.length + 1);
     TestSpark.session(); // whose start is not the run's
-    first[slow.length] = "--deadline=" + LocalDateTime.now().plusSeconds(6);
+    first[slow.length] = "--deadline=" + LocalDateTime.now().plusSeconds(4);
     Ended stopped = JobHarness.run(input, output, first);
     assertThat(stopped.code()).as(stopped.err()).isEqualTo(ExitCode.STOPPED_AT_DEADLINE);
     int answered = JobHarness.content(output).size();
