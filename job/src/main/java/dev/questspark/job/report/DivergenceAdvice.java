@@ -60,14 +60,6 @@ final class DivergenceAdvice {
                 + (kl.high() <= maxKl
                     ? ""
                     : "; the interval reaches higher, so more windows would make it surer");
-    String speed =
-        summary.decodeSpeedup() == null
-            ? ""
-            : ", decode "
-                + Format.number(summary.decodeSpeedup())
-                + "x and "
-                + Format.number(summary.endToEndSpeedup())
-                + "x end to end";
     return family
         + (summary.policy().kvBudget() == null
             ? ": it has a KL of "
@@ -80,7 +72,7 @@ final class DivergenceAdvice {
         + "), reading "
         + Format.percent(summary.kvReadShare())
         + " of the KV"
-        + speed
+        + summary.speedups()
         + ".";
   }
 

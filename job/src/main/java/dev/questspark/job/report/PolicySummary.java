@@ -159,4 +159,17 @@ final class PolicySummary {
   Double endToEndSpeedup() {
     return overDense(SpeedSummary::documentsPerHour);
   }
+
+  /**
+   * What was gained over dense attention, as the end of a sentence; empty without speed batches.
+   */
+  String speedups() {
+    return decodeSpeedup() == null
+        ? ""
+        : ", decode "
+            + Format.number(decodeSpeedup())
+            + "x and "
+            + Format.number(endToEndSpeedup())
+            + "x end to end";
+  }
 }

@@ -133,14 +133,6 @@ final class Recommendation {
                 + (difference.low() >= -maxLoss
                     ? ""
                     : "; the interval reaches lower, so more questions would make it surer");
-    String speed =
-        summary.decodeSpeedup() == null
-            ? ""
-            : ", decode "
-                + Format.number(summary.decodeSpeedup())
-                + "x and "
-                + Format.number(summary.endToEndSpeedup())
-                + "x end to end";
     return family
         + (summary.policy().kvBudget() == null
             ? ": it stays within "
@@ -152,7 +144,7 @@ final class Recommendation {
         + "), reading "
         + Format.percent(summary.kvReadShare())
         + " of the KV"
-        + speed
+        + summary.speedups()
         + ".";
   }
 }
