@@ -17,7 +17,6 @@ import java.util.Set;
 import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -453,59 +452,6 @@ public abstract class TensorOpsContract extends RowOpsContract {
         assertClose("pages, row " + r, inPages[r], expected.out(), tolerance);
         assertClose("prefill, row " + r, inPrefill[r], expected.out(), tolerance);
       }
-    }
-  }
-
-  @ParameterizedTest
-  @EnumSource(Share.class)
-  void mergeAttention(Share share) {
-    KvGeometry geometry = new KvGeometry(1, 2, 64, 16, DType.F32);
-    CacheScenario scenario =
-        CacheScenario.of(random, geometry, 0, 2, List.of(new Span(100, 3), new Span(250, 2)));
-    HostKv kv = scenario.kv();
-    RaggedBatch batch = scenario.batch();
-    float[][] q = GuardedTensor.random(random, batch.rows(), scenario.queryColumns());
-    float[][][] out = new float[2][batch.rows()][];
-    float[][][] sums = new float[2][batch.rows()][];
-    float[][] expected = new float[batch.rows()][];
-    float[][] expectedSums = new float[batch.rows()][];
-    for (int r = 0; r < batch.rows(); r++) {
-      int[] pages =
-          reference.choosePages(
-              kv, batch.positions()[r], PageBudget.all(kv.geometry().pageSize()), null);
-      int cut = share.of(pages.length);
-      int[][] parts = {Arrays.copyOf(pages, cut), Arrays.copyOfRange(pages, cut, pages.length)};
-      for (int i = 0; i < 2; i++) {
-        int[][] lists = {parts[i], parts[i]};
-        ReferenceTensorOps.Attended state =
-            reference.attend(kv, q[r], batch, r, lists, kv.geometry().pageSize(), 0.125f);
-        out[i][r] = parts[i].length == 0 ? new float[state.out().length] : state.out();
-        sums[i][r] = state.logSumExp();
-      }
-      ReferenceTensorOps.Attended whole =
-          reference.attend(kv, q[r], batch, r, new int[][] {pages, pages}, 16, 0.125f);
-      expected[r] = whole.out();
-      expectedSums[r] = whole.logSumExp();
-    }
-    GuardedTensor first = GuardedTensor.of(backend, out[0]);
-    GuardedTensor firstSums = GuardedTensor.of(backend, sums[0]);
-    ops.mergeAttention(
-        first.view(),
-        firstSums.view(),
-        GuardedTensor.of(backend, out[1]).view(),
-        GuardedTensor.of(backend, sums[1]).view());
-    assertClose("out", first.read(), expected, Tolerance.average(8));
-    assertClose("logSumExp", firstSums.read(), expectedSums, Tolerance.average(8));
-  }
-
-  /** Which part of the pages the first of two merged states covers. */
-  enum Share {
-    NOTHING,
-    HALF,
-    EVERYTHING;
-
-    int of(int pages) {
-      return this == NOTHING ? 0 : this == HALF ? pages / 2 : pages;
     }
   }
 
