@@ -1,6 +1,6 @@
 package dev.questspark.engine;
 
-import dev.questspark.engine.policy.CachePolicy;
+import dev.questspark.engine.policy.cache.CachePolicy;
 import java.util.List;
 
 /**

@@ -11,7 +11,7 @@ import java.util.regex.Pattern;
  *
  * @param arguments in the order of the text; a policy inside is one argument, parentheses and all
  */
-record PolicyText(String name, List<Argument> arguments) {
+public record PolicyText(String name, List<Argument> arguments) {
   private static final Pattern WHOLE = Pattern.compile("(\\w+)\\s*(?:\\((.*)\\))?", Pattern.DOTALL);
   private static final Pattern NAMED = Pattern.compile("(\\w+)\\s*=(.*)", Pattern.DOTALL);
 
@@ -20,7 +20,7 @@ record PolicyText(String name, List<Argument> arguments) {
    *
    * @param name empty when the text has none
    */
-  record Argument(String name, String value) {}
+  public record Argument(String name, String value) {}
 
   /**
    * Takes a text apart.
@@ -56,7 +56,7 @@ record PolicyText(String name, List<Argument> arguments) {
    *
    * @throws ConfigException when parentheses do not match
    */
-  static List<String> split(String kind, String text, char separator) {
+  public static List<String> split(String kind, String text, char separator) {
     List<String> parts = new ArrayList<>();
     int depth = 0;
     int from = 0;

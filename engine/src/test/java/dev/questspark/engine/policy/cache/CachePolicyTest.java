@@ -1,9 +1,12 @@
-package dev.questspark.engine.policy;
+package dev.questspark.engine.policy.cache;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.policy.Description;
+import dev.questspark.engine.policy.Parameter;
+import dev.questspark.engine.policy.PolicyRegistry;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 

@@ -1,5 +1,7 @@
-package dev.questspark.engine.policy;
+package dev.questspark.engine.policy.cache;
 
+import dev.questspark.engine.policy.PolicyRegistry;
+import dev.questspark.engine.policy.PolicyText;
 import java.util.List;
 import java.util.stream.Collectors;
 

@@ -1,4 +1,4 @@
-package dev.questspark.engine.policy;
+package dev.questspark.engine.policy.cache;
 
 import java.io.Serializable;
 
