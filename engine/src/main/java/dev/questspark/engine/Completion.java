@@ -11,6 +11,7 @@ import java.util.List;
  * @param usage tokens in and out
  * @param timings the row's clocks
  * @param reads what decode and question steps read from the KV cache
+ * @param prefill what the document's own rows computed, the same for all its questions
  * @param logProbs natural logarithm of the probability of each forced token (temperature 1); empty
  *     for a drawn answer
  */
@@ -21,7 +22,30 @@ public record Completion(
     Usage usage,
     Timings timings,
     KvReads reads,
+    Prefill prefill,
     List<Double> logProbs) {
+
+  /**
+   * Pairs of a document row and a key block, summed over KV heads and the layers whose document
+   * rows attend, which is all but the last one. A document that lost its pages counts once.
+   *
+   * @param blocksTotal what dense attention computes
+   * @param blocksComputed counted by the op; with dense attention all
+   */
+  public record Prefill(long blocksTotal, long blocksComputed) {
+    /** Nothing computed. */
+    public static final Prefill NONE = new Prefill(0, 0);
+
+    /** The sum. */
+    public Prefill plus(Prefill other) {
+      return new Prefill(blocksTotal + other.blocksTotal, blocksComputed + other.blocksComputed);
+    }
+
+    /** Computed, of the total; 1 without a document. */
+    public double density() {
+      return blocksTotal == 0 ? 1 : (double) blocksComputed / blocksTotal;
+    }
+  }
 
   /**
    * OpenAI's usage words.

@@ -44,8 +44,8 @@ import org.slf4j.LoggerFactory;
  * thread of its own runs the steps. All memory is planned at open; a request that cannot fit is
  * refused with numbers.
  *
- * <p>A document is prefilled once, densely, regardless of the number of its questions and of their
- * policies.
+ * <p>A document is prefilled once, as its {@link CachePolicy} says, regardless of the number of its
+ * questions and of their policies.
  */
 public final class Engine implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Engine.class);
@@ -189,7 +189,8 @@ public final class Engine implements AutoCloseable {
                   rope -> RopeTable.build(rope, model.headDim(), maxModelLen),
                   config.maxNumBatchedTokens(),
                   config.maxNumSeqs(),
-                  config.scratch()));
+                  config.scratch(),
+                  MemoryPlan.blockLists(config, model, maxModelLen)));
       long loaded = System.nanoTime();
       WarmUp.run(backend, decoder, config, shape, maxModelLen);
       if (!WarmUp.computesNumbers(backend, decoder, config.pageSize(), shape)) {
@@ -317,12 +318,13 @@ public final class Engine implements AutoCloseable {
     }
   }
 
-  private static void check(CachePolicy policy) {
-    if (!policy.equals(CachePolicy.NONE)) {
+  private void check(CachePolicy policy) {
+    if (!policy.equals(CachePolicy.NONE) && !config.cachePolicies().contains(policy)) {
       throw new ConfigException(
-          "cache_policy has "
-              + policy.parts()
-              + ", but this engine keeps documents whole; use none");
+          "cache_policy is "
+              + policy.text()
+              + ", but the engine was opened with "
+              + config.cachePolicies().stream().map(CachePolicy::text).sorted().toList());
     }
   }
 

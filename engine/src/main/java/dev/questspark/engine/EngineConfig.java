@@ -8,6 +8,7 @@ import dev.questspark.engine.ops.backend.DigestDType;
 import dev.questspark.engine.ops.backend.WeightDType;
 import dev.questspark.engine.ops.digest.PageScore;
 import dev.questspark.engine.ops.digest.PageScores;
+import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.engine.select.SelectionScratch;
 import java.nio.file.Path;
 import java.util.Collections;
@@ -36,6 +37,7 @@ import java.util.Set;
  * @param memoryUtilization share of free memory that an automatic KV cache takes
  * @param pageScores scores whose digests to keep: those that the run uses; empty for a dense run
  * @param scratch what the selectors of the run need beside
+ * @param cachePolicies those that documents will have, beside none
  * @param digestDType how page digests are kept
  * @param threads CPU worker threads
  * @param batchInvariant outputs do not depend on the batch (see {@code TensorOps})
@@ -57,6 +59,7 @@ public record EngineConfig(
     double memoryUtilization,
     Set<PageScore> pageScores,
     Set<SelectionScratch> scratch,
+    Set<CachePolicy> cachePolicies,
     DigestDType digestDType,
     int threads,
     boolean batchInvariant,
@@ -65,6 +68,7 @@ public record EngineConfig(
   public EngineConfig {
     pageScores = Collections.unmodifiableSet(PageScores.sorted(pageScores));
     scratch = Set.copyOf(scratch);
+    cachePolicies = Set.copyOf(cachePolicies);
     require(
         maxModelLen >= 0, "max_model_len", maxModelLen, "a number of tokens, or 0 for the model's");
     require(pageSize >= 1 && pageSize <= 1024, "page_size", pageSize, "1 to 1024 tokens");
@@ -87,6 +91,9 @@ public record EngineConfig(
         memoryUtilization,
         "above 0 and at most 1");
     require(threads >= 1, "threads", threads, "at least 1");
+    for (CachePolicy policy : cachePolicies) {
+      policy.requireRuns(device, maxNumSeqs, maxNumBatchedTokens);
+    }
   }
 
   /** The defaults for a model folder, on all processors of this machine. */
@@ -115,6 +122,7 @@ public record EngineConfig(
         .memoryUtilization(memoryUtilization)
         .pageScores(pageScores)
         .scratch(scratch)
+        .cachePolicies(cachePolicies)
         .digestDType(digestDType)
         .threads(threads)
         .batchInvariant(batchInvariant)
@@ -143,6 +151,7 @@ public record EngineConfig(
     private double memoryUtilization = 0.5;
     private Set<PageScore> pageScores = Set.of(PageScores.find(PageScores.DEFAULT).orElseThrow());
     private Set<SelectionScratch> scratch = Set.of();
+    private Set<CachePolicy> cachePolicies = Set.of();
     private DigestDType digestDType = DigestDType.AUTO;
     private int threads = Runtime.getRuntime().availableProcessors();
     private boolean batchInvariant = true;
@@ -217,6 +226,11 @@ public record EngineConfig(
       return this;
     }
 
+    public Builder cachePolicies(Set<CachePolicy> cachePolicies) {
+      this.cachePolicies = cachePolicies;
+      return this;
+    }
+
     public Builder digestDType(DigestDType digestDType) {
       this.digestDType = digestDType;
       return this;
@@ -258,6 +272,7 @@ public record EngineConfig(
           memoryUtilization,
           pageScores,
           scratch,
+          cachePolicies,
           digestDType,
           threads,
           batchInvariant,

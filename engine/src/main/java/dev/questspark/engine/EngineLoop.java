@@ -160,6 +160,7 @@ final class EngineLoop implements Runnable {
     return new DocumentWork(
         document.id,
         document.request.tokens().length,
+        document.segmentTokens(),
         sequences.stream()
             .map(
                 sequence ->
@@ -222,6 +223,9 @@ final class EngineLoop implements Runnable {
             : sequences.get(span.sequenceId()).document;
     if (document.firstStepNanos == 0) {
       document.firstStepNanos = now;
+    }
+    if (span.kind() == SpanKind.PREFILL && span.firstPosition() == 0) {
+      document.prefill = Completion.Prefill.NONE;
     }
     if (span.kind() == SpanKind.PREFILL
         && span.firstPosition() + span.tokens() == document.request.tokens().length) {

@@ -5,7 +5,11 @@ import dev.questspark.engine.model.family.ModelConfig;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.backend.DigestDType;
+import dev.questspark.engine.ops.prefill.BlockListShape;
+import dev.questspark.engine.ops.prefill.BlockShape;
+import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.engine.select.SelectionScratch;
+import java.util.Optional;
 
 /** How long a sequence may be and how many KV pages there are, decided once at open. */
 final class MemoryPlan {
@@ -53,6 +57,24 @@ final class MemoryPlan {
               + "; use digest_dtype auto");
     }
     return DType.I8;
+  }
+
+  /** Room for the block lists of a step, where documents have any. */
+  static Optional<BlockListShape> blockLists(
+      EngineConfig config, ModelConfig model, int maxModelLen) {
+    int segments = 0;
+    int blocks = 0;
+    for (CachePolicy policy : config.cachePolicies()) {
+      if (policy.prefill().isPresent()) {
+        BlockShape shape = policy.prefill().get().shape();
+        int most = shape.segmentsOf(config.maxNumBatchedTokens(), config.maxNumSeqs());
+        segments = Math.max(segments, most);
+        blocks = Math.max(blocks, shape.blocksOf(maxModelLen));
+      }
+    }
+    return segments == 0
+        ? Optional.empty()
+        : Optional.of(new BlockListShape(segments, model.kvHeads(), blocks));
   }
 
   /**

@@ -1,5 +1,6 @@
 package dev.questspark.engine;
 
+import dev.questspark.engine.policy.cache.PrefillPart;
 import dev.questspark.engine.select.AttentionWatch;
 import dev.questspark.engine.tokens.StopChecker;
 import java.util.Arrays;
@@ -135,6 +136,7 @@ final class Sequence {
             lastTokenNanos - submitted,
             preemptions),
         reads.total(pagesTotal),
+        document.prefill,
         Arrays.stream(logProbs).boxed().toList());
   }
 
@@ -145,10 +147,18 @@ final class Sequence {
     final long submittedNanos;
     long firstStepNanos;
 
+    /** What its rows have computed since they last began. */
+    Completion.Prefill prefill = Completion.Prefill.NONE;
+
     Document(long id, DocumentRequest request, long submittedNanos) {
       this.id = id;
       this.request = request;
       this.submittedNanos = submittedNanos;
+    }
+
+    /** Tokens that share a block list; 1 where the document is prefilled densely. */
+    int segmentTokens() {
+      return request.cachePolicy().prefill().map(PrefillPart::segment).orElse(1);
     }
   }
 }

@@ -2,6 +2,7 @@ package dev.questspark.engine;
 
 import dev.questspark.engine.model.AttentionGroup;
 import dev.questspark.engine.ops.RaggedBatch;
+import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.stats.Phase;
 import java.util.List;
@@ -12,6 +13,7 @@ import java.util.List;
  * @param batch the rows
  * @param groups they cover the rows in order
  * @param samples sequences that get a token, in the order of the batch's logit rows
+ * @param prefills documents whose rows run
  * @param decodes sequences in their decode phase, in the order of their batch rows
  * @param firstDecodeRow batch row of the first of {@code decodes}; they stand last
  */
@@ -19,10 +21,14 @@ record StepPlan(
     RaggedBatch batch,
     List<Group> groups,
     List<Sequence> samples,
+    List<Prefill> prefills,
     List<Sequence> decodes,
     int firstDecodeRow) {
 
-  /** Rows of one phase and one policy; {@code attention} is dense for prefill. */
+  /** Rows of one document. */
+  record Prefill(Sequence.Document document, RowRange rows) {}
+
+  /** Rows of one phase and one policy. */
   record Group(Phase phase, ReadPolicy policy, AttentionGroup attention) {}
 
   List<AttentionGroup> attention() {

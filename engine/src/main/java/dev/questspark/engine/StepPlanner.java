@@ -4,8 +4,10 @@ import dev.questspark.engine.model.AttentionGroup;
 import dev.questspark.engine.ops.PageShape;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.RowRange;
+import dev.questspark.engine.ops.prefill.Segments;
 import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.engine.policy.cache.PrefillPart;
 import dev.questspark.engine.schedule.Span;
 import dev.questspark.engine.schedule.SpanKind;
 import dev.questspark.engine.schedule.Step;
@@ -19,17 +21,19 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.function.LongFunction;
 
 /**
  * Turns a scheduler's step into a {@link StepPlan}: fetches the tokens, sorts the spans so that
  * rows of one phase and one policy are contiguous, and names the rows whose logits are read. Order:
- * document rows, dense question rows, question rows by policy, decode rows by policy.
+ * document rows by prefill, dense question rows, question rows by policy, decode rows by policy.
  */
 final class StepPlanner {
   private final PageShape shape;
   private final Map<ReadPolicy, PageSelector> selectors = new HashMap<>();
   private final Map<ReadPolicy, Integer> policyOrder = new LinkedHashMap<>();
+  private final Map<PrefillPart, Integer> prefillOrder = new HashMap<>();
 
   StepPlanner(PageShape shape) {
     this.shape = shape;
@@ -52,6 +56,11 @@ final class StepPlanner {
       return sequence == null ? document.request.tokens()[position] : sequence.tokenAt(position);
     }
 
+    /** How document rows attend; empty for dense ones and for other rows. */
+    Optional<PrefillPart> prefill() {
+      return phase == Phase.PREFILL ? document.request.cachePolicy().prefill() : Optional.empty();
+    }
+
     boolean watched() {
       return sequence != null && sequence.watch.isPresent();
     }
@@ -69,6 +78,7 @@ final class StepPlanner {
     }
     pieces.sort(
         Comparator.comparing(Piece::phase)
+            .thenComparing(piece -> piece.prefill().map(this::order).orElse(0))
             .thenComparing(piece -> piece.policy() == null ? 0 : 1)
             .thenComparing(
                 piece -> piece.sequence() == null ? 0 : order(piece.sequence().request.policy())));
@@ -120,6 +130,7 @@ final class StepPlanner {
     List<StepPlan.Group> groups = new ArrayList<>();
     List<Sequence> samples = new ArrayList<>();
     List<Integer> logitRows = new ArrayList<>();
+    List<StepPlan.Prefill> prefills = new ArrayList<>();
     List<Sequence> decodes = new ArrayList<>();
     int row = 0;
     int groupStart = 0;
@@ -137,11 +148,19 @@ final class StepPlanner {
         samples.add(piece.sequence());
         logitRows.add(row - 1);
       }
+      if (piece.phase() == Phase.PREFILL) {
+        prefills.add(new StepPlan.Prefill(piece.document(), new RowRange(spanRows[p], row)));
+      }
       if (piece.phase() == Phase.DECODE) {
         decodes.add(piece.sequence());
       }
       if (p + 1 == pieces.size() || !sameGroup(piece, pieces.get(p + 1))) {
-        groups.add(group(piece, new RowRange(spanRows[groupStart], row), groupStart, p + 1));
+        RowRange rows = new RowRange(spanRows[groupStart], row);
+        AttentionGroup attention =
+            piece.prefill().isPresent()
+                ? segmented(pieces.subList(groupStart, p + 1), rows, positions)
+                : attention(piece, rows, groupStart, p + 1);
+        groups.add(new StepPlan.Group(piece.phase(), owner(piece), attention));
         groupStart = p + 1;
       }
     }
@@ -153,22 +172,38 @@ final class StepPlanner {
             spanPages,
             pageTable,
             logitRows.stream().mapToInt(Integer::intValue).toArray());
-    return new StepPlan(batch, groups, samples, decodes, rowCount - decodes.size());
+    return new StepPlan(batch, groups, samples, prefills, decodes, rowCount - decodes.size());
   }
 
-  private StepPlan.Group group(Piece piece, RowRange rows, int fromSpan, int toSpan) {
-    AttentionGroup attention =
-        piece.policy() == null
-            ? new AttentionGroup.Prefill(rows, fromSpan, toSpan)
-            : new AttentionGroup.Selected(rows, selectorOf(piece));
-    // Dense question rows count for their sequence's policy: their time is part of what it costs.
-    ReadPolicy owner = piece.sequence() == null ? new Dense() : piece.sequence().request.policy();
-    return new StepPlan.Group(piece.phase(), owner, attention);
+  private AttentionGroup attention(Piece piece, RowRange rows, int fromSpan, int toSpan) {
+    return piece.policy() == null
+        ? new AttentionGroup.Prefill(rows, fromSpan, toSpan)
+        : new AttentionGroup.Selected(rows, selectorOf(piece));
+  }
+
+  /** Rows of documents with one prefill, back to back. */
+  private static AttentionGroup segmented(List<Piece> pieces, RowRange rows, int[] positions) {
+    PrefillPart part = pieces.get(0).prefill().orElseThrow();
+    int[] spanRows = new int[pieces.size() + 1];
+    int[] documentTokens = new int[pieces.size()];
+    spanRows[0] = rows.from();
+    for (int i = 0; i < documentTokens.length; i++) {
+      spanRows[i + 1] = spanRows[i] + pieces.get(i).to() - pieces.get(i).from();
+      documentTokens[i] = pieces.get(i).document().request.tokens().length;
+    }
+    Segments segments = Segments.of(part.shape(), positions, spanRows, documentTokens);
+    return new AttentionGroup.Segmented(rows, segments, part.selector());
+  }
+
+  /** Dense question rows count for their sequence's policy: their time is part of what it costs. */
+  private static ReadPolicy owner(Piece piece) {
+    return piece.sequence() == null ? new Dense() : piece.sequence().request.policy();
   }
 
   private static boolean sameGroup(Piece a, Piece b) {
     return a.phase() == b.phase()
         && Objects.equals(a.policy(), b.policy())
+        && a.prefill().equals(b.prefill())
         && (a.sequence() == null
             || a.sequence().request.policy().equals(b.sequence().request.policy()))
         && (a.sequence() == b.sequence() || !a.watched() && !b.watched());
@@ -191,5 +226,9 @@ final class StepPlanner {
 
   private int order(ReadPolicy policy) {
     return policyOrder.computeIfAbsent(policy, p -> policyOrder.size());
+  }
+
+  private int order(PrefillPart part) {
+    return prefillOrder.computeIfAbsent(part, p -> prefillOrder.size() + 1);
   }
 }

@@ -8,13 +8,17 @@ import dev.questspark.engine.model.SamplingParams;
 import dev.questspark.engine.model.family.ModelConfig;
 import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.ReadCounters;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.backend.Backend;
+import dev.questspark.engine.ops.prefill.BlockShape;
+import dev.questspark.engine.policy.cache.PrefillPart;
 import dev.questspark.engine.schedule.PageCopy;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** Runs one planned step on the device: copies, forward pass, sampling, counters. */
 final class StepRunner {
@@ -112,11 +116,34 @@ final class StepRunner {
           counters.pagesScored()[r], counters.pagesAttended()[r], tokens, denseTokens, read, dense);
       totals.read(sequence.request.policy(), read, dense, tokens < denseTokens);
     }
+    for (StepPlan.Prefill prefill : plan.prefills()) {
+      Sequence.Document document = prefill.document();
+      document.prefill = document.prefill.plus(computed(prefill, plan.batch(), counters));
+    }
     long bytes = 0;
     for (int r = 0; r < plan.batch().rows(); r++) {
       bytes += bytesRead(geometry, counters, r);
     }
     return bytes;
+  }
+
+  /** The blocks of a document's rows; nobody counts dense ones, which are all of them. */
+  private Completion.Prefill computed(
+      StepPlan.Prefill prefill, RaggedBatch batch, ReadCounters counters) {
+    Optional<PrefillPart> part = prefill.document().request.cachePolicy().prefill();
+    int block = part.map(PrefillPart::block).orElse(BlockShape.LARGEST_BLOCK);
+    BlockShape shape = new BlockShape(block, block);
+    long total = 0;
+    long computed = 0;
+    for (int row = prefill.rows().from(); row < prefill.rows().to(); row++) {
+      int position = batch.positions()[row];
+      for (int layer = 0; layer < model.layers() - 1; layer++) {
+        int firstVisible = kvStore.layer(layer).firstVisible(position);
+        total += (long) model.kvHeads() * shape.visible(position, firstVisible);
+      }
+      computed += counters.blocksComputed()[row];
+    }
+    return new Completion.Prefill(total, part.isPresent() ? computed : total);
   }
 
   /** Keys and values, digests and 4-bit keys that a row read. */

@@ -8,11 +8,13 @@ import dev.questspark.engine.ops.TensorOps;
 import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.select.AttentionLogits;
 import dev.questspark.engine.select.PageSelector;
+import dev.questspark.engine.select.prefill.PrefillSelector;
 import java.util.List;
 
 /**
- * Attention of one layer over the paged cache. Document rows attend densely; all other rows attend
- * to the pages that their selector lists, and nothing here knows whether that is all of them.
+ * Attention of one layer over the paged cache. Document rows attend densely or to the key blocks
+ * that their selector lists for a segment of them; all other rows attend to the pages that their
+ * selector lists, and nothing here knows whether that is all of them.
  */
 final class Attention {
   private final Backend backend;
@@ -31,8 +33,8 @@ final class Attention {
    * Runs all groups that are needed.
    *
    * @param q (R, Hq * D) rotated
-   * @param logitsOnly skip prefill groups none of whose rows has its logits read: in the last layer
-   *     nothing else reads them
+   * @param logitsOnly skip groups of document rows none of whose rows has its logits read: in the
+   *     last layer nothing else reads them
    * @param groupNanos time per group, added to
    */
   void attend(
@@ -45,24 +47,45 @@ final class Attention {
       long[] groupNanos) {
     for (int g = 0; g < groups.size(); g++) {
       AttentionGroup group = groups.get(g);
+      boolean selected = group instanceof AttentionGroup.Selected;
+      if (logitsOnly && !selected && !readsLogits(batch, group.rows())) {
+        continue;
+      }
       long start = System.nanoTime();
       if (group instanceof AttentionGroup.Prefill prefill) {
-        if (!logitsOnly || readsLogits(batch, prefill.rows())) {
-          ops.attendPrefill(
-              workspace.attended,
-              q,
-              kv,
-              batch,
-              prefill.fromSpan(),
-              prefill.toSpan(),
-              logits.scale(),
-              logits.cap());
-        }
-      } else if (group instanceof AttentionGroup.Selected selected) {
-        attendSelected(layer, q, kv, batch, selected);
+        ops.attendPrefill(
+            workspace.attended,
+            q,
+            kv,
+            batch,
+            prefill.fromSpan(),
+            prefill.toSpan(),
+            logits.scale(),
+            logits.cap());
+      } else if (group instanceof AttentionGroup.Segmented segmented) {
+        attendSegments(layer, q, kv, batch, segmented);
+      } else if (group instanceof AttentionGroup.Selected pages) {
+        attendSelected(layer, q, kv, batch, pages);
       }
       groupNanos[g] += System.nanoTime() - start;
     }
+  }
+
+  private void attendSegments(
+      int layer, Tensor q, KvLayer kv, LoadedBatch batch, AttentionGroup.Segmented group) {
+    workspace.blocks.begin(group.segments());
+    group
+        .selector()
+        .select(workspace.blocks, new PrefillSelector.Query(ops, layer, q, kv, batch, logits));
+    ops.attendPrefill(
+        workspace.attended,
+        workspace.logSumExp,
+        q,
+        kv,
+        batch,
+        workspace.blocks,
+        logits.scale(),
+        logits.cap());
   }
 
   private void attendSelected(

@@ -1,7 +1,9 @@
 package dev.questspark.engine.model;
 
 import dev.questspark.engine.ops.RowRange;
+import dev.questspark.engine.ops.prefill.Segments;
 import dev.questspark.engine.select.PageSelector;
+import dev.questspark.engine.select.prefill.PrefillSelector;
 
 /** Rows of a step that attend in the same way. The groups of a step cover its rows in order. */
 public sealed interface AttentionGroup {
@@ -11,6 +13,10 @@ public sealed interface AttentionGroup {
 
   /** Document rows, dense and causal: spans [fromSpan, toSpan). */
   record Prefill(RowRange rows, int fromSpan, int toSpan) implements AttentionGroup {}
+
+  /** Document rows that attend to the key blocks that their selector lists for each segment. */
+  record Segmented(RowRange rows, Segments segments, PrefillSelector selector)
+      implements AttentionGroup {}
 
   /** Rows that attend to the pages their selector lists. */
   record Selected(RowRange rows, PageSelector selector) implements AttentionGroup {}

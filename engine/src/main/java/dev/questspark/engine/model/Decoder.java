@@ -11,6 +11,7 @@ import dev.questspark.engine.ops.LoadedBatch;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
 import dev.questspark.engine.ops.backend.Backend;
+import dev.questspark.engine.ops.prefill.BlockListShape;
 import dev.questspark.engine.select.SelectionScratch;
 import java.util.HashMap;
 import java.util.List;
@@ -41,6 +42,7 @@ public final class Decoder implements AutoCloseable {
    * @param maxRows most rows per step
    * @param maxLogitRows most rows per step whose logits are read
    * @param scratch what the selectors of later steps need
+   * @param blockLists room for lists of key blocks, where documents' rows attend to any
    */
   public Decoder(
       Backend backend,
@@ -51,7 +53,8 @@ public final class Decoder implements AutoCloseable {
       Function<RopeConfig, HostTensor> rope,
       int maxRows,
       int maxLogitRows,
-      Set<SelectionScratch> scratch) {
+      Set<SelectionScratch> scratch,
+      Optional<BlockListShape> blockLists) {
     this.config = config;
     this.weights = weights;
     this.kvStore = kvStore;
@@ -66,12 +69,37 @@ public final class Decoder implements AutoCloseable {
                 * (scratch.contains(SelectionScratch.TOKEN_LISTS)
                     ? kvStore.geometry().pageSize()
                     : kvStore.geometry().blocksPerPage()),
-            scratch.contains(SelectionScratch.HEAD_SCORES));
+            scratch.contains(SelectionScratch.HEAD_SCORES),
+            blockLists);
     this.attention =
         new Attention(backend, workspace, config.attentionScale(), config.scales().attentionCap());
     for (int layer = 0; layer < config.layers(); layer++) {
       ropes.computeIfAbsent(config.rope(layer), kind -> backend.upload(rope.apply(kind)));
     }
+  }
+
+  /** A decoder whose document rows all attend densely. */
+  public Decoder(
+      Backend backend,
+      ModelConfig config,
+      ModelWeights weights,
+      KvStore kvStore,
+      int maxModelLen,
+      Function<RopeConfig, HostTensor> rope,
+      int maxRows,
+      int maxLogitRows,
+      Set<SelectionScratch> scratch) {
+    this(
+        backend,
+        config,
+        weights,
+        kvStore,
+        maxModelLen,
+        rope,
+        maxRows,
+        maxLogitRows,
+        scratch,
+        Optional.empty());
   }
 
   /**

@@ -7,6 +7,8 @@ import dev.questspark.engine.ops.PageList;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorShape;
 import dev.questspark.engine.ops.backend.Backend;
+import dev.questspark.engine.ops.prefill.BlockList;
+import dev.questspark.engine.ops.prefill.BlockListShape;
 import dev.questspark.engine.select.PageSelector;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -39,6 +41,7 @@ final class Workspace implements AutoCloseable {
   final Tensor logits; // (Z, vocabulary)
   final PageSelector.Scratch scratch; // (W * Hkv, U) and, where needed, (W * Hq, U)
   final PageList pages; // (W, Hkv, U)
+  final BlockList blocks; // of engines whose documents have any, else null
 
   private final List<Buffer> buffers = new ArrayList<>();
 
@@ -48,7 +51,8 @@ final class Workspace implements AutoCloseable {
       int maxRows,
       int maxLogitRows,
       int maxUnits,
-      boolean perHead) {
+      boolean perHead,
+      Optional<BlockListShape> blockLists) {
     DType act = backend.activationDType();
     int hiddenSize = config.hiddenSize();
     int queryWidth = config.queryCols();
@@ -92,6 +96,7 @@ final class Workspace implements AutoCloseable {
     experts =
         config.block().experts().map(e -> experts(backend, e, hiddenSize, innerRows)).orElse(null);
     pages = backend.allocatePageList(SELECT_ROWS, config.kvHeads(), maxUnits);
+    blocks = blockLists.map(backend::allocateBlockList).orElse(null);
   }
 
   /**
@@ -143,5 +148,8 @@ final class Workspace implements AutoCloseable {
     buffers.forEach(Buffer::close);
     buffers.clear();
     pages.close();
+    if (blocks != null) {
+      blocks.close();
+    }
   }
 }

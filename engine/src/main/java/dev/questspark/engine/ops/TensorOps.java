@@ -1,5 +1,6 @@
 package dev.questspark.engine.ops;
 
+import dev.questspark.engine.ops.prefill.BlockList;
 import dev.questspark.engine.ops.prune.TokenPruning;
 
 /**
@@ -187,6 +188,25 @@ public interface TensorOps {
       Tensor out, Tensor q, KvLayer kv, LoadedBatch batch, int fromSpan, int toSpan, float scale) {
     attendPrefill(out, q, kv, batch, fromSpan, toSpan, scale, 0);
   }
+
+  /**
+   * Causal attention of the list's segments: each row over the blocks that its segment's list names
+   * and it sees, and over the keys of its segment up to its own. A list of all blocks is dense
+   * attention, to the bit. The rows' own keys were appended before. Counts blocks computed.
+   *
+   * @param out (R, Hq * D), indexed by batch row, as {@code q} is
+   * @param logSumExp (R, Hq): log of the sum of exp(scale * q.k) over the keys read
+   * @param list filled for this batch
+   */
+  void attendPrefill(
+      Tensor out,
+      Tensor logSumExp,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch batch,
+      BlockList list,
+      float scale,
+      float cap);
 
   /**
    * Merges two attention states over disjoint key sets into the first: out (R, Hq * D), logSumExp

@@ -8,6 +8,7 @@ import java.util.List;
 final class DocumentProgress {
   final long id;
   final int tokens;
+  final int segmentTokens;
   final List<QuestionWork> questions;
   final PageTable pages;
 
@@ -40,6 +41,7 @@ final class DocumentProgress {
   DocumentProgress(DocumentWork work, int pageSize) {
     id = work.id();
     tokens = work.tokens();
+    segmentTokens = work.segmentTokens();
     questions = work.questions();
     pages = new PageTable(pageSize);
     for (QuestionWork question : questions) {

@@ -16,8 +16,10 @@ import java.util.Set;
  * <p><b>Order.</b> Every step first gives each decoding question its one row, oldest first; then
  * rows to questions that have started and not yet decoded; then, in order of submission, rows to
  * documents being prefilled and a start to questions of prefilled ones; then admits documents. A
- * long document is thereby cut into chunks that fill what decoding leaves free. No document is
- * admitted while a question of an admitted one waits.
+ * long document is thereby cut into chunks that fill what decoding leaves free; where it has
+ * segments, into as many whole ones. No document is admitted while a question of an admitted one
+ * waits, or a document that no segment was left for. A step must hold a segment beside a row for
+ * every other sequence, so that a document gets one as soon as no question has rows to compute.
  *
  * <p><b>Nothing runs out (without overcommit).</b> An admission promises the document's pages and
  * reserves the private pages of its most demanding question, to that question's last token. Any
@@ -210,12 +212,11 @@ public final class Scheduler {
    * Rows for a document, or a start for its questions once it is prefilled: not in the step of its
    * last row, since they may copy the page which that row fills.
    *
-   * @return false if a question waits for pages
+   * @return false if a question waits for pages, or the document for a step with a segment's rows
    */
   private boolean serve(DocumentProgress document, StepBuilder step) {
     if (!document.ready()) {
-      step.prefill(document, reservations);
-      return true;
+      return step.prefill(document, reservations);
     }
     while (!document.waiting.isEmpty() && runQueue.hasFreeSlot() && step.rowsLeft > 0) {
       QuestionProgress question = document.waiting.peekFirst();

@@ -17,10 +17,20 @@ final class StepBuilder {
     rowsLeft = rows;
   }
 
-  /** The next rows of a document, as many as are left. */
-  void prefill(DocumentProgress document, PageReservations reservations) {
+  /**
+   * The next rows of a document, as many as are left: whole segments, or all up to its end.
+   *
+   * @return false if not one segment is left
+   */
+  boolean prefill(DocumentProgress document, PageReservations reservations) {
     int first = document.computed;
-    int rows = Math.min(rowsLeft, document.tokens - first);
+    int rows = document.tokens - first;
+    if (rows > rowsLeft) {
+      rows = rowsLeft / document.segmentTokens * document.segmentTokens;
+    }
+    if (rows == 0) {
+      return false;
+    }
     while (!document.pages.holds(first + rows - 1)) {
       reservations.take(document.pages);
       document.reserved--;
@@ -30,6 +40,7 @@ final class StepBuilder {
     int[] pages = document.pages.snapshot();
     spans.add(
         new Span(document.id, SpanKind.PREFILL, first, rows, pages, false, 0, document.evictions));
+    return true;
   }
 
   /** The page table of a question that starts: shared full pages, a copy of the partial one. */

@@ -11,6 +11,8 @@ import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
 import dev.questspark.engine.ops.backend.Backend;
+import dev.questspark.engine.ops.prefill.BlockList;
+import dev.questspark.engine.ops.prefill.BlockListShape;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -182,6 +184,11 @@ final class LedgerBackend implements Backend {
   @Override
   public PageList allocatePageList(int maxRows, int kvHeads, int maxPages) {
     return backend.allocatePageList(maxRows, kvHeads, maxPages);
+  }
+
+  @Override
+  public BlockList allocateBlockList(BlockListShape shape) {
+    return backend.allocateBlockList(shape);
   }
 
   @Override

@@ -2,12 +2,15 @@ package dev.questspark.engine.policy;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.questspark.engine.policy.cache.CacheParts;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -26,19 +29,26 @@ class PolicyNamesTest {
 
   @Test
   void onlyTheRegistryAndThePolicysOwnClassNameIt() throws IOException {
+    assertNamedByItself(ReadPolicies.KNOWN, "ReadPolicies.java", ReadPolicies.KNOWN.names());
+    Set<String> parts = new LinkedHashSet<>(CacheParts.KNOWN.names());
+    parts.removeAll(ReadPolicies.KNOWN.names()); // a dense prefill has its name from there
+    assertNamedByItself(CacheParts.KNOWN, "CacheParts.java", parts);
+  }
+
+  private static void assertNamedByItself(
+      PolicyRegistry<?> policies, String registryFile, Set<String> named) throws IOException {
     Map<String, String> ownFile =
-        ReadPolicies.KNOWN.names().stream()
+        named.stream()
             .collect(
                 Collectors.toMap(
-                    name -> name,
-                    name -> ReadPolicies.KNOWN.recordOf(name).getSimpleName() + ".java"));
-    List<String> names = List.copyOf(ReadPolicies.KNOWN.names());
+                    name -> name, name -> policies.recordOf(name).getSimpleName() + ".java"));
+    List<String> names = List.copyOf(named);
     List<String> found = new ArrayList<>();
     int registry = 0;
     for (Path source : mainSources()) {
       String file = source.getFileName().toString();
       for (String name : literals(source, names)) {
-        if (file.equals("ReadPolicies.java")) {
+        if (file.equals(registryFile)) {
           registry++;
         } else if (!file.equals(ownFile.get(name))) {
           found.add(file + ": \"" + name + '"');

@@ -199,6 +199,9 @@ final class PlayedScheduler {
     played.computedTo += span.tokens();
     if (prefill) {
       assertThat(played.computedTo).isLessThanOrEqualTo(documentTokens);
+      if (played.computedTo < documentTokens) {
+        assertThat(played.computedTo % played.document.segmentTokens()).isZero();
+      }
       assertThat(span.samples()).isFalse();
     } else {
       checkQuestionSpan(span, played);

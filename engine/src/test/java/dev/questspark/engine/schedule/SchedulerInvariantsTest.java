@@ -63,7 +63,7 @@ class SchedulerInvariantsTest {
     while (submissions > 0 || !played.live.isEmpty()) {
       if (submissions > 0 && (played.live.isEmpty() || random.nextInt(3) == 0)) {
         submissions--;
-        refused += played.submit(randomDocument(random, longest)) ? 0 : 1;
+        refused += played.submit(randomDocument(random, longest, rows - seqs)) ? 0 : 1;
         continue;
       }
       int waitingAndRunning = unfinished(played);
@@ -116,7 +116,10 @@ class SchedulerInvariantsTest {
     }
   }
 
-  private DocumentWork randomDocument(Random random, int longest) {
+  /**
+   * @param largestSegment at most; less than 1 for none
+   */
+  private DocumentWork randomDocument(Random random, int longest, int largestSegment) {
     int tokens = random.nextInt(5) == 0 ? 0 : random.nextInt(longest + 1);
     List<QuestionWork> questions = new ArrayList<>();
     long document = nextId++;
@@ -124,6 +127,8 @@ class SchedulerInvariantsTest {
       int question = 1 + random.nextInt(random.nextBoolean() ? 4 : 24);
       questions.add(new QuestionWork(nextId++, question, 1 + random.nextInt(24)));
     }
-    return new DocumentWork(document, tokens, questions);
+    boolean segmented = largestSegment > 0 && random.nextBoolean();
+    int segment = segmented ? 1 + random.nextInt(largestSegment) : 1;
+    return new DocumentWork(document, tokens, segment, questions);
   }
 }

@@ -2,8 +2,8 @@ package dev.questspark.job.executor;
 
 import dev.questspark.engine.EngineConfig;
 import dev.questspark.engine.model.SamplingParams;
-import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.cache.CachePolicy;
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.job.corpus.Question;
 import dev.questspark.job.options.EngineOptions;
 import dev.questspark.job.options.InferenceOptions;
@@ -13,6 +13,7 @@ import dev.questspark.job.prompt.TaskTemplates;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.apache.spark.util.SerializableConfiguration;
 
 /**
@@ -47,6 +48,7 @@ public record InferSettings(
         backend,
         Policies.pageScores(policies),
         Policies.scratch(policies),
+        Set.of(cachePolicy()),
         threads > 0 ? threads : ExecutorCores.ofThisProcess());
   }
 

@@ -30,7 +30,8 @@ public final class Policies {
    * {@code policies} as they stand, or what the shorthand options mean: every selector with every
    * numeric budget. Dense attention comes first; the budget {@code full} means it too.
    *
-   * @throws ConfigException when a budget is too small for what it must keep
+   * @throws ConfigException when a budget is too small for what it must keep, or the documents'
+   *     policy does not fit the device or a step
    */
   public static List<ReadPolicy> of(InferenceOptions options) {
     PageRule pages = options.selection().pages();
@@ -75,6 +76,7 @@ public final class Policies {
           policy.selector(shape);
           policy.requireRunsOn(device);
         });
+    selection.cachePolicy().requireRuns(device, batching.maxNumSeqs(), batching.maxNumBatchedTokens());
     List<ReadPolicy> denseFirst = new ArrayList<>();
     policies.stream().filter(ReadPolicy::dense).forEach(denseFirst::add);
     policies.stream().filter(policy -> !policy.dense()).forEach(denseFirst::add);

@@ -32,6 +32,7 @@ final class AggregatedCompletion {
         usage(),
         completions.size() == 1 ? last.timings() : timings(startedNanos, last.timings()),
         reads(),
+        prefill(),
         pagesAttendedMean(layersTimesHeads),
         reads().tokensAttendedMean(layersTimesHeads));
   }
@@ -79,6 +80,12 @@ final class AggregatedCompletion {
               sum.denseSteps() + next.denseSteps());
     }
     return sum;
+  }
+
+  private Completion.Prefill prefill() {
+    return completions.stream()
+        .map(Completion::prefill)
+        .reduce(Completion.Prefill.NONE, Completion.Prefill::plus);
   }
 
   private double pagesAttendedMean(int layersTimesHeads) {

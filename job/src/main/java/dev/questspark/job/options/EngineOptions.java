@@ -6,6 +6,7 @@ import dev.questspark.engine.ops.backend.DeviceName;
 import dev.questspark.engine.ops.backend.DigestDType;
 import dev.questspark.engine.ops.backend.WeightDType;
 import dev.questspark.engine.ops.digest.PageScore;
+import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.engine.select.SelectionScratch;
 import dev.questspark.job.model.ModelLocation;
 import java.io.Serializable;
@@ -76,6 +77,7 @@ public record EngineOptions(
    * @param device {@link #device}, or the one of its GPUs that Spark assigned
    * @param scores whose digests the policies read
    * @param scratch what their selectors need beside
+   * @param cachePolicies of the documents
    * @param threads at least 1
    */
   public EngineConfig config(
@@ -83,6 +85,7 @@ public record EngineOptions(
       String device,
       Set<PageScore> scores,
       Set<SelectionScratch> scratch,
+      Set<CachePolicy> cachePolicies,
       int threads) {
     return EngineConfig.builder(model)
         .configOverrides(this.model.configOverrides)
@@ -98,6 +101,7 @@ public record EngineOptions(
         .digestBlockSize(batching.digestBlockSize)
         .pageScores(scores)
         .scratch(scratch)
+        .cachePolicies(cachePolicies)
         .digestDType(types.digests)
         .threads(threads)
         .batchInvariant(batching.batchInvariant)

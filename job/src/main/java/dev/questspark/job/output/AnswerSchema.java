@@ -183,6 +183,19 @@ public final class AnswerSchema implements Serializable {
             PolicyColumns.KV_BUDGET,
             "tokens attended per KV head and layer; null without a fixed number",
             a -> columns(a).kvBudget()),
+        longInteger(
+            "prefill_blocks_total",
+            "pairs of a document row and a key block that dense prefill computes, over layers and KV heads",
+            ok(o -> o.prefill().blocksTotal())),
+        longInteger(
+            "prefill_blocks_computed",
+            "those that were computed",
+            ok(o -> o.prefill().blocksComputed())),
+        new Column(
+            "prefill_density",
+            DataTypes.FloatType,
+            "prefill_blocks_computed of prefill_blocks_total; 1 for dense prefill",
+            ok(o -> (float) o.prefill().density())),
         integer(
             "kv_pages_total",
             "pages of the row's context, per layer and KV head",

@@ -4,8 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.cache.CachePolicy;
+import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.job.options.InferenceOptions;
 import dev.questspark.job.options.keys.JobOptions;
 import dev.questspark.job.options.keys.MeasureKeys;
 import dev.questspark.job.options.keys.SelectionKeys;
@@ -148,7 +149,40 @@ class PoliciesTest {
                 + " for automatic");
     assertThatThrownBy(() -> options(Map.of(), "--cache-policy=int4"))
         .isInstanceOf(ConfigException.class)
-        .hasMessage("cache_policy part 'int4' is unknown; none is known (cache_policy, flag).");
+        .hasMessageStartingWith("cache_policy part 'int4' is unknown; known: dense, a_shape,")
+        .hasMessageEndingWith(" (cache_policy, flag).");
     assertThat(options(Map.of()).get(SelectionKeys.CACHE_POLICY)).isEqualTo(CachePolicy.NONE);
+  }
+
+  private static CachePolicy cachePolicy(String... flags) {
+    InferenceOptions options = OptionBinder.inference(options(Map.of(), flags));
+    Policies.of(options);
+    return options.selection().cachePolicy();
+  }
+
+  @Test
+  void aPrefillIsAPartOfTheDocumentsPolicy() {
+    CachePolicy shape = CachePolicy.parse("a_shape(recent=512)");
+    assertThat(cachePolicy()).isEqualTo(CachePolicy.NONE);
+    assertThat(cachePolicy("--prefill=dense")).isEqualTo(CachePolicy.NONE);
+    assertThat(cachePolicy("--prefill=a_shape(recent=512)")).isEqualTo(shape);
+    assertThat(cachePolicy("--cache-policy=a_shape(recent=512)")).isEqualTo(shape);
+    assertThat(cachePolicy("--cache-policy", shape.text(), "--prefill", shape.text()))
+        .isEqualTo(shape);
+    assertThatThrownBy(() -> cachePolicy("--cache-policy", shape.text(), "--prefill=dense"))
+        .isInstanceOf(ConfigException.class)
+        .hasMessage(
+            "prefill is dense, but cache_policy is a_shape(sink=64, recent=512, segment=512,"
+                + " block=32); give one of them");
+    assertThatThrownBy(() -> cachePolicy("--prefill=a_shpae"))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContainingAll("'a_shpae' is unknown", "did you mean a_shape", "(prefill, flag)");
+    assertThatThrownBy(() -> cachePolicy("--prefill=a_shape", "--max-num-batched-tokens=512"))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContaining("needs a step with a segment of 512 rows beside max_num_seqs 8; set")
+        .hasMessageEndingWith(" it to 520 or more");
+    assertThatThrownBy(() -> cachePolicy("--prefill=a_shape", "--backend=cuda"))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageEndingWith("backend is cuda; use prefill dense or backend cpu");
   }
 }

@@ -12,6 +12,8 @@ import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
 import dev.questspark.engine.ops.TensorShape;
+import dev.questspark.engine.ops.prefill.BlockList;
+import dev.questspark.engine.ops.prefill.BlockListShape;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -66,6 +68,13 @@ public interface Backend extends AutoCloseable {
 
   /** Allocates a page list with room for {@code maxRows} x {@code kvHeads} x {@code maxPages}. */
   PageList allocatePageList(int maxRows, int kvHeads, int maxPages);
+
+  /**
+   * Allocates block lists.
+   *
+   * @throws dev.questspark.engine.failure.ConfigException if this backend reads none
+   */
+  BlockList allocateBlockList(BlockListShape shape);
 
   /** Copies a checkpoint tensor to the device as float; the caller closes its buffer. */
   Tensor upload(HostTensor source);

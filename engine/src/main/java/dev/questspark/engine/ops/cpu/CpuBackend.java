@@ -28,11 +28,14 @@ import dev.questspark.engine.ops.cpu.memory.SharedArrays;
 import dev.questspark.engine.ops.cpu.memory.Workers;
 import dev.questspark.engine.ops.cpu.onednn.OneDnn;
 import dev.questspark.engine.ops.cpu.pages.CpuBatch;
+import dev.questspark.engine.ops.cpu.pages.CpuBlockList;
 import dev.questspark.engine.ops.cpu.pages.CpuPageList;
 import dev.questspark.engine.ops.cpu.simd.JitWarmUp;
 import dev.questspark.engine.ops.cpu.simd.ScalarOps;
 import dev.questspark.engine.ops.cpu.simd.SimdForm;
 import dev.questspark.engine.ops.cpu.simd.SimdOps;
+import dev.questspark.engine.ops.prefill.BlockList;
+import dev.questspark.engine.ops.prefill.BlockListShape;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -211,6 +214,11 @@ public final class CpuBackend implements Backend {
   @Override
   public PageList allocatePageList(int maxRows, int kvHeads, int maxPages) {
     return new CpuPageList(new PageListShape(maxRows, kvHeads, maxPages));
+  }
+
+  @Override
+  public BlockList allocateBlockList(BlockListShape shape) {
+    return new CpuBlockList(shape);
   }
 
   @Override

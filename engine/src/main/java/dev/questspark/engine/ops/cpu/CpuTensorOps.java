@@ -19,6 +19,7 @@ import dev.questspark.engine.ops.cpu.pages.CpuPageScores;
 import dev.questspark.engine.ops.cpu.pages.CpuPageSelection;
 import dev.questspark.engine.ops.cpu.pages.CpuTokenPruning;
 import dev.questspark.engine.ops.cpu.simd.SimdOps;
+import dev.questspark.engine.ops.prefill.BlockList;
 import dev.questspark.engine.ops.prune.TokenPruning;
 
 /** The ops on the CPU: a table of contents, each line leading to the class of its family. */
@@ -161,6 +162,19 @@ final class CpuTensorOps implements TensorOps {
       float scale,
       float cap) {
     prefill.attendPrefill(out, q, kv, batch, fromSpan, toSpan, scale, cap);
+  }
+
+  @Override
+  public void attendPrefill(
+      Tensor out,
+      Tensor logSumExp,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch batch,
+      BlockList list,
+      float scale,
+      float cap) {
+    prefill.attendPrefill(out, logSumExp, q, kv, batch, list, scale, cap);
   }
 
   @Override

@@ -23,6 +23,8 @@ import dev.questspark.engine.ops.cuda.driver.KernelModule;
 import dev.questspark.engine.ops.cuda.driver.LaunchRecorder;
 import dev.questspark.engine.ops.cuda.driver.Readback;
 import dev.questspark.engine.ops.cuda.driver.WeightUpload;
+import dev.questspark.engine.ops.prefill.BlockList;
+import dev.questspark.engine.ops.prefill.BlockListShape;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
@@ -180,6 +182,11 @@ public final class CudaBackend implements Backend {
   @Override
   public PageList allocatePageList(int maxRows, int kvHeads, int maxPages) {
     return new CudaPageList(pool, readback, new PageListShape(maxRows, kvHeads, maxPages));
+  }
+
+  @Override
+  public BlockList allocateBlockList(BlockListShape shape) {
+    throw new ConfigException("backend cuda prefills documents densely; use prefill dense");
   }
 
   @Override

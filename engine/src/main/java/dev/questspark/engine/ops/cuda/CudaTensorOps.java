@@ -14,6 +14,7 @@ import dev.questspark.engine.ops.Scoring;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
 import dev.questspark.engine.ops.cuda.driver.CudaKernels;
+import dev.questspark.engine.ops.prefill.BlockList;
 import dev.questspark.engine.ops.prune.TokenPruning;
 
 /**
@@ -237,6 +238,19 @@ final class CudaTensorOps implements TensorOps {
       float scale,
       float cap) {
     kv.attendPrefill(out, q, layer, CudaBatch.of(batch), fromSpan, toSpan, scale, cap);
+  }
+
+  @Override
+  public void attendPrefill(
+      Tensor out,
+      Tensor logSumExp,
+      Tensor q,
+      KvLayer layer,
+      LoadedBatch batch,
+      BlockList list,
+      float scale,
+      float cap) {
+    throw new ConfigException("backend cuda prefills documents densely; use prefill dense");
   }
 
   @Override

@@ -28,4 +28,9 @@ public interface CachePart extends Serializable {
 
   /** What it decides. */
   Slot slot();
+
+  /** False for a part that spells out what a policy without it does. */
+  default boolean changesAnything() {
+    return true;
+  }
 }

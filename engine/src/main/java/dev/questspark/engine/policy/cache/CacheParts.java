@@ -1,35 +1,36 @@
 package dev.questspark.engine.policy.cache;
 
+import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.PolicyRegistry;
-import dev.questspark.engine.policy.PolicyText;
-import java.util.List;
+import dev.questspark.engine.policy.ReadPolicies;
 import java.util.stream.Collectors;
 
-/** Reads and writes cache policies of the parts of a registry. */
-final class CacheParts {
-  /** The parts that this version has: none. */
-  static final CacheParts KNOWN =
-      new CacheParts(new PolicyRegistry<>("cache_policy part", CachePart.class));
+/** The registry of the parts of cache policies: one line each. */
+public final class CacheParts {
+  /** Every part by its name. A prefill that reads everything is called as reading everything is. */
+  public static final PolicyRegistry<CachePart> KNOWN =
+      new PolicyRegistry<>("cache_policy part", CachePart.class)
+          .add(ReadPolicies.KNOWN.name(Dense.class), DensePrefill.class)
+          .add("a_shape", AShape.class)
+          .add("random_blocks", RandomBlocks.class);
 
   private static final String NONE = "none";
   private static final char JOIN = '+';
 
-  private final PolicyRegistry<CachePart> registry;
+  private CacheParts() {}
 
-  CacheParts(PolicyRegistry<CachePart> registry) {
-    this.registry = registry;
+  /** What a registered part decides. */
+  public static CachePart.Slot slot(String name) {
+    return KNOWN.parse(name).slot();
   }
 
-  CachePolicy parse(String text) {
-    if (text.strip().equals(NONE)) {
-      return CachePolicy.NONE;
-    }
-    List<CachePart> parts =
-        PolicyText.split("cache_policy", text, JOIN).stream().map(registry::parse).toList();
-    return new CachePolicy(parts);
+  static CachePolicy parse(PolicyRegistry<CachePart> registry, String text) {
+    return text.strip().equals(NONE)
+        ? CachePolicy.NONE
+        : new CachePolicy(registry.parseAll("cache_policy", text, JOIN));
   }
 
-  String text(CachePolicy policy) {
+  static String text(PolicyRegistry<CachePart> registry, CachePolicy policy) {
     return policy.parts().isEmpty()
         ? NONE
         : policy.parts().stream().map(registry::text).collect(Collectors.joining(" " + JOIN + " "));

@@ -1,9 +1,12 @@
 package dev.questspark.engine.policy.cache;
 
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.ops.backend.DeviceName;
 import java.io.Serializable;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * What becomes of a document's keys and values, for all its questions alike. Without parts the
@@ -15,13 +18,20 @@ public record CachePolicy(List<CachePart> parts) implements Serializable {
   /** Nothing is selected, dropped or stored otherwise. */
   public static final CachePolicy NONE = new CachePolicy(List.of());
 
+  /** What {@link #parsePrefill} reads as a prefill that is no part. */
+  public static final String DENSE = CacheParts.KNOWN.name(DensePrefill.class);
+
   /**
-   * Sorts the parts.
+   * Sorts the parts, and leaves out those that change nothing.
    *
    * @throws ConfigException when two parts decide the same
    */
   public CachePolicy {
-    parts = parts.stream().sorted(Comparator.comparing(CachePart::slot)).toList();
+    parts =
+        parts.stream()
+            .filter(CachePart::changesAnything)
+            .sorted(Comparator.comparing(CachePart::slot))
+            .toList();
     for (int i = 1; i < parts.size(); i++) {
       if (parts.get(i - 1).slot() == parts.get(i).slot()) {
         throw new ConfigException(
@@ -36,9 +46,67 @@ public record CachePolicy(List<CachePart> parts) implements Serializable {
     }
   }
 
+  /** How the document is prefilled; empty if densely. */
+  public Optional<PrefillPart> prefill() {
+    return parts.stream()
+        .filter(part -> part.slot() == CachePart.Slot.PREFILL)
+        .map(PrefillPart.class::cast)
+        .findFirst();
+  }
+
+  /**
+   * This policy with the prefill of another one.
+   *
+   * @param asked a policy of {@link #parsePrefill}
+   * @throws ConfigException when this policy has a prefill of its own
+   */
+  public CachePolicy withPrefill(CachePolicy asked) {
+    if (prefill().isPresent() && !prefill().equals(asked.prefill())) {
+      throw new ConfigException(
+          "prefill is "
+              + asked.prefill().map(CacheParts.KNOWN::text).orElse(DENSE)
+              + ", but cache_policy is "
+              + text()
+              + "; give one of them");
+    }
+    return prefill().isPresent()
+        ? this
+        : new CachePolicy(Stream.concat(asked.parts.stream(), parts.stream()).toList());
+  }
+
+  /**
+   * Reads the text of one prefill part, such as {@code a_shape(recent=960)}, or {@code dense}.
+   *
+   * @throws ConfigException when it is unknown, or decides anything but the prefill
+   */
+  public static CachePolicy parsePrefill(String text) {
+    CachePart part = CacheParts.KNOWN.parse(text);
+    if (part.slot() != CachePart.Slot.PREFILL) {
+      throw new ConfigException(
+          "prefill is "
+              + CacheParts.KNOWN.text(part)
+              + ", which decides the "
+              + part.slot()
+              + "; give it to cache_policy");
+    }
+    return new CachePolicy(List.of(part));
+  }
+
+  /**
+   * Requires an engine that the policy can run in.
+   *
+   * @param device where it runs
+   * @param maxNumSeqs sequences in flight
+   * @param maxNumBatchedTokens rows per step
+   * @throws ConfigException naming what does not fit and what to set
+   */
+  public void requireRuns(DeviceName device, int maxNumSeqs, int maxNumBatchedTokens) {
+    prefill().ifPresent(part -> part.requireRuns(device, maxNumSeqs, maxNumBatchedTokens));
+  }
+
   /** The canonical text: the parts joined by {@code +}, or {@code none}. */
   public String text() {
-    return CacheParts.KNOWN.text(this);
+    return CacheParts.text(CacheParts.KNOWN, this);
   }
 
   /**
@@ -47,6 +115,6 @@ public record CachePolicy(List<CachePart> parts) implements Serializable {
    * @throws ConfigException when a part is unknown, or two decide the same
    */
   public static CachePolicy parse(String text) {
-    return CacheParts.KNOWN.parse(text);
+    return CacheParts.parse(CacheParts.KNOWN, text);
   }
 }

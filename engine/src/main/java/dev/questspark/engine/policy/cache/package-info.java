@@ -1,2 +1,2 @@
-/** Policies of a document: what becomes of its keys and values, for all its questions alike. */
+/** What becomes of a document's keys and values: policies made of parts, one per question. */
 package dev.questspark.engine.policy.cache;

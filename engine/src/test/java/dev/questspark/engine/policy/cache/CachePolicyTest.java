@@ -45,34 +45,40 @@ class CachePolicyTest {
     }
   }
 
-  private static final CacheParts PARTS =
-      new CacheParts(
-          new PolicyRegistry<>("cache_policy part", CachePart.class)
-              .add("blocks", Blocks.class)
-              .add("threshold", Threshold.class)
-              .add("integers", Integers.class));
+  private static final PolicyRegistry<CachePart> PARTS =
+      new PolicyRegistry<>("cache_policy part", CachePart.class)
+          .add("blocks", Blocks.class)
+          .add("threshold", Threshold.class)
+          .add("integers", Integers.class);
+
+  private static CachePolicy parse(String text) {
+    return CacheParts.parse(PARTS, text);
+  }
+
+  private static String text(CachePolicy policy) {
+    return CacheParts.text(PARTS, policy);
+  }
 
   @Test
   void withoutPartsItIsNone() {
     assertThat(CachePolicy.parse(" none ")).isEqualTo(CachePolicy.NONE);
     assertThat(CachePolicy.NONE.text()).isEqualTo("none");
-    assertThat(PARTS.text(CachePolicy.NONE)).isEqualTo("none");
+    assertThat(text(CachePolicy.NONE)).isEqualTo("none");
   }
 
   @Test
   void partsAreReadInAnyOrderAndWrittenInThatOfTheSlots() {
-    CachePolicy policy = PARTS.parse("integers(bits=two)+blocks");
+    CachePolicy policy = parse("integers(bits=two)+blocks");
     assertThat(policy.parts()).containsExactly(new Blocks(64), new Integers(Bits.TWO, true));
-    assertThat(PARTS.text(policy))
-        .isEqualTo("blocks(budget=64) + integers(bits=two, outward=true)");
-    assertThat(PARTS.parse(PARTS.text(policy))).isEqualTo(policy);
-    assertThat(PARTS.parse("threshold(mass=0.25)"))
+    assertThat(text(policy)).isEqualTo("blocks(budget=64) + integers(bits=two, outward=true)");
+    assertThat(parse(text(policy))).isEqualTo(policy);
+    assertThat(parse("threshold(mass=0.25)"))
         .isEqualTo(new CachePolicy(List.of(new Threshold(0.25))));
   }
 
   @Test
   void twoPartsOfOneSlotAreRefused() {
-    assertThatThrownBy(() -> PARTS.parse("blocks + integers(bits=four) + threshold(mass=0.5)"))
+    assertThatThrownBy(() -> parse("blocks + integers(bits=four) + threshold(mass=0.5)"))
         .isInstanceOf(ConfigException.class)
         .hasMessage(
             "cache_policy has two parts that decide the prefill, Blocks[budget=64] and"
@@ -81,15 +87,16 @@ class CachePolicyTest {
 
   @Test
   void mistakesAreOneSentence() {
-    assertThatThrownBy(() -> PARTS.parse("blocks + intergers(bits=four)"))
+    assertThatThrownBy(() -> parse("blocks + intergers(bits=four)"))
         .isInstanceOf(ConfigException.class)
         .hasMessage(
             "cache_policy part 'intergers' is unknown; known: blocks, threshold, integers; did you"
                 + " mean integers?");
-    assertThatThrownBy(() -> PARTS.parse("integers(bits=four, outward=maybe)"))
+    assertThatThrownBy(() -> parse("integers(bits=four, outward=maybe)"))
         .hasMessage("cache_policy part integers: outward is 'maybe'; it must be true or false");
-    assertThatThrownBy(() -> CachePolicy.parse("blocks"))
+    assertThatThrownBy(() -> CachePolicy.parse("a_shap"))
         .isInstanceOf(ConfigException.class)
-        .hasMessage("cache_policy part 'blocks' is unknown; none is known");
+        .hasMessageStartingWith("cache_policy part 'a_shap' is unknown; known: dense, a_shape,")
+        .hasMessageEndingWith("; did you mean a_shape?");
   }
 }

@@ -11,10 +11,10 @@ import dev.questspark.engine.ops.backend.DigestDType;
 import dev.questspark.engine.ops.digest.GroupReduction;
 import dev.questspark.engine.ops.digest.PageScore;
 import dev.questspark.engine.ops.digest.PageScores;
+import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.engine.policy.Quest;
 import dev.questspark.engine.policy.ReadPolicies;
 import dev.questspark.engine.policy.ReadPolicy;
-import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.job.options.Aspect;
 import dev.questspark.job.options.Choices.QuestionAttention;
 import dev.questspark.job.options.KvBudget;
@@ -48,7 +48,18 @@ public final class SelectionKeys {
           .scope(INFERENCE, ANSWERS, IN_QUERY)
           .description(
               SECTION,
-              "What becomes of a document's keys and values, for all its questions; none keeps them whole. This version has no parts yet.");
+              "What becomes of a document's keys and values, for all its questions; none keeps them whole. Its parts are in the table of parts.");
+  public static final OptionKey<CachePolicy> PREFILL =
+      OptionDeclaration.single(
+              "prefill",
+              "policy",
+              "dense, or a part of cache_policy that decides the prefill",
+              CachePolicy::parsePrefill)
+          .defaultValue(CachePolicy.DENSE)
+          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .description(
+              SECTION,
+              "Which keys a document's own rows read while it is prefilled, such as a_shape(recent=960). It becomes a part of cache_policy.");
   public static final OptionKey<List<String>> SELECTORS =
       OptionDeclaration.list(
               "selectors",
@@ -185,12 +196,18 @@ public final class SelectionKeys {
     return OptionKey.checked(name, ReadPolicies.KNOWN.namesOfSelections()::contains);
   }
 
+  /** The document's policy, of both options; a dense prefill counts as one only if it was given. */
+  private static CachePolicy cachePolicy(JobOptions options) {
+    CachePolicy policy = options.get(CACHE_POLICY);
+    return options.given(PREFILL) ? policy.withPrefill(options.get(PREFILL)) : policy;
+  }
+
   /** Types the options. */
   public static SelectionOptions bind(JobOptions options) {
     refuseShorthand(options);
     return new SelectionOptions(
         options.get(POLICIES),
-        options.get(CACHE_POLICY),
+        cachePolicy(options),
         options.get(SELECTORS),
         options.get(KV_BUDGETS),
         new SelectionOptions.PageRule(

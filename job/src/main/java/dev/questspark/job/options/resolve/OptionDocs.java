@@ -1,7 +1,9 @@
 package dev.questspark.job.options.resolve;
 
+import dev.questspark.engine.policy.PolicyRegistry;
 import dev.questspark.engine.policy.PolicyRegistry.ParameterFacts;
 import dev.questspark.engine.policy.ReadPolicies;
+import dev.questspark.engine.policy.cache.CacheParts;
 import dev.questspark.job.options.ExitCode;
 import dev.questspark.job.options.keys.OptionKey;
 import dev.questspark.job.options.keys.OptionRegistry;
@@ -44,6 +46,18 @@ final class OptionDocs {
       |---|---|---|
       """;
 
+  private static final String CACHE_PARTS =
+      """
+
+      ## Parts of cache_policy
+
+      `--cache-policy` takes parts in the same form, joined by `+`, at most one for each thing that
+      a part decides; `none` has no part. `--prefill` takes one that decides the prefill.
+
+      | part | decides | what it does | parameters |
+      |---|---|---|---|
+      """;
+
   private OptionDocs() {}
 
   static String markdown() {
@@ -54,7 +68,19 @@ final class OptionDocs {
       section.keys().forEach(key -> page.append(row(key)));
     }
     page.append(POLICIES);
-    ReadPolicies.KNOWN.names().forEach(name -> page.append(policy(name)));
+    ReadPolicies.KNOWN
+        .names()
+        .forEach(
+            name ->
+                page.append("| `%s` | ".formatted(name))
+                    .append(described(ReadPolicies.KNOWN, name)));
+    page.append(CACHE_PARTS);
+    CacheParts.KNOWN
+        .names()
+        .forEach(
+            name ->
+                page.append("| `%s` | the %s | ".formatted(name, CacheParts.slot(name)))
+                    .append(described(CacheParts.KNOWN, name)));
     page.append("\n## Exit codes\n\n| code | meaning |\n|---|---|\n");
     for (ExitCode.Meaning exit : ExitCode.ALL) {
       page.append("| %d | %s |%n".formatted(exit.code(), exit.sentence()).replace("\r", ""));
@@ -62,14 +88,13 @@ final class OptionDocs {
     return page.toString();
   }
 
-  private static String policy(String name) {
-    StringBuilder row = new StringBuilder();
-    row.append("| `%s` | %s | ".formatted(name, ReadPolicies.KNOWN.description(name)));
-    row.append(
-        ReadPolicies.KNOWN.parameters(name).stream()
+  private static String described(PolicyRegistry<?> registry, String name) {
+    return registry.description(name)
+        + " | "
+        + registry.parameters(name).stream()
             .map(OptionDocs::parameter)
-            .collect(Collectors.joining("<br>")));
-    return row.append(" |\n").toString();
+            .collect(Collectors.joining("<br>"))
+        + " |\n";
   }
 
   private static String parameter(ParameterFacts facts) {

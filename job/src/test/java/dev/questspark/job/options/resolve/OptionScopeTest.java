@@ -50,6 +50,7 @@ class OptionScopeTest {
             "page_size",
             "batch_invariant",
             "cache_policy",
+            "prefill",
             "digest_block_size",
             "digest_dtype",
             "question_attention",

@@ -69,26 +69,46 @@ final class FlashBlock {
   }
 
   /**
-   * Copies positions [first, last) of the block that begins at {@code start}; the other slots
-   * become zeros.
+   * Copies the keys and values at places [first, last) of the block that begins at place {@code
+   * start}; the other slots become zeros.
    *
    * @param row of the batch, whose sequence it is
    */
-  void load(CpuKvPages pages, CpuBatch batch, int row, int kvHead, int start, int first, int last) {
+  void load(
+      CpuKvPages pages,
+      CpuBatch batch,
+      int row,
+      int kvHead,
+      KeyRuns runs,
+      int start,
+      int first,
+      int last) {
     if (last - first < SLOTS) {
       clearKeys();
       values.put(0, zeros, 0, SLOTS * headDim);
     }
     for (int at = first; at < last; ) {
-      int slot = at % pages.pageSize;
-      int tokens = Math.min(pages.pageSize - slot, last - at);
-      int page = batch.page(row, at / pages.pageSize);
-      pages.copyChannels(page, kvHead, slot, tokens, heapKeys, at - start, KEY_STRIDE, simd);
-      int value = pages.valueAt(page, kvHead) + slot * headDim;
-      values.put((at - start) * headDim, pages.valueArray(), value, tokens * headDim);
-      at += tokens;
+      int position = runs.positionAt(at);
+      int end = position + Math.min(runs.together(at), last - at);
+      at += copy(pages, batch, row, kvHead, position, end, at - start);
     }
     keys.put(0, heapKeys, 0, KEY_STRIDE * headDim);
+  }
+
+  /** Copies positions [first, last) to slots from {@code to} on; returns how many they are. */
+  private int copy(
+      CpuKvPages pages, CpuBatch batch, int row, int kvHead, int first, int last, int to) {
+    int tokens;
+    for (int at = first; at < last; at += tokens) {
+      int slot = at % pages.pageSize;
+      tokens = Math.min(pages.pageSize - slot, last - at);
+      int page = batch.page(row, at / pages.pageSize);
+      int target = to + at - first;
+      pages.copyChannels(page, kvHead, slot, tokens, heapKeys, target, KEY_STRIDE, simd);
+      int value = pages.valueAt(page, kvHead) + slot * headDim;
+      values.put(target * headDim, pages.valueArray(), value, tokens * headDim);
+    }
+    return last - first;
   }
 
   private void clearKeys() {

@@ -239,6 +239,11 @@ final class FlashTile {
     outputs.put(row * headDim, output, 0, headDim);
   }
 
+  /** Log of the sum of exp(logit) over the keys that a row has seen. */
+  float logSumExp(int row) {
+    return (float) (max[row] + Math.log(sum[row]));
+  }
+
   /** Copies one row's attention, divided by its sum, to the heap. */
   void read(int row, float[] target, int at) {
     outputs.get(row * headDim, target, at, headDim);

@@ -3,19 +3,23 @@ package dev.questspark.engine.ops.cpu.attention;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.LoadedBatch;
 import dev.questspark.engine.ops.OpArguments;
-import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.cpu.memory.HeapBuffer;
 import dev.questspark.engine.ops.cpu.memory.Workers;
 import dev.questspark.engine.ops.cpu.pages.CpuBatch;
+import dev.questspark.engine.ops.cpu.pages.CpuBlockList;
 import dev.questspark.engine.ops.cpu.pages.CpuKvPages;
 import dev.questspark.engine.ops.cpu.simd.SimdOps;
+import dev.questspark.engine.ops.prefill.BlockList;
+import dev.questspark.engine.ops.prefill.Segments;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 
 /**
- * attendPrefill in plain Java: one task per (tile of rows, KV head). Each block of pages is folded
- * into every row of the tile that sees it while the page is in the first-level cache; each row
- * folds its blocks of pages from the first on, regardless of the tile.
+ * attendPrefill in plain Java: one task per (tile of rows, KV head). Each block of places of {@link
+ * KeyRuns} is folded into every row of the tile that sees it while its keys are in the first-level
+ * cache; each row folds its blocks from the first on, regardless of the tile.
  */
 public final class JavaPrefillAttention implements PrefillAttention {
   /** Rows that share one pass over the pages; 16 queries and outputs of 128 channels are 16 KiB. */
@@ -24,13 +28,58 @@ public final class JavaPrefillAttention implements PrefillAttention {
   private final Workers workers;
   private final OnlineSoftmax[] softmax;
   private final PageBlock[] blocks;
+  private final KeyRuns[] runs;
 
   public JavaPrefillAttention(Workers workers, SimdOps[] simd) {
     this.workers = workers;
     this.softmax = new OnlineSoftmax[workers.threads()];
     this.blocks = new PageBlock[workers.threads()];
+    this.runs = new KeyRuns[workers.threads()];
     Arrays.setAll(softmax, i -> new OnlineSoftmax(simd[i]));
     Arrays.setAll(blocks, i -> new PageBlock(simd[i]));
+    Arrays.setAll(runs, i -> new KeyRuns());
+  }
+
+  /** Rows of a tile, all of one span, and of one segment where there are lists. */
+  private record Rows(int from, int to, int segment) {}
+
+  /**
+   * The arguments of one call of the op.
+   *
+   * @param logSumExp null if nobody asks
+   * @param lists null for dense attention
+   * @param logits of the softmax
+   */
+  private record Call(
+      Tensor out,
+      Tensor logSumExp,
+      Tensor q,
+      CpuKvPages pages,
+      CpuBatch batch,
+      CpuBlockList lists,
+      float scale,
+      float cap) {
+
+    int group() {
+      return q.cols() / pages.headDim / pages.kvHeads;
+    }
+
+    /** Tokens of a page that are added at a time: all of them, or as many as a block shares. */
+    int unit() {
+      int a = pages.pageSize;
+      int b = lists == null ? pages.pageSize : lists.segments().shape().block();
+      while (b != 0) { // their greatest common divisor
+        int rest = a % b;
+        a = b;
+        b = rest;
+      }
+      return a;
+    }
+
+    /** Places of a block. */
+    int places() {
+      return PageBlock.fullPages(pages.pageSize) * pages.pageSize;
+    }
   }
 
   @Override
@@ -43,86 +92,154 @@ public final class JavaPrefillAttention implements PrefillAttention {
       int toSpan,
       float scale,
       float cap) {
-    CpuBatch batch = CpuBatch.of(loaded);
-    CpuKvPages pages = new CpuKvPages(kv);
-    int group = OpArguments.queryHeadsPerKvHead(q, kv);
-    RaggedBatch host = batch.host();
-    OpArguments.require("q", q, host.rows(), q.cols());
-    OpArguments.require("out", out, host.rows(), q.cols());
+    Call call = call(out, null, q, kv, loaded, null, scale, cap);
+    int[] spanRows = loaded.host().spanRows();
     for (int span = fromSpan; span < toSpan; span++) {
-      int fromRow = host.spanRows()[span];
-      int toRow = host.spanRows()[span + 1];
-      int tiles = (toRow - fromRow + TILE_ROWS - 1) / TILE_ROWS;
-      workers.run(
-          tiles * pages.kvHeads,
-          64L * TILE_ROWS * pages.pageFloats(),
-          (task, worker) -> {
-            // The last tile sees most: it goes first, so that no worker ends up with it alone.
-            int first = fromRow + (tiles - 1 - task / pages.kvHeads) * TILE_ROWS;
-            int last = Math.min(toRow, first + TILE_ROWS);
-            int head = task % pages.kvHeads;
-            attendTile(out, q, pages, batch, first, last, head, group, worker, scale, cap);
-          });
+      List<Rows> tiles = new ArrayList<>();
+      cut(tiles, spanRows[span], spanRows[span + 1], 0);
+      run(call, tiles);
     }
   }
 
-  private void attendTile(
+  @Override
+  public void attendPrefill(
       Tensor out,
+      Tensor logSumExp,
       Tensor q,
-      CpuKvPages pages,
-      CpuBatch batch,
-      int fromRow,
-      int toRow,
-      int head,
-      int group,
-      int worker,
+      KvLayer kv,
+      LoadedBatch loaded,
+      BlockList list,
       float scale,
       float cap) {
+    Call call = call(out, logSumExp, q, kv, loaded, list, scale, cap);
+    Segments segments = list.segments();
+    List<Rows> tiles = new ArrayList<>();
+    for (int segment = 0; segment < segments.count(); segment++) {
+      cut(tiles, segments.rows()[segment], segments.rows()[segment + 1], segment);
+    }
+    run(call, tiles);
+  }
+
+  private static Call call(
+      Tensor out,
+      Tensor logSumExp,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch loaded,
+      BlockList list,
+      float scale,
+      float cap) {
+    CpuBatch batch = CpuBatch.of(loaded);
+    CpuKvPages pages = new CpuKvPages(kv);
+    int heads = OpArguments.queryHeads(q, kv);
+    OpArguments.require("q", q, batch.host().rows(), q.cols());
+    OpArguments.require("out", out, batch.host().rows(), q.cols());
+    if (logSumExp != null) {
+      OpArguments.require("logSumExp", logSumExp, batch.host().rows(), heads);
+    }
+    CpuBlockList lists = list == null ? null : CpuBlockList.of(list, pages.kvHeads);
+    return new Call(out, logSumExp, q, pages, batch, lists, scale, cap);
+  }
+
+  private static void cut(List<Rows> tiles, int from, int to, int segment) {
+    for (int row = from; row < to; row += TILE_ROWS) {
+      tiles.add(new Rows(row, Math.min(to, row + TILE_ROWS), segment));
+    }
+  }
+
+  private void run(Call call, List<Rows> tiles) {
+    int kvHeads = call.pages.kvHeads;
+    workers.run(
+        tiles.size() * kvHeads,
+        64L * TILE_ROWS * call.pages.pageFloats(),
+        (task, worker) -> {
+          // The last tile sees most: it goes first, so that no worker ends up with it alone.
+          Rows rows = tiles.get(tiles.size() - 1 - task / kvHeads);
+          attend(call, rows, task % kvHeads, worker);
+        });
+  }
+
+  private void attend(Call call, Rows rows, int head, int worker) {
+    CpuKvPages pages = call.pages;
+    CpuBatch batch = call.batch;
     OnlineSoftmax states = softmax[worker];
-    PageBlock block = blocks[worker];
-    int headDim = pages.headDim;
-    int channel = head * group * headDim;
-    float[] outs = HeapBuffer.floats(out);
-    float[] queries = HeapBuffer.floats(q);
-    for (int row = fromRow; row < toRow; row++) {
-      int target = HeapBuffer.at(out, row) + channel;
-      Arrays.fill(outs, target, target + group * headDim, 0f);
+    KeyRuns keys = runs[worker];
+    int group = call.group();
+    int channel = head * group * pages.headDim;
+    float[] outs = HeapBuffer.floats(call.out);
+    for (int row = rows.from; row < rows.to; row++) {
+      int target = HeapBuffer.at(call.out, row) + channel;
+      Arrays.fill(outs, target, target + group * pages.headDim, 0f);
     }
-    states.reset((toRow - fromRow) * group);
-    // Blocks are counted from page 0 on, wherever the tile or its window begins.
-    int blockPages = PageBlock.fullPages(pages.pageSize);
-    int firstPage = pages.firstVisible(batch.position(fromRow)) / pages.pageSize;
-    int lastPage = batch.position(toRow - 1) / pages.pageSize;
-    for (int at = firstPage / blockPages * blockPages; at <= lastPage; at += blockPages) {
-      block.clear(pages, pages.pageSize, 0);
-      int end = Math.min(lastPage + 1, at + blockPages);
-      for (int logical = Math.max(at, firstPage); logical < end; logical++) {
-        block.add(batch.page(fromRow, logical), head, logical * pages.pageSize);
-      }
-      block.load();
-      for (int row = fromRow; row < toRow; row++) {
+    states.reset((rows.to - rows.from) * group);
+    int unit = call.unit();
+    int fold = call.places();
+    int firstSeen = pages.firstVisible(batch.position(rows.from));
+    int lastPosition = batch.position(rows.to - 1);
+    if (call.lists == null) {
+      keys.whole(firstSeen / unit * unit, lastPosition + 1);
+    } else {
+      keys.of(call.lists, rows.segment, head, pages, fold);
+      for (int row = rows.from; row < rows.to; row++) {
         int position = batch.position(row);
-        int firstVisible = pages.firstVisible(position);
-        if (position < at * pages.pageSize || firstVisible >= end * pages.pageSize) {
-          continue;
-        }
-        states.fold(
-            (row - fromRow) * group,
-            group,
-            queries,
-            HeapBuffer.at(q, row) + channel,
-            outs,
-            HeapBuffer.at(out, row) + channel,
-            block,
-            firstVisible,
-            position,
-            scale,
-            cap);
+        batch.countBlocks(row, keys.blocks(position, pages.firstVisible(position)));
       }
     }
-    for (int state = 0; state < (toRow - fromRow) * group; state++) {
-      int target = HeapBuffer.at(out, fromRow + state / group) + channel + state % group * headDim;
-      states.finish(state, outs, target, headDim);
+    int firstPlace = keys.placeOf(firstSeen) / unit * unit;
+    int endPlace = keys.placeOf(lastPosition) + 1;
+    for (int at = firstPlace / fold * fold; at < endPlace; at += fold) {
+      int from = Math.max(at, firstPlace);
+      load(blocks[worker], call, keys, rows.from, head, from, Math.min(at + fold, endPlace));
+      foldBlock(call, rows, head, worker, at, Math.min(at + fold, endPlace));
+    }
+    for (int state = 0; state < (rows.to - rows.from) * group; state++) {
+      int row = rows.from + state / group;
+      int query = state % group;
+      int target = HeapBuffer.at(call.out, row) + channel + query * pages.headDim;
+      float logSum = states.finish(state, outs, target, pages.headDim);
+      if (call.logSumExp != null) {
+        int at = HeapBuffer.at(call.logSumExp, row) + head * group + query;
+        HeapBuffer.floats(call.logSumExp)[at] = logSum;
+      }
+    }
+  }
+
+  /** Brings the keys at places [from, to) of one block, by whole units. */
+  private static void load(
+      PageBlock block, Call call, KeyRuns keys, int row, int head, int from, int to) {
+    int unit = call.unit();
+    block.clear(call.pages, unit, from % call.places() / unit);
+    for (int place = from; place < to; place += unit) {
+      int position = keys.positionAt(place);
+      block.add(call.batch.page(row, position / call.pages.pageSize), head, position);
+    }
+    block.load();
+  }
+
+  /** Folds the block of places [from, to) into every row that sees some of it. */
+  private void foldBlock(Call call, Rows rows, int head, int worker, int from, int to) {
+    CpuKvPages pages = call.pages;
+    KeyRuns keys = runs[worker];
+    int group = call.group();
+    int channel = head * group * pages.headDim;
+    for (int row = rows.from; row < rows.to; row++) {
+      int position = call.batch.position(row);
+      int firstVisible = pages.firstVisible(position);
+      if (keys.placeOf(position) < from || keys.placeOf(firstVisible) >= to) {
+        continue;
+      }
+      softmax[worker].fold(
+          (row - rows.from) * group,
+          group,
+          HeapBuffer.floats(call.q),
+          HeapBuffer.at(call.q, row) + channel,
+          HeapBuffer.floats(call.out),
+          HeapBuffer.at(call.out, row) + channel,
+          blocks[worker],
+          firstVisible,
+          position,
+          call.scale,
+          call.cap);
     }
   }
 }

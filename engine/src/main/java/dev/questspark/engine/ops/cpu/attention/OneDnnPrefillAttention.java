@@ -1,6 +1,5 @@
 package dev.questspark.engine.ops.cpu.attention;
 
-import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.LoadedBatch;
 import dev.questspark.engine.ops.OpArguments;
@@ -10,145 +9,40 @@ import dev.questspark.engine.ops.cpu.memory.HeapBuffer;
 import dev.questspark.engine.ops.cpu.memory.Workers;
 import dev.questspark.engine.ops.cpu.onednn.OneDnn;
 import dev.questspark.engine.ops.cpu.pages.CpuBatch;
+import dev.questspark.engine.ops.cpu.pages.CpuBlockList;
 import dev.questspark.engine.ops.cpu.pages.CpuKvPages;
 import dev.questspark.engine.ops.cpu.simd.SimdOps;
+import dev.questspark.engine.ops.prefill.BlockList;
+import dev.questspark.engine.ops.prefill.Segments;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
-import java.util.Random;
 
 /**
  * attendPrefill on oneDNN: one task per (tile of rows, KV head). A tile stacks the group's query
- * heads of consecutive rows, so that all of them share each block of keys. Blocks start at
- * multiples of {@link FlashBlock#SLOTS} from position 0 on, wherever a chunk begins, so that a row
+ * heads of consecutive rows, so that all of them share each block of keys; with block lists it ends
+ * where its segment does. Keys are folded in blocks of {@link FlashBlock#SLOTS} places of {@link
+ * KeyRuns}, which for a dense row are positions from 0 on, wherever a chunk begins, so that a row
  * adds up its keys in one order however its sequence was cut.
  */
 public final class OneDnnPrefillAttention implements PrefillAttention {
   /** Rows of queries that are still worth bringing a block of keys for. */
   private static final int FEWEST_ROWS = 64;
 
-  private final OneDnn library;
   private final Workers workers;
-  private final boolean invariant;
-  private final SimdOps[] simd;
-  private final Map<TileShape, FlashTile[]> tilesOfShape = new HashMap<>();
-  private final float[][] queries; // of each worker
+  private final FlashTiles tiles;
+  private final KeyRuns[] runs; // of each worker
 
   public OneDnnPrefillAttention(
       OneDnn library, Workers workers, SimdOps[] simd, boolean invariant) {
-    this.library = library;
     this.workers = workers;
-    this.invariant = invariant;
-    this.simd = simd;
-    this.queries = new float[workers.threads()][0];
+    this.tiles = new FlashTiles(library, simd, invariant);
+    this.runs = new KeyRuns[workers.threads()];
+    Arrays.setAll(runs, i -> new KeyRuns());
   }
 
-  /** What the tiles of a call have in common. */
-  private record TileShape(DType dtype, int headDim) {}
-
-  /** One tile per worker. */
-  private FlashTile[] tiles(TileShape shape) {
-    return tilesOfShape.computeIfAbsent(
-        shape,
-        s -> {
-          FlashTile[] tiles = new FlashTile[workers.threads()];
-          Arrays.setAll(
-              tiles,
-              i -> {
-                FlashBlock block = new FlashBlock(s.dtype, s.headDim, simd[i]);
-                return new FlashTile(library, simd[i], block);
-              });
-          if (invariant) {
-            for (int height : unequalHeights(tiles[0], s)) {
-              Arrays.stream(tiles).forEach(tile -> tile.drop(height));
-            }
-          }
-          return tiles;
-        });
-  }
-
-  /** Room for one tile's queries, scaled, of the worker that asks. */
-  private float[] queries(int worker, int headDim) {
-    if (queries[worker].length < FlashTile.ROWS * headDim) {
-      queries[worker] = new float[FlashTile.ROWS * headDim];
-    }
-    return queries[worker];
-  }
-
-  /** Measures that no row's bits depend on its place, and on which heights they depend. */
-  private static List<Integer> unequalHeights(FlashTile tile, TileShape shape) {
-    float[][] expected = new float[Probe.QUERIES][shape.headDim];
-    float[] row = new float[shape.headDim];
-    Probe probe = new Probe(tile, shape);
-    List<Integer> unequal = new ArrayList<>();
-    for (int height : FlashTile.HEIGHTS) {
-      probe.run(height);
-      if (height == FlashTile.ROWS) {
-        for (int query = 0; query < Probe.QUERIES; query++) {
-          tile.read(query, expected[query], 0);
-        }
-      }
-      for (int place = 0; place < height; place++) {
-        tile.read(place, row, 0);
-        if (!Arrays.equals(row, expected[place % Probe.QUERIES])) {
-          unequal.add(height);
-          break;
-        }
-      }
-    }
-    if (unequal.contains(FlashTile.ROWS)) {
-      throw new IllegalStateException(
-          "oneDNN's attention over head_dim "
-              + shape.headDim
-              + " in "
-              + shape.dtype
-              + " depends on a row's place; run with batch_invariant=false");
-    }
-    return unequal;
-  }
-
-  /** Two blocks of the same random keys and values, seen by a few random queries in turns. */
-  private static final class Probe {
-    /** No height is a multiple of it: each query comes to stand at every kind of place. */
-    static final int QUERIES = 7;
-
-    private final FlashTile tile;
-
-    Probe(FlashTile tile, TileShape shape) {
-      this.tile = tile;
-      Random random = new Random(7);
-      float[] queries = new float[FlashTile.ROWS * shape.headDim];
-      int drawn = QUERIES * shape.headDim;
-      for (int i = 0; i < queries.length; i++) {
-        queries[i] = i < drawn ? 2 * random.nextFloat() - 1 : queries[i - drawn];
-      }
-      tile.load(queries, FlashTile.ROWS);
-      float[] floats = new float[FlashBlock.SLOTS * shape.headDim];
-      short[] bits = new short[floats.length];
-      for (int i = 0; i < floats.length; i++) {
-        floats[i] = 2 * random.nextFloat() - 1;
-        bits[i] = DType.floatToBf16(floats[i]);
-      }
-      Object block = shape.dtype == DType.F32 ? floats : bits;
-      tile.block().fill(block, block);
-    }
-
-    void run(int rows) {
-      tile.reset(rows, 0);
-      see(rows, 0, FlashBlock.SLOTS);
-      tile.fold(rows);
-      see(rows, 3, FlashBlock.SLOTS - 5);
-      tile.fold(rows);
-    }
-
-    private void see(int rows, int first, int last) {
-      for (int row = 0; row < rows; row++) {
-        tile.see(row, first, last);
-      }
-    }
-  }
+  /** Rows of a tile, all of one span, and of one segment where there are lists. */
+  private record Rows(int from, int to, int segment) {}
 
   @Override
   public void attendPrefill(
@@ -160,91 +54,200 @@ public final class OneDnnPrefillAttention implements PrefillAttention {
       int toSpan,
       float scale,
       float cap) {
+    Call call = call(out, null, q, kv, loaded, null, scale, cap);
+    RaggedBatch host = loaded.host();
+    for (int span = fromSpan; span < toSpan; span++) {
+      int from = host.spanRows()[span];
+      int to = host.spanRows()[span + 1];
+      List<Rows> cut = new ArrayList<>();
+      cut(cut, from, to, 0, call.tileRows(to - from, workers));
+      run(call, cut);
+    }
+  }
+
+  @Override
+  public void attendPrefill(
+      Tensor out,
+      Tensor logSumExp,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch loaded,
+      BlockList list,
+      float scale,
+      float cap) {
+    Call call = call(out, logSumExp, q, kv, loaded, list, scale, cap);
+    Segments segments = list.segments();
+    int[] rows = segments.rows();
+    int tileRows = call.tileRows(rows[segments.count()] - rows[0], workers);
+    List<Rows> cut = new ArrayList<>();
+    for (int segment = 0; segment < segments.count(); segment++) {
+      cut(cut, rows[segment], rows[segment + 1], segment, tileRows);
+    }
+    run(call, cut);
+  }
+
+  private static void cut(List<Rows> tiles, int from, int to, int segment, int tileRows) {
+    for (int row = from; row < to; row += tileRows) {
+      tiles.add(new Rows(row, Math.min(to, row + tileRows), segment));
+    }
+  }
+
+  private static Call call(
+      Tensor out,
+      Tensor logSumExp,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch loaded,
+      BlockList list,
+      float scale,
+      float cap) {
     CpuBatch batch = CpuBatch.of(loaded);
     CpuKvPages pages = new CpuKvPages(kv);
     int group = OpArguments.queryHeadsPerKvHead(q, kv);
-    RaggedBatch host = batch.host();
-    OpArguments.require("q", q, host.rows(), q.cols());
-    OpArguments.require("out", out, host.rows(), q.cols());
-    FlashTile[] tiles = tiles(new TileShape(pages.dtype(), pages.headDim));
-    Call call = new Call(out, q, pages, batch, scale, cap);
-    // Groups wider than a tile are cut into slices of heads.
-    int heads = Math.min(group, FlashTile.ROWS);
-    int slices = (group + heads - 1) / heads;
-    int perTile = pages.kvHeads * slices;
-    for (int span = fromSpan; span < toSpan; span++) {
-      int fromRow = host.spanRows()[span];
-      int toRow = host.spanRows()[span + 1];
-      int tileRows = tileRows(toRow - fromRow, heads, perTile);
-      int count = (toRow - fromRow + tileRows - 1) / tileRows;
-      workers.run(
-          count * perTile,
-          (long) tileRows * heads * FlashBlock.SLOTS * pages.headDim,
-          (task, worker) -> {
-            // The last tile sees most: it goes first, so that no worker ends up with it alone.
-            int first = fromRow + (count - 1 - task / perTile) * tileRows;
-            int last = Math.min(toRow, first + tileRows);
-            int kvHead = task % perTile / slices;
-            int slice = task % slices * heads;
-            int taken = Math.min(heads, group - slice);
-            int firstHead = kvHead * group + slice;
-            float[] scaled = queries(worker, pages.headDim);
-            call.attend(tiles[worker], scaled, first, last, kvHead, firstHead, taken);
-          });
+    OpArguments.require("q", q, batch.host().rows(), q.cols());
+    OpArguments.require("out", out, batch.host().rows(), q.cols());
+    if (logSumExp != null) {
+      OpArguments.require(
+          "logSumExp", logSumExp, batch.host().rows(), OpArguments.queryHeads(q, kv));
     }
+    CpuBlockList lists = list == null ? null : CpuBlockList.of(list, pages.kvHeads);
+    return new Call(new Outputs(out, logSumExp), q, pages, batch, lists, group, scale, cap);
   }
 
-  /** The most rows of a span that fit into a tile and leave every worker something to do. */
-  private int tileRows(int rows, int heads, int tasksPerTile) {
-    int tileRows = FlashTile.ROWS / heads;
-    while (tileRows * heads > FEWEST_ROWS
-        && tileRows > 1
-        && (rows + tileRows - 1) / tileRows * tasksPerTile < 2 * workers.threads()) {
-      tileRows /= 2;
+  private void run(Call call, List<Rows> cut) {
+    FlashTile[] tile = tiles.of(call.pages.dtype(), call.pages.headDim);
+    int heads = call.headsOfTile();
+    int slices = (call.group + heads - 1) / heads;
+    int perTile = call.pages.kvHeads * slices;
+    if (cut.isEmpty()) {
+      return;
     }
-    return tileRows;
+    workers.run(
+        cut.size() * perTile,
+        (long) (cut.get(0).to - cut.get(0).from) * heads * FlashBlock.SLOTS * call.pages.headDim,
+        (task, worker) -> {
+          // The last tile sees most: it goes first, so that no worker ends up with it alone.
+          Rows rows = cut.get(cut.size() - 1 - task / perTile);
+          int kvHead = task % perTile / slices;
+          int slice = task % slices * heads;
+          call.attend(
+              tile[worker],
+              runs[worker],
+              tiles.queries(worker, call.pages.headDim),
+              rows,
+              kvHead,
+              kvHead * call.group + slice,
+              Math.min(heads, call.group - slice));
+        });
   }
 
-  /** The arguments of one call of the op. */
+  /**
+   * What a call writes.
+   *
+   * @param logSumExp null if nobody asks
+   */
+  private record Outputs(Tensor out, Tensor logSumExp) {}
+
+  /**
+   * The arguments of one call of the op.
+   *
+   * @param lists null for dense attention
+   * @param group query heads per KV head
+   */
   private record Call(
-      Tensor out, Tensor q, CpuKvPages pages, CpuBatch batch, float scale, float cap) {
+      Outputs outputs,
+      Tensor q,
+      CpuKvPages pages,
+      CpuBatch batch,
+      CpuBlockList lists,
+      int group,
+      float scale,
+      float cap) {
 
-    /** Rows [fromRow, toRow) of one span, query heads [firstHead, firstHead + heads). */
+    /** Groups wider than a tile are cut into slices of heads. */
+    int headsOfTile() {
+      return Math.min(group, FlashTile.ROWS);
+    }
+
+    /** The most of so many rows that fit into a tile and leave every worker something to do. */
+    int tileRows(int rows, Workers workers) {
+      int heads = headsOfTile();
+      int perTile = pages.kvHeads * ((group + heads - 1) / heads);
+      int tileRows = FlashTile.ROWS / heads;
+      while (tileRows * heads > FEWEST_ROWS
+          && tileRows > 1
+          && (rows + tileRows - 1) / tileRows * perTile < 2 * workers.threads()) {
+        tileRows /= 2;
+      }
+      return tileRows;
+    }
+
+    /** Query heads [firstHead, firstHead + heads) of the rows. */
     void attend(
         FlashTile tile,
+        KeyRuns runs,
         float[] scaled,
-        int fromRow,
-        int toRow,
+        Rows rows,
         int kvHead,
         int firstHead,
         int heads) {
-      int headDim = pages.headDim;
+      int fromRow = rows.from;
+      int toRow = rows.to;
       loadQueries(tile, scaled, fromRow, toRow, firstHead, heads);
       int tileRows = (toRow - fromRow) * heads;
       tile.reset(tileRows, cap);
-      int firstPosition = batch.position(fromRow);
+      int firstSeen = pages.firstVisible(batch.position(fromRow));
       int lastPosition = batch.position(toRow - 1);
-      int firstSeen = pages.firstVisible(firstPosition);
-      int firstBlock = firstSeen / FlashBlock.SLOTS * FlashBlock.SLOTS;
-      for (int start = firstBlock; start <= lastPosition; start += FlashBlock.SLOTS) {
-        int end = start + FlashBlock.SLOTS;
-        int from = Math.max(start, firstSeen);
-        int to = Math.min(end, lastPosition + 1);
-        tile.block().load(pages, batch, fromRow, kvHead, start, from, to);
+      if (lists == null) {
+        runs.whole(firstSeen, lastPosition + 1);
+      } else {
+        runs.of(lists, rows.segment, kvHead, pages, FlashBlock.SLOTS);
+        if (firstHead % group == 0) {
+          count(runs, rows);
+        }
+      }
+      int firstPlace = runs.placeOf(firstSeen);
+      int endPlace = runs.placeOf(lastPosition) + 1;
+      for (int start = firstPlace / FlashBlock.SLOTS * FlashBlock.SLOTS;
+          start < endPlace;
+          start += FlashBlock.SLOTS) {
+        int from = Math.max(start, firstPlace);
+        int to = Math.min(start + FlashBlock.SLOTS, endPlace);
+        tile.block().load(pages, batch, fromRow, kvHead, runs, start, from, to);
         for (int row = fromRow; row < toRow; row++) {
-          int first = clamp(pages.firstVisible(batch.position(row)) - start);
-          int last = Math.max(first, clamp(batch.position(row) + 1 - start));
+          int position = batch.position(row);
+          int first = clamp(runs.placeOf(pages.firstVisible(position)) - start);
+          int last = Math.max(first, clamp(runs.placeOf(position) + 1 - start));
           for (int h = 0; h < heads; h++) {
             tile.see((row - fromRow) * heads + h, first, last);
           }
         }
         tile.fold(tileRows);
       }
-      float[] outs = HeapBuffer.floats(out);
+      read(tile, fromRow, toRow, firstHead, heads);
+    }
+
+    /** Blocks that each row reads: those of the list that it sees, and its segment's. */
+    private void count(KeyRuns runs, Rows rows) {
+      for (int row = rows.from; row < rows.to; row++) {
+        int position = batch.position(row);
+        batch.countBlocks(row, runs.blocks(position, pages.firstVisible(position)));
+      }
+    }
+
+    private void read(FlashTile tile, int fromRow, int toRow, int firstHead, int heads) {
+      float[] outs = HeapBuffer.floats(outputs.out);
       for (int row = fromRow; row < toRow; row++) {
-        int target = HeapBuffer.at(out, row) + firstHead * headDim;
+        int target = HeapBuffer.at(outputs.out, row) + firstHead * pages.headDim;
         for (int h = 0; h < heads; h++) {
-          tile.read((row - fromRow) * heads + h, outs, target + h * headDim);
+          tile.read((row - fromRow) * heads + h, outs, target + h * pages.headDim);
+        }
+        if (outputs.logSumExp != null) {
+          float[] sums = HeapBuffer.floats(outputs.logSumExp);
+          int at = HeapBuffer.at(outputs.logSumExp, row) + firstHead;
+          for (int h = 0; h < heads; h++) {
+            sums[at + h] = tile.logSumExp((row - fromRow) * heads + h);
+          }
         }
       }
     }

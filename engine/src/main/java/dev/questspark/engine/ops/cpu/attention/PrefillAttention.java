@@ -3,8 +3,9 @@ package dev.questspark.engine.ops.cpu.attention;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.LoadedBatch;
 import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.prefill.BlockList;
 
-/** How this backend attends many rows densely: on oneDNN where its library loads, else in Java. */
+/** How this backend attends many rows: on oneDNN where its library loads, else in Java. */
 public interface PrefillAttention {
   /** See {@link dev.questspark.engine.ops.TensorOps#attendPrefill}. */
   void attendPrefill(
@@ -14,6 +15,17 @@ public interface PrefillAttention {
       LoadedBatch batch,
       int fromSpan,
       int toSpan,
+      float scale,
+      float cap);
+
+  /** The same with block lists. */
+  void attendPrefill(
+      Tensor out,
+      Tensor logSumExp,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch batch,
+      BlockList list,
       float scale,
       float cap);
 }

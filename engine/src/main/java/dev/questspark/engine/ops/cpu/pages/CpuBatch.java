@@ -18,6 +18,7 @@ public final class CpuBatch implements LoadedBatch {
   private final AtomicLongArray tokensEstimated;
   private final AtomicLongArray pagesAttended;
   private final AtomicLongArray tokensAttended;
+  private final AtomicLongArray blocksComputed;
 
   public CpuBatch(RaggedBatch host) {
     int rows = host.rows();
@@ -30,6 +31,7 @@ public final class CpuBatch implements LoadedBatch {
     this.tokensEstimated = new AtomicLongArray(rows);
     this.pagesAttended = new AtomicLongArray(rows);
     this.tokensAttended = new AtomicLongArray(rows);
+    this.blocksComputed = new AtomicLongArray(rows);
   }
 
   public static CpuBatch of(LoadedBatch batch) {
@@ -89,6 +91,10 @@ public final class CpuBatch implements LoadedBatch {
     tokensAttended.addAndGet(row, tokens);
   }
 
+  public void countBlocks(int row, int blocks) {
+    blocksComputed.addAndGet(row, blocks);
+  }
+
   @Override
   public RaggedBatch host() {
     return host;
@@ -97,7 +103,11 @@ public final class CpuBatch implements LoadedBatch {
   @Override
   public ReadCounters counters() {
     return new ReadCounters(
-        copy(pagesScored), copy(tokensEstimated), copy(pagesAttended), copy(tokensAttended));
+        copy(pagesScored),
+        copy(tokensEstimated),
+        copy(pagesAttended),
+        copy(tokensAttended),
+        copy(blocksComputed));
   }
 
   private static long[] copy(AtomicLongArray counts) {

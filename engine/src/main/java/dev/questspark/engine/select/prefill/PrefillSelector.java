@@ -1,0 +1,46 @@
+package dev.questspark.engine.select.prefill;
+
+import dev.questspark.engine.ops.KvLayer;
+import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.TensorOps;
+import dev.questspark.engine.ops.prefill.BlockList;
+import dev.questspark.engine.select.AttentionLogits;
+
+/**
+ * Lists the key blocks that the segments of a step read, for each KV head of one layer. A list
+ * depends on nothing but its document. Stateless; shared by all documents.
+ */
+public interface PrefillSelector {
+  /** Lists every block. */
+  PrefillSelector ALL =
+      (list, query) -> {
+        for (int segment = 0; segment < list.segments().count(); segment++) {
+          for (int kvHead = 0; kvHead < query.kvHeads(); kvHead++) {
+            list.set(segment, kvHead, BlockRanges.all(list.segments().blocksBefore(segment)));
+          }
+        }
+      };
+
+  /** Fills lists that have begun, all of them. */
+  void select(BlockList list, Query query);
+
+  /**
+   * What a selector may look at.
+   *
+   * @param ops that run
+   * @param layer real index of the layer
+   * @param q (R, Hq * D) rotated queries of the whole batch
+   * @param kv the layer's pages, the segments' own keys among them
+   * @param batch the step
+   * @param logits what attention makes of q.k
+   */
+  record Query(
+      TensorOps ops, int layer, Tensor q, KvLayer kv, LoadedBatch batch, AttentionLogits logits) {
+
+    /** KV heads of the layer. */
+    public int kvHeads() {
+      return kv.geometry().kvHeads();
+    }
+  }
+}
