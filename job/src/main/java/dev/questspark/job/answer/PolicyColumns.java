@@ -1,7 +1,7 @@
 package dev.questspark.job.answer;
 
-import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.engine.policy.cache.CachePolicy;
 
 /**
  * The columns that name a policy, alike in every table.

@@ -1,8 +1,8 @@
 package dev.questspark.job.eval;
 
 import dev.questspark.engine.Completion;
-import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.job.answer.PolicyColumns;
 import dev.questspark.job.corpus.Defect;
 import dev.questspark.job.eval.EvalDocument.EvalQuestion;

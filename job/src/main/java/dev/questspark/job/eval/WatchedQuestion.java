@@ -2,8 +2,8 @@ package dev.questspark.job.eval;
 
 import dev.questspark.engine.QuestionRequest;
 import dev.questspark.engine.model.SamplingParams;
-import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.engine.policy.Dense;
+import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.engine.study.SelectionStudy;
 import dev.questspark.job.answer.PolicyColumns;
 import dev.questspark.job.executor.ExecutorEngine;

@@ -2,8 +2,8 @@ package dev.questspark.job.executor;
 
 import dev.questspark.engine.EngineConfig;
 import dev.questspark.engine.model.SamplingParams;
-import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.job.corpus.Question;
 import dev.questspark.job.options.EngineOptions;
 import dev.questspark.job.options.InferenceOptions;

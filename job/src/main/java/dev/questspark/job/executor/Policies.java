@@ -76,7 +76,9 @@ public final class Policies {
           policy.selector(shape);
           policy.requireRunsOn(device);
         });
-    selection.cachePolicy().requireRuns(device, batching.maxNumSeqs(), batching.maxNumBatchedTokens());
+    selection
+        .cachePolicy()
+        .requireRuns(device, batching.maxNumSeqs(), batching.maxNumBatchedTokens());
     List<ReadPolicy> denseFirst = new ArrayList<>();
     policies.stream().filter(ReadPolicy::dense).forEach(denseFirst::add);
     policies.stream().filter(policy -> !policy.dense()).forEach(denseFirst::add);

@@ -1,7 +1,7 @@
 package dev.questspark.job.infer;
 
-import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.job.answer.Answer;
 import dev.questspark.job.answer.Answer.Outcome;
 import dev.questspark.job.answer.DocumentCoverage;

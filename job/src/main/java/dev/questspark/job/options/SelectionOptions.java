@@ -2,8 +2,8 @@ package dev.questspark.job.options;
 
 import dev.questspark.engine.ops.digest.GroupReduction;
 import dev.questspark.engine.ops.digest.PageScore;
-import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.job.options.Choices.QuestionAttention;
 import java.io.Serializable;
 import java.util.List;

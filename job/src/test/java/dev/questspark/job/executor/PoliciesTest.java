@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.job.options.InferenceOptions;
 import dev.questspark.job.options.keys.JobOptions;
 import dev.questspark.job.options.keys.MeasureKeys;
