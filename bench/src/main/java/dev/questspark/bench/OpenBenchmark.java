@@ -6,9 +6,11 @@ import dev.questspark.engine.model.family.ModelConfigReader;
 import dev.questspark.engine.ops.backend.ComputeDType;
 import dev.questspark.engine.ops.backend.DigestDType;
 import dev.questspark.engine.ops.backend.WeightDType;
+import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.engine.stats.EngineReport;
 import dev.questspark.engine.stats.StepStats;
 import java.nio.file.Path;
+import java.util.Set;
 import java.util.function.Consumer;
 
 /** Seconds from nothing to an engine that takes requests, and the memory it then holds. */
@@ -40,6 +42,21 @@ final class OpenBenchmark {
   /** An engine of {@code sequences} sequences of {@code context} tokens, one after the other. */
   static Engine open(
       Arguments arguments, int context, int sequences, int rowsPerStep, Consumer<StepStats> steps) {
+    return open(arguments, context, sequences, rowsPerStep, Set.of(), steps);
+  }
+
+  /**
+   * The same for documents of some policies.
+   *
+   * @param policies of documents, beside none
+   */
+  static Engine open(
+      Arguments arguments,
+      int context,
+      int sequences,
+      int rowsPerStep,
+      Set<CachePolicy> policies,
+      Consumer<StepStats> steps) {
     Path model = arguments.model();
     int vocabSize = ModelConfigReader.read(model).vocabSize();
     EngineConfig config =
@@ -48,6 +65,7 @@ final class OpenBenchmark {
             .weightDType(WeightDType.parse(arguments.text("weight-dtype", "auto")))
             .maxModelLen(context)
             .maxNumSeqs(sequences)
+            .cachePolicies(policies)
             .maxNumBatchedTokens(arguments.number("rows-per-step", rowsPerStep))
             .memoryUtilization(0.9)
             .digestDType(DigestDType.parse(arguments.text("digest-dtype", "auto")))

@@ -18,6 +18,7 @@ final class EngineTotals {
   private long documents;
   private long prefillTokens;
   private long prefillNanos;
+  private long prefillSelectionNanos;
 
   private static final class Sums {
     long questionTokens;
@@ -76,6 +77,11 @@ final class EngineTotals {
     }
   }
 
+  /** Takes the time that prefill selectors have needed since the engine opened. */
+  synchronized void prefillSelection(long nanos) {
+    prefillSelectionNanos = nanos;
+  }
+
   synchronized void documentPrefilled() {
     documents++;
   }
@@ -101,7 +107,14 @@ final class EngineTotals {
                         s.bytesRead, s.bytesDense, s.sparseSteps, s.denseSteps))));
     EngineReport.Work work =
         new EngineReport.Work(
-            steps, busyNanos, peakPagesUsed, preemptions, documents, prefillTokens, prefillNanos);
+            steps,
+            busyNanos,
+            peakPagesUsed,
+            preemptions,
+            documents,
+            prefillTokens,
+            prefillNanos,
+            prefillSelectionNanos);
     return new EngineReport(setup, memory, work, reports);
   }
 }

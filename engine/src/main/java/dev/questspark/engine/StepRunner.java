@@ -62,6 +62,7 @@ final class StepRunner {
     LoadedBatch batch = backend.load(plan.batch());
     long[] groupNanos = new long[plan.groups().size()];
     Tensor stepLogits = decoder.forward(batch, plan.attention(), groupNanos);
+    totals.prefillSelection(decoder.selectionNanos());
     Map<Integer, DocumentException> failures = new HashMap<>();
     int[] tokens = sample(plan.samples(), stepLogits, failures);
     return new Outcome(tokens, failures, groupNanos, count(plan, batch.counters()));

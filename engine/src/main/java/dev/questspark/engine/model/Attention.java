@@ -21,6 +21,7 @@ final class Attention {
   private final TensorOps ops;
   private final Workspace workspace;
   private final AttentionLogits logits;
+  private long selectionNanos;
 
   Attention(Backend backend, Workspace workspace, float scale, float cap) {
     this.backend = backend;
@@ -45,6 +46,7 @@ final class Attention {
       List<AttentionGroup> groups,
       boolean logitsOnly,
       long[] groupNanos) {
+    int segments = 0; // of the groups before
     for (int g = 0; g < groups.size(); g++) {
       AttentionGroup group = groups.get(g);
       boolean selected = group instanceof AttentionGroup.Selected;
@@ -63,7 +65,8 @@ final class Attention {
             logits.scale(),
             logits.cap());
       } else if (group instanceof AttentionGroup.Segmented segmented) {
-        attendSegments(layer, q, kv, batch, segmented);
+        attendSegments(layer, q, kv, batch, segmented, segments);
+        segments += segmented.segments().count();
       } else if (group instanceof AttentionGroup.Selected pages) {
         attendSelected(layer, q, kv, batch, pages);
       }
@@ -71,12 +74,25 @@ final class Attention {
     }
   }
 
+  /**
+   * @param before segments of other groups, whose scores stand before this one's
+   */
   private void attendSegments(
-      int layer, Tensor q, KvLayer kv, LoadedBatch batch, AttentionGroup.Segmented group) {
+      int layer,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch batch,
+      AttentionGroup.Segmented group,
+      int before) {
+    int kvHeads = kv.geometry().kvHeads();
+    int end = before + group.segments().count();
+    Tensor scores = workspace.blockScores.rows(before * kvHeads, end * kvHeads);
+    long start = System.nanoTime();
     workspace.blocks.begin(group.segments());
     group
         .selector()
-        .select(workspace.blocks, new PrefillSelector.Query(ops, layer, q, kv, batch, logits));
+        .select(
+            workspace.blocks, new PrefillSelector.Query(ops, layer, q, kv, batch, logits, scores));
     ops.attendPrefill(
         workspace.attended,
         workspace.logSumExp,
@@ -108,6 +124,11 @@ final class Attention {
           logits.scale(),
           logits.cap());
     }
+  }
+
+  /** Time in the selectors of document rows, since this began; part of their groups' time. */
+  long selectionNanos() {
+    return selectionNanos;
   }
 
   private static boolean readsLogits(LoadedBatch batch, RowRange rows) {

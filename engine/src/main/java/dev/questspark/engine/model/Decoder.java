@@ -323,6 +323,11 @@ public final class Decoder implements AutoCloseable {
     return activated;
   }
 
+  /** Time in the selectors of document rows so far; on a GPU that of their launches. */
+  public long selectionNanos() {
+    return attention.selectionNanos();
+  }
+
   /** Bytes of activation buffers and rotary tables. */
   public long workspaceBytes() {
     return workspace.bytes()

@@ -42,6 +42,7 @@ final class Workspace implements AutoCloseable {
   final PageSelector.Scratch scratch; // (W * Hkv, U) and, where needed, (W * Hq, U)
   final PageList pages; // (W, Hkv, U)
   final BlockList blocks; // of engines whose documents have any, else null
+  final Tensor blockScores; // (segments * Hkv, blocks)
 
   private final List<Buffer> buffers = new ArrayList<>();
 
@@ -76,7 +77,11 @@ final class Workspace implements AutoCloseable {
                     new TensorShape(DType.F32, maxLogitRows, config.vocabSize()),
                     new TensorShape(DType.F32, SELECT_ROWS * config.kvHeads(), maxUnits),
                     new TensorShape(
-                        DType.F32, SELECT_ROWS * (perHead ? config.heads() : 0), maxUnits)))
+                        DType.F32, SELECT_ROWS * (perHead ? config.heads() : 0), maxUnits),
+                    new TensorShape(
+                        DType.F32,
+                        blockLists.map(BlockListShape::lists).orElse(0),
+                        blockLists.map(BlockListShape::maxBlocks).orElse(1))))
             .iterator();
     hidden = keep(tensors.next());
     normed = keep(tensors.next());
@@ -91,6 +96,7 @@ final class Workspace implements AutoCloseable {
     logits = keep(tensors.next());
     Tensor scores = keep(tensors.next());
     Tensor headScores = keep(tensors.next());
+    blockScores = keep(tensors.next());
     scratch =
         new PageSelector.Scratch(scores, perHead ? Optional.of(headScores) : Optional.empty());
     experts =

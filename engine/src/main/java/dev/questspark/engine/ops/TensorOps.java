@@ -1,6 +1,9 @@
 package dev.questspark.engine.ops;
 
+import dev.questspark.engine.ops.prefill.BlockBudget;
 import dev.questspark.engine.ops.prefill.BlockList;
+import dev.questspark.engine.ops.prefill.BlockScoring;
+import dev.questspark.engine.ops.prefill.Segments;
 import dev.questspark.engine.ops.prune.TokenPruning;
 
 /**
@@ -207,6 +210,37 @@ public interface TensorOps {
       BlockList list,
       float scale,
       float cap);
+
+  /**
+   * Scores the key blocks before each segment, per KV head: {@link BlockScoring} says how. Segments
+   * that the budget lets read everything are not scored.
+   *
+   * @param scores (segments * Hkv, max blocks); entry (s * Hkv + h, block), with blocks counted
+   *     from the document's first token; entries of other blocks are unspecified
+   * @param q (R, Hq * D), rotated; indexed by batch row
+   * @param scale of q.k before the softmax
+   * @param cap as in {@link #attendPages}
+   */
+  void scoreBlocks(
+      Tensor scores,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch batch,
+      Segments segments,
+      BlockScoring scoring,
+      BlockBudget budget,
+      float scale,
+      float cap);
+
+  /**
+   * Fills the list, which has begun, with the best blocks within the budget; ties to the lower
+   * block. The first block counts as better than any.
+   *
+   * @param scores as {@link #scoreBlocks} fills it: shares of weight, of which a segment's own keys
+   *     have the rest
+   * @param fewestRows of a segment that was scored
+   */
+  void topBlocks(BlockList list, Tensor scores, BlockBudget budget, int fewestRows);
 
   /**
    * Merges two attention states over disjoint key sets into the first: out (R, Hq * D), logSumExp

@@ -166,16 +166,6 @@ public final class PolicyRegistry<P> {
   }
 
   /**
-   * Reads texts with a separator between them.
-   *
-   * @param whole what they are together, for the message
-   * @throws ConfigException naming what is wrong, and what is known
-   */
-  public List<P> parseAll(String whole, String texts, char separator) {
-    return PolicyText.split(whole, texts, separator).stream().map(this::parse).toList();
-  }
-
-  /**
    * The policy of a name, from those of the given values that it has a parameter for.
    *
    * @param values parameter to text

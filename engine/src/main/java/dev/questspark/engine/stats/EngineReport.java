@@ -64,6 +64,7 @@ public record EngineReport(Setup setup, Memory memory, Work work, List<PolicyRep
    * @param documents documents prefilled (a recomputed one counts again)
    * @param prefillTokens document tokens computed
    * @param prefillNanos their share of step time
+   * @param prefillSelectionNanos the part of it in which key blocks were scored and listed
    */
   public record Work(
       long steps,
@@ -72,6 +73,7 @@ public record EngineReport(Setup setup, Memory memory, Work work, List<PolicyRep
       long preemptions,
       long documents,
       long prefillTokens,
-      long prefillNanos)
+      long prefillNanos,
+      long prefillSelectionNanos)
       implements Serializable {}
 }

@@ -14,12 +14,16 @@ import dev.questspark.engine.ops.cpu.attention.CpuPageAttention;
 import dev.questspark.engine.ops.cpu.attention.PrefillAttention;
 import dev.questspark.engine.ops.cpu.gemm.Gemm;
 import dev.questspark.engine.ops.cpu.memory.Workers;
+import dev.questspark.engine.ops.cpu.pages.CpuBlockSelection;
 import dev.questspark.engine.ops.cpu.pages.CpuKvAppend;
 import dev.questspark.engine.ops.cpu.pages.CpuPageScores;
 import dev.questspark.engine.ops.cpu.pages.CpuPageSelection;
 import dev.questspark.engine.ops.cpu.pages.CpuTokenPruning;
 import dev.questspark.engine.ops.cpu.simd.SimdOps;
+import dev.questspark.engine.ops.prefill.BlockBudget;
 import dev.questspark.engine.ops.prefill.BlockList;
+import dev.questspark.engine.ops.prefill.BlockScoring;
+import dev.questspark.engine.ops.prefill.Segments;
 import dev.questspark.engine.ops.prune.TokenPruning;
 
 /** The ops on the CPU: a table of contents, each line leading to the class of its family. */
@@ -32,6 +36,7 @@ final class CpuTensorOps implements TensorOps {
   private final CpuPageScores pageScores;
   private final CpuPageSelection selection;
   private final CpuTokenPruning pruning;
+  private final CpuBlockSelection blockSelection;
   private final CpuPageAttention attention;
   private final PrefillAttention prefill;
 
@@ -43,6 +48,7 @@ final class CpuTensorOps implements TensorOps {
     this.append = new CpuKvAppend(workers, simd);
     this.pageScores = new CpuPageScores(workers, simd);
     this.selection = new CpuPageSelection(workers);
+    this.blockSelection = new CpuBlockSelection(workers);
     this.pruning = new CpuTokenPruning(workers, simd);
     this.attention = new CpuPageAttention(workers, simd);
     this.prefill = prefill;
@@ -175,6 +181,25 @@ final class CpuTensorOps implements TensorOps {
       float scale,
       float cap) {
     prefill.attendPrefill(out, logSumExp, q, kv, batch, list, scale, cap);
+  }
+
+  @Override
+  public void scoreBlocks(
+      Tensor scores,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch batch,
+      Segments segments,
+      BlockScoring scoring,
+      BlockBudget budget,
+      float scale,
+      float cap) {
+    prefill.scoreBlocks(scores, q, kv, batch, segments, scoring, budget, scale, cap);
+  }
+
+  @Override
+  public void topBlocks(BlockList list, Tensor scores, BlockBudget budget, int fewestRows) {
+    blockSelection.topBlocks(list, scores, budget, fewestRows);
   }
 
   @Override

@@ -14,7 +14,10 @@ import dev.questspark.engine.ops.Scoring;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
 import dev.questspark.engine.ops.cuda.driver.CudaKernels;
+import dev.questspark.engine.ops.prefill.BlockBudget;
 import dev.questspark.engine.ops.prefill.BlockList;
+import dev.questspark.engine.ops.prefill.BlockScoring;
+import dev.questspark.engine.ops.prefill.Segments;
 import dev.questspark.engine.ops.prune.TokenPruning;
 
 /**
@@ -250,6 +253,25 @@ final class CudaTensorOps implements TensorOps {
       BlockList list,
       float scale,
       float cap) {
+    throw new ConfigException("backend cuda prefills documents densely; use prefill dense");
+  }
+
+  @Override
+  public void scoreBlocks(
+      Tensor scores,
+      Tensor q,
+      KvLayer layer,
+      LoadedBatch batch,
+      Segments segments,
+      BlockScoring scoring,
+      BlockBudget budget,
+      float scale,
+      float cap) {
+    throw new ConfigException("backend cuda prefills documents densely; use prefill dense");
+  }
+
+  @Override
+  public void topBlocks(BlockList list, Tensor scores, BlockBudget budget, int fewestRows) {
     throw new ConfigException("backend cuda prefills documents densely; use prefill dense");
   }
 

@@ -2,6 +2,7 @@ package dev.questspark.engine.policy.cache;
 
 import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.PolicyRegistry;
+import dev.questspark.engine.policy.PolicyText;
 import dev.questspark.engine.policy.ReadPolicies;
 import java.util.stream.Collectors;
 
@@ -12,6 +13,9 @@ public final class CacheParts {
       new PolicyRegistry<>("cache_policy part", CachePart.class)
           .add(ReadPolicies.KNOWN.name(Dense.class), DensePrefill.class)
           .add("a_shape", AShape.class)
+          .add("sampled", Sampled.class)
+          .add("critiprefill", CritiPrefill.class)
+          .add("xattention", XAttention.class)
           .add("random_blocks", RandomBlocks.class);
 
   private static final String NONE = "none";
@@ -27,7 +31,8 @@ public final class CacheParts {
   static CachePolicy parse(PolicyRegistry<CachePart> registry, String text) {
     return text.strip().equals(NONE)
         ? CachePolicy.NONE
-        : new CachePolicy(registry.parseAll("cache_policy", text, JOIN));
+        : new CachePolicy(
+            PolicyText.split("cache_policy", text, JOIN).stream().map(registry::parse).toList());
   }
 
   static String text(PolicyRegistry<CachePart> registry, CachePolicy policy) {

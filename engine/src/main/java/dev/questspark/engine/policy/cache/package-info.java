@@ -1,2 +1,2 @@
-/** What becomes of a document's keys and values: policies made of parts, one per question. */
+/** What becomes of a document's keys and values: policies made of parts. */
 package dev.questspark.engine.policy.cache;

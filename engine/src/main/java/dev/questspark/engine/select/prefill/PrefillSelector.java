@@ -34,9 +34,17 @@ public interface PrefillSelector {
    * @param kv the layer's pages, the segments' own keys among them
    * @param batch the step
    * @param logits what attention makes of q.k
+   * @param scores (segments * Hkv, max blocks), memory for scores; what the layer before left in it
+   *     for these segments is still there
    */
   record Query(
-      TensorOps ops, int layer, Tensor q, KvLayer kv, LoadedBatch batch, AttentionLogits logits) {
+      TensorOps ops,
+      int layer,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch batch,
+      AttentionLogits logits,
+      Tensor scores) {
 
     /** KV heads of the layer. */
     public int kvHeads() {

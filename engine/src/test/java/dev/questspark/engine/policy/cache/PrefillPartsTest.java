@@ -43,6 +43,15 @@ class PrefillPartsTest {
               "a_shape(sink=16, recent=32, segment=64, block=16)",
               "a_shape(sink=16, recent=448, segment=64, block=16)"),
           new Row(
+              "sampled(budget=48, segment=64, block=16)",
+              "sampled(budget=448, segment=64, block=16)"),
+          new Row(
+              "critiprefill(budget=64, from=128, segment=64, block=32)",
+              "critiprefill(budget=448, from=0, segment=64, block=32)"),
+          new Row(
+              "xattention(threshold=0.6, segment=64, block=16)",
+              "xattention(threshold=1, segment=64, block=16)"),
+          new Row(
               "random_blocks(budget=96, segment=64, block=32)",
               "random_blocks(budget=448, segment=64, block=32)"));
 
@@ -221,6 +230,12 @@ class PrefillPartsTest {
     }
     assertThatThrownBy(() -> CachePolicy.parse("random_blocks(budget=31)"))
         .hasMessage("cache_policy part random_blocks: budget is 31; it must be at least 32");
+    assertThatThrownBy(() -> CachePolicy.parse("xattention(threshold=1.5)"))
+        .hasMessageEndingWith("xattention: threshold is 1.5; it must be above 0 and at most 1");
+    assertThatThrownBy(() -> CachePolicy.parse("xattention(stride=12)"))
+        .hasMessageEndingWith("stride is 12; it must be a divisor of block, which is 32");
+    assertThatThrownBy(() -> CachePolicy.parse("critiprefill(fusion=1)"))
+        .hasMessageEndingWith("fusion is 1.0; it must be from 0 to below 1");
     assertThatThrownBy(() -> CachePolicy.parse("a_shape + random_blocks"))
         .hasMessageStartingWith("cache_policy has two parts that decide the prefill");
     assertThat(CachePolicy.parse("dense")).isEqualTo(CachePolicy.NONE);

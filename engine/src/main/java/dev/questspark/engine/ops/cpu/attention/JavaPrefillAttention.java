@@ -10,7 +10,9 @@ import dev.questspark.engine.ops.cpu.pages.CpuBatch;
 import dev.questspark.engine.ops.cpu.pages.CpuBlockList;
 import dev.questspark.engine.ops.cpu.pages.CpuKvPages;
 import dev.questspark.engine.ops.cpu.simd.SimdOps;
+import dev.questspark.engine.ops.prefill.BlockBudget;
 import dev.questspark.engine.ops.prefill.BlockList;
+import dev.questspark.engine.ops.prefill.BlockScoring;
 import dev.questspark.engine.ops.prefill.Segments;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -29,6 +31,7 @@ public final class JavaPrefillAttention implements PrefillAttention {
   private final OnlineSoftmax[] softmax;
   private final PageBlock[] blocks;
   private final KeyRuns[] runs;
+  private final CpuBlockScores blockScores;
 
   public JavaPrefillAttention(Workers workers, SimdOps[] simd) {
     this.workers = workers;
@@ -38,6 +41,7 @@ public final class JavaPrefillAttention implements PrefillAttention {
     Arrays.setAll(softmax, i -> new OnlineSoftmax(simd[i]));
     Arrays.setAll(blocks, i -> new PageBlock(simd[i]));
     Arrays.setAll(runs, i -> new KeyRuns());
+    this.blockScores = new CpuBlockScores(workers, simd, (own, dtype) -> new JavaKeyProduct(own));
   }
 
   /** Rows of a tile, all of one span, and of one segment where there are lists. */
@@ -118,6 +122,20 @@ public final class JavaPrefillAttention implements PrefillAttention {
       cut(tiles, segments.rows()[segment], segments.rows()[segment + 1], segment);
     }
     run(call, tiles);
+  }
+
+  @Override
+  public void scoreBlocks(
+      Tensor scores,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch batch,
+      Segments segments,
+      BlockScoring scoring,
+      BlockBudget budget,
+      float scale,
+      float cap) {
+    blockScores.scoreBlocks(scores, q, kv, batch, segments, scoring, budget, scale, cap);
   }
 
   private static Call call(

@@ -12,7 +12,9 @@ import dev.questspark.engine.ops.cpu.pages.CpuBatch;
 import dev.questspark.engine.ops.cpu.pages.CpuBlockList;
 import dev.questspark.engine.ops.cpu.pages.CpuKvPages;
 import dev.questspark.engine.ops.cpu.simd.SimdOps;
+import dev.questspark.engine.ops.prefill.BlockBudget;
 import dev.questspark.engine.ops.prefill.BlockList;
+import dev.questspark.engine.ops.prefill.BlockScoring;
 import dev.questspark.engine.ops.prefill.Segments;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -32,6 +34,7 @@ public final class OneDnnPrefillAttention implements PrefillAttention {
   private final Workers workers;
   private final FlashTiles tiles;
   private final KeyRuns[] runs; // of each worker
+  private final CpuBlockScores blockScores;
 
   public OneDnnPrefillAttention(
       OneDnn library, Workers workers, SimdOps[] simd, boolean invariant) {
@@ -39,6 +42,9 @@ public final class OneDnnPrefillAttention implements PrefillAttention {
     this.tiles = new FlashTiles(library, simd, invariant);
     this.runs = new KeyRuns[workers.threads()];
     Arrays.setAll(runs, i -> new KeyRuns());
+    this.blockScores =
+        new CpuBlockScores(
+            workers, simd, (own, dtype) -> new OneDnnKeyProduct(library, own, dtype));
   }
 
   /** Rows of a tile, all of one span, and of one segment where there are lists. */
@@ -84,6 +90,20 @@ public final class OneDnnPrefillAttention implements PrefillAttention {
       cut(cut, rows[segment], rows[segment + 1], segment, tileRows);
     }
     run(call, cut);
+  }
+
+  @Override
+  public void scoreBlocks(
+      Tensor scores,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch batch,
+      Segments segments,
+      BlockScoring scoring,
+      BlockBudget budget,
+      float scale,
+      float cap) {
+    blockScores.scoreBlocks(scores, q, kv, batch, segments, scoring, budget, scale, cap);
   }
 
   private static void cut(List<Rows> tiles, int from, int to, int segment, int tileRows) {

@@ -3,7 +3,10 @@ package dev.questspark.engine.ops.cpu.attention;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.LoadedBatch;
 import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.prefill.BlockBudget;
 import dev.questspark.engine.ops.prefill.BlockList;
+import dev.questspark.engine.ops.prefill.BlockScoring;
+import dev.questspark.engine.ops.prefill.Segments;
 
 /** How this backend attends many rows: on oneDNN where its library loads, else in Java. */
 public interface PrefillAttention {
@@ -26,6 +29,18 @@ public interface PrefillAttention {
       KvLayer kv,
       LoadedBatch batch,
       BlockList list,
+      float scale,
+      float cap);
+
+  /** See {@link dev.questspark.engine.ops.TensorOps#scoreBlocks}. */
+  void scoreBlocks(
+      Tensor scores,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch batch,
+      Segments segments,
+      BlockScoring scoring,
+      BlockBudget budget,
       float scale,
       float cap);
 }

@@ -18,13 +18,25 @@ public final class CpuBlockList implements BlockList {
     this.counts = new int[shape.lists()];
   }
 
-  /** This backend's own, for so many KV heads. */
-  public static CpuBlockList of(BlockList list, int kvHeads) {
-    if (!(list instanceof CpuBlockList cpu) || cpu.shape.kvHeads() != kvHeads) {
-      throw new IllegalArgumentException(
-          "the block lists belong to another backend, or are not for " + kvHeads + " KV heads");
+  static CpuBlockList of(BlockList list) {
+    if (!(list instanceof CpuBlockList cpu)) {
+      throw new IllegalArgumentException("the block lists belong to another backend");
     }
     return cpu;
+  }
+
+  /** This backend's own, for so many KV heads. */
+  public static CpuBlockList of(BlockList list, int kvHeads) {
+    CpuBlockList cpu = of(list);
+    if (cpu.kvHeads() != kvHeads) {
+      throw new IllegalArgumentException(
+          "block lists of " + cpu.kvHeads() + " KV heads for " + kvHeads);
+    }
+    return cpu;
+  }
+
+  int kvHeads() {
+    return shape.kvHeads();
   }
 
   @Override
