@@ -1,5 +1,9 @@
 package dev.questspark.job.eval;
 
+import dev.questspark.job.eval.rows.QualityRow;
+import dev.questspark.job.eval.rows.RecordTable;
+import dev.questspark.job.eval.rows.SelectionRow;
+import dev.questspark.job.eval.rows.SpeedRow;
 import dev.questspark.job.executor.EngineReports;
 import dev.questspark.job.executor.Policies;
 import dev.questspark.job.resources.InferResources;

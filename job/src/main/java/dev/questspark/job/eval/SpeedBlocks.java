@@ -7,6 +7,7 @@ import dev.questspark.engine.model.SamplingParams;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.job.answer.PolicyColumns;
+import dev.questspark.job.eval.rows.SpeedRow;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.ToLongFunction;

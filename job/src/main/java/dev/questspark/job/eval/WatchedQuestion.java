@@ -6,6 +6,7 @@ import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.engine.study.SelectionStudy;
 import dev.questspark.job.answer.PolicyColumns;
+import dev.questspark.job.eval.rows.SelectionRow;
 import dev.questspark.job.executor.ExecutorEngine;
 import dev.questspark.job.executor.InferSettings;
 import java.util.List;

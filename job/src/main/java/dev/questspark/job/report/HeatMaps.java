@@ -1,7 +1,7 @@
 package dev.questspark.job.report;
 
-import dev.questspark.job.eval.QualityRow;
-import dev.questspark.job.eval.SelectionRow;
+import dev.questspark.job.eval.rows.QualityRow;
+import dev.questspark.job.eval.rows.SelectionRow;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;

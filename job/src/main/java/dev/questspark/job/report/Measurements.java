@@ -1,8 +1,8 @@
 package dev.questspark.job.report;
 
-import dev.questspark.job.eval.QualityRow;
-import dev.questspark.job.eval.SelectionRow;
-import dev.questspark.job.eval.SpeedRow;
+import dev.questspark.job.eval.rows.QualityRow;
+import dev.questspark.job.eval.rows.SelectionRow;
+import dev.questspark.job.eval.rows.SpeedRow;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SortedMap;

@@ -1,6 +1,6 @@
 package dev.questspark.job.report;
 
-import dev.questspark.job.eval.SelectionRow;
+import dev.questspark.job.eval.rows.SelectionRow;
 import java.util.List;
 import java.util.TreeMap;
 import java.util.function.ToDoubleFunction;

@@ -1,6 +1,6 @@
 package dev.questspark.job.report;
 
-import dev.questspark.job.eval.QualityRow;
+import dev.questspark.job.eval.rows.QualityRow;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;

@@ -1,6 +1,6 @@
 package dev.questspark.job.report;
 
-import dev.questspark.job.eval.SpeedRow;
+import dev.questspark.job.eval.rows.SpeedRow;
 import java.util.List;
 import java.util.TreeMap;
 import java.util.function.ToDoubleFunction;

@@ -2,7 +2,7 @@ package dev.questspark.job.report;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.questspark.job.eval.QualityRow;
+import dev.questspark.job.eval.rows.QualityRow;
 import dev.questspark.job.options.MeasureOptions.Allowed;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,4 +1,4 @@
-package dev.questspark.job.eval;
+package dev.questspark.job.eval.rows;
 
 import dev.questspark.job.answer.PolicyColumns;
 import dev.questspark.job.corpus.Defect;
@@ -46,7 +46,7 @@ public record QualityRow(
     /** There is one. */
     public static final Outcome OK = new Outcome("ok", null, null);
 
-    static Outcome error(Defect defect) {
+    public static Outcome error(Defect defect) {
       return new Outcome("error", defect.code().name(), defect.message());
     }
 
@@ -84,7 +84,7 @@ public record QualityRow(
    * @param droppedTokens document tokens that middle truncation left out; 0 on error
    */
   public record Tokens(Integer promptTokens, Integer completionTokens, int droppedTokens) {
-    static final Tokens NONE = new Tokens(null, null, 0);
+    public static final Tokens NONE = new Tokens(null, null, 0);
   }
 
   /**
@@ -98,7 +98,7 @@ public record QualityRow(
       Double kvTokensMean,
       Integer sparseSteps,
       Integer denseSteps) {
-    static final Reads NONE = new Reads(null, null, null, null, null);
+    public static final Reads NONE = new Reads(null, null, null, null, null);
   }
 
   /**

@@ -1,4 +1,4 @@
-package dev.questspark.job.eval;
+package dev.questspark.job.eval.rows;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -1,4 +1,4 @@
-package dev.questspark.job.eval;
+package dev.questspark.job.eval.rows;
 
 import dev.questspark.job.answer.PolicyColumns;
 
