@@ -10,6 +10,8 @@ import dev.questspark.job.JobHarness.Ended;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -30,7 +32,7 @@ class MeasureJobTest {
 
   private Ended sweep(Path input, Path output, String... more) {
     List<String> args =
-        new java.util.ArrayList<>(
+        new ArrayList<>(
             List.of(
                 "--command=sweep",
                 "--answer-col=answer",
@@ -174,18 +176,22 @@ class MeasureJobTest {
     Path output = folder.resolve("out");
     assertThat(sweep(input, output).code()).isZero();
     List<String> answers = answers(output);
-    List<Path> cells = cells(output);
-    assertThat(cells).hasSize(4);
+    // seven policies' answers each; speed and the selection study together
+    assertThat(cells(output)).hasSize(4 * 8);
+    List<Path> kept = cells(output, "doc-0");
     // what a killed run leaves: some cells, half a file under another name, no tables
-    Files.delete(cells.get(1));
-    Files.delete(cells.get(2));
-    Files.writeString(output.resolve("cells/." + cells.get(1).getFileName() + ".7"), "{\"doc_");
-    var kept = Files.getLastModifiedTime(cells.get(0));
+    for (Path cell : cells(output, "doc-1")) {
+      Files.delete(cell);
+    }
+    Path one = cells(output, "doc-2").get(0);
+    Files.delete(one);
+    Files.writeString(output.resolve("cells/." + one.getFileName() + ".7"), "{\"doc_");
+    List<FileTime> times = times(kept);
 
     Ended again = sweep(input, output);
     assertThat(again.code()).as(again.err()).isZero();
     assertThat(again.out()).contains("2 to measure, 2 found finished");
-    assertThat(Files.getLastModifiedTime(cells.get(0))).isEqualTo(kept);
+    assertThat(times(kept)).isEqualTo(times);
     assertThat(answers(output)).isEqualTo(answers);
 
     Ended other = sweep(input, output, "--speed-tokens=7");
@@ -196,6 +202,25 @@ class MeasureJobTest {
     try (var files = Files.list(output.resolve("cells"))) {
       return files.filter(file -> file.toString().endsWith(".json")).sorted().toList();
     }
+  }
+
+  /** Those of a document. */
+  private static List<Path> cells(Path output, String docId) throws IOException {
+    List<Path> cells = new ArrayList<>();
+    for (Path cell : cells(output)) {
+      if (Files.readString(cell).startsWith("{\"doc_id\":\"" + docId + "\"")) {
+        cells.add(cell);
+      }
+    }
+    return cells;
+  }
+
+  private static List<FileTime> times(List<Path> files) throws IOException {
+    List<FileTime> times = new ArrayList<>();
+    for (Path file : files) {
+      times.add(Files.getLastModifiedTime(file));
+    }
+    return times;
   }
 
   private static List<String> answers(Path output) {
@@ -334,11 +359,15 @@ class MeasureJobTest {
             "KL from dense by KV budget", "KL from dense by bytes read", "SnapKV", "--max-kl");
 
     List<String> before = windows(output);
-    List<Path> cells = cells(output);
-    assertThat(cells).hasSize(6);
-    Files.delete(cells.get(0));
-    Files.delete(cells.get(3));
-    Files.writeString(output.resolve("cells/." + cells.get(0).getFileName() + ".7"), "{\"doc_");
+    assertThat(cells(output)).hasSize(6 * 5);
+    List<String> windows = query("select distinct doc_id from " + quality + " order by all");
+    for (Path cell : cells(output, windows.get(0))) {
+      Files.delete(cell);
+    }
+    // dense attention, which the others are held against, is computed for one of them as well
+    Path one = cells(output, windows.get(3)).get(2);
+    Files.delete(one);
+    Files.writeString(output.resolve("cells/." + one.getFileName() + ".7"), "{\"doc_");
     Ended again = JobHarness.eval(output, args);
     assertThat(again.out()).contains("2 to measure, 4 found finished");
     assertThat(windows(output)).isEqualTo(before);

@@ -135,11 +135,20 @@ public final class PolicyRegistry<P> {
 
   /** Without the budget and without parameters that have their default. */
   public String shortText(P policy) {
+    return withoutDefaults(policy, Set.of(BUDGET));
+  }
+
+  /** Without parameters that have their default. */
+  public String withoutDefaults(P policy) {
+    return withoutDefaults(policy, Set.of());
+  }
+
+  private String withoutDefaults(P policy, Set<String> leftOut) {
     StringJoiner arguments = new StringJoiner(", ", "(", ")").setEmptyValue("");
     for (RecordComponent component : components(policy.getClass())) {
       String value = shown(component, policy);
       String byDefault = component.getAnnotation(Parameter.class).defaultValue();
-      if (!component.getName().equals(BUDGET) && !value.equals(byDefault)) {
+      if (!leftOut.contains(component.getName()) && !value.equals(byDefault)) {
         arguments.add(nested(component) ? value : component.getName() + "=" + value);
       }
     }

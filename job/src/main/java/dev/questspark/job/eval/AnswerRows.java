@@ -3,7 +3,6 @@ package dev.questspark.job.eval;
 import dev.questspark.engine.Completion;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.cache.CachePolicy;
-import dev.questspark.job.answer.PolicyColumns;
 import dev.questspark.job.corpus.Defect;
 import dev.questspark.job.eval.EvalDocument.EvalQuestion;
 import dev.questspark.job.eval.rows.QualityRow;
@@ -14,47 +13,49 @@ import dev.questspark.job.eval.rows.QualityRow.Question;
 import dev.questspark.job.eval.rows.QualityRow.Reads;
 import dev.questspark.job.eval.rows.QualityRow.Tokens;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
-/** Turns the completions of one question, one per policy, into rows; compares them with dense. */
+/**
+ * Turns the completions of one document's questions into rows; compares them with those of the
+ * reference, which come first.
+ */
 final class AnswerRows {
   private final EvalDocument document;
-  private final List<ReadPolicy> policies;
-  private final CachePolicy cachePolicy;
   private final int layersTimesHeads;
+  private final Map<Integer, Completion> references = new HashMap<>();
 
   /**
    * @param layersTimesHeads layers x KV heads of the model
    */
-  AnswerRows(
-      EvalDocument document,
-      List<ReadPolicy> policies,
-      CachePolicy cachePolicy,
-      int layersTimesHeads) {
+  AnswerRows(EvalDocument document, int layersTimesHeads) {
     this.layersTimesHeads = layersTimesHeads;
     this.document = document;
-    this.cachePolicy = cachePolicy;
-    this.policies = policies;
   }
 
   /**
    * @param completions one per policy, in order
    */
-  List<QualityRow> answered(int question, List<Completion> completions, int droppedTokens) {
-    Completion dense = null;
+  List<QualityRow> answered(
+      int question,
+      CachePolicy cache,
+      List<ReadPolicy> policies,
+      List<Completion> completions,
+      int droppedTokens) {
     for (int i = 0; i < policies.size(); i++) {
-      if (policies.get(i).dense()) {
-        dense = completions.get(i);
+      if (new PolicyPair(cache, policies.get(i)).reference()) {
+        references.put(question, completions.get(i));
       }
     }
     List<QualityRow> rows = new ArrayList<>();
     for (int i = 0; i < policies.size(); i++) {
-      ReadPolicy policy = policies.get(i);
+      PolicyPair pair = new PolicyPair(cache, policies.get(i));
       Completion found = completions.get(i);
-      Completion reference = policy.dense() ? null : dense;
+      Completion reference = pair.reference() ? null : references.get(question);
       Answer answer =
           document.perplexity() ? Answer.none(List.of()) : answer(question, found, reference);
-      rows.add(row(question, policy, found, answer, droppedTokens, Divergence.NONE));
+      rows.add(row(question, pair, found, answer, droppedTokens, Divergence.NONE));
     }
     return rows;
   }
@@ -63,13 +64,17 @@ final class AnswerRows {
    * @param completions of a window's text, one per policy, in order
    * @param divergences likewise
    */
-  List<QualityRow> compared(List<Completion> completions, List<Divergence> divergences) {
+  List<QualityRow> compared(
+      CachePolicy cache,
+      List<ReadPolicy> policies,
+      List<Completion> completions,
+      List<Divergence> divergences) {
     List<QualityRow> rows = new ArrayList<>();
     for (int i = 0; i < policies.size(); i++) {
       rows.add(
           row(
               0,
-              policies.get(i),
+              new PolicyPair(cache, policies.get(i)),
               completions.get(i),
               Answer.none(List.of()),
               0,
@@ -81,14 +86,14 @@ final class AnswerRows {
   /** A given text has log-probabilities. */
   private QualityRow row(
       int question,
-      ReadPolicy policy,
+      PolicyPair pair,
       Completion found,
       Answer answer,
       int droppedTokens,
       Divergence divergence) {
     return new QualityRow(
         asked(question),
-        PolicyColumns.of(policy, cachePolicy),
+        pair.columns(),
         Outcome.OK,
         answer,
         new Tokens(found.usage().promptTokens(), found.usage().completionTokens(), droppedTokens),
@@ -104,24 +109,25 @@ final class AnswerRows {
         divergence);
   }
 
-  private Answer answer(int question, Completion found, Completion dense) {
+  private Answer answer(int question, Completion found, Completion reference) {
     EvalQuestion asked = document.questions().get(question);
     return new Answer(
         found.text(),
         asked.references(),
         document.score(asked, found.text()),
-        dense == null ? null : found.text().equals(dense.text()),
-        dense == null ? null : agreement(found.tokens(), dense.tokens()));
+        reference == null ? null : found.text().equals(reference.text()),
+        reference == null ? null : agreement(found.tokens(), reference.tokens()));
   }
 
   /** The same question as error rows. */
-  List<QualityRow> refused(int question, Defect defect) {
+  List<QualityRow> refused(
+      int question, CachePolicy cache, List<ReadPolicy> policies, Defect defect) {
     return policies.stream()
         .map(
             policy ->
                 new QualityRow(
                     asked(question),
-                    PolicyColumns.of(policy, cachePolicy),
+                    new PolicyPair(cache, policy).columns(),
                     Outcome.error(defect),
                     Answer.none(document.questions().get(question).references()),
                     Tokens.NONE,

@@ -5,218 +5,198 @@ import dev.questspark.engine.DocumentRequest;
 import dev.questspark.engine.Engine;
 import dev.questspark.engine.QuestionRequest;
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.failure.DocumentException;
-import dev.questspark.engine.model.SamplingParams;
 import dev.questspark.engine.policy.ReadPolicy;
-import dev.questspark.engine.tokens.GenerationDefaults;
-import dev.questspark.job.corpus.Defect;
+import dev.questspark.engine.policy.cache.CachePolicy;
+import dev.questspark.job.answer.PolicyColumns;
+import dev.questspark.job.eval.QualityMeasurement.Pass;
 import dev.questspark.job.eval.rows.QualityRow;
 import dev.questspark.job.eval.rows.SelectionRow;
 import dev.questspark.job.eval.rows.SpeedRow;
 import dev.questspark.job.executor.ExecutorEngine;
-import dev.questspark.job.options.InferenceOptions;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
+import java.util.function.BiConsumer;
 
-/** Measures every policy on one document: speed batches first, then each question's answers. */
+/**
+ * Measures every pair of policies on one document. The document is prefilled once under each cache
+ * policy: speed batches first, then each question's answers. Where speed is compared under several
+ * cache policies, every repetition prefills anew, so that prefills are timed in turn as well.
+ *
+ * <pre>
+ * one cache policy       prefill | all repetitions' batches | answers
+ * several                prefill 1 | repetition 0 | answers   prefill 2 | repetition 0 | answers   ...
+ *                        prefill 1 | repetition 1             prefill 2 | repetition 1             ...
+ * </pre>
+ */
 final class DocumentMeasurement {
   private final ExecutorEngine.Lease lease;
   private final Engine engine;
   private final EvalSettings settings;
-  private final InferenceOptions options;
   private final List<ReadPolicy> policies;
-  private final List<Integer> endTokenIds;
 
   DocumentMeasurement(ExecutorEngine.Lease lease, EvalSettings settings) {
     this.lease = lease;
     this.engine = lease.engine();
     this.settings = settings;
-    this.options = settings.infer().options();
     this.policies = settings.infer().policies();
-    GenerationDefaults generation =
-        GenerationDefaults.read(options.engine().model().generationConfig(), engine.modelFolder());
-    this.endTokenIds =
-        new ArrayList<>(generation.stopTokenIds(engine.model().eosTokenIds(), engine.tokenizer()));
-    endTokenIds.addAll(options.sampling().end().stopTokenIds());
+  }
+
+  /** What one prefill gave. */
+  private record Measured(
+      List<QualityRow> quality, List<SpeedRow> speed, List<SelectionRow> selection) {}
+
+  /**
+   * Measures what is missing.
+   *
+   * @param write takes each cell's name and content as soon as it is finished
+   * @throws ConfigException when the options do not suit the document
+   */
+  void measure(
+      EvalDocument document,
+      DocumentCells cells,
+      DocumentCells.Missing missing,
+      BiConsumer<String, DocumentResult> write) {
+    QualityMeasurement asked = asked(document);
+    int repetitions = missing.together() ? settings.protocol().repetitions() : 0;
+    List<CachePolicy> cachePolicies = settings.infer().cachePolicies();
+    int onFirstPrefill = cachePolicies.size() == 1 ? repetitions : Math.min(repetitions, 1);
+    boolean watched = missing.together() && settings.watched(document);
+    List<SpeedRow> speed = new ArrayList<>();
+    List<SelectionRow> selection = new ArrayList<>();
+    for (CachePolicy cache : cachePolicies) {
+      Measured found =
+          measure(
+              asked,
+              document,
+              cache,
+              missing.asked(cache, policies),
+              blocks(cache, 0, onFirstPrefill),
+              watched && cache.equals(CachePolicy.NONE) ? asked.watch() : Optional.empty());
+      speed.addAll(found.speed());
+      selection.addAll(found.selection());
+      cells
+          .answers()
+          .forEach(
+              (pair, name) -> {
+                if (pair.cache().equals(cache) && missing.pairs().contains(pair)) {
+                  write.accept(name, answers(document, pair.columns(), found.quality()));
+                }
+              });
+    }
+    for (int repetition = onFirstPrefill; repetition < repetitions; repetition++) {
+      for (CachePolicy cache : cachePolicies) {
+        Optional<SpeedBlocks> blocks = blocks(cache, repetition, 1);
+        speed.addAll(measure(asked, document, cache, List.of(), blocks, Optional.empty()).speed());
+      }
+    }
+    if (missing.together()) {
+      write.accept(
+          cells.together().orElseThrow(),
+          DocumentResult.together(document.docId(), speed, selection));
+    }
+  }
+
+  private static DocumentResult answers(
+      EvalDocument document, PolicyColumns pair, List<QualityRow> rows) {
+    return DocumentResult.answers(
+        document.docId(), rows.stream().filter(row -> row.policy().equals(pair)).toList());
+  }
+
+  private QualityMeasurement asked(EvalDocument document) {
+    AnswerRows rows = new AnswerRows(document, engine.model().layers() * engine.model().kvHeads());
+    if (document.perplexity()) {
+      return new TextMeasurement(engine, settings.infer().options().prompt(), document, rows);
+    }
+    return document.divergence()
+        ? new WindowMeasurement(engine, settings, document, rows)
+        : new QuestionMeasurement(lease, settings, document, rows);
+  }
+
+  private Optional<SpeedBlocks> blocks(CachePolicy cache, int firstRepetition, int repetitions) {
+    return repetitions == 0
+        ? Optional.empty()
+        : Optional.of(
+            new SpeedBlocks(
+                policies,
+                cache,
+                firstRepetition,
+                repetitions,
+                settings.infer().options().engine().batching().maxNumSeqs(),
+                settings.protocol().speedTokens()));
   }
 
   /**
-   * @throws ConfigException when the options do not suit the document
+   * On one prefill, but where a question has a prefix of its own.
+   *
+   * @param reads whose answers are wanted, maybe none
    */
-  DocumentResult measure(EvalDocument document) {
-    AnswerRows rows =
-        new AnswerRows(
-            document,
-            policies,
-            settings.infer().cachePolicy(),
-            engine.model().layers() * engine.model().kvHeads());
-    if (document.perplexity()) {
-      return new DocumentResult(document.docId(), perplexity(document, rows), List.of(), List.of());
+  private Measured measure(
+      QualityMeasurement asked,
+      EvalDocument document,
+      CachePolicy cache,
+      List<ReadPolicy> reads,
+      Optional<SpeedBlocks> blocks,
+      Optional<WatchedQuestion> watch) {
+    List<QualityRow> quality = new ArrayList<>(asked.refused(cache, reads));
+    List<Pass> passes = reads.isEmpty() ? List.of() : asked.passes(cache, reads);
+    Optional<TokenizedEvalDocument> timed = blocks.flatMap(it -> asked.timed());
+    if (timed.isEmpty() && watch.isEmpty()) {
+      for (Pass pass : passes) {
+        quality.addAll(pass.rows().apply(submit(document, pass.tokens(), cache, pass.requests())));
+      }
+      return new Measured(quality, List.of(), List.of());
     }
-    if (document.divergence()) {
-      return new WindowMeasurement(engine, settings, rows).measure(document);
-    }
-    int speedTokens = settings.protocol().speedTokens();
-    TokenizedEvalDocument prompt =
-        TokenizedEvalDocument.of(
-            document, settings, engine, Math.max(speedTokens, document.prompt().maxTokens()));
-    if (prompt.asked().isEmpty()) {
-      return new DocumentResult(document.docId(), refused(prompt, rows), List.of(), List.of());
-    }
-    int tail = settings.protocol().questionTailCharacters();
-    if (tail > 0) {
-      return new DocumentResult(
-          document.docId(), withTails(document, prompt, rows, tail), List.of(), List.of());
-    }
-    SpeedBlocks blocks =
-        new SpeedBlocks(
-            policies,
-            settings.infer().cachePolicy(),
-            settings.protocol().repetitions(),
-            options.engine().batching().maxNumSeqs(),
-            speedTokens);
-    boolean denseQuestion = options.selection().denseQuestion();
-    List<QuestionRequest> requests =
-        new ArrayList<>(blocks.requests(prompt.questions(), denseQuestion));
+    TokenizedEvalDocument prompt = asked.timed().orElseThrow();
+    List<QuestionRequest> requests = new ArrayList<>();
+    timed.ifPresent(
+        it ->
+            requests.addAll(
+                blocks
+                    .orElseThrow()
+                    .requests(
+                        it.questions(), settings.infer().options().selection().denseQuestion())));
     int speedRows = requests.size();
-    for (int[] question : prompt.questions()) {
-      requests.addAll(answers(question, denseQuestion, document.prompt().maxTokens()));
-    }
-    Optional<WatchedQuestion> watch = watch(document, prompt);
+    passes.forEach(pass -> requests.addAll(pass.requests()));
     watch.ifPresent(it -> requests.add(it.request()));
     long prefillBefore = engine.report().work().prefillNanos();
     List<CompletableFuture<Completion>> futures =
-        engine.submit(request(document, prompt.document(), requests));
+        submit(document, prompt.document(), cache, requests);
+    List<CompletableFuture<Completion>> timedFutures = futures.subList(0, speedRows);
     List<SpeedRow> speed = List.of();
-    if (speedRows > 0) {
-      Optional<List<Completion>> timed = timed(futures.subList(0, speedRows));
+    // of a document that the engine refused, the quality rows say why
+    if (speedRows > 0 && QualityMeasurement.defect(timedFutures).isEmpty()) {
       long prefill = engine.report().work().prefillNanos() - prefillBefore;
-      speed = timed.map(it -> blocks.rows(document.docId(), prompt, it, prefill)).orElse(List.of());
+      speed =
+          blocks
+              .orElseThrow()
+              .rows(
+                  document.docId(),
+                  prompt,
+                  timedFutures.stream().map(CompletableFuture::join).toList(),
+                  prefill);
     }
-    List<QualityRow> quality = refused(prompt, rows);
-    for (int i = 0; i < prompt.asked().size(); i++) {
-      int from = speedRows + i * policies.size();
-      quality.addAll(
-          rowsOf(
-              rows,
-              prompt.asked().get(i),
-              futures.subList(from, from + policies.size()),
-              prompt.droppedTokens()));
+    int from = speedRows;
+    for (Pass pass : passes) {
+      int to = from + pass.requests().size();
+      quality.addAll(pass.rows().apply(futures.subList(from, to)));
+      from = to;
     }
-    return new DocumentResult(
-        document.docId(),
+    return new Measured(
         quality,
         speed,
         watch.map(it -> seen(it, futures.get(futures.size() - 1))).orElse(List.of()));
   }
 
-  private static List<QualityRow> refused(TokenizedEvalDocument prompt, AnswerRows rows) {
-    List<QualityRow> refused = new ArrayList<>();
-    prompt.refused().forEach((question, defect) -> refused.addAll(rows.refused(question, defect)));
-    return refused;
-  }
-
-  /** Nothing of a document that the engine refused: its error is in the quality rows. */
-  static Optional<List<Completion>> timed(List<CompletableFuture<Completion>> futures) {
-    try {
-      return Optional.of(join(futures));
-    } catch (CompletionException failure) {
-      if (failure.getCause() instanceof DocumentException) {
-        return Optional.empty();
-      }
-      throw failure;
-    }
-  }
-
-  private Optional<WatchedQuestion> watch(EvalDocument document, TokenizedEvalDocument prompt) {
-    boolean sparse = policies.stream().anyMatch(policy -> !policy.dense());
-    return settings.studied().contains(document.docId()) && sparse
-        ? Optional.of(
-            new WatchedQuestion(
-                lease, document, prompt, settings.infer(), greedy(document.prompt().maxTokens())))
-        : Optional.empty();
+  private List<CompletableFuture<Completion>> submit(
+      EvalDocument document, int[] tokens, CachePolicy cache, List<QuestionRequest> requests) {
+    return engine.submit(new DocumentRequest(document.docId(), tokens, cache, requests));
   }
 
   /** Nothing of a document that the engine refused: its error is in the quality rows. */
   private static List<SelectionRow> seen(
       WatchedQuestion watch, CompletableFuture<Completion> future) {
-    try {
-      future.join();
-      return watch.rows();
-    } catch (CompletionException failure) {
-      if (failure.getCause() instanceof DocumentException) {
-        return List.of();
-      }
-      throw failure;
-    }
-  }
-
-  private List<QualityRow> withTails(
-      EvalDocument document, TokenizedEvalDocument prompt, AnswerRows rows, int tailCharacters) {
-    List<QualityRow> quality = refused(prompt, rows);
-    for (int i = 0; i < prompt.asked().size(); i++) {
-      TokenizedEvalDocument cut = prompt.withTail(i, tailCharacters, engine.tokenizer());
-      List<CompletableFuture<Completion>> futures =
-          engine.submit(
-              request(
-                  document,
-                  cut.document(),
-                  answers(cut.questions().get(0), false, document.prompt().maxTokens())));
-      quality.addAll(rowsOf(rows, cut.asked().get(0), futures, cut.droppedTokens()));
-    }
-    return quality;
-  }
-
-  /**
-   * The text is fed token by token through each policy, nothing of it is prefilled densely. A text
-   * longer than the length asked for ends there, which drops nothing that was to be scored.
-   */
-  private List<QualityRow> perplexity(EvalDocument document, AnswerRows rows) {
-    int[] tokens = TokenizedEvalDocument.text(document, options.prompt(), engine);
-    int[] text = Arrays.copyOf(tokens, Math.min(tokens.length, document.aim().lengthTokens()));
-    int[] first = {text[0]};
-    int[] rest = Arrays.copyOfRange(text, 1, text.length);
-    List<QuestionRequest> requests =
-        policies.stream().map(policy -> QuestionRequest.scoring(first, policy, rest)).toList();
-    return rowsOf(rows, 0, engine.submit(request(document, new int[0], requests)), 0);
-  }
-
-  private DocumentRequest request(
-      EvalDocument document, int[] tokens, List<QuestionRequest> requests) {
-    return new DocumentRequest(document.docId(), tokens, settings.infer().cachePolicy(), requests);
-  }
-
-  private List<QuestionRequest> answers(int[] question, boolean denseQuestion, int maxTokens) {
-    SamplingParams greedy = greedy(maxTokens);
-    return policies.stream()
-        .map(policy -> new QuestionRequest(question, policy, denseQuestion, greedy))
-        .toList();
-  }
-
-  private SamplingParams greedy(int maxTokens) {
-    return SamplingParams.builder(maxTokens)
-        .stop(options.sampling().end().stop())
-        .stopTokenIds(endTokenIds)
-        .build();
-  }
-
-  private static List<QualityRow> rowsOf(
-      AnswerRows rows, int question, List<CompletableFuture<Completion>> futures, int dropped) {
-    try {
-      return rows.answered(question, join(futures), dropped);
-    } catch (CompletionException failure) {
-      if (failure.getCause() instanceof DocumentException refused) {
-        return rows.refused(question, new Defect(refused.code(), refused.getMessage()));
-      }
-      throw failure;
-    }
-  }
-
-  static List<Completion> join(List<CompletableFuture<Completion>> futures) {
-    return futures.stream().map(CompletableFuture::join).toList();
+    return QualityMeasurement.defect(List.of(future)).isPresent() ? List.of() : watch.rows();
   }
 }

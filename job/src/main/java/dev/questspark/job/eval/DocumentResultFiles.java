@@ -5,14 +5,17 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.HashSet;
 import java.util.HexFormat;
+import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
+import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 
 /**
- * One file per finished document. Its name is a hash of the document and of everything that decides
- * the measurement, so a run with other options never takes another's result for its own.
+ * One file per cell of a document. Its name is a hash of the document and of everything that
+ * decides the measurement, so a run with other options never takes another's result for its own.
  */
 final class DocumentResultFiles {
   private static final int NAME_CHARACTERS = 24;
@@ -41,7 +44,20 @@ final class DocumentResultFiles {
     }
   }
 
-  boolean has(String name) {
+  /** The names of all that are finished. */
+  Set<String> names() {
+    try {
+      Set<String> names = new HashSet<>();
+      for (FileStatus file : files.listStatus(folder)) {
+        names.add(file.getPath().getName());
+      }
+      return names;
+    } catch (IOException unreadable) {
+      throw new UncheckedIOException(unreadable);
+    }
+  }
+
+  private boolean has(String name) {
     try {
       return files.exists(new Path(folder, name));
     } catch (IOException unreadable) {

@@ -51,10 +51,19 @@ public record EvalSettings(
     return spread;
   }
 
-  /** The name of a document's result, the document given as it stands in {@code suite.jsonl}. */
-  String resultName(EvalDocument document, String line) {
-    boolean watched = studied.contains(document.docId());
-    return DocumentResultFiles.name(
-        line, infer.paramsHash() + " " + protocol.repetitions() + " " + watched);
+  /** Every pair that is measured: under each cache policy all policies, the reference first. */
+  List<PolicyPair> pairs() {
+    return infer.cachePolicies().stream()
+        .flatMap(cache -> infer.policies().stream().map(read -> new PolicyPair(cache, read)))
+        .toList();
+  }
+
+  /** Whether the document's attention is watched, for policies that leave some of it out. */
+  boolean watched(EvalDocument document) {
+    return studied.contains(document.docId())
+        && !document.perplexity()
+        && !document.divergence()
+        && protocol.questionTailCharacters() == 0
+        && infer.policies().stream().anyMatch(policy -> !policy.dense());
   }
 }

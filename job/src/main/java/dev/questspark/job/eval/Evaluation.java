@@ -12,6 +12,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -19,9 +20,9 @@ import org.apache.spark.sql.SparkSession;
 import org.apache.spark.util.LongAccumulator;
 
 /**
- * Measures a suite as one Spark job: {@code suite.jsonl} (what is asked), {@code cells/} (one file
- * per finished document), then {@code quality/}, {@code speed/} and {@code selection/} from all
- * results.
+ * Measures a suite as one Spark job: {@code suite.jsonl} (what is asked), {@code cells/} (what is
+ * finished of each document, see {@link DocumentCells}), then {@code quality/}, {@code speed/} and
+ * {@code selection/} from all results.
  */
 public final class Evaluation {
   private final SparkSession spark;
@@ -45,13 +46,20 @@ public final class Evaluation {
   /** Measures what has no result yet and writes the tables. */
   public Outcome run(List<EvalDocument> suite, int partitions, EngineReports reports)
       throws IOException {
-    List<String> names = writeSuite(suite);
+    List<DocumentCells> cells = writeSuite(suite);
     DocumentResultFiles results =
         new DocumentResultFiles(settings.cellsFolder(), settings.infer().hadoop().value());
-    int missing = (int) names.stream().filter(name -> !results.has(name)).count();
+    Set<String> finishedCells = results.names();
+    int missing =
+        (int) cells.stream().filter(it -> !it.missing(finishedCells::contains).nothing()).count();
+    int cachePolicies = settings.infer().cachePolicies().size();
     out.printf(
-        "%d documents, %d policies, %d to measure, %d found finished%n",
-        names.size(), settings.infer().policies().size(), missing, names.size() - missing);
+        "%d documents, %d policies%s, %d to measure, %d found finished%n",
+        cells.size(),
+        settings.infer().policies().size(),
+        cachePolicies > 1 ? " under each of " + cachePolicies + " cache policies" : "",
+        missing,
+        cells.size() - missing);
     if (missing > 0) {
       JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
       LongAccumulator finished = spark.sparkContext().longAccumulator("finished documents");
@@ -66,15 +74,21 @@ public final class Evaluation {
               context.textFile(suiteFile().toString(), partitions), settings.infer().options())
           .foreachPartition(new MeasurePartition(settings, reports, finished));
     }
-    return writeTables(names, results, names.size() - missing);
+    return writeTables(cells, results, cells.size() - missing);
   }
 
-  private Outcome writeTables(List<String> names, DocumentResultFiles results, int found) {
+  private Outcome writeTables(List<DocumentCells> cells, DocumentResultFiles results, int found) {
     List<QualityRow> quality = new ArrayList<>();
     List<SpeedRow> speed = new ArrayList<>();
     List<SelectionRow> selection = new ArrayList<>();
-    for (String name : names) {
-      DocumentResult result = results.read(name);
+    List<DocumentResult> finished =
+        cells.stream()
+            .flatMap(document -> document.names().stream())
+            .toList()
+            .parallelStream() // each is a file of its own, maybe far away
+            .map(results::read)
+            .toList();
+    for (DocumentResult result : finished) {
       quality.addAll(result.quality());
       speed.addAll(result.speed());
       selection.addAll(result.selection());
@@ -83,7 +97,7 @@ public final class Evaluation {
     new RecordTable<>(SpeedRow.class).write(spark, speed, output + "/speed");
     new RecordTable<>(SelectionRow.class).write(spark, selection, output + "/selection");
     int errors = (int) quality.stream().filter(row -> row.outcome().failed()).count();
-    return new Outcome(names.size(), found, quality.size(), errors);
+    return new Outcome(cells.size(), found, quality.size(), errors);
   }
 
   private Path suiteFile() {
@@ -91,16 +105,16 @@ public final class Evaluation {
   }
 
   /** Writes a line per document; returns the names of their results. */
-  private List<String> writeSuite(List<EvalDocument> suite) throws IOException {
+  private List<DocumentCells> writeSuite(List<EvalDocument> suite) throws IOException {
     Configuration hadoop = settings.infer().hadoop().value();
-    List<String> names = new ArrayList<>();
+    List<DocumentCells> cells = new ArrayList<>();
     try (var stream = suiteFile().getFileSystem(hadoop).create(suiteFile(), true)) {
       for (EvalDocument document : suite) {
         String line = Json.LINES.toJson(document);
         stream.write((line + "\n").getBytes(StandardCharsets.UTF_8));
-        names.add(settings.resultName(document, line));
+        cells.add(DocumentCells.of(settings, document, line));
       }
     }
-    return names;
+    return cells;
   }
 }

@@ -4,6 +4,8 @@ import dev.questspark.job.executor.EngineReports;
 import dev.questspark.job.executor.TaskEngine;
 import java.io.Serial;
 import java.util.Iterator;
+import java.util.Set;
+import java.util.function.BiConsumer;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.VoidFunction;
 import org.apache.spark.util.LongAccumulator;
@@ -33,29 +35,43 @@ final class MeasurePartition implements VoidFunction<Iterator<String>> {
     DocumentResultFiles results =
         new DocumentResultFiles(settings.cellsFolder(), settings.infer().hadoop().value());
     TaskContext task = TaskContext.get();
+    Set<String> finishedCells = results.names();
     DocumentMeasurement measurement = null; // a part that is finished needs no engine
     while (lines.hasNext()) {
       task.killTaskIfInterrupted();
       String line = lines.next();
       EvalDocument document = Json.LINES.fromJson(line, EvalDocument.class);
-      String name = settings.resultName(document, line);
-      if (!results.has(name)) {
+      DocumentCells cells = DocumentCells.of(settings, document, line);
+      DocumentCells.Missing missing = cells.missing(finishedCells::contains);
+      if (!missing.nothing()) {
         if (measurement == null) {
           measurement =
               new DocumentMeasurement(TaskEngine.lease(settings.infer(), reports), settings);
         }
-        results.write(name, measure(measurement, document), String.valueOf(task.taskAttemptId()));
+        String attempt = String.valueOf(task.taskAttemptId());
+        measure(
+            measurement,
+            document,
+            cells,
+            missing,
+            (cell, result) -> results.write(cell, result, attempt));
       }
       finished.add(1);
     }
   }
 
-  private DocumentResult measure(DocumentMeasurement measurement, EvalDocument document) {
+  private void measure(
+      DocumentMeasurement measurement,
+      EvalDocument document,
+      DocumentCells cells,
+      DocumentCells.Missing missing,
+      BiConsumer<String, DocumentResult> write) {
     if (settings.protocol().repetitions() == 0) {
-      return measurement.measure(document);
+      measurement.measure(document, cells, missing, write);
+      return;
     }
     synchronized (ALONE) {
-      return measurement.measure(document);
+      measurement.measure(document, cells, missing, write);
     }
   }
 }

@@ -13,8 +13,8 @@ import java.util.List;
 import java.util.function.ToLongFunction;
 
 /**
- * Speed on one document: batch after batch, each of one policy and as many rows as the engine runs
- * at once, all on one prefill.
+ * Speed on one prefill of a document: batch after batch, each of one policy and as many rows as the
+ * engine runs at once.
  *
  * <p>The engine starts questions in their order as seats come free. A batch fills all seats, its
  * rows start together and generate equally many tokens, end of sequence or not, so they end
@@ -32,18 +32,25 @@ final class SpeedBlocks {
 
   private final List<ReadPolicy> policies;
   private final CachePolicy cachePolicy;
+  private final int firstRepetition;
   private final int repetitions;
   private final int batch;
   private final int newTokens;
 
+  /**
+   * @param firstRepetition number of the first repetition on this prefill, from 0
+   * @param repetitions on this prefill
+   */
   SpeedBlocks(
       List<ReadPolicy> policies,
       CachePolicy cachePolicy,
+      int firstRepetition,
       int repetitions,
       int batch,
       int newTokens) {
     this.policies = policies;
     this.cachePolicy = cachePolicy;
+    this.firstRepetition = firstRepetition;
     this.repetitions = repetitions;
     this.batch = batch;
     this.newTokens = newTokens;
@@ -52,9 +59,6 @@ final class SpeedBlocks {
   /** Rows of all batches, the warm-up first; questions are taken in turn to fill a batch. */
   List<QuestionRequest> requests(List<int[]> questions, boolean denseQuestion) {
     List<QuestionRequest> rows = new ArrayList<>();
-    if (repetitions == 0) {
-      return rows;
-    }
     add(rows, questions, policies.get(0), denseQuestion, WARM_UP_TOKENS);
     for (int repetition = 0; repetition < repetitions; repetition++) {
       for (ReadPolicy policy : policies) {
@@ -127,7 +131,7 @@ final class SpeedBlocks {
             block.stream().mapToLong(c -> c.reads().bytesDense()).sum());
     return new SpeedRow(
         docId,
-        index / policies.size(),
+        firstRepetition + index / policies.size(),
         PolicyColumns.of(policies.get(index % policies.size()), cachePolicy),
         new SpeedRow.Load(prompt.document().length, promptTokens, batch, newTokens),
         times,

@@ -3,16 +3,17 @@ package dev.questspark.job.eval;
 import dev.questspark.engine.QuestionRequest;
 import dev.questspark.engine.model.SamplingParams;
 import dev.questspark.engine.policy.Dense;
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.engine.study.SelectionStudy;
 import dev.questspark.job.answer.PolicyColumns;
 import dev.questspark.job.eval.rows.SelectionRow;
 import dev.questspark.job.executor.ExecutorEngine;
-import dev.questspark.job.executor.InferSettings;
 import java.util.List;
 
 /**
- * Watches the dense attention of the first question asked of a document, from its last tokens on.
+ * Watches the dense attention of the first question asked of a document that is kept whole, from
+ * its last tokens on.
  */
 final class WatchedQuestion {
   /** Tokens at the question's end that are watched, the answer's first coming from the last. */
@@ -24,17 +25,17 @@ final class WatchedQuestion {
   private final int question;
   private final int promptTokens;
   private final SelectionStudy study;
-  private final CachePolicy cachePolicy;
   private final QuestionRequest request;
 
   /**
    * @param engine that the question will be asked of
+   * @param policies whose pages are compared, those that read everything aside
    */
   WatchedQuestion(
       ExecutorEngine.Lease engine,
       EvalDocument document,
       TokenizedEvalDocument prompt,
-      InferSettings settings,
+      List<ReadPolicy> policies,
       SamplingParams sampling) {
     int[] tokens = prompt.questions().get(0);
     this.document = document;
@@ -42,11 +43,10 @@ final class WatchedQuestion {
     this.promptTokens = prompt.document().length + tokens.length;
     this.study =
         new SelectionStudy(
-            settings.policies().stream().filter(policy -> !policy.dense()).toList(),
+            policies.stream().filter(policy -> !policy.dense()).toList(),
             engine.engine().pageShape(),
             Math.max(prompt.document().length, promptTokens - QUESTION_ROWS),
             MAX_ROWS);
-    this.cachePolicy = settings.cachePolicy();
     this.request = new QuestionRequest(tokens, new Dense(), false, sampling);
     engine.watched().add(request, study);
   }
@@ -71,7 +71,7 @@ final class WatchedQuestion {
             finding ->
                 new SelectionRow(
                     watched,
-                    PolicyColumns.of(finding.policy(), cachePolicy),
+                    PolicyColumns.of(finding.policy(), CachePolicy.NONE),
                     new SelectionRow.Kept(
                         finding.layer(),
                         finding.head(),

@@ -48,7 +48,7 @@ public record InferSettings(
         backend,
         Policies.pageScores(policies),
         Policies.scratch(policies),
-        Set.of(cachePolicy()),
+        Set.copyOf(cachePolicies()),
         threads > 0 ? threads : ExecutorCores.ofThisProcess());
   }
 
@@ -58,7 +58,12 @@ public record InferSettings(
         options, some, templates, runId, paramsHash, threads, stepsFolder, hadoop);
   }
 
-  /** What becomes of a document's keys and values. */
+  /** Every one that documents are submitted with. */
+  public List<CachePolicy> cachePolicies() {
+    return options.selection().cachePolicies();
+  }
+
+  /** What becomes of a document's keys and values in a run. */
   public CachePolicy cachePolicy() {
     return options.selection().cachePolicy();
   }

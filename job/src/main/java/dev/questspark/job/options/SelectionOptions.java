@@ -12,7 +12,8 @@ import java.util.List;
  * What {@link dev.questspark.job.options.keys.SelectionKeys} say.
  *
  * @param policies in full; empty where the other options say them in parts
- * @param cachePolicy what becomes of a document's keys and values
+ * @param cachePolicies what becomes of a document's keys and values: one, or those that a
+ *     measurement compares, {@code none} first
  * @param selectors names of policies
  * @param kvBudgets combined with each selector
  * @param pages what all of these policies share
@@ -20,7 +21,7 @@ import java.util.List;
  */
 public record SelectionOptions(
     List<ReadPolicy> policies,
-    CachePolicy cachePolicy,
+    List<CachePolicy> cachePolicies,
     List<String> selectors,
     List<KvBudget> kvBudgets,
     PageRule pages,
@@ -36,6 +37,18 @@ public record SelectionOptions(
       int skipLayers,
       int minContext)
       implements Serializable {}
+
+  /**
+   * That of a run, which has one.
+   *
+   * @throws IllegalStateException for a measurement that compares several
+   */
+  public CachePolicy cachePolicy() {
+    if (cachePolicies.size() != 1) {
+      throw new IllegalStateException(cachePolicies + " are several cache policies");
+    }
+    return cachePolicies.get(0);
+  }
 
   /** Whether the question's tokens read everything. */
   public boolean denseQuestion() {

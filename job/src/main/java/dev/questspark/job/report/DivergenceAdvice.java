@@ -32,7 +32,7 @@ final class DivergenceAdvice {
             Format.percent(Math.expm1(maxKl))));
     Map<String, List<PolicySummary>> families =
         measurements.summaries.stream()
-            .filter(summary -> summary.kl() != null && !summary.policy().dense())
+            .filter(summary -> summary.kl() != null && !summary.policy().reference())
             .collect(
                 Collectors.groupingBy(
                     summary -> summary.policy().family(), LinkedHashMap::new, Collectors.toList()));
@@ -78,10 +78,13 @@ final class DivergenceAdvice {
 
   private static String none(String family, List<PolicySummary> budgets, double maxKl) {
     double least = budgets.stream().mapToDouble(it -> it.kl().mean()).min().orElseThrow();
+    boolean budgeted = budgets.stream().anyMatch(it -> it.policy().kvBudget() != null);
     return family
-        + ": no measured budget has a KL of at most "
+        + (budgeted
+            ? ": no measured budget has a KL of at most "
+            : ": it does not have a KL of at most ")
         + kl(maxKl)
-        + "; the least is "
+        + (budgeted ? "; the least is " : "; its own is ")
         + kl(least)
         + ".";
   }

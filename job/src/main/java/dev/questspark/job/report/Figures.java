@@ -10,7 +10,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import java.util.function.DoubleFunction;
 import java.util.function.Function;
@@ -20,6 +19,9 @@ import java.util.stream.DoubleStream;
 /** The pictures of a page; those that the run has no measurements for are left out. */
 final class Figures {
   private static final double KIB = 1024;
+
+  /** That the style sheet has. */
+  private static final int COLOURS = 8;
 
   private final Measurements measurements;
 
@@ -51,8 +53,9 @@ final class Figures {
    * A part of a bar; the parts of a bar stand end to end.
    *
    * @param fill a colour of CSS
+   * @param interval a line over the bar, which then has no other part; null for none
    */
-  record Part(String bar, String fill, double value, String tip) {}
+  record Part(String bar, String fill, double value, Interval interval, String tip) {}
 
   /**
    * How a number is written and what its axis shows.
@@ -60,8 +63,7 @@ final class Figures {
    * @param format number, percent or ratio: the template's word for {@code text}
    * @param shows values that the axis includes
    */
-  private record Axis(
-      String title, String format, DoubleFunction<String> text, List<Anchor> shows) {
+  record Axis(String title, String format, DoubleFunction<String> text, List<Anchor> shows) {
     static Axis numbers(String title) {
       return new Axis(title, "number", Format::number, List.of(new Anchor(0)));
     }
@@ -92,6 +94,7 @@ final class Figures {
   List<Figure> all() {
     List<Figure> figures = new ArrayList<>();
     boolean budgets = measurements.policies().stream().anyMatch(policy -> !policy.dense());
+    CacheFigures cacheFigures = new CacheFigures(measurements);
     if (measurements.timed() && budgets) {
       figures.add(
           new Figure(
@@ -142,7 +145,9 @@ final class Figures {
       figures.add(
           new Figure(
               "Where a document's time goes",
-              "Mean per document: dense prefill (the same work for every policy), questions, then the answers' decode steps.",
+              measurements.comparesCachePolicies()
+                  ? "Mean per document: prefill (anew for every cache policy), questions, then the answers' decode steps."
+                  : "Mean per document: dense prefill (the same work for every policy), questions, then the answers' decode steps.",
               timeParts()));
     }
     if (measurements.summaries.stream().anyMatch(summary -> summary.kvReadShare() != null)) {
@@ -161,13 +166,8 @@ final class Figures {
                   + ".",
               byBudget(PolicySummary::attentionMass, Axis.shares("attention mass"))));
     }
-    long lengths =
-        measurements.quality.stream()
-            .map(row -> row.question().lengthTokens())
-            .filter(length -> length != null)
-            .distinct()
-            .count();
-    if (lengths > 1 && measurements.scored()) {
+    figures.addAll(cacheFigures.all());
+    if (measurements.lengths().size() > 1 && measurements.scored()) {
       figures.add(
           new Figure(
               "Score by prompt length", "One line per policy. Bars: 95 % interval.", byLength()));
@@ -214,7 +214,16 @@ final class Figures {
   }
 
   private int colour(Policy policy) {
-    return measurements.families().indexOf(policy.family());
+    return colour(measurements, policy);
+  }
+
+  static int colour(Measurements measurements, Policy policy) {
+    return colour(measurements.families().indexOf(policy.family()));
+  }
+
+  /** Of the nth family, from 0. The first has its own; those of the others come again. */
+  static int colour(int family) {
+    return family == 0 ? 0 : 1 + (family - 1) % (COLOURS - 1);
   }
 
   private String throughputInterval() {
@@ -230,7 +239,7 @@ final class Figures {
   }
 
   /** Over a base 2 logarithm that is a half octave wider than the values on each side. */
-  private static Plot overOctaves(String description, String xTitle, Axis y, List<Point> points) {
+  static Plot overOctaves(String description, String xTitle, Axis y, List<Point> points) {
     double least = points.stream().mapToDouble(Point::x).min().orElse(1) / Math.sqrt(2);
     double most = points.stream().mapToDouble(Point::x).max().orElse(1) * Math.sqrt(2);
     List<Double> ticks =
@@ -285,7 +294,7 @@ final class Figures {
                 true,
                 kib,
                 summary.kl(),
-                policy.budget(),
+                policy.mark(),
                 String.format(
                     Locale.ROOT,
                     "%s: KL %.4f, %s KiB",
@@ -310,7 +319,7 @@ final class Figures {
                 false,
                 summary.decodeThroughput().mean(),
                 summary.score(),
-                policy.budget(),
+                policy.mark(),
                 name(policy)));
       }
     }
@@ -361,7 +370,7 @@ final class Figures {
         true,
         rows.get(0).load().promptTokens(),
         new Interval(ms, null, null),
-        last ? policy.budget() : "",
+        last ? policy.mark() : "",
         name(policy) + ", " + rows.get(0).docId() + ": " + Format.number(ms) + " ms");
   }
 
@@ -380,7 +389,7 @@ final class Figures {
 
   private static Part part(Policy policy, String name, double ms) {
     return new Part(
-        name(policy), "var(--" + name + ")", ms, name + ": " + Format.number(ms) + " ms");
+        name(policy), "var(--" + name + ")", ms, null, name + ": " + Format.number(ms) + " ms");
   }
 
   private Plot readShare() {
@@ -390,13 +399,18 @@ final class Figures {
       if (share != null) {
         Policy policy = summary.policy();
         parts.add(
-            new Part(name(policy), "var(--c" + colour(policy) + ")", share, Format.percent(share)));
+            new Part(
+                name(policy),
+                "var(--c" + colour(policy) + ")",
+                share,
+                null,
+                Format.percent(share)));
       }
     }
     return bars("share of KV bytes read", "share of dense attention's bytes", "percent", parts);
   }
 
-  private static Plot bars(String description, String xTitle, String xFormat, List<Part> parts) {
+  static Plot bars(String description, String xTitle, String xFormat, List<Part> parts) {
     return new Plot("bars", description)
         .signal("xTitle", xTitle)
         .signal("xFormat", xFormat)
@@ -405,27 +419,12 @@ final class Figures {
   }
 
   private Plot byLength() {
-    List<Integer> lengths =
-        measurements.quality.stream()
-            .map(row -> row.question().lengthTokens())
-            .filter(Objects::nonNull)
-            .distinct()
-            .sorted()
-            .toList();
+    List<Integer> lengths = measurements.lengths();
     List<Point> points = new ArrayList<>();
     for (Policy policy : measurements.policies()) {
       for (int length : lengths) {
-        List<Double> scores =
-            measurements.quality(policy).stream()
-                .filter(
-                    row ->
-                        row.question().lengthTokens() != null
-                            && row.question().lengthTokens() == length)
-                .map(row -> row.answer().score())
-                .filter(Objects::nonNull)
-                .toList();
-        if (!scores.isEmpty()) {
-          Interval score = Interval.scores(scores);
+        Interval score = measurements.quality(policy, length).score();
+        if (score != null) {
           points.add(
               new Point(
                   name(policy),
@@ -433,7 +432,7 @@ final class Figures {
                   true,
                   length,
                   score,
-                  length == lengths.get(lengths.size() - 1) ? policy.budget() : "",
+                  length == lengths.get(lengths.size() - 1) ? policy.mark() : "",
                   name(policy) + " at " + length + ": " + Format.percent(score.mean())));
         }
       }

@@ -5,6 +5,7 @@ import dev.questspark.job.eval.rows.SelectionRow;
 import dev.questspark.job.eval.rows.SpeedRow;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Function;
@@ -62,6 +63,35 @@ final class Measurements {
     return policies().stream().map(Policy::family).distinct().toList();
   }
 
+  /** Cache policies in order, that of documents kept whole first. */
+  List<String> cachePolicies() {
+    return policies().stream().map(Policy::cachePolicy).distinct().toList();
+  }
+
+  /** Whether documents were prefilled anew under another cache policy. */
+  boolean comparesCachePolicies() {
+    return cachePolicies().size() > 1;
+  }
+
+  /** Prompt lengths that a suite aimed at, ascending. */
+  List<Integer> lengths() {
+    return quality.stream()
+        .map(row -> row.question().lengthTokens())
+        .filter(Objects::nonNull)
+        .distinct()
+        .sorted()
+        .toList();
+  }
+
+  /** The answers of a policy at a prompt length, beside the reference's. */
+  QualitySummary quality(Policy policy, int length) {
+    return new QualitySummary(
+        quality(policy).stream()
+            .filter(row -> Integer.valueOf(length).equals(row.question().lengthTokens()))
+            .toList(),
+        reference());
+  }
+
   boolean timed() {
     return !speed.isEmpty();
   }
@@ -80,17 +110,21 @@ final class Measurements {
   }
 
   private PolicySummary summary(Policy policy) {
-    List<QualityRow> dense =
-        qualityByPolicy.entrySet().stream()
-            .filter(entry -> entry.getKey().dense())
-            .flatMap(entry -> entry.getValue().stream())
-            .toList();
     return new PolicySummary(
         policy,
-        new QualitySummary(quality(policy), dense),
+        new QualitySummary(quality(policy), reference()),
         batches(policy),
-        policies().stream().filter(Policy::dense).findFirst().map(this::batches).orElse(null),
+        policies().stream().filter(Policy::reference).findFirst().map(this::batches).orElse(null),
+        comparesCachePolicies(),
         selection(policy));
+  }
+
+  private List<QualityRow> reference() {
+    return policies().stream()
+        .filter(Policy::reference)
+        .findFirst()
+        .map(this::quality)
+        .orElse(List.of());
   }
 
   /** Null where no speed was measured. */

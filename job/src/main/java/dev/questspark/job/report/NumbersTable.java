@@ -80,7 +80,7 @@ final class NumbersTable {
     return column.shown().orElseThrow().title();
   }
 
-  private static String aligned(List<List<String>> lines) {
+  static String aligned(List<List<String>> lines) {
     int[] widths = new int[lines.get(0).size()];
     for (List<String> line : lines) {
       for (int i = 0; i < widths.length; i++) {

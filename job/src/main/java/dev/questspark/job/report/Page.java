@@ -11,6 +11,10 @@ import java.util.Optional;
  * specifications that Vega draws, which stands in the page too.
  */
 final class Page {
+  private static final String PREFILLED_ANEW =
+      " Under every cache policy a document is prefilled anew: once for its answers, and where speed is"
+          + " measured once per repetition, cache policies in turn.";
+
   private final Measurements measurements;
   private final Optional<JsonObject> run;
   private final Allowed allowed;
@@ -35,7 +39,10 @@ final class Page {
         .append("</style></head><body><main>");
     header(html);
     advice(html, "What was left out", SkippedDocuments.sentences(measurements.quality));
-    advice(html, "Which budget", Recommendation.sentences(measurements, allowed));
+    advice(
+        html,
+        measurements.comparesCachePolicies() ? "Which policy" : "Which budget",
+        Recommendation.sentences(measurements, allowed));
     advice(html, "What divergence does not see", DivergenceAdvice.unseen(measurements));
     legend(html);
     html.append("<noscript><p class=\"note\">The plots need JavaScript; every number stands in the")
@@ -61,14 +68,27 @@ final class Page {
         .append(
             " question, in points. \"Docs/hour\" is one device doing prefill, one batch of questions and their")
         .append(
-            " answers; its ceiling is the same with prefill alone, which no budget makes faster.</p>")
+            " answers; its ceiling is the same with prefill alone, which no budget makes faster.")
+        .append(measurements.comparesCachePolicies() ? PREFILLED_ANEW : "")
+        .append("</p>")
         .append("<div class=\"scroll\">")
         .append(NumbersTable.html(measurements.summaries))
         .append("</div></section>");
+    lengths(html);
     options(html);
     html.append("</main><script>").append(Resource.text("vega.min.js")).append("</script>");
     html.append("<script>").append(Resource.text("plots.js")).append("</script>");
     return html.append("</body></html>\n").toString();
+  }
+
+  private void lengths(StringBuilder html) {
+    String table = LengthTable.html(measurements);
+    if (!table.isEmpty()) {
+      html.append("<section><h2>Score by prompt length</h2><p class=\"note\">")
+          .append("\"Against dense\" is paired by question, in points.</p><div class=\"scroll\">")
+          .append(table)
+          .append("</div></section>");
+    }
   }
 
   private void header(StringBuilder html) {
@@ -88,6 +108,9 @@ final class Page {
       tile(html, String.valueOf(questions), "questions per policy");
     }
     tile(html, String.valueOf(measurements.summaries.size()), "policies");
+    if (measurements.comparesCachePolicies()) {
+      tile(html, String.valueOf(measurements.cachePolicies().size()), "cache policies");
+    }
     tile(html, repetitions == 0 ? "–" : String.valueOf(repetitions), "speed repetitions");
     run.ifPresent(
         facts -> tile(html, Format.number(startUp(facts)) + " s", "engine start-up, apart"));
@@ -138,7 +161,7 @@ final class Page {
     List<String> families = measurements.families();
     for (int i = 0; i < families.size(); i++) {
       html.append("<li><i class=\"chip c")
-          .append(i)
+          .append(Figures.colour(i))
           .append("\"></i>")
           .append(Format.html(families.get(i)))
           .append("</li>");

@@ -24,10 +24,13 @@ final class PolicySummary {
   private final Interval attentionMass;
   private final Interval topTokenRecall;
   private final Interval decodeThroughput;
+  private final Interval prefillSeconds;
+  private final Interval prefillSpeedup;
 
   /**
    * @param batches null where no speed was measured
-   * @param denseBatches of dense attention; null likewise
+   * @param denseBatches of the reference; null likewise
+   * @param prefillsAnew whether every repetition prefilled, under each cache policy
    * @param selection of watched documents, maybe none
    */
   PolicySummary(
@@ -35,20 +38,25 @@ final class PolicySummary {
       QualitySummary answers,
       SpeedSummary batches,
       SpeedSummary denseBatches,
+      boolean prefillsAnew,
       List<SelectionRow> selection) {
     this.policy = policy;
     this.answers = answers;
     this.batches = batches;
     this.denseBatches = batches == null ? null : denseBatches;
     this.score = answers.score();
-    this.scoreMinusDense = policy.dense() ? null : answers.scoreMinusDense();
+    this.scoreMinusDense = policy.reference() ? null : answers.scoreMinusDense();
     this.perplexity = answers.perplexity();
-    this.perplexityOverDense = policy.dense() ? null : answers.perplexityOverDense();
+    this.perplexityOverDense = policy.reference() ? null : answers.perplexityOverDense();
     this.kl = answers.kl();
     this.sameArgmax = answers.sameArgmax();
     this.attentionMass = byDocument(selection, row -> row.kept().attentionMass());
     this.topTokenRecall = byDocument(selection, row -> row.kept().topTokenRecall());
     this.decodeThroughput = batches == null ? null : batches.decodeThroughput();
+    boolean prefills = prefillsAnew && batches != null;
+    this.prefillSeconds = prefills ? batches.prefillSeconds() : null;
+    this.prefillSpeedup =
+        prefills && denseBatches != null ? batches.prefillSpeedup(denseBatches) : null;
   }
 
   /** Means of every watched document, then over documents; null where none was watched. */
@@ -140,6 +148,16 @@ final class PolicySummary {
     return decodeThroughput;
   }
 
+  /** Per document; null where one prefill served all repetitions. */
+  Interval prefillSeconds() {
+    return prefillSeconds;
+  }
+
+  /** The reference's prefill over this one's; null likewise. */
+  Interval prefillSpeedup() {
+    return prefillSpeedup;
+  }
+
   /** Of the speed batches; null without any. */
   Double timed(ToDoubleFunction<SpeedSummary> number) {
     return batches == null ? null : Double.valueOf(number.applyAsDouble(batches));
@@ -166,7 +184,10 @@ final class PolicySummary {
   String speedups() {
     return decodeSpeedup() == null
         ? ""
-        : ", decode "
+        : (policy.keptWhole() || prefillSpeedup == null
+                ? ""
+                : ", prefill " + Format.number(prefillSpeedup.mean()) + "x")
+            + ", decode "
             + Format.number(decodeSpeedup())
             + "x and "
             + Format.number(endToEndSpeedup())

@@ -25,7 +25,7 @@ final class Recommendation {
    * @param allowed what a budget may cost, measured question by question or window by window
    */
   static List<String> sentences(Measurements measurements, Allowed allowed) {
-    boolean compares = measurements.summaries.stream().anyMatch(it -> !it.policy().dense());
+    boolean compares = measurements.summaries.stream().anyMatch(it -> !it.policy().reference());
     if (compares && measurements.diverged()) {
       return DivergenceAdvice.sentences(measurements, allowed.kl());
     }
@@ -53,11 +53,7 @@ final class Recommendation {
           sentences.add(
               enough
                   .map(summary -> found(family, summary, maxLoss))
-                  .orElse(
-                      family
-                          + ": no measured budget stays within "
-                          + Format.number(100 * maxLoss)
-                          + " points of dense attention."));
+                  .orElseGet(() -> none(family, budgets, maxLoss)));
           enough.flatMap(summary -> layers(measurements, summary)).ifPresent(sentences::add);
         });
     return sentences;
@@ -77,7 +73,7 @@ final class Recommendation {
                   : "no question was answered."));
     }
     return measurements.summaries.stream()
-        .filter(it -> it.policy().dense() && it.score() != null && it.score().mean() == 0)
+        .filter(it -> it.policy().reference() && it.score() != null && it.score().mean() == 0)
         .findFirst()
         .map(
             dense ->
@@ -121,18 +117,39 @@ final class Recommendation {
                 + " each.");
   }
 
+  private static String none(String family, List<PolicySummary> budgets, double maxLoss) {
+    if (budgets.stream().anyMatch(summary -> summary.policy().kvBudget() != null)) {
+      return family
+          + ": no measured budget stays within "
+          + Format.number(100 * maxLoss)
+          + " points of dense attention.";
+    }
+    Interval difference = budgets.get(0).scoreMinusDense();
+    return family
+        + ": it does not stay within "
+        + Format.number(100 * maxLoss)
+        + " points of dense attention ("
+        + Format.points(difference.mean())
+        + interval(difference)
+        + ").";
+  }
+
+  private static String interval(Interval difference) {
+    return difference.low() == null
+        ? "; too few questions for an interval"
+        : ", 95 % interval "
+            + Format.points(difference.low())
+            + " to "
+            + Format.points(difference.high());
+  }
+
   private static String found(String family, PolicySummary summary, double maxLoss) {
     Interval difference = summary.scoreMinusDense();
     String interval =
-        difference.low() == null
-            ? "; too few questions for an interval"
-            : ", 95 % interval "
-                + Format.points(difference.low())
-                + " to "
-                + Format.points(difference.high())
-                + (difference.low() >= -maxLoss
-                    ? ""
-                    : "; the interval reaches lower, so more questions would make it surer");
+        interval(difference)
+            + (difference.low() == null || difference.low() >= -maxLoss
+                ? ""
+                : "; the interval reaches lower, so more questions would make it surer");
     return family
         + (summary.policy().kvBudget() == null
             ? ": it stays within "

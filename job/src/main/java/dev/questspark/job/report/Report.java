@@ -109,6 +109,11 @@ public final class Report {
   /** Prints the main numbers, what was left out, and where the page is. */
   public void print(PrintStream out) {
     out.print(NumbersTable.text(measurements.summaries));
+    String lengths = LengthTable.text(measurements);
+    if (!lengths.isEmpty()) {
+      out.println();
+      out.print(lengths);
+    }
     out.println();
     SkippedDocuments.sentences(measurements.quality).forEach(out::println);
     DivergenceAdvice.unseen(measurements).forEach(out::println);

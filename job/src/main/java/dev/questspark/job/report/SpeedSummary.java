@@ -1,7 +1,10 @@
 package dev.questspark.job.report;
 
 import dev.questspark.job.eval.rows.SpeedRow;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
@@ -43,6 +46,54 @@ final class SpeedSummary {
                             row -> (double) row.load().batch() * (row.load().newTokens() - 1))
                         / (sum(repetition, row -> row.times().decodeMs()) / MS_PER_S))
             .toList());
+  }
+
+  /**
+   * Mean per document: per repetition, then the geometric mean; interval over repetitions. Every
+   * repetition must have prefilled anew.
+   */
+  Interval prefillSeconds() {
+    return Interval.geometricMean(
+        prefills().values().stream()
+            .map(documents -> Interval.average(documents.values()) / MS_PER_S)
+            .toList());
+  }
+
+  /**
+   * Time of the other's prefill over this one's, on the documents that both have: per repetition,
+   * then the geometric mean; interval over repetitions. Null where they have none in common.
+   */
+  Interval prefillSpeedup(SpeedSummary other) {
+    Map<Integer, Map<String, Double>> others = other.prefills();
+    List<Double> ratios = new ArrayList<>();
+    prefills()
+        .forEach(
+            (repetition, documents) -> {
+              double mine = 0;
+              double theirs = 0;
+              for (Map.Entry<String, Double> document : documents.entrySet()) {
+                Double ms = others.getOrDefault(repetition, Map.of()).get(document.getKey());
+                if (ms != null) {
+                  mine += document.getValue();
+                  theirs += ms;
+                }
+              }
+              if (mine > 0) {
+                ratios.add(theirs / mine);
+              }
+            });
+    return ratios.isEmpty() ? null : Interval.geometricMean(ratios);
+  }
+
+  /** Milliseconds by repetition and document. */
+  private SortedMap<Integer, Map<String, Double>> prefills() {
+    SortedMap<Integer, Map<String, Double>> prefills = new TreeMap<>();
+    for (SpeedRow row : rows) {
+      prefills
+          .computeIfAbsent(row.repetition(), none -> new TreeMap<>())
+          .put(row.docId(), row.times().prefillMs());
+    }
+    return prefills;
   }
 
   double tpotMs() {

@@ -218,9 +218,25 @@ final class SummaryColumns {
     columns.add(
         number(
             "prefill_throughput",
-            "document tokens per second of prefill; the same for all policies of a document",
+            "document tokens per second of prefill; the same for all policies of a document under"
+                + " one cache policy",
             summary -> summary.timed(SpeedSummary::prefillThroughput),
             inConsole("prefill tok/s").onPageOnly()));
+    columns.addAll(
+        interval(
+            "prefill_seconds",
+            "seconds of prefill per document where cache policies are compared and every repetition"
+                + " prefills anew: per repetition over all documents, then the geometric mean;"
+                + " interval over repetitions, on the logarithm",
+            PolicySummary::prefillSeconds,
+            inConsole("prefill s")));
+    columns.addAll(
+        interval(
+            "prefill_speedup",
+            "prefill time of documents kept whole over this one's, repetition by repetition,"
+                + " geometric mean; interval over repetitions, on the logarithm",
+            PolicySummary::prefillSpeedup,
+            inConsole("prefill x")));
     columns.add(
         number(
             "question_throughput",

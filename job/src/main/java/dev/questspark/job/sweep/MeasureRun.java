@@ -4,6 +4,7 @@ import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.model.family.ModelConfig;
 import dev.questspark.engine.model.family.ModelConfigReader;
 import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.engine.stats.EngineReport;
 import dev.questspark.engine.stats.PolicyReport;
 import dev.questspark.engine.study.ReferenceWindow;
@@ -61,6 +62,7 @@ public final class MeasureRun {
   private final PrintStream out;
   private final Suite suite;
   private final List<ReadPolicy> policies;
+  private final List<CachePolicy> cachePolicies;
   private final TaskTemplates templates;
   private final OnTooLong onTooLong;
 
@@ -76,17 +78,18 @@ public final class MeasureRun {
     this.policies = SweepPolicies.of(options.inference(), options.measure());
     this.templates = TaskTemplates.of(options.inference().prompt());
     this.onTooLong = Suites.onTooLong(suite, options.inference().longDocuments());
+    this.cachePolicies = options.inference().selection().cachePolicies();
+    if (suite == Suite.PERPLEXITY && cachePolicies.size() > 1) {
+      throw new ConfigException(
+          "--suite perplexity feeds a text token by token, so that there is no document for cache_policy "
+              + cachePolicies.get(1).text()
+              + "; --suite divergence measures the tokens after one.");
+    }
   }
 
   /** Runs; returns the process's exit code. */
   public int run(SparkSession spark) throws IOException {
-    OpenRun run =
-        OpenRun.open(
-            spark,
-            options,
-            policies,
-            templates,
-            policies.stream().map(ReadPolicy::text).toList() + " " + onTooLong);
+    OpenRun run = OpenRun.open(spark, options, policies, templates, String.valueOf(onTooLong));
     FileInput.refuseInside(
         options.corpus(), run.output().root(), spark.sparkContext().hadoopConfiguration());
     run.output().prepareMeasurement();
@@ -118,17 +121,20 @@ public final class MeasureRun {
   private void tellCost(OpenRun run, int windows) {
     Windows each = options.measure().suite().windows();
     int vocabulary = config(run.model().path()).vocabSize();
+    int prefills = cachePolicies.size();
     out.printf(
         Locale.ROOT,
-        "%,d windows of %,d tokens, each after %,d: %,d tokens to prefill once, %,d rows to feed under"
-            + " %d policies.%nEach task keeps dense attention's logits of its window on the host, %,d x"
+        "%,d windows of %,d tokens, each after %,d: %,d tokens to prefill once%s, %,d rows to feed under"
+            + " %d policies%s.%nEach task keeps dense attention's logits of its window on the host, %,d x"
             + " %,d x 4 bytes = %,d MiB, and as much again for a policy that gets ahead of it.%n",
         windows,
         each.windowTokens(),
         each.prefixTokens(),
         (long) windows * each.prefixTokens(),
-        (long) windows * each.windowTokens() * policies.size(),
+        prefills > 1 ? " under each of " + prefills + " cache policies" : "",
+        (long) windows * each.windowTokens() * policies.size() * prefills,
         policies.size(),
+        prefills > 1 ? " under each of them" : "",
         each.windowTokens(),
         vocabulary,
         (ReferenceWindow.bytes(each.windowTokens(), vocabulary) + MIB - 1) / MIB);

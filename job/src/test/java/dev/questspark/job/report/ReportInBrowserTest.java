@@ -49,7 +49,7 @@ class ReportInBrowserTest {
             frame: box(plot.querySelector('svg')),
             marks: {
               dots: {given: rows('points').length, boxes: boxes('dots')},
-              whiskers: {given: rows('points').filter(row => row.y.high > row.y.low).length, boxes: boxes('whiskers')},
+              whiskers: {given: [...rows('points').map(row => row.y), ...rows('parts').map(row => row.interval || {})].filter(it => it.high > it.low).length, boxes: boxes('whiskers')},
               levels: {given: rows('levels').length, boxes: boxes('levelRules')},
               bars: {given: rows('parts').length, boxes: boxes('bars')},
               tiles: {given: rows('cells').length, boxes: boxes('tiles')}},

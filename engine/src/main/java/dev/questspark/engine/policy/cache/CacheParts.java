@@ -4,6 +4,7 @@ import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.PolicyRegistry;
 import dev.questspark.engine.policy.PolicyText;
 import dev.questspark.engine.policy.ReadPolicies;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /** The registry of the parts of cache policies: one line each. */
@@ -36,8 +37,16 @@ public final class CacheParts {
   }
 
   static String text(PolicyRegistry<CachePart> registry, CachePolicy policy) {
+    return joined(policy, registry::text);
+  }
+
+  static String label(PolicyRegistry<CachePart> registry, CachePolicy policy) {
+    return joined(policy, registry::withoutDefaults);
+  }
+
+  private static String joined(CachePolicy policy, Function<CachePart, String> text) {
     return policy.parts().isEmpty()
         ? NONE
-        : policy.parts().stream().map(registry::text).collect(Collectors.joining(" " + JOIN + " "));
+        : policy.parts().stream().map(text).collect(Collectors.joining(" " + JOIN + " "));
   }
 }

@@ -109,6 +109,11 @@ public record CachePolicy(List<CachePart> parts) implements Serializable {
     return CacheParts.text(CacheParts.KNOWN, this);
   }
 
+  /** The policy in a few words: its text without parameters that have their default. */
+  public String label() {
+    return CacheParts.label(CacheParts.KNOWN, this);
+  }
+
   /**
    * Reads a text; the parts may come in any order.
    *

@@ -59,6 +59,10 @@ class CachePolicyTest {
     return CacheParts.text(PARTS, policy);
   }
 
+  private static String label(CachePolicy policy) {
+    return CacheParts.label(PARTS, policy);
+  }
+
   @Test
   void withoutPartsItIsNone() {
     assertThat(CachePolicy.parse(" none ")).isEqualTo(CachePolicy.NONE);
@@ -74,6 +78,14 @@ class CachePolicyTest {
     assertThat(parse(text(policy))).isEqualTo(policy);
     assertThat(parse("threshold(mass=0.25)"))
         .isEqualTo(new CachePolicy(List.of(new Threshold(0.25))));
+  }
+
+  @Test
+  void aLabelLeavesDefaultsOut() {
+    assertThat(label(CachePolicy.NONE)).isEqualTo("none");
+    assertThat(label(parse("blocks + integers(bits=two)")))
+        .isEqualTo("blocks + integers(bits=two)");
+    assertThat(label(parse("blocks(budget=128)"))).isEqualTo("blocks(budget=128)");
   }
 
   @Test

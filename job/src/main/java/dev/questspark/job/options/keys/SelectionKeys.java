@@ -4,7 +4,9 @@ import static dev.questspark.job.options.keys.OptionTypes.choice;
 import static dev.questspark.job.options.keys.OptionTypes.integer;
 import static dev.questspark.job.options.keys.Scope.Decides.ANSWERS;
 import static dev.questspark.job.options.keys.Scope.INFERENCE;
+import static dev.questspark.job.options.keys.Scope.MEASUREMENT;
 import static dev.questspark.job.options.keys.Scope.Query.IN_QUERY;
+import static dev.questspark.job.options.keys.Scope.Query.JOB_ONLY;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.ops.backend.DigestDType;
@@ -22,6 +24,7 @@ import dev.questspark.job.options.SelectionOptions;
 import dev.questspark.job.options.keys.Scope.Decides;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Stream;
 
 /** Which pages a decode step reads; {@link SelectionOptions} has the values. */
 public final class SelectionKeys {
@@ -60,6 +63,23 @@ public final class SelectionKeys {
           .description(
               SECTION,
               "Which keys a document's own rows read while it is prefilled, such as a_shape(recent=960). It becomes a part of cache_policy.");
+  public static final OptionKey<List<CachePolicy>> CACHE_POLICIES =
+      OptionDeclaration.list(
+              "cache_policies",
+              "policies",
+              OptionKey.Shape.REPEATED,
+              "cache policies in full, each none or parts joined by +",
+              CachePolicy::parse)
+          .scope(MEASUREMENT, Decides.POLICIES, JOB_ONLY)
+          .excludes(
+              CACHE_POLICY,
+              "--cache-policies says which cache policies are compared, and --cache-policy names one; give one of them.")
+          .excludes(
+              PREFILL,
+              "--cache-policies says which cache policies are compared, and --prefill is a part of one; name it in --cache-policies, as in 'a_shape(recent=960)'.")
+          .description(
+              SECTION,
+              "Cache policies to compare, each with every policy of the questions; given several times. Every document is prefilled once for each. none comes first, named or not. Without it cache_policy is compared with none.");
   public static final OptionKey<List<String>> SELECTORS =
       OptionDeclaration.list(
               "selectors",
@@ -202,12 +222,28 @@ public final class SelectionKeys {
     return options.given(PREFILL) ? policy.withPrefill(options.get(PREFILL)) : policy;
   }
 
+  /**
+   * The one of a run. A measurement compares with documents that are kept whole, asked to or not:
+   * {@code none} comes first.
+   */
+  private static List<CachePolicy> cachePolicies(JobOptions options) {
+    CachePolicy single = cachePolicy(options);
+    if (!Scope.MEASUREMENT.contains(options.get(RunKeys.COMMAND))) {
+      return List.of(single);
+    }
+    List<CachePolicy> compared = options.get(CACHE_POLICIES);
+    return Stream.concat(
+            Stream.of(CachePolicy.NONE), compared.isEmpty() ? Stream.of(single) : compared.stream())
+        .distinct()
+        .toList();
+  }
+
   /** Types the options. */
   public static SelectionOptions bind(JobOptions options) {
     refuseShorthand(options);
     return new SelectionOptions(
         options.get(POLICIES),
-        cachePolicy(options),
+        cachePolicies(options),
         options.get(SELECTORS),
         options.get(KV_BUDGETS),
         new SelectionOptions.PageRule(

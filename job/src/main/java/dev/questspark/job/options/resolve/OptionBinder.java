@@ -62,6 +62,9 @@ public final class OptionBinder {
     boolean measured = Scope.MEASUREMENT.contains(options.get(RunKeys.COMMAND));
     Map<String, String> deciding = new LinkedHashMap<>();
     for (OptionKey<?> key : OptionRegistry.all()) {
+      if (measured && key == SelectionKeys.CACHE_POLICY) {
+        continue; // a measurement's results are kept by their policies
+      }
       if (key.decides() == Decides.ANSWERS || measured && key.decides() == Decides.MEASUREMENTS) {
         deciding.put(key.name(), options.setting(key).shown());
       }

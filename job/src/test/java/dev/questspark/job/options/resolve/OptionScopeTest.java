@@ -70,6 +70,7 @@ class OptionScopeTest {
     assertThat(names(Decides.POLICIES))
         .containsExactly(
             "policies",
+            "cache_policies",
             "selectors",
             "kv_budgets",
             "page_score",
@@ -86,8 +87,13 @@ class OptionScopeTest {
 
   @Test
   void theHashOfARunLeavesOutWhatOnlyMeasurementsHold() {
-    assertThat(deciding("--command=run", "--input=i")).doesNotContain("max_num_seqs");
-    assertThat(deciding("--command=sweep", "--input=i")).contains("max_num_seqs", "speed_tokens");
+    assertThat(deciding("--command=run", "--input=i"))
+        .contains("cache_policy")
+        .doesNotContain("max_num_seqs");
+    assertThat(deciding("--command=sweep", "--input=i"))
+        .contains("max_num_seqs", "speed_tokens")
+        .as("a result of a sweep is kept by its policies")
+        .doesNotContain("cache_policy");
   }
 
   private static List<String> deciding(String command, String input) {
