@@ -168,12 +168,12 @@ public final class SelectionKeys {
           .description(SECTION, "Contexts shorter than this stay dense.");
   public static final OptionKey<QuestionAttention> QUESTION_ATTENTION =
       choice("question_attention", QuestionAttention.class)
-          .defaultValue("sparse")
+          .defaultValue("dense")
           .scope(INFERENCE, ANSWERS, IN_QUERY)
           .aspect(Aspect.ASKING)
           .description(
               SECTION,
-              "Whether the question's tokens attend to the selected pages (sparse) or to all (dense).");
+              "What the question's tokens attend to: all of the document (dense), which they read once together, or each token to what the policy lists for it (sparse), as in the paper's passkey test. Tokens of the answer always attend as the policy says.");
 
   /** What {@link #POLICIES} says in one text. */
   private static List<OptionKey<?>> shorthand() {
