@@ -44,8 +44,37 @@ final class CpuDigests {
     return pages;
   }
 
+  /**
+   * Products of folded queries with pairs: out[at + g * stride + i] for query g and the pair at
+   * {@code pairs[i]}.
+   *
+   * @param probes (queries, 2 D) from {@code probe} on
+   * @param wide scratch, at least count * 2 D
+   */
+  void multiply(
+      float[] out,
+      int at,
+      int stride,
+      float[] probes,
+      int probe,
+      int queries,
+      int[] pairs,
+      int count,
+      float[] wide,
+      SimdOps simd) {
+    int channels = 2 * pages.headDim;
+    if (bytes != null && queries == 1) {
+      simd.dots(out, at, probes, probe, bytes, pairs, count, channels);
+      return;
+    }
+    for (int i = 0; i < count; i++) {
+      read(pairs[i], wide, i * channels, simd);
+    }
+    simd.dots(out, at, stride, probes, probe, queries, wide, count, channels);
+  }
+
   /** Copies one pair as floats. */
-  void read(int pair, float[] target, int at, SimdOps simd) {
+  private void read(int pair, float[] target, int at, SimdOps simd) {
     int channels = 2 * pages.headDim;
     if (floats != null) {
       System.arraycopy(floats, pair, target, at, channels);
@@ -56,9 +85,10 @@ final class CpuDigests {
     }
   }
 
-  /** Asks memory for the pairs of all KV heads of a block. */
-  float touch(int block) {
-    int at = pairAt(block, 0);
+  /**
+   * Asks memory for the pairs of all KV heads of a block, of which the first begins at {@code at}.
+   */
+  float touch(int at) {
     int end = at + pages.kvHeads * pages.digestColumns;
     if (floats != null) {
       return CacheLines.touch(floats, at, end);

@@ -103,7 +103,7 @@ public final class CpuPageScores {
     float[] probes = new float[0]; // (Hkv, G, 2 D): folded queries
     float[] pairs = new float[0]; // of a batch of blocks, as floats
     float[] sums = new float[0]; // (G, blocks of a batch)
-    final float[] ofHead = new float[BATCH_BLOCKS];
+    final int[] firsts = new int[BATCH_BLOCKS]; // where the pairs of a batch begin
     float[] weights = new float[0]; // of a head, for softmax
     float touched; // without a use, the compiler would drop the loads
 
@@ -194,27 +194,52 @@ public final class CpuPageScores {
 
     /** Scores a few consecutive blocks of a row for all KV heads. */
     private void scoreBatch(int row, int from, int count, Scratch scratch) {
-      int width = 2 * pages.headDim;
+      int[] firsts = scratch.firsts;
+      findPairs(row, from, count, firsts);
       for (int i = 0; i < count; i++) {
-        scratch.touched += digests.touch(id(row, from + i));
+        scratch.touched += digests.touch(firsts[i]);
       }
+      int width = 2 * pages.headDim;
+      float[] sums = scratch.sums;
       for (int head = 0; head < pages.kvHeads; head++) {
+        int probe = head * group * width;
+        int scoreRow = (row - rows.from()) * pages.kvHeads + head;
+        boolean direct = group == 1 && headScores == null;
+        float[] out = direct ? HeapBuffer.floats(scores) : sums;
+        int at = direct ? HeapBuffer.at(scores, scoreRow) + from : 0;
+        digests.multiply(
+            out,
+            at,
+            BATCH_BLOCKS,
+            scratch.probes,
+            probe,
+            group,
+            firsts,
+            count,
+            scratch.pairs,
+            scratch.simd);
+        if (!direct) {
+          store(scoreRow, from, count, sums);
+        }
         for (int i = 0; i < count; i++) {
-          int pair = digests.pairAt(id(row, from + i), head);
-          digests.read(pair, scratch.pairs, i * width, scratch.simd);
+          firsts[i] += pages.digestColumns; // those of the next head
         }
-        for (int g = 0; g < group; g++) {
-          int probe = (head * group + g) * width;
-          scratch.simd.dots(scratch.ofHead, count, scratch.probes, probe, scratch.pairs, 0, width);
-          System.arraycopy(scratch.ofHead, 0, scratch.sums, g * BATCH_BLOCKS, count);
-        }
-        store((row - rows.from()) * pages.kvHeads + head, from, count, scratch.sums);
       }
     }
 
-    private int id(int row, int block) {
+    /** Where the pairs of consecutive blocks begin, those of KV head 0. */
+    private void findPairs(int row, int from, int count, int[] firsts) {
       int blocksPerPage = pages.pageSize / pages.blockSize;
-      return batch.page(row, block / blocksPerPage) * blocksPerPage + block % blocksPerPage;
+      int logical = from / blocksPerPage;
+      int block = from % blocksPerPage;
+      int page = batch.page(row, logical);
+      for (int i = 0; i < count; i++) {
+        if (block == blocksPerPage) {
+          block = 0;
+          page = batch.page(row, ++logical);
+        }
+        firsts[i] = digests.pairAt(page * blocksPerPage + block++, 0);
+      }
     }
 
     /** Fills (Hkv, G, 2 D): what digest pairs are multiplied with, for each query head. */

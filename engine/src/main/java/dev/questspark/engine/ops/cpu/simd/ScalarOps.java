@@ -69,9 +69,35 @@ public final class ScalarOps implements SimdOps {
   }
 
   @Override
-  public void dots(float[] out, int heads, float[] a, int aFrom, float[] b, int bFrom, int count) {
-    for (int g = 0; g < heads; g++) {
-      out[g] = dot(a, aFrom, b, bFrom + g * count, count);
+  public void dots(
+      float[] out,
+      int at,
+      int stride,
+      float[] a,
+      int aFrom,
+      int rows,
+      float[] b,
+      int others,
+      int count) {
+    for (int r = 0; r < rows; r++) {
+      for (int i = 0; i < others; i++) {
+        out[at + r * stride + i] = dot(a, aFrom + r * count, b, i * count, count);
+      }
+    }
+  }
+
+  @Override
+  public void dots(
+      float[] out, int at, float[] a, int aFrom, byte[] b, int[] from, int others, int count) {
+    for (int i = 0; i < others; i++) {
+      Arrays.fill(chains, 0f);
+      for (int e = 0; e < count; e += CHAINS) { // as many as share an exponent
+        float scale = Int8Pair.scale(b[from[i] + count + e / CHAINS] & 0xff);
+        for (int j = 0; j < CHAINS; j++) {
+          chains[j] = Math.fma(a[aFrom + e + j], b[from[i] + e + j] * scale, chains[j]);
+        }
+      }
+      out[at + i] = SimdOps.addUp(chains, 0);
     }
   }
 

@@ -97,10 +97,31 @@ public interface SimdOps {
   float dot(float[] a, int aFrom, float[] b, int bFrom, int count);
 
   /**
-   * The {@link #dot} of one vector with each of {@code heads} others, which stand back to back from
-   * {@code bFrom} on.
+   * The {@link #dot} of each of {@code rows} vectors with each of {@code others}, which both stand
+   * back to back: out[at + r * stride + i] = a[r] . b[i].
+   *
+   * @param b from its beginning on
+   * @param count elements of every vector
    */
-  void dots(float[] out, int heads, float[] a, int aFrom, float[] b, int bFrom, int count);
+  void dots(
+      float[] out,
+      int at,
+      int stride,
+      float[] a,
+      int aFrom,
+      int rows,
+      float[] b,
+      int others,
+      int count);
+
+  /**
+   * The {@link #dot} of one vector with each of {@code others} in 8 bits, as {@link #widen(byte[],
+   * int, int, float[], int, int)} would make floats of them: out[at + i] = a . b[i].
+   *
+   * @param from where each of the others begins: its integers, and its exponents behind them
+   * @param count elements of every vector, a multiple of 16
+   */
+  void dots(float[] out, int at, float[] a, int aFrom, byte[] b, int[] from, int others, int count);
 
   /** The largest of {@code count} numbers, at least one; if any is NaN, some number or NaN. */
   float max(float[] x, int from, int count);

@@ -26,7 +26,7 @@ import jdk.incubator.vector.VectorOperators;
  */
 final class VectorOps implements SimdOps {
   private final float[] chains = new float[CHAINS];
-  private final float[] four = new float[4 * CHAINS];
+  private final VectorDotOps manyDots = new VectorDotOps();
   private float[] pairs = new float[0];
 
   @Override
@@ -142,59 +142,37 @@ final class VectorOps implements SimdOps {
   }
 
   @Override
-  public void dots(float[] out, int heads, float[] a, int aFrom, float[] b, int bFrom, int count) {
-    int g = 0;
-    if (count % CHAINS == 0) {
-      for (; g <= heads - 4; g += 4) {
-        fourDots(out, g, a, aFrom, b, bFrom + g * count, count);
-      }
-      if (g > 0 && g < heads) { // a dot once more is cheaper than the rest one by one
-        g = heads - 4;
-        fourDots(out, g, a, aFrom, b, bFrom + g * count, count);
-        return;
-      }
+  public void dots(
+      float[] out,
+      int at,
+      int stride,
+      float[] a,
+      int aFrom,
+      int rows,
+      float[] b,
+      int others,
+      int count) {
+    if (others >= VectorDotOps.LEAST && count % CHAINS == 0) {
+      manyDots.dots(out, at, stride, a, aFrom, rows, b, others, count);
+      return;
     }
-    for (; g < heads; g++) {
-      out[g] = dot(a, aFrom, b, bFrom + g * count, count);
+    for (int r = 0; r < rows; r++) {
+      for (int i = 0; i < others; i++) {
+        out[at + r * stride + i] = dot(a, aFrom + r * count, b, i * count, count);
+      }
     }
   }
 
-  private void fourDots(float[] out, int at, float[] a, int aFrom, float[] b, int b0, int count) {
-    int b1 = b0 + count;
-    int b2 = b1 + count;
-    int b3 = b2 + count;
-    if (LANES == CHAINS) {
-      FloatVector s0 = zero(), s1 = zero(), s2 = zero(), s3 = zero();
-      for (int i = 0; i < count; i += CHAINS) {
-        FloatVector x = load(a, aFrom + i);
-        s0 = x.fma(load(b, b0 + i), s0);
-        s1 = x.fma(load(b, b1 + i), s1);
-        s2 = x.fma(load(b, b2 + i), s2);
-        s3 = x.fma(load(b, b3 + i), s3);
-      }
-      VectorHalves.addUp(s0, s1, s2, s3, four);
-      out[at] = four[0];
-      out[at + 1] = four[8];
-      out[at + 2] = four[4];
-      out[at + 3] = four[12];
+  @Override
+  public void dots(
+      float[] out, int at, float[] a, int aFrom, byte[] b, int[] from, int others, int count) {
+    if (others >= VectorDotOps.LEAST) {
+      manyDots.dots(out, at, a, aFrom, b, from, others, count);
       return;
     }
-    for (int lane = 0; lane < CHAINS; lane += LANES) {
-      FloatVector s0 = zero(), s1 = zero(), s2 = zero(), s3 = zero();
-      for (int i = lane; i < count; i += CHAINS) {
-        FloatVector x = load(a, aFrom + i);
-        s0 = x.fma(load(b, b0 + i), s0);
-        s1 = x.fma(load(b, b1 + i), s1);
-        s2 = x.fma(load(b, b2 + i), s2);
-        s3 = x.fma(load(b, b3 + i), s3);
-      }
-      s0.intoArray(four, lane);
-      s1.intoArray(four, CHAINS + lane);
-      s2.intoArray(four, 2 * CHAINS + lane);
-      s3.intoArray(four, 3 * CHAINS + lane);
-    }
-    for (int g = 0; g < 4; g++) {
-      out[at + g] = SimdOps.addUp(four, g * CHAINS);
+    for (int i = 0; i < others; i++) {
+      VectorDotOps.dot(a, aFrom, b, from[i], count, chains);
+      out[at + i] = SimdOps.addUp(chains, 0);
     }
   }
 

@@ -23,12 +23,6 @@ class SimdOpsTest {
     float[] a = numbers(count + 3);
     float[] b = numbers(count + 5);
     assertBits(vector.dot(a, 3, b, 5, count), plain.dot(a, 3, b, 5, count));
-    float[] many = numbers(6 * count);
-    float[] dots = new float[6];
-    vector.dots(dots, 6, a, 3, many, 0, count);
-    for (int g = 0; g < 6; g++) {
-      assertBits(dots[g], plain.dot(a, 3, many, g * count, count));
-    }
     assertBits(vector.max(a, 3, count), plain.max(a, 3, count));
     a[3 + count / 2] = 100;
     a[3 + count / 3] = Float.NEGATIVE_INFINITY;
@@ -46,6 +40,60 @@ class SimdOpsTest {
     vector.siluMul(to, 1, from, 0, count, count);
     plain.siluMul(same, 1, from, 0, count, count);
     assertThat(to).isEqualTo(same);
+  }
+
+  /** Every row with every other, and nothing beside them. */
+  @ParameterizedTest
+  @CsvSource({
+    "1, 16", "4, 32", "7, 128", "8, 64", "9, 128", "13, 10", "16, 128", "16, 7", "21, 48"
+  })
+  void manyDots(int others, int count) {
+    float[] a = numbers(5 * count + 3);
+    float[] b = numbers(others * count);
+    int stride = others + 2;
+    for (int rows = 1; rows <= 5; rows++) {
+      float[] expected = numbers(1 + rows * stride);
+      float[] found = expected.clone();
+      float[] same = expected.clone();
+      for (int r = 0; r < rows; r++) {
+        for (int i = 0; i < others; i++) {
+          expected[1 + r * stride + i] = plain.dot(a, 3 + r * count, b, i * count, count);
+        }
+      }
+      vector.dots(found, 1, stride, a, 3, rows, b, others, count);
+      plain.dots(same, 1, stride, a, 3, rows, b, others, count);
+      assertThat(found).isEqualTo(expected);
+      assertThat(same).isEqualTo(expected);
+    }
+  }
+
+  /** Products with vectors in 8 bits, which stand anywhere, are those with the floats they mean. */
+  @ParameterizedTest
+  @CsvSource({"1, 32", "5, 128", "8, 16", "9, 128", "16, 160", "23, 256"})
+  void manyDotsInEightBits(int others, int count) {
+    float[] a = numbers(count + 3);
+    int stride = count + count / 16 + 5;
+    byte[] bytes = new byte[2 * others * stride];
+    random.nextBytes(bytes);
+    int[] from = new int[others];
+    for (int i = 0; i < others; i++) {
+      from[i] = (others - i) * 2 * stride - stride + i % 3;
+      for (int e = 0; e < count / 16; e++) {
+        bytes[from[i] + count + e] = (byte) (1 + random.nextInt(200));
+      }
+    }
+    float[] expected = numbers(others + 2);
+    float[] found = expected.clone();
+    float[] same = expected.clone();
+    float[] wide = new float[count];
+    for (int i = 0; i < others; i++) {
+      plain.widen(bytes, from[i], from[i] + count, wide, 0, count);
+      expected[1 + i] = plain.dot(a, 3, wide, 0, count);
+    }
+    vector.dots(found, 1, a, 3, bytes, from, others, count);
+    plain.dots(same, 1, a, 3, bytes, from, others, count);
+    assertThat(found).isEqualTo(expected);
+    assertThat(same).isEqualTo(expected);
   }
 
   @ParameterizedTest
