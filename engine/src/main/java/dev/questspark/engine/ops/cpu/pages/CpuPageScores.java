@@ -66,7 +66,7 @@ public final class CpuPageScores {
     int width = 2 * digests.pages().headDim;
     Call call = new Call(scores, headScores, q, digests, batch, rows, scoring, budget, group);
     int longest = call.longest();
-    grow(kvHeads * group * width, width, group, longest);
+    grow(kvHeads * group, width, longest);
     int chunks = (longest + CHUNK_BLOCKS - 1) / CHUNK_BLOCKS;
     workers.run(
         rows.count() * chunks,
@@ -82,14 +82,14 @@ public final class CpuPageScores {
     }
   }
 
-  private void grow(int probes, int width, int group, int blocks) {
+  private void grow(int heads, int width, int blocks) {
     for (Scratch each : scratch) {
-      if (each.probes.length < probes || each.pairs.length < BATCH_BLOCKS * width) {
-        each.probes = new float[probes];
+      if (each.probes.length < heads * width || each.pairs.length < BATCH_BLOCKS * width) {
+        each.probes = new float[heads * width];
         each.pairs = new float[BATCH_BLOCKS * width];
       }
-      if (each.sums.length < group * BATCH_BLOCKS) {
-        each.sums = new float[group * BATCH_BLOCKS];
+      if (each.sums.length < heads * CHUNK_BLOCKS) {
+        each.sums = new float[heads * CHUNK_BLOCKS];
       }
       if (each.weights.length < blocks) {
         each.weights = new float[Math.max(blocks, 2 * each.weights.length)];
@@ -102,7 +102,7 @@ public final class CpuPageScores {
     final SimdOps simd;
     float[] probes = new float[0]; // (Hkv, G, 2 D): folded queries
     float[] pairs = new float[0]; // of a batch of blocks, as floats
-    float[] sums = new float[0]; // (G, blocks of a batch)
+    float[] sums = new float[0]; // (Hkv, G, blocks of a chunk)
     final int[] firsts = new int[BATCH_BLOCKS]; // where the pairs of a batch begin
     float[] weights = new float[0]; // of a head, for softmax
     float touched; // without a use, the compiler would drop the loads
@@ -187,40 +187,38 @@ public final class CpuPageScores {
       }
       fold(row, scratch.probes);
       for (int block = from; block < to; block += BATCH_BLOCKS) {
-        scoreBatch(row, block, Math.min(BATCH_BLOCKS, to - block), scratch);
+        scoreBatch(row, block, Math.min(BATCH_BLOCKS, to - block), block - from, scratch);
+      }
+      for (int head = 0; head < pages.kvHeads; head++) {
+        int scoreRow = (row - rows.from()) * pages.kvHeads + head;
+        store(scoreRow, from, to - from, scratch.sums, head * group * CHUNK_BLOCKS);
       }
       batch.countScored(row, (to - from) * pages.kvHeads);
     }
 
-    /** Scores a few consecutive blocks of a row for all KV heads. */
-    private void scoreBatch(int row, int from, int count, Scratch scratch) {
+    /**
+     * Scores a few consecutive blocks of a row for all KV heads, those of a chunk from {@code at}
+     * on.
+     */
+    private void scoreBatch(int row, int from, int count, int at, Scratch scratch) {
       int[] firsts = scratch.firsts;
       findPairs(row, from, count, firsts);
       for (int i = 0; i < count; i++) {
         scratch.touched += digests.touch(firsts[i]);
       }
       int width = 2 * pages.headDim;
-      float[] sums = scratch.sums;
       for (int head = 0; head < pages.kvHeads; head++) {
-        int probe = head * group * width;
-        int scoreRow = (row - rows.from()) * pages.kvHeads + head;
-        boolean direct = group == 1 && headScores == null;
-        float[] out = direct ? HeapBuffer.floats(scores) : sums;
-        int at = direct ? HeapBuffer.at(scores, scoreRow) + from : 0;
         digests.multiply(
-            out,
-            at,
-            BATCH_BLOCKS,
+            scratch.sums,
+            head * group * CHUNK_BLOCKS + at,
+            CHUNK_BLOCKS,
             scratch.probes,
-            probe,
+            head * group * width,
             group,
             firsts,
             count,
             scratch.pairs,
             scratch.simd);
-        if (!direct) {
-          store(scoreRow, from, count, sums);
-        }
         for (int i = 0; i < count; i++) {
           firsts[i] += pages.digestColumns; // those of the next head
         }
@@ -253,25 +251,38 @@ public final class CpuPageScores {
       }
     }
 
-    /** Keeps the scores of a batch for later, or reduces them at once. */
-    private void store(int scoreRow, int from, int count, float[] sums) {
+    /** Keeps the scores of a chunk for later, or reduces them at once. */
+    private void store(int scoreRow, int from, int count, float[] sums, int first) {
       if (headScores != null) {
         float[] target = HeapBuffer.floats(headScores);
         for (int g = 0; g < group; g++) {
           int at = HeapBuffer.at(headScores, scoreRow * group + g) + from;
-          System.arraycopy(sums, g * BATCH_BLOCKS, target, at, count);
+          System.arraycopy(sums, first + g * CHUNK_BLOCKS, target, at, count);
         }
         return;
       }
-      boolean sum = scoring.reduction() == GroupReduction.SUM;
       float[] target = HeapBuffer.floats(scores);
       int at = HeapBuffer.at(scores, scoreRow) + from;
-      System.arraycopy(sums, 0, target, at, count);
+      System.arraycopy(sums, first, target, at, count);
       for (int g = 1; g < group; g++) {
-        for (int i = 0; i < count; i++) {
-          float other = sums[g * BATCH_BLOCKS + i];
-          target[at + i] = sum ? target[at + i] + other : Math.max(target[at + i], other);
+        int others = first + g * CHUNK_BLOCKS;
+        if (scoring.reduction() == GroupReduction.SUM) {
+          add(target, at, sums, others, count);
+        } else {
+          raise(target, at, sums, others, count);
         }
+      }
+    }
+
+    private static void add(float[] target, int at, float[] others, int from, int count) {
+      for (int i = 0; i < count; i++) {
+        target[at + i] += others[from + i];
+      }
+    }
+
+    private static void raise(float[] target, int at, float[] others, int from, int count) {
+      for (int i = 0; i < count; i++) {
+        target[at + i] = Math.max(target[at + i], others[from + i]);
       }
     }
 
