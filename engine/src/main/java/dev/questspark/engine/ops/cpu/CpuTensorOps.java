@@ -47,7 +47,7 @@ final class CpuTensorOps implements TensorOps {
     this.experts = new CpuExperts(workers, gemm);
     this.append = new CpuKvAppend(workers, simd);
     this.pageScores = new CpuPageScores(workers, simd);
-    this.selection = new CpuPageSelection(workers);
+    this.selection = new CpuPageSelection(workers, simd);
     this.blockSelection = new CpuBlockSelection(workers);
     this.pruning = new CpuTokenPruning(workers, simd);
     this.attention = new CpuPageAttention(workers, simd);

@@ -9,18 +9,18 @@ import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.cpu.memory.HeapBuffer;
 import dev.questspark.engine.ops.cpu.memory.Workers;
+import dev.questspark.engine.ops.cpu.simd.SimdOps;
 import java.util.Arrays;
 
 /** The ops that make page lists: topPages and keepPages. */
 public final class CpuPageSelection {
   private final Workers workers;
-  private final int[][] keys;
-  private final int[][] histograms;
+  private final BestUnits[] bestUnits;
 
-  public CpuPageSelection(Workers workers) {
+  public CpuPageSelection(Workers workers, SimdOps[] simd) {
     this.workers = workers;
-    this.keys = new int[workers.threads()][0];
-    this.histograms = new int[workers.threads()][256];
+    this.bestUnits = new BestUnits[workers.threads()];
+    Arrays.setAll(bestUnits, i -> new BestUnits(simd[i]));
   }
 
   public void keepPages(
@@ -65,7 +65,6 @@ public final class CpuPageSelection {
       throw new IllegalArgumentException(
           "units of " + budget.unit() + " tokens with a score for every " + scoredTokens);
     }
-    growKeys(scores.cols());
     workers.run(
         rows.count() * kvHeads,
         8L * scores.cols(),
@@ -82,19 +81,11 @@ public final class CpuPageSelection {
           } else if (best > 0) {
             int firstScored = batch.firstVisible(row, kv) / scoredTokens;
             int parts = budget.unit() / scoredTokens;
-            gatherKeys(keys[worker], scores, task, from, to, parts, firstScored);
-            at = best(list.entries(), at, from, to, best, worker);
+            take(bestUnits[worker], scores, task, from, to, parts, firstScored);
+            at = bestUnits[worker].write(list.entries(), at, from, to - from, best);
           }
           fill(list.entries(), at, to, kept.recent + 1);
         });
-  }
-
-  private void growKeys(int count) {
-    if (keys[0].length < count) {
-      for (int i = 0; i < keys.length; i++) {
-        keys[i] = new int[count];
-      }
-    }
   }
 
   /** Writes {@code count} consecutive units from {@code first} on; returns where they end. */
@@ -106,13 +97,13 @@ public final class CpuPageSelection {
   }
 
   /**
-   * Fills keys[0..to - from) with what orders units [from, to): the best of each one's scores.
+   * Lets {@code best} take the scores of units [from, to).
    *
    * @param parts scores of a unit
    * @param firstScored first score that counts: those before it belong to what the row cannot see
    */
-  private static void gatherKeys(
-      int[] keys, Tensor scores, int scoreRow, int from, int to, int parts, int firstScored) {
+  private static void take(
+      BestUnits best, Tensor scores, int scoreRow, int from, int to, int parts, int firstScored) {
     if (to * parts > scores.cols()) {
       throw new IllegalArgumentException(
           "list "
@@ -122,59 +113,10 @@ public final class CpuPageSelection {
               + " scores, but there are "
               + scores.cols());
     }
-    float[] values = HeapBuffer.floats(scores);
-    int offset = HeapBuffer.at(scores, scoreRow);
-    for (int unit = from; unit < to; unit++) {
-      int first = Math.max(unit * parts, firstScored);
-      int key = orderedBits(values[offset + first]);
-      for (int part = first + 1; part < (unit + 1) * parts; part++) {
-        int other = orderedBits(values[offset + part]);
-        key = Integer.compareUnsigned(other, key) > 0 ? other : key;
-      }
-      keys[unit - from] = key;
-    }
-  }
-
-  /**
-   * Writes the {@code best} best of units [from, to) by their keys, ascending. Finds the key of the
-   * last one that is taken, then takes all above it and the lowest units of those equal to it.
-   */
-  private int best(int[] entries, int at, int from, int to, int best, int worker) {
-    int[] keys = this.keys[worker];
-    int[] histogram = histograms[worker];
-    int ties = best; // how many of those equal to the threshold are taken
-    int threshold = 0;
-    int fixed = 0; // mask of the leading bits of the threshold that are known
-    for (int shift = 24; shift >= 0; shift -= 8) {
-      Arrays.fill(histogram, 0);
-      for (int i = 0; i < to - from; i++) {
-        if ((keys[i] & fixed) == threshold) {
-          histogram[keys[i] >>> shift & 0xff]++;
-        }
-      }
-      int digit = 255;
-      while (histogram[digit] < ties) {
-        ties -= histogram[digit--];
-      }
-      threshold |= digit << shift;
-      fixed |= 0xff << shift;
-    }
-    for (int unit = from; unit < to; unit++) {
-      int order = Integer.compareUnsigned(keys[unit - from], threshold);
-      if (order > 0 || order == 0 && ties-- > 0) {
-        entries[at++] = unit;
-      }
-    }
-    return at;
-  }
-
-  /** Bits that order like the floats when compared unsigned; NaN below all, zeros equal. */
-  private static int orderedBits(float score) {
-    if (Float.isNaN(score)) {
-      return 0;
-    }
-    int bits = Float.floatToRawIntBits(score + 0f); // -0 + 0 = +0
-    return bits < 0 ? ~bits : bits | 0x80000000;
+    int first = from * parts;
+    int hidden = Math.max(0, firstScored - first);
+    int at = HeapBuffer.at(scores, scoreRow) + first;
+    best.take(HeapBuffer.floats(scores), at, to - from, parts, hidden);
   }
 
   /**

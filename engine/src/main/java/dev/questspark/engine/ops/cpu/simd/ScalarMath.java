@@ -99,4 +99,10 @@ public final class ScalarMath {
   static short nearestBf16(float x) {
     return (short) ((Float.floatToRawIntBits(x) + 0x8000) >>> Short.SIZE);
   }
+
+  /** {@link SimdOps#order} of one number. */
+  static int order(float x) {
+    int bits = Float.floatToRawIntBits(x + 0f); // -0 + 0 = +0
+    return Float.isNaN(x) ? Integer.MIN_VALUE : bits ^ bits >> 31 >>> 1;
+  }
 }

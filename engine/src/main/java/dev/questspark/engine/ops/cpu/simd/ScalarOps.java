@@ -102,6 +102,13 @@ public final class ScalarOps implements SimdOps {
   }
 
   @Override
+  public void order(float[] x, int from, int[] keys, int at, int count) {
+    for (int i = 0; i < count; i++) {
+      keys[at + i] = ScalarMath.order(x[from + i]);
+    }
+  }
+
+  @Override
   public float max(float[] x, int from, int count) {
     float largest = x[from];
     for (int i = 1; i < count; i++) {

@@ -123,6 +123,9 @@ public interface SimdOps {
    */
   void dots(float[] out, int at, float[] a, int aFrom, byte[] b, int[] from, int others, int count);
 
+  /** Integers that order like {@code count} numbers: NaN below all others, zeros equal. */
+  void order(float[] x, int from, int[] keys, int at, int count);
+
   /** The largest of {@code count} numbers, at least one; if any is NaN, some number or NaN. */
   float max(float[] x, int from, int count);
 

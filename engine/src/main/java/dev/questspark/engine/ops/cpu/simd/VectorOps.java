@@ -176,6 +176,23 @@ final class VectorOps implements SimdOps {
     }
   }
 
+  @Override
+  public void order(float[] x, int from, int[] keys, int at, int count) {
+    int i = 0;
+    for (; i <= count - LANES; i += LANES) {
+      FloatVector numbers = load(x, from + i).add(0f);
+      IntVector bits = numbers.reinterpretAsInts();
+      IntVector flipped = bits.lanewise(VectorOperators.ASHR, 31).lanewise(VectorOperators.LSHR, 1);
+      VectorMask<Integer> nan = numbers.compare(VectorOperators.NE, numbers).cast(INTS);
+      bits.lanewise(VectorOperators.XOR, flipped)
+          .blend(Integer.MIN_VALUE, nan)
+          .intoArray(keys, at + i);
+    }
+    for (; i < count; i++) {
+      keys[at + i] = ScalarMath.order(x[from + i]);
+    }
+  }
+
   /** Positive floats are ordered as integers are, whose maximum is one instruction. */
   @Override
   public float max(float[] x, int from, int count) {

@@ -140,6 +140,33 @@ class SimdOpsTest {
   }
 
   @ParameterizedTest
+  @ValueSource(ints = {1, 15, 16, 33, 200})
+  void order(int count) {
+    float[] special = {Float.NaN, Float.intBitsToFloat(-1), 0f, -0f, Float.MIN_VALUE, -1e-40f};
+    float[] infinite = {Float.NEGATIVE_INFINITY, Float.POSITIVE_INFINITY, -Float.MAX_VALUE};
+    float[] x = numbers(count + 3);
+    for (int i = 0; i < count; i++) {
+      int kind = random.nextInt(3);
+      x[3 + i] = kind == 0 ? x[3 + i] : kind == 1 ? special[i % 6] : infinite[i % 3];
+    }
+    int[] keys = new int[count + 2];
+    int[] same = new int[count + 2];
+    vector.order(x, 3, keys, 1, count);
+    plain.order(x, 3, same, 1, count);
+    assertThat(keys).isEqualTo(same);
+    for (int i = 0; i < count; i++) {
+      float a = x[3 + i];
+      float b = x[3 + random.nextInt(count)];
+      vector.order(new float[] {a, b}, 0, same, 0, 2);
+      int expected =
+          Float.isNaN(a) || Float.isNaN(b)
+              ? Boolean.compare(b != b, a != a)
+              : a < b ? -1 : a > b ? 1 : 0;
+      assertThat(Integer.compare(same[0], same[1])).as("%s and %s", a, b).isEqualTo(expected);
+    }
+  }
+
+  @ParameterizedTest
   @CsvSource({"1, 0", "8, 1", "28, 3"})
   void pairs(int blocks, int other) {
     int count = blocks * 2 * SimdOps.PAIRS;
