@@ -18,6 +18,7 @@
 namespace quest {
 
 enum PageScore { kMinMax = 0, kMeanStd = 1 };  // ordinals of engine.ops.PageScore
+constexpr float kDeviation = 0.75f;  // the share of the deviation that counts, as in engine.ops.digest.MeanStd
 enum GroupReduction { kGroupMax = 0, kGroupSum = 1, kGroupSoftmax = 2 };  // ordinals of engine.ops.GroupReduction
 
 /**
@@ -176,7 +177,7 @@ __device__ __forceinline__ void addChunk<i8>(float& sum, const float (&q)[16], c
 
 /**
  * The factor of the digest pair's first and second vector for one query channel.
- * Min/max: max(q m, q M) is q m for negative q and q M otherwise, since m <= M. Mean/std: q mean + |q| std.
+ * Min/max: max(q m, q M) is q m for negative q and q M otherwise, since m <= M. Mean/std: q mean + 3/4 |q| std.
  */
 __device__ __forceinline__ void foldQuery(float q, int score, float& first, float& second) {
   if (score == kMinMax) {
@@ -184,7 +185,7 @@ __device__ __forceinline__ void foldQuery(float q, int score, float& first, floa
     second = q < 0.0f ? 0.0f : q;
   } else {
     first = q;
-    second = q < 0.0f ? -q : q;
+    second = kDeviation * (q < 0.0f ? -q : q);
   }
 }
 

@@ -1,5 +1,5 @@
 // score_pages: one score per (row, KV head, digest block) from the block's digest, in float: Quest's upper bound of q.k
-// (arXiv 2406.10774, section 3.3) or mean + deviation (arXiv 2605.27740), reduced over the group's query heads.
+// (arXiv 2406.10774, section 3.3) or mean + 3/4 deviation (after arXiv 2605.27740), reduced over the group's query heads.
 //
 //   scores (rows * Hkv, scoreStride)   entry (r * Hkv + h, block), the blocks that row fromRow + r sees and that end
 //                                      before its current unit; logical block j is tokens [j * b, (j + 1) * b)

@@ -22,7 +22,7 @@ public record Quest(
     @Parameter(description = "Tokens read per KV head and layer, kept ones included.") int budget,
     @Parameter(
             defaultValue = PageScores.DEFAULT,
-            description = "Score of a digest block: Quest's bound, or mean + standard deviation.")
+            description = "Score of a digest block: Quest's bound, or mean + 3/4 deviation.")
         PageScore score,
     @Parameter(
             defaultValue = SelectionUnit.DEFAULT,

@@ -31,7 +31,7 @@ enum ScoreOracle {
 
     @Override
     double term(double q, double mean, double deviation) {
-      return q * mean + Math.abs(q) * deviation;
+      return q * mean + 0.75 * Math.abs(q) * deviation;
     }
   };
 

@@ -200,7 +200,7 @@ final class PageOracle {
               .mapToDouble(key -> (key[channel] - mean) * (key[channel] - mean))
               .average()
               .orElseThrow();
-      sum += q[c] * mean + Math.abs(q[c]) * Math.sqrt(variance);
+      sum += q[c] * mean + 0.75 * Math.abs(q[c]) * Math.sqrt(variance);
     }
     return sum;
   }

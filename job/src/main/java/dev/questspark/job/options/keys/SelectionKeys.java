@@ -114,7 +114,7 @@ public final class SelectionKeys {
           .scope(INFERENCE, Decides.POLICIES, IN_QUERY)
           .description(
               SECTION,
-              "Score of a digest block: Quest's upper bound (minmax), or mean + standard deviation (meanstd).");
+              "Score of a digest block: Quest's upper bound (minmax), or mean + 3/4 of the standard deviation (meanstd).");
   public static final OptionKey<Integer> DIGEST_BLOCK_SIZE =
       integer("digest_block_size", 0, "a divisor of page_size, or 0 for automatic")
           .unit("tokens")
