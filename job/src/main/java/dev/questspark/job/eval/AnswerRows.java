@@ -3,12 +3,14 @@ package dev.questspark.job.eval;
 import dev.questspark.engine.Completion;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.cache.CachePolicy;
+import dev.questspark.engine.study.ReferenceWindow;
 import dev.questspark.job.corpus.Defect;
 import dev.questspark.job.eval.EvalDocument.EvalQuestion;
 import dev.questspark.job.eval.rows.QualityRow;
 import dev.questspark.job.eval.rows.QualityRow.Answer;
-import dev.questspark.job.eval.rows.QualityRow.Divergence;
+import dev.questspark.job.eval.rows.QualityRow.GivenText;
 import dev.questspark.job.eval.rows.QualityRow.Outcome;
+import dev.questspark.job.eval.rows.QualityRow.Prefill;
 import dev.questspark.job.eval.rows.QualityRow.Question;
 import dev.questspark.job.eval.rows.QualityRow.Reads;
 import dev.questspark.job.eval.rows.QualityRow.Tokens;
@@ -55,7 +57,7 @@ final class AnswerRows {
       Completion reference = pair.reference() ? null : references.get(question);
       Answer answer =
           document.perplexity() ? Answer.none(List.of()) : answer(question, found, reference);
-      rows.add(row(question, pair, found, answer, droppedTokens, Divergence.NONE));
+      rows.add(row(question, pair, found, answer, droppedTokens, text(found, null, null)));
     }
     return rows;
   }
@@ -68,7 +70,7 @@ final class AnswerRows {
       CachePolicy cache,
       List<ReadPolicy> policies,
       List<Completion> completions,
-      List<Divergence> divergences) {
+      List<ReferenceWindow.Divergence> divergences) {
     List<QualityRow> rows = new ArrayList<>();
     for (int i = 0; i < policies.size(); i++) {
       rows.add(
@@ -78,19 +80,26 @@ final class AnswerRows {
               completions.get(i),
               Answer.none(List.of()),
               0,
-              divergences.get(i)));
+              text(completions.get(i), divergences.get(i).kl(), divergences.get(i).sameArgmax())));
     }
     return rows;
   }
 
   /** A given text has log-probabilities. */
+  private static GivenText text(Completion found, Double kl, Double sameArgmax) {
+    return found.logProbs().isEmpty()
+        ? GivenText.NONE
+        : new GivenText(
+            -found.logProbs().stream().mapToDouble(Double::doubleValue).sum(), kl, sameArgmax);
+  }
+
   private QualityRow row(
       int question,
       PolicyPair pair,
       Completion found,
       Answer answer,
       int droppedTokens,
-      Divergence divergence) {
+      GivenText text) {
     return new QualityRow(
         asked(question),
         pair.columns(),
@@ -103,10 +112,8 @@ final class AnswerRows {
             found.reads().tokensAttendedMean(layersTimesHeads),
             found.reads().sparseSteps(),
             found.reads().denseSteps()),
-        found.logProbs().isEmpty()
-            ? null
-            : -found.logProbs().stream().mapToDouble(Double::doubleValue).sum(),
-        divergence);
+        text,
+        new Prefill(found.prefill().blocksTotal(), found.prefill().blocksComputed()));
   }
 
   private Answer answer(int question, Completion found, Completion reference) {
@@ -132,8 +139,8 @@ final class AnswerRows {
                     Answer.none(document.questions().get(question).references()),
                     Tokens.NONE,
                     Reads.NONE,
-                    null,
-                    Divergence.NONE))
+                    GivenText.NONE,
+                    Prefill.NONE))
         .toList();
   }
 

@@ -8,7 +8,6 @@ import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.engine.study.ReferenceWindow;
 import dev.questspark.job.corpus.Defect;
 import dev.questspark.job.eval.rows.QualityRow;
-import dev.questspark.job.eval.rows.QualityRow.Divergence;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -76,14 +75,7 @@ final class WindowMeasurement implements QualityMeasurement {
             futures ->
                 QualityMeasurement.rows(
                     futures,
-                    completions ->
-                        rows.compared(
-                            cache,
-                            policies,
-                            completions,
-                            divergences.stream()
-                                .map(it -> new Divergence(it.kl(), it.sameArgmax()))
-                                .toList()),
+                    completions -> rows.compared(cache, policies, completions, divergences),
                     defect -> {
                       if (cache.equals(CachePolicy.NONE)) {
                         unheld = defect;

@@ -77,8 +77,10 @@ public final class Policies {
           policy.requireRunsOn(device);
         });
     selection
-        .cachePolicy()
-        .requireRuns(device, batching.maxNumSeqs(), batching.maxNumBatchedTokens());
+        .cachePolicies()
+        .forEach(
+            cache ->
+                cache.requireRuns(device, batching.maxNumSeqs(), batching.maxNumBatchedTokens()));
     List<ReadPolicy> denseFirst = new ArrayList<>();
     policies.stream().filter(ReadPolicy::dense).forEach(denseFirst::add);
     policies.stream().filter(policy -> !policy.dense()).forEach(denseFirst::add);

@@ -24,6 +24,7 @@ final class PolicySummary {
   private final Interval attentionMass;
   private final Interval topTokenRecall;
   private final Interval decodeThroughput;
+  private final boolean prefillsAnew;
   private final Interval prefillSeconds;
   private final Interval prefillSpeedup;
 
@@ -53,6 +54,7 @@ final class PolicySummary {
     this.attentionMass = byDocument(selection, row -> row.kept().attentionMass());
     this.topTokenRecall = byDocument(selection, row -> row.kept().topTokenRecall());
     this.decodeThroughput = batches == null ? null : batches.decodeThroughput();
+    this.prefillsAnew = prefillsAnew;
     boolean prefills = prefillsAnew && batches != null;
     this.prefillSeconds = prefills ? batches.prefillSeconds() : null;
     this.prefillSpeedup =
@@ -146,6 +148,11 @@ final class PolicySummary {
 
   Interval decodeThroughput() {
     return decodeThroughput;
+  }
+
+  /** Null where all documents are prefilled alike. */
+  Double prefillDensity() {
+    return prefillsAnew ? answers.prefillDensity() : null;
   }
 
   /** Per document; null where one prefill served all repetitions. */

@@ -23,7 +23,7 @@ final class QualitySummary {
       if (row.answer().score() != null) {
         denseScores.put(question(row), row.answer().score());
       }
-      if (row.negLogLikelihood() != null) {
+      if (row.text().negLogLikelihood() != null) {
         denseLosses.put(question(row), loss(row));
       }
     }
@@ -31,7 +31,7 @@ final class QualitySummary {
 
   /** Per token. */
   private static double loss(QualityRow row) {
-    return row.negLogLikelihood() / row.tokens().completionTokens();
+    return row.text().negLogLikelihood() / row.tokens().completionTokens();
   }
 
   private static String question(QualityRow row) {
@@ -85,11 +85,12 @@ final class QualitySummary {
    * Over all tokens; the interval comes from the spread of the texts' means. Null without texts.
    */
   Interval perplexity() {
-    List<QualityRow> texts = rows.stream().filter(row -> row.negLogLikelihood() != null).toList();
+    List<QualityRow> texts =
+        rows.stream().filter(row -> row.text().negLogLikelihood() != null).toList();
     if (texts.isEmpty()) {
       return null;
     }
-    double sum = texts.stream().mapToDouble(QualityRow::negLogLikelihood).sum();
+    double sum = texts.stream().mapToDouble(row -> row.text().negLogLikelihood()).sum();
     long tokens = texts.stream().mapToLong(row -> row.tokens().completionTokens()).sum();
     Interval perText = Interval.mean(texts.stream().map(QualitySummary::loss).toList());
     double mean = sum / tokens;
@@ -106,7 +107,7 @@ final class QualitySummary {
     List<Double> differences = new ArrayList<>();
     for (QualityRow row : rows) {
       Double dense = denseLosses.get(question(row));
-      if (row.negLogLikelihood() != null && dense != null) {
+      if (row.text().negLogLikelihood() != null && dense != null) {
         differences.add(loss(row) - dense);
       }
     }
@@ -119,14 +120,14 @@ final class QualitySummary {
   /** Mean over windows in nats, each held against dense attention on its own text. Null without. */
   Interval kl() {
     List<Double> windows =
-        rows.stream().map(row -> row.divergence().kl()).filter(Objects::nonNull).toList();
+        rows.stream().map(row -> row.text().kl()).filter(Objects::nonNull).toList();
     return windows.isEmpty() ? null : Interval.mean(windows).within(0, Double.POSITIVE_INFINITY);
   }
 
   /** Mean over windows of the share of rows. Null without windows. */
   Interval sameArgmax() {
     List<Double> windows =
-        rows.stream().map(row -> row.divergence().sameArgmax()).filter(Objects::nonNull).toList();
+        rows.stream().map(row -> row.text().sameArgmax()).filter(Objects::nonNull).toList();
     return windows.isEmpty() ? null : Interval.mean(windows).within(0, 1);
   }
 
@@ -155,6 +156,19 @@ final class QualitySummary {
       }
     }
     return steps == 0 ? null : tokens / steps;
+  }
+
+  /** Blocks that the documents' prefill computed, of what dense attention computes. */
+  Double prefillDensity() {
+    long total = 0;
+    long computed = 0;
+    for (QualityRow row : rows) {
+      if (row.prefill().prefillBlocksTotal() != null) {
+        total += row.prefill().prefillBlocksTotal();
+        computed += row.prefill().prefillBlocksComputed();
+      }
+    }
+    return total == 0 ? null : (double) computed / total;
   }
 
   Double kvReadShare() {

@@ -171,6 +171,13 @@ final class SummaryColumns {
             "KV bytes read per decode step and row of answers or windows, digests included",
             PolicySummary::kvBytesPerToken,
             inConsole("KV bytes per token").onPageOnly()));
+    columns.add(
+        number(
+            "prefill_density",
+            "pairs of a document row and a key block that the prefill computed, over those of dense"
+                + " attention; null where no cache policies are compared",
+            PolicySummary::prefillDensity,
+            percent("prefill density")));
     columns.addAll(
         interval(
             "attention_mass",

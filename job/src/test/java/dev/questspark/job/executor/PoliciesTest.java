@@ -160,6 +160,32 @@ class PoliciesTest {
     return options.selection().cachePolicy();
   }
 
+  private static List<String> compared(String command, String... flags) {
+    List<String> all = new ArrayList<>(List.of("--command=" + command));
+    all.addAll(List.of(flags));
+    JobOptions options = options(Map.of(), all.toArray(String[]::new));
+    return OptionBinder.inference(options).selection().cachePolicies().stream()
+        .map(CachePolicy::label)
+        .toList();
+  }
+
+  @Test
+  void aMeasurementComparesWithDocumentsKeptWhole() {
+    assertThat(compared("sweep")).containsExactly("none");
+    assertThat(compared("eval", "--prefill=a_shape(recent=512)"))
+        .containsExactly("none", "a_shape(recent=512)");
+    assertThat(compared("run", "--prefill=a_shape(recent=512)"))
+        .containsExactly("a_shape(recent=512)");
+    assertThat(
+            compared(
+                "eval",
+                "--cache-policies=a_shape(recent=512)",
+                "--cache-policies=none",
+                "--cache-policies=a_shape",
+                "--cache-policies=a_shape(recent=512)"))
+        .containsExactly("none", "a_shape(recent=512)", "a_shape");
+  }
+
   @Test
   void aPrefillIsAPartOfTheDocumentsPolicy() {
     CachePolicy shape = CachePolicy.parse("a_shape(recent=512)");

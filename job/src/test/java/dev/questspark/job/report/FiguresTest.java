@@ -139,6 +139,60 @@ class FiguresTest {
   }
 
   @Test
+  void everyCachePolicyHasItsPrefillByLength() {
+    List<JsonObject> points =
+        data(plot(MeasuredRows.cachePolicies(), "Prefill time by document length"), "points");
+    assertThat(texts(points, "label"))
+        .as("one line each, whatever the questions read")
+        .containsExactly("", "", "none", "", "", "a_shape(recent=448)");
+    assertThat(texts(points, "x"))
+        .containsExactly("2000.0", "2500.0", "3000.0", "2000.0", "2500.0", "3000.0");
+    assertThat(mean(points.get(1))).isCloseTo(2, within(1e-12));
+    // a quarter and twice a half of the time, in the geometric mean
+    assertThat(mean(points.get(4))).isCloseTo(1 / Math.cbrt(2), within(1e-12));
+    assertThat(points.get(4).getAsJsonObject("y").keySet()).contains("low", "high");
+    assertThat(points.get(3).get("colour")).isNotEqualTo(points.get(0).get("colour"));
+  }
+
+  @Test
+  void documentsPerHourStandUnderTheirCeiling() {
+    List<JsonObject> bars = data(plot(MeasuredRows.cachePolicies(), "Documents per hour"), "parts");
+    assertThat(texts(bars, "bar"))
+        .containsExactly(
+            "dense",
+            "quest 256",
+            "dense under a_shape(recent=448)",
+            "quest 256 under a_shape(recent=448)");
+    // prefills of 1, 2 and 3 s, then questions and answers of 1.03 s
+    assertThat(bars.get(0).get("value").getAsDouble())
+        .isCloseTo(3 * 3600 / (6 + 3 * 1.03), within(1e-9));
+    assertThat(bars.get(0).getAsJsonObject("interval").get("high").getAsDouble())
+        .isCloseTo(3 * 3600 / 6.0, within(1e-9));
+    assertThat(data(plot(MeasuredRows.cachePolicies(), "Score by cache policy"), "parts"))
+        .hasSize(4)
+        .element(2)
+        .satisfies(
+            bar -> assertThat(bar.get("value").getAsDouble()).isCloseTo(11 / 12.0, within(1e-12)));
+  }
+
+  @Test
+  void nothingIsSaidOfCachePoliciesWhereAllDocumentsAreKeptWhole() {
+    assertThat(new CacheFigures(MeasuredRows.everyKind()).all()).isEmpty();
+    assertThat(MeasuredRows.everyKind().summaries)
+        .allSatisfy(
+            summary -> {
+              assertThat(summary.prefillSeconds()).isNull();
+              assertThat(summary.prefillDensity()).isNull();
+            });
+  }
+
+  @Test
+  void moreFamiliesThanColoursTakeThemInTurn() {
+    assertThat(List.of(Figures.colour(0), Figures.colour(7), Figures.colour(8), Figures.colour(15)))
+        .containsExactly(0, 7, 1, 1);
+  }
+
+  @Test
   void heatMapsHoldEveryCell() {
     Figures figures = new Figures(MeasuredRows.everyKind());
     assertThat(figures.layerMaps()).containsOnlyKeys("quest 256", "sink_recent 256");

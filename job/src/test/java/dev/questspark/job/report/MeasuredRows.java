@@ -2,6 +2,7 @@ package dev.questspark.job.report;
 
 import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.ReadPolicies;
+import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.job.answer.PolicyColumns;
 import dev.questspark.job.eval.rows.QualityRow;
 import dev.questspark.job.eval.rows.SelectionRow;
@@ -13,6 +14,9 @@ import java.util.Map;
 /** Rows of measurements, made up. */
 final class MeasuredRows {
   static final int[] BUDGETS = {64, 128, 256, 512, 1024, 2048};
+
+  /** A cache policy beside none. */
+  static final String A_SHAPE = CachePolicy.parse("a_shape(recent=448)").text();
 
   private MeasuredRows() {}
 
@@ -59,6 +63,55 @@ final class MeasuredRows {
     return new Measurements(quality, speed, List.of());
   }
 
+  /**
+   * Dense attention and quest, on documents kept whole and under another cache policy. There dense
+   * attention finds all but one of twelve; a prefill takes a half, in the first repetition a
+   * quarter, of the time; and a quarter of the blocks.
+   */
+  static Measurements cachePolicies() {
+    List<QualityRow> quality = new ArrayList<>();
+    List<SpeedRow> speed = new ArrayList<>();
+    for (String cache : List.of("none", A_SHAPE)) {
+      boolean whole = cache.equals("none");
+      for (String policy : List.of("all -1", "quest 256")) {
+        String selector = policy.split(" ")[0];
+        int budget = Integer.parseInt(policy.split(" ")[1]);
+        for (int i = 0; i < 12; i++) {
+          QualityRow row = scored(selector, budget, i, whole || i > 0 ? 1.0 : 0.0);
+          quality.add(
+              new QualityRow(
+                  row.question(),
+                  under(cache, row.policy()),
+                  row.outcome(),
+                  row.answer(),
+                  row.tokens(),
+                  row.reads(),
+                  row.text(),
+                  new QualityRow.Prefill(400L, whole ? 400L : 100L)));
+        }
+        for (int document = 0; document < 3; document++) {
+          for (int repetition = 0; repetition < 3; repetition++) {
+            SpeedRow row = row(selector, budget, document, repetition, 1000);
+            double prefillMs = 1000.0 * (document + 1) / (whole ? 1 : repetition == 0 ? 4 : 2);
+            speed.add(
+                new SpeedRow(
+                    row.docId(),
+                    repetition,
+                    under(cache, row.policy()),
+                    row.load(),
+                    new SpeedRow.Times(1, prefillMs, 80, 30, 1000),
+                    row.reads()));
+          }
+        }
+      }
+    }
+    return new Measurements(quality, speed, List.of());
+  }
+
+  private static PolicyColumns under(String cachePolicy, PolicyColumns columns) {
+    return new PolicyColumns(columns.policy(), cachePolicy, columns.kvBudget());
+  }
+
   /** Texts on which small budgets cost perplexity, and a little of it by chance. */
   static Measurements perplexities() {
     List<QualityRow> quality = new ArrayList<>();
@@ -85,8 +138,8 @@ final class MeasuredRows {
         QualityRow.Answer.none(List.of()),
         new QualityRow.Tokens(2000, 100, 0),
         new QualityRow.Reads(100L, 900L, 12.5, 5, 0),
-        100 * loss,
-        QualityRow.Divergence.NONE);
+        new QualityRow.GivenText(100 * loss, null, null),
+        QualityRow.Prefill.NONE);
   }
 
   /**
@@ -119,8 +172,8 @@ final class MeasuredRows {
             budget < 0 ? 2048.0 : budget,
             99,
             0),
-        210 + 100 * kl,
-        new QualityRow.Divergence(kl, 1 - kl / 2));
+        new QualityRow.GivenText(210 + 100 * kl, kl, 1 - kl / 2),
+        QualityRow.Prefill.NONE);
   }
 
   /** The text of a policy; budget -1 is dense. */
@@ -163,8 +216,8 @@ final class MeasuredRows {
             "1", List.of("1"), score, score == null || score == 1, score == null ? 1 : score),
         new QualityRow.Tokens(2000, 6, 0),
         new QualityRow.Reads(100L, 900L, 12.5, 5, 0),
-        null,
-        QualityRow.Divergence.NONE);
+        QualityRow.GivenText.NONE,
+        QualityRow.Prefill.NONE);
   }
 
   static SpeedRow speed(String selector, int budget, int i) {

@@ -61,6 +61,27 @@ class RecommendationTest {
   }
 
   @Test
+  void aCachePolicyIsJudgedAgainstDenseAttentionOnAllOfTheDocument() {
+    Measurements measurements = MeasuredRows.cachePolicies();
+    assertThat(Recommendation.sentences(measurements, ALLOWED))
+        .satisfiesExactly(
+            quest -> assertThat(quest).startsWith("quest: a budget of 256 tokens stays within"),
+            dense ->
+                assertThat(dense)
+                    .startsWith(
+                        "dense under a_shape(recent=448): it does not stay within 1.00 points of"
+                            + " dense attention (-8.3, 95 % interval "),
+            both ->
+                assertThat(both)
+                    .startsWith(
+                        "quest under a_shape(recent=448): no measured budget stays within"));
+    assertThat(Recommendation.sentences(measurements, new Allowed(0.1, 0)))
+        .element(1)
+        .asString()
+        .contains("it stays within 10.0 points", "prefill 2.52x, decode 1.00x");
+  }
+
+  @Test
   void anIntervalThatReachesOverTheLimitIsSaid() {
     assertThat(Recommendation.sentences(MeasuredRows.windows(30), new Allowed(0, 0.0205)))
         .element(1)

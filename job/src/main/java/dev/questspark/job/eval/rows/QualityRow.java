@@ -7,9 +7,6 @@ import java.util.List;
 /**
  * One answer under one policy: a row of {@code quality/}, whose columns are the components of these
  * parts in their order.
- *
- * @param negLogLikelihood sum over {@code completionTokens} tokens, natural logarithm; only for
- *     perplexity and divergence
  */
 public record QualityRow(
     Question question,
@@ -18,13 +15,8 @@ public record QualityRow(
     Answer answer,
     Tokens tokens,
     Reads reads,
-    Double negLogLikelihood,
-    Divergence divergence) {
-
-  /** A result of a version before divergence has none. */
-  public QualityRow {
-    divergence = divergence == null ? Divergence.NONE : divergence;
-  }
+    GivenText text,
+    Prefill prefill) {
 
   /** What was asked, and of which document. */
   public record Question(
@@ -102,14 +94,29 @@ public record QualityRow(
   }
 
   /**
-   * How far a window's next-token distributions are from dense attention's; null on error and for
-   * other suites.
+   * What the model makes of a text that it is given token by token; null on error and for suites
+   * that ask questions.
    *
-   * @param kl mean over the window's rows of KL(dense || policy), nats; 0 for dense itself
-   * @param sameArgmax share of rows whose most probable token is dense attention's, 0 to 1
+   * @param negLogLikelihood sum over {@code completionTokens} tokens, natural logarithm
+   * @param kl of windows alone: mean over the window's rows of KL(dense || policy), nats; 0 for
+   *     dense itself
+   * @param sameArgmax of windows alone: share of rows whose most probable token is dense
+   *     attention's, 0 to 1
    */
-  public record Divergence(Double kl, Double sameArgmax) {
-    /** Not measured. */
-    public static final Divergence NONE = new Divergence(null, null);
+  public record GivenText(Double negLogLikelihood, Double kl, Double sameArgmax) {
+    /** None was given. */
+    public static final GivenText NONE = new GivenText(null, null, null);
+  }
+
+  /**
+   * Pairs of a document row and a key block, the same for all questions of a document under one
+   * cache policy; null on error.
+   *
+   * @param prefillBlocksTotal what dense attention computes
+   * @param prefillBlocksComputed what was computed
+   */
+  public record Prefill(Long prefillBlocksTotal, Long prefillBlocksComputed) {
+    /** Nothing was prefilled. */
+    public static final Prefill NONE = new Prefill(null, null);
   }
 }

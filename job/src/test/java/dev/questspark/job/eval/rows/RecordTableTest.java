@@ -31,7 +31,8 @@ class RecordTableTest {
                 + "agrees_with_dense BOOLEAN,token_agreement DOUBLE,prompt_tokens INT,"
                 + "completion_tokens INT,dropped_tokens INT,kv_bytes_read BIGINT,"
                 + "kv_bytes_dense BIGINT,kv_tokens_mean DOUBLE,sparse_steps INT,dense_steps INT,"
-                + "neg_log_likelihood DOUBLE,kl DOUBLE,same_argmax DOUBLE");
+                + "neg_log_likelihood DOUBLE,kl DOUBLE,same_argmax DOUBLE,"
+                + "prefill_blocks_total BIGINT,prefill_blocks_computed BIGINT");
   }
 
   @Test
@@ -66,8 +67,8 @@ class RecordTableTest {
             new QualityRow.Answer("p", List.of("a", "b"), 0.5, false, 0.25),
             new QualityRow.Tokens(11, 12, 13),
             new QualityRow.Reads(21L, 22L, 22.5, 23, 24),
-            1.5,
-            new QualityRow.Divergence(0.125, 0.75));
+            new QualityRow.GivenText(1.5, 0.125, 0.75),
+            new QualityRow.Prefill(32L, 31L));
     QualityRow refused =
         new QualityRow(
             question,
@@ -76,8 +77,8 @@ class RecordTableTest {
             QualityRow.Answer.none(List.of()),
             QualityRow.Tokens.NONE,
             QualityRow.Reads.NONE,
-            null,
-            QualityRow.Divergence.NONE);
+            QualityRow.GivenText.NONE,
+            QualityRow.Prefill.NONE);
     RecordTable<QualityRow> table = new RecordTable<>(QualityRow.class);
     String quality = folder.resolve("quality").toString();
     table.write(TestSpark.session(), List.of(answered, refused), quality);
@@ -85,6 +86,6 @@ class RecordTableTest {
     assertThat(TestSpark.session().read().parquet(quality).first().mkString("|"))
         .isEqualTo(
             "s|t|m|d|3|2048|null|quest|none|256|ok|null|null|p|ArraySeq(a, b)|0.5|false|0.25"
-                + "|11|12|13|21|22|22.5|23|24|1.5|0.125|0.75");
+                + "|11|12|13|21|22|22.5|23|24|1.5|0.125|0.75|32|31");
   }
 }
