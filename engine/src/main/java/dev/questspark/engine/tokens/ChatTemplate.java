@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Pattern;
 
 /**
  * A model folder's chat template: {@code chat_template.jinja}, else {@code chat_template} of {@code
@@ -24,20 +25,31 @@ import java.util.Optional;
  */
 public final class ChatTemplate {
   private static final String OWN_FILE = "chat_template.jinja";
+  private static final String SETTINGS = "tokenizer_config.json";
+  private static final String TEMPLATE = "chat_template";
 
   private final Path source;
+  private final String text;
   private final JinjaTemplate template;
   private final TokenizerSettings settings;
 
   /** Reads a template's text; one that is no Jinja is refused here, before any weight is loaded. */
-  ChatTemplate(Path source, String template, TokenizerSettings settings) {
+  ChatTemplate(Path source, String text, TokenizerSettings settings) {
     this.source = source;
+    this.text = text;
     this.settings = settings;
     try {
-      this.template = JinjaTemplate.parse(template);
+      this.template = JinjaTemplate.parse(text);
     } catch (JinjaException e) {
       throw failure(source, e);
     }
+  }
+
+  /** Whether a folder has a template, be it as it may. */
+  public static boolean isIn(Path model) {
+    ModelFiles files = ModelFiles.of(model);
+    return files.file(OWN_FILE).isPresent()
+        || files.json(SETTINGS).filter(fields -> fields.has(TEMPLATE)).isPresent();
   }
 
   /**
@@ -53,19 +65,18 @@ public final class ChatTemplate {
       return Optional.of(new ChatTemplate(files.path().resolve(OWN_FILE), own.get(), settings));
     }
     return files
-        .json("tokenizer_config.json")
+        .json(SETTINGS)
         .flatMap(
             fields ->
                 template(fields).map(text -> new ChatTemplate(fields.file(), text, settings)));
   }
 
   private static Optional<String> template(JsonFields fields) {
-    String key = "chat_template";
-    Optional<JsonElement> value = fields.element(key);
+    Optional<JsonElement> value = fields.element(TEMPLATE);
     if (value.isEmpty() || !value.get().isJsonArray()) {
-      return fields.string(key);
+      return fields.string(TEMPLATE);
     }
-    for (JsonFields named : fields.objects(key)) {
+    for (JsonFields named : fields.objects(TEMPLATE)) {
       if (named.requireString("name").equals("default")) {
         return Optional.of(named.requireString("template"));
       }
@@ -73,6 +84,21 @@ public final class ChatTemplate {
     throw new ConfigException(
         fields.file()
             + ": chat_template names no default template; put one in chat_template.jinja");
+  }
+
+  /** The template itself. */
+  public String text() {
+    return text;
+  }
+
+  /** The file that it is from. */
+  public Path source() {
+    return source;
+  }
+
+  /** Whether a variable's name stands anywhere in the template. */
+  boolean names(String variable) {
+    return Pattern.compile("(?<!\\w)" + Pattern.quote(variable) + "(?!\\w)").matcher(text).find();
   }
 
   /**

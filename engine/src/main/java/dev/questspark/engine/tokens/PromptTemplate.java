@@ -55,15 +55,10 @@ public final class PromptTemplate {
   /**
    * The template as the user's turn of a conversation, with the model's chat template around it.
    */
-  public static PromptTemplate chat(
-      String template, ChatTemplate chat, Optional<String> systemPrompt, Tokenizer tokenizer) {
+  public static PromptTemplate chat(String template, ChatTurns chat, Tokenizer tokenizer) {
     split(template, PLACEHOLDER, tokenizer, new int[0]); // its mistakes are told before rendering
     String mark = "x" + UUID.randomUUID().toString().replace("-", "");
-    String user = PLACEHOLDER.matcher(template).replaceAll(mark + "$1" + mark);
-    List<ChatMessage> messages = new ArrayList<>();
-    systemPrompt.ifPresent(text -> messages.add(new ChatMessage("system", text)));
-    messages.add(new ChatMessage("user", user));
-    String rendered = chat.render(messages, true);
+    String rendered = chat.render(PLACEHOLDER.matcher(template).replaceAll(mark + "$1" + mark));
     return split(rendered, Pattern.compile(mark + "(\\w+?)" + mark), tokenizer, new int[0]);
   }
 
@@ -145,6 +140,11 @@ public final class PromptTemplate {
       text.literal(question).template(part);
     }
     return text.encodeContinuation(tokenizer);
+  }
+
+  /** Text of every prompt behind its last document or question. */
+  public String end() {
+    return afterDocument.get(afterDocument.size() - 1);
   }
 
   /** Whether the template asks a question at all; a summary's does not. */

@@ -10,7 +10,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
-import java.util.Optional;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -43,6 +42,10 @@ class PromptTemplateTest {
     return new ChatTemplate(file, Files.readString(file), names);
   }
 
+  private static ChatTurns turns(ChatTemplate chat, String system) {
+    return ChatTurns.of(chat, system, null);
+  }
+
   private static String text(int[] prefix, int[] suffix) {
     return bpe.decode(prefix, false) + bpe.decode(suffix, false);
   }
@@ -73,11 +76,10 @@ class PromptTemplateTest {
       assertBeginsOnce(PromptTemplate.plain(template, bpe).prefix("The whale."));
     }
     for (String name : new String[] {"llama-3", "llama-3.1", "mistral-v0.3"}) {
-      assertBeginsOnce(
-          PromptTemplate.chat(QA, chat(name), Optional.empty(), bpe).prefix("The whale."));
+      assertBeginsOnce(PromptTemplate.chat(QA, turns(chat(name), null), bpe).prefix("The whale."));
     }
     // Qwen's template begins with no such token, and none is added behind its back
-    int[] qwen = PromptTemplate.chat(QA, chat("qwen2.5"), Optional.empty(), bpe).prefix("x");
+    int[] qwen = PromptTemplate.chat(QA, turns(chat("qwen2.5"), null), bpe).prefix("x");
     assertThat(qwen).doesNotContain(bos);
   }
 
@@ -92,7 +94,7 @@ class PromptTemplateTest {
     ChatTemplate chat = chat(name);
     String document = "The harbour lay quiet.";
     String question = "Who was asleep?";
-    PromptTemplate prompt = PromptTemplate.chat(QA, chat, Optional.of("Answer briefly."), bpe);
+    PromptTemplate prompt = PromptTemplate.chat(QA, turns(chat, "Answer briefly."), bpe);
     String user = "Read this.\n\n" + document + "\n\nQuestion: " + question + "\nAnswer:";
     String whole =
         chat.render(
@@ -122,7 +124,7 @@ class PromptTemplateTest {
   void documentAndQuestionComeThroughLiterally(String hostile) throws IOException {
     PromptTemplate[] prompts = {
       PromptTemplate.plain("{{document}}|{{question}}", bpe),
-      PromptTemplate.chat("{{document}}|{{question}}", chat("llama-3"), Optional.empty(), bpe),
+      PromptTemplate.chat("{{document}}|{{question}}", turns(chat("llama-3"), null), bpe),
     };
     for (PromptTemplate prompt : prompts) {
       int[] prefix = prompt.prefix(hostile);
@@ -177,7 +179,7 @@ class PromptTemplateTest {
     assertThatThrownBy(() -> PromptTemplate.plain(template, bpe))
         .isInstanceOf(ConfigException.class)
         .hasMessageContaining(reason);
-    assertThatThrownBy(() -> PromptTemplate.chat(template, chat, Optional.empty(), bpe))
+    assertThatThrownBy(() -> PromptTemplate.chat(template, turns(chat, null), bpe))
         .isInstanceOf(ConfigException.class)
         .hasMessageContaining(reason);
   }

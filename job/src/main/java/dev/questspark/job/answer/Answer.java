@@ -29,13 +29,24 @@ public record Answer(
   public record Span(Instant startedAt, Instant finishedAt) {}
 
   /**
+   * What the model thought before it answered.
+   *
+   * @param text null when it did not think; with map_reduce the last completion's
+   * @param tokens generated tokens that are no answer, of all completions
+   * @param finished whether all completions went on to answer; true without thinking
+   */
+  public record Reasoning(String text, int tokens, boolean finished) {}
+
+  /**
    * A finished generation, several completions summed when map_reduce made them.
    *
+   * @param text the answer, without what was thought before it
    * @param pagesAttendedMean pages, or parts of pages, attended per decode step, layer and KV head
    * @param tokensAttendedMean tokens likewise
    */
   public record Outcome(
       String text,
+      Reasoning reasoning,
       String finishReason,
       Completion.Usage usage,
       Completion.Timings timings,

@@ -1,16 +1,15 @@
 package dev.questspark.job.eval;
 
 import dev.questspark.engine.Engine;
-import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.failure.ErrorCode;
-import dev.questspark.engine.tokens.ChatTemplate;
+import dev.questspark.engine.tokens.ChatTurns;
 import dev.questspark.engine.tokens.PromptTemplate;
 import dev.questspark.engine.tokens.Tokenizer;
 import dev.questspark.job.corpus.Defect;
 import dev.questspark.job.options.Choices.OnTooLong;
 import dev.questspark.job.options.PromptOptions;
+import dev.questspark.job.prompt.ChatPrompts;
 import dev.questspark.job.prompt.LongDocument;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -99,20 +98,11 @@ record TokenizedEvalDocument(
   private static PromptTemplate template(
       EvalDocument document, PromptOptions options, Engine engine) {
     Tokenizer tokenizer = engine.tokenizer();
-    if (!document.prompt().chat() || !options.applyChatTemplate()) {
-      return PromptTemplate.plain(document.prompt().template(), tokenizer);
-    }
-    Path model = engine.modelFolder();
-    ChatTemplate chat =
-        ChatTemplate.open(model)
-            .orElseThrow(
-                () ->
-                    new ConfigException(
-                        "Model folder "
-                            + model
-                            + " has no chat template; drop --apply-chat-template."));
-    return PromptTemplate.chat(
-        document.prompt().template(), chat, Optional.ofNullable(options.systemPrompt()), tokenizer);
+    Optional<ChatTurns> chat =
+        document.prompt().chat() ? ChatPrompts.of(options, engine.modelFolder()) : Optional.empty();
+    return chat.isPresent()
+        ? PromptTemplate.chat(document.prompt().template(), chat.get(), tokenizer)
+        : PromptTemplate.plain(document.prompt().template(), tokenizer);
   }
 
   /**

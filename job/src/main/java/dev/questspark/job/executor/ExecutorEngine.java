@@ -6,6 +6,7 @@ import dev.questspark.engine.stats.StepStats;
 import dev.questspark.engine.study.WatchedQuestions;
 import dev.questspark.engine.tokens.HfTokenizer;
 import dev.questspark.engine.tokens.Tokenizer;
+import dev.questspark.job.prompt.ChatPrompts;
 import dev.questspark.job.prompt.PromptTokenizer;
 import java.util.HashMap;
 import java.util.Iterator;
@@ -136,6 +137,10 @@ public final class ExecutorEngine {
     Tokenizer tokenizer = HfTokenizer.open(key.config.model());
     PromptTokenizer.check( // before any weight is loaded
         settings.options().prompt(), settings.templates(), key.config.model(), tokenizer);
+    String said = ChatPrompts.said(settings.options().prompt(), key.config.model());
+    if (!said.isEmpty()) {
+      LOG.info(said);
+    }
     LatestStep latest = new LatestStep();
     WatchedQuestions watched = new WatchedQuestions();
     Engine engine = Engine.open(key.config, tokenizer, trace.andThen(latest), watched);

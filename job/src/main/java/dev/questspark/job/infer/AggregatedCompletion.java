@@ -4,7 +4,10 @@ import dev.questspark.engine.Completion;
 import dev.questspark.engine.Completion.KvReads;
 import dev.questspark.engine.Completion.Timings;
 import dev.questspark.engine.Completion.Usage;
+import dev.questspark.engine.tokens.ReasoningMarks;
+import dev.questspark.engine.tokens.ReasoningMarks.Parts;
 import dev.questspark.job.answer.Answer.Outcome;
+import dev.questspark.job.answer.Answer.Reasoning;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -12,9 +15,14 @@ import java.util.Locale;
 /** The completions behind one answer: one, or with map_reduce those of the chunks and the last. */
 final class AggregatedCompletion {
   private final List<Completion> completions = new ArrayList<>();
+  private final List<Parts> parts = new ArrayList<>();
 
-  void add(Completion completion) {
+  /** Adds a completion, taken apart; returns its answer. */
+  String add(Completion completion, ReasoningMarks reasoning) {
+    Parts apart = reasoning.split(completion.tokens(), completion.text());
     completions.add(completion);
+    parts.add(apart);
+    return apart.answer();
   }
 
   /**
@@ -27,7 +35,8 @@ final class AggregatedCompletion {
   Outcome outcome(long startedNanos, int layersTimesHeads) {
     Completion last = completions.get(completions.size() - 1);
     return new Outcome(
-        last.text(),
+        parts.get(parts.size() - 1).answer(),
+        reasoning(),
         last.finishReason().name().toLowerCase(Locale.ROOT),
         usage(),
         completions.size() == 1 ? last.timings() : timings(startedNanos, last.timings()),
@@ -35,6 +44,13 @@ final class AggregatedCompletion {
         prefill(),
         pagesAttendedMean(layersTimesHeads),
         reads().tokensAttendedMean(layersTimesHeads));
+  }
+
+  private Reasoning reasoning() {
+    return new Reasoning(
+        parts.get(parts.size() - 1).reasoning().orElse(null),
+        parts.stream().mapToInt(Parts::reasoningTokens).sum(),
+        parts.stream().allMatch(Parts::finished));
   }
 
   private Usage usage() {

@@ -169,7 +169,7 @@ final class DocumentSession {
                             FailurePolicy.defect(failure), DocumentCoverage.without(dropped));
                       }
                       AggregatedCompletion sum = new AggregatedCompletion();
-                      sum.add(completion);
+                      sum.add(completion, prompts.reasoning());
                       return pending.answered(
                           sum.outcome(startedNanos, layersTimesHeads(engine)),
                           DocumentCoverage.without(dropped));

@@ -246,11 +246,7 @@ final class MapReduce {
           completions
               .get(i)
               .thenApplyAsync(
-                  completion -> {
-                    row.sum.add(completion);
-                    return completion.text();
-                  },
-                  callbacks));
+                  completion -> row.sum.add(completion, prompts.reasoning()), callbacks));
     }
     return texts;
   }

@@ -27,6 +27,14 @@ public final class Choices {
     SUMMARIZE
   }
 
+  /** {@code apply_chat_template}. */
+  public enum ApplyChatTemplate {
+    /** Where the model has a template. */
+    AUTO,
+    TRUE,
+    FALSE
+  }
+
   /** {@code on_too_long}. */
   public enum OnTooLong {
     ERROR,

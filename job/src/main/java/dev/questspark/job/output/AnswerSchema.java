@@ -106,6 +106,15 @@ public final class AnswerSchema implements Serializable {
         text("status", "ok or error", a -> a.defect().isPresent() ? "error" : "ok"),
         text("output_text", "the answer", ok(Outcome::text)),
         text(
+            "reasoning_text",
+            "what the model thought before it answered; null when it did not",
+            ok(o -> o.reasoning().text())),
+        new Column(
+            "reasoning_finished",
+            DataTypes.BooleanType,
+            "false where the answer, or with map_reduce a partial one, ends inside its thinking",
+            ok(o -> o.reasoning().finished())),
+        text(
             "finish_reason",
             "stop, length or error",
             a -> a.outcome().map(Outcome::finishReason).orElse("error")),
@@ -126,6 +135,10 @@ public final class AnswerSchema implements Serializable {
     return List.of(
         integer("prompt_tokens", "document and question", ok(o -> o.usage().promptTokens())),
         integer("completion_tokens", "generated", ok(o -> o.usage().completionTokens())),
+        integer(
+            "reasoning_tokens",
+            "those of completion_tokens that are thinking and its marks",
+            ok(o -> o.reasoning().tokens())),
         integer(
             "total_tokens",
             "prompt and completion",

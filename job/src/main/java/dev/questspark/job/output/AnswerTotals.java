@@ -43,9 +43,15 @@ final class AnswerTotals {
     sums.add(count("answer_correct").as("referenced"));
     sums.add(sum(col("answer_correct").cast("long")).as("correct"));
     for (String counter :
-        List.of("prompt_tokens", "completion_tokens", "cached_tokens", "dropped_tokens")) {
+        List.of(
+            "prompt_tokens",
+            "completion_tokens",
+            "reasoning_tokens",
+            "cached_tokens",
+            "dropped_tokens")) {
       sums.add(sum(col(counter).cast("long")).as(counter));
     }
+    sums.add(sum(functions.not(col("reasoning_finished")).cast("long")).as("unfinished_reasoning"));
     sums.add(avg("kv_pages_total").as("kv_pages_total"));
     sums.add(avg("kv_pages_attended_mean").as("kv_pages_attended"));
     sums.add(avg("kv_tokens_attended_mean").as("kv_tokens_attended"));

@@ -49,6 +49,11 @@ public final class PolicyStats {
     return answers.total("rows") - answers.total("completed");
   }
 
+  /** Answers that end inside their thinking. */
+  public long unfinishedReasoning() {
+    return answers.total("unfinished_reasoning");
+  }
+
   /** Null without reference answers. */
   public Double accuracy() {
     return answers.accuracy();

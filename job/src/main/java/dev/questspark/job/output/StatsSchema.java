@@ -72,6 +72,11 @@ final class StatsSchema {
         number("accuracy", "exact match with the references", PolicyStats::accuracy),
         count("total_input_tokens", "prompts", s -> s.answers.total("prompt_tokens")),
         count("total_output_tokens", "generated", s -> s.answers.total("completion_tokens")),
+        count("reasoning_tokens", "of those, thinking", s -> s.answers.total("reasoning_tokens")),
+        count(
+            "unfinished_reasoning",
+            "answers without an end of thinking",
+            PolicyStats::unfinishedReasoning),
         count("cached_tokens", "shared prompt tokens", s -> s.answers.total("cached_tokens")),
         count("dropped_tokens", "left out by truncation", s -> s.answers.total("dropped_tokens")));
   }

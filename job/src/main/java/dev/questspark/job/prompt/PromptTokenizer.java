@@ -2,10 +2,11 @@ package dev.questspark.job.prompt;
 
 import dev.questspark.engine.Engine;
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.tokens.ChatTemplate;
+import dev.questspark.engine.tokens.ChatTurns;
 import dev.questspark.engine.tokens.GenerationDefaults;
 import dev.questspark.engine.tokens.HfTokenizer;
 import dev.questspark.engine.tokens.PromptTemplate;
+import dev.questspark.engine.tokens.ReasoningMarks;
 import dev.questspark.engine.tokens.Tokenizer;
 import dev.questspark.job.corpus.Question;
 import dev.questspark.job.options.Choices.OnTooLong;
@@ -23,19 +24,21 @@ public final class PromptTokenizer {
 
   private final PromptTemplate ask;
   private final PromptTemplate combine;
+  private final ReasoningMarks reasoning;
   private final List<Integer> endTokenIds;
-
   private final int maxModelLen;
   private final boolean stopsAtTooLong;
 
   private PromptTokenizer(
       PromptTemplate ask,
       PromptTemplate combine,
+      ReasoningMarks reasoning,
       List<Integer> endTokenIds,
       int maxModelLen,
       boolean stopsAtTooLong) {
     this.ask = ask;
     this.combine = combine;
+    this.reasoning = reasoning;
     this.endTokenIds = endTokenIds;
     this.maxModelLen = maxModelLen;
     this.stopsAtTooLong = stopsAtTooLong;
@@ -50,9 +53,13 @@ public final class PromptTokenizer {
     Path model = engine.modelFolder();
     GenerationDefaults generation =
         GenerationDefaults.read(options.engine().model().generationConfig(), model);
+    Optional<ChatTurns> chat = ChatPrompts.of(options.prompt(), model);
+    PromptTemplate ask = template(templates.ask(), chat, engine.tokenizer());
     return new PromptTokenizer(
-        template(options.prompt(), templates.ask(), model, engine.tokenizer()),
-        template(options.prompt(), templates.combine(), model, engine.tokenizer()),
+        ask,
+        template(templates.combine(), chat, engine.tokenizer()),
+        ReasoningMarks.of(
+            engine.tokenizer(), chat.map(turns -> turns.template().text()).orElse(""), ask.end()),
         generation.stopTokenIds(engine.model().eosTokenIds(), engine.tokenizer()),
         engine.maxModelLen(),
         options.longDocuments().onTooLong() == OnTooLong.ERROR);
@@ -72,25 +79,21 @@ public final class PromptTokenizer {
   /** The same with the model's tokenizer. */
   public static void check(
       PromptOptions options, TaskTemplates templates, Path model, Tokenizer tokenizer) {
-    template(options, templates.ask(), model, tokenizer);
-    template(options, templates.combine(), model, tokenizer);
+    Optional<ChatTurns> chat = ChatPrompts.of(options, model);
+    template(templates.ask(), chat, tokenizer);
+    template(templates.combine(), chat, tokenizer);
   }
 
   private static PromptTemplate template(
-      PromptOptions options, String text, Path model, Tokenizer tokenizer) {
-    if (!options.applyChatTemplate()) {
-      return PromptTemplate.plain(text, tokenizer);
-    }
-    ChatTemplate chat =
-        ChatTemplate.open(model)
-            .orElseThrow(
-                () ->
-                    new ConfigException(
-                        "Model folder "
-                            + model
-                            + " has no chat template; drop --apply-chat-template."));
-    Optional<String> system = Optional.ofNullable(options.systemPrompt());
-    return PromptTemplate.chat(text, chat, system, tokenizer);
+      String text, Optional<ChatTurns> chat, Tokenizer tokenizer) {
+    return chat.isPresent()
+        ? PromptTemplate.chat(text, chat.get(), tokenizer)
+        : PromptTemplate.plain(text, tokenizer);
+  }
+
+  /** Takes answers apart. */
+  public ReasoningMarks reasoning() {
+    return reasoning;
   }
 
   /** Whether a blank question is an error. */

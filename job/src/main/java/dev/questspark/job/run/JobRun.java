@@ -274,6 +274,7 @@ public final class JobRun {
             counters.engines().value().values(),
             record.losses(counters));
     console.ends(run, plan, record.facts(), stats);
+    console.unfinishedReasoning(stats, options.inference().sampling().end().maxTokens());
     int code = code(run, plan, stats, whole);
     record.ends(code, stats, counters);
     return code;

@@ -12,6 +12,7 @@ import dev.questspark.job.output.RunFacts;
 import dev.questspark.job.partition.CorpusPlan;
 import dev.questspark.job.progress.Quantities;
 import dev.questspark.job.progress.ResultTable;
+import dev.questspark.job.prompt.ChatPrompts;
 import dev.questspark.job.resources.ExecutorMemory;
 import java.io.PrintStream;
 import java.util.List;
@@ -36,11 +37,20 @@ final class RunConsole {
     out.printf("%d error rows are computed again%n", errorRows);
   }
 
-  /** Says how the weights are stored, if there is anything to say. */
+  /** Says how the weights are stored and prompts are made, if there is anything to say. */
   void model(OpenRun run) {
     String format = run.model().format();
     if (!format.isEmpty()) {
       out.println("model weights: " + format);
+    }
+    if (run.model().visible()) {
+      tell(ChatPrompts.said(run.settings().options().prompt(), run.model().path()));
+    }
+  }
+
+  private void tell(String sentence) {
+    if (!sentence.isEmpty()) {
+      out.println(sentence);
     }
   }
 
@@ -100,6 +110,18 @@ final class RunConsole {
       out.printf("steps    %s%n", output.steps());
     }
     out.printf("run      %s%n", output.runJson());
+  }
+
+  /** Says how many answers are nothing but thinking, so that nobody takes them for empty ones. */
+  void unfinishedReasoning(List<PolicyStats> stats, int maxTokens) {
+    long unfinished = stats.stream().mapToLong(PolicyStats::unfinishedReasoning).sum();
+    if (unfinished > 0) {
+      out.printf(
+          "%d of %d answers end inside their thinking, which reasoning_text has; raise --max-tokens"
+              + " (now %d), or switch thinking off, as --chat-template-kwargs"
+              + " '{\"enable_thinking\": false}' does for models that know it.%n",
+          unfinished, stats.stream().mapToLong(PolicyStats::rows).sum(), maxTokens);
+    }
   }
 
   /** Whether more rows are error rows than the share allowed; says so if it is. */

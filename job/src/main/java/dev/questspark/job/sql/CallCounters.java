@@ -15,17 +15,23 @@ import scala.jdk.javaapi.CollectionConverters;
  *
  * @param answers answers that left the engine, those with an error included
  * @param errors answers with an error
+ * @param unfinishedReasoning answers that are nothing but thinking
  * @param generatedTokens tokens of the answers
  * @param computedTokens prompt tokens computed, those shared between questions once
  */
 record CallCounters(
-    SQLMetric answers, SQLMetric errors, SQLMetric generatedTokens, SQLMetric computedTokens)
+    SQLMetric answers,
+    SQLMetric errors,
+    SQLMetric unfinishedReasoning,
+    SQLMetric generatedTokens,
+    SQLMetric computedTokens)
     implements Serializable {
 
   static CallCounters of(SparkContext spark) {
     return new CallCounters(
         SQLMetrics.createMetric(spark, "answers"),
         SQLMetrics.createMetric(spark, "errors"),
+        SQLMetrics.createMetric(spark, "answers that end inside their thinking"),
         SQLMetrics.createMetric(spark, "generated tokens"),
         SQLMetrics.createMetric(spark, "computed prompt tokens"));
   }
@@ -34,6 +40,7 @@ record CallCounters(
     Map<String, SQLMetric> byKey = new LinkedHashMap<>();
     byKey.put("answers", answers);
     byKey.put("errors", errors);
+    byKey.put("unfinishedReasoning", unfinishedReasoning);
     byKey.put("generatedTokens", generatedTokens);
     byKey.put("computedTokens", computedTokens);
     return scala.collection.immutable.Map.from(CollectionConverters.asScala(byKey));
@@ -45,6 +52,7 @@ record CallCounters(
       errors.add(1);
       return;
     }
+    unfinishedReasoning.add(answer.outcome().get().reasoning().finished() ? 0 : 1);
     Completion.Usage usage = answer.outcome().get().usage();
     generatedTokens.add(usage.completionTokens());
     computedTokens.add(usage.promptTokens() - usage.cachedTokens());

@@ -31,6 +31,7 @@ import dev.questspark.job.output.RunFacts;
 import dev.questspark.job.output.RunJson;
 import dev.questspark.job.partition.CorpusSurvey;
 import dev.questspark.job.partition.PartitionedCorpus;
+import dev.questspark.job.prompt.ChatPrompts;
 import dev.questspark.job.prompt.TaskTemplates;
 import dev.questspark.job.report.Report;
 import dev.questspark.job.resources.InferResources;
@@ -99,6 +100,12 @@ public final class MeasureRun {
     }
     try (OpeningEngine engine = OpeningEngine.begin(run.settings(), spark.sparkContext())) {
       engine.await();
+      if (run.model().visible()) {
+        String said = ChatPrompts.said(run.settings().options().prompt(), run.model().path());
+        if (!said.isEmpty()) {
+          out.println(said);
+        }
+      }
       return measure(run, documents);
     }
   }

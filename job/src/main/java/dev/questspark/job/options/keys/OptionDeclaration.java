@@ -105,17 +105,7 @@ final class OptionDeclaration<T> {
 
     /** Without that value of the other option, this one has no effect. A preset may hold both. */
     <V> Scoped<T> requires(OptionKey<V> other, V value) {
-      requirements.add(new Requirement<>(other, value, ""));
-      return this;
-    }
-
-    /**
-     * The same wherever this option was given, a preset included.
-     *
-     * @param why ends the refusal's sentence, which begins with the option and its origin
-     */
-    <V> Scoped<T> alwaysRequires(OptionKey<V> other, V value, String why) {
-      requirements.add(new Requirement<>(other, value, why));
+      requirements.add(new Requirement<>(other, value));
       return this;
     }
 

@@ -56,6 +56,11 @@ public final class OptionKey<T> {
     return declared.type;
   }
 
+  /** Whether the flag may stand without a value, which then is true. */
+  public boolean flagAlone() {
+    return declared.type.startsWith(OptionTypes.TRUE_FALSE);
+  }
+
   /** Whether it is given once per element, so that an element may contain commas. */
   public boolean repeated() {
     return declared.shape == Shape.REPEATED;
@@ -160,18 +165,12 @@ public final class OptionKey<T> {
   }
 
   /**
-   * Another option that must have a value.
-   *
-   * @param why ends the refusal's sentence, which begins with the option and its origin; empty for
-   *     an option that merely has no effect without the other, which a preset may hold
+   * Another option that must have a value, or this one has no effect, which a preset may hold all
+   * the same.
    */
-  public record Requirement<V>(OptionKey<V> key, V value, String why) {
+  public record Requirement<V>(OptionKey<V> key, V value) {
     public boolean metBy(JobOptions options) {
       return Objects.equals(options.get(key), value);
-    }
-
-    public boolean presetsToo() {
-      return !why.isEmpty();
     }
   }
 

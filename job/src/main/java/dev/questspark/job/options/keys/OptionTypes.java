@@ -6,16 +6,21 @@ import static dev.questspark.job.options.keys.OptionKey.checked;
 
 import dev.questspark.engine.ops.backend.DeviceName;
 import dev.questspark.job.options.keys.OptionKey.Shape;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.DoublePredicate;
 import java.util.function.IntPredicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /** The kinds of value an option can have: how each is read, and what its refusal says. */
 public final class OptionTypes {
   private static final Pattern BYTES = Pattern.compile("(\\d+)\\s*([kmgt]?)(i?b)?");
+
+  /** What every option begins with whose flag alone means true. */
+  static final String TRUE_FALSE = "true/false";
 
   private OptionTypes() {}
 
@@ -48,7 +53,7 @@ public final class OptionTypes {
   static OptionDeclaration<Boolean> bool(String name) {
     return single(
         name,
-        "true/false",
+        TRUE_FALSE,
         "true or false",
         text ->
             switch (text.toLowerCase(Locale.ROOT)) {
@@ -56,6 +61,28 @@ public final class OptionTypes {
               case "false" -> false;
               default -> throw new IllegalArgumentException();
             });
+  }
+
+  /**
+   * True or false, or another word; the flag alone means true.
+   *
+   * @param type has the constants TRUE and FALSE
+   */
+  static <E extends Enum<E>> OptionDeclaration<E> boolOr(String name, Class<E> type) {
+    return single(
+        name,
+        TRUE_FALSE
+            + Arrays.stream(type.getEnumConstants())
+                .map(E::name)
+                .filter(OptionTypes::isNoBool)
+                .map(word -> "/" + word.toLowerCase(Locale.ROOT))
+                .collect(Collectors.joining()),
+        "one of " + words(type),
+        text -> constant(type, text));
+  }
+
+  private static boolean isNoBool(String word) {
+    return !word.equals("TRUE") && !word.equals("FALSE");
   }
 
   /** One constant of an enum, written in lower case. */

@@ -1,6 +1,7 @@
 package dev.questspark.job.options.keys;
 
-import static dev.questspark.job.options.keys.OptionTypes.bool;
+import static dev.questspark.job.options.keys.OptionDeclaration.single;
+import static dev.questspark.job.options.keys.OptionTypes.boolOr;
 import static dev.questspark.job.options.keys.OptionTypes.choice;
 import static dev.questspark.job.options.keys.OptionTypes.text;
 import static dev.questspark.job.options.keys.Scope.Decides.ANSWERS;
@@ -10,7 +11,9 @@ import static dev.questspark.job.options.keys.Scope.Query.IN_QUERY;
 import static dev.questspark.job.options.keys.Scope.Query.JOB_ONLY;
 import static dev.questspark.job.options.keys.Scope.RUN_ONLY;
 
+import dev.questspark.engine.tokens.ChatTurns;
 import dev.questspark.job.options.Aspect;
+import dev.questspark.job.options.Choices.ApplyChatTemplate;
 import dev.questspark.job.options.Choices.OnTooLong;
 import dev.questspark.job.options.Choices.Task;
 import dev.questspark.job.options.PromptOptions;
@@ -45,22 +48,31 @@ public final class PromptKeys {
           .description(
               SECTION,
               "Template over the partial answers of map_reduce. Without it prompt_template is used, or the task's own.");
-  public static final OptionKey<Boolean> APPLY_CHAT_TEMPLATE =
-      bool("apply_chat_template")
-          .defaultValue("false")
+  public static final OptionKey<ApplyChatTemplate> APPLY_CHAT_TEMPLATE =
+      boolOr("apply_chat_template", ApplyChatTemplate.class)
+          .defaultValue("auto")
           .scope(INFERENCE, ANSWERS, IN_QUERY)
           .aspect(Aspect.ASKING)
-          .description(SECTION, "Wrap the prompt in the chat template of the model folder.");
+          .description(
+              SECTION,
+              "Wrap the prompt in the chat template of the model folder. auto wraps the task's own prompts where the folder has a template; it does not wrap those of a prompt_template, of sweep and of eval.");
   public static final OptionKey<String> SYSTEM_PROMPT =
       text("system_prompt", "text")
           .scope(INFERENCE, ANSWERS, IN_QUERY)
           .aspect(Aspect.ASKING)
-          .alwaysRequires(
-              APPLY_CHAT_TEMPLATE,
-              true,
-              "is a turn of the chat template, which is off; add --apply-chat-template, or write"
-                  + " the text into --prompt-template")
           .description(SECTION, "System turn of the chat template.");
+  public static final OptionKey<String> CHAT_TEMPLATE_KWARGS =
+      single("chat_template_kwargs", "text", "a JSON object", PromptKeys::variables)
+          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .aspect(Aspect.ASKING)
+          .description(
+              SECTION,
+              "JSON object of variables for the chat template: {\"enable_thinking\": false} makes Qwen3, SmolLM3 and others answer without thinking first.");
+
+  private static String variables(String json) {
+    ChatTurns.checkVariables(json);
+    return json;
+  }
 
   /** Types the options. */
   public static PromptOptions bind(JobOptions options) {
@@ -68,7 +80,17 @@ public final class PromptKeys {
         options.get(TASK),
         options.get(PROMPT_TEMPLATE),
         options.get(COMBINE_TEMPLATE),
-        options.get(APPLY_CHAT_TEMPLATE),
-        options.get(SYSTEM_PROMPT));
+        applyChatTemplate(options),
+        options.get(SYSTEM_PROMPT),
+        options.get(CHAT_TEMPLATE_KWARGS));
+  }
+
+  /** A template of the user's own says all that it wants said, and so do a measurement's suites. */
+  private static ApplyChatTemplate applyChatTemplate(JobOptions options) {
+    ApplyChatTemplate given = options.get(APPLY_CHAT_TEMPLATE);
+    boolean off =
+        Scope.MEASUREMENT.contains(options.get(RunKeys.COMMAND))
+            || options.get(PROMPT_TEMPLATE) != null;
+    return given == ApplyChatTemplate.AUTO && off ? ApplyChatTemplate.FALSE : given;
   }
 }

@@ -128,7 +128,7 @@ public final class CommandLineFlags {
             .auxiliaryTypes(String.class)
             .paramLabel("<" + key.type() + ">")
             .description(describe(key));
-    if (key.type().equals("true/false")) {
+    if (key.flagAlone()) {
       option.arity("0..1").fallbackValue("true");
     } else {
       option.arity("1");

@@ -10,6 +10,7 @@ import dev.questspark.job.options.keys.OptionKey;
 import dev.questspark.job.options.keys.OptionKey.Exclusion;
 import dev.questspark.job.options.keys.OptionKey.Requirement;
 import dev.questspark.job.options.keys.OptionRegistry;
+import dev.questspark.job.options.keys.PromptKeys;
 import dev.questspark.job.options.keys.RunKeys;
 import java.util.List;
 import java.util.Locale;
@@ -46,11 +47,8 @@ final class OptionCheck {
   /** Checks the options of a query, which says itself where each of them applies. */
   static void refuseInQuery(JobOptions options) {
     options.require(EngineKeys.MODEL);
-    for (OptionKey<?> key : QueryOptions.all()) {
-      key.requirements().stream()
-          .filter(Requirement::presetsToo)
-          .forEach(requirement -> refuse(options, key, requirement));
-    }
+    OptionConflicts.refuseTurnsWithoutChat(options, PromptKeys.SYSTEM_PROMPT);
+    OptionConflicts.refuseTurnsWithoutChat(options, PromptKeys.CHAT_TEMPLATE_KWARGS);
   }
 
   private static void refuseWithoutEffect(JobOptions options, Command command, Suite suite) {
@@ -78,7 +76,7 @@ final class OptionCheck {
   private static void refuse(JobOptions options, OptionKey<?> key) {
     if (options.givenByCommand(key) && options.changed(key)) {
       for (Requirement<?> requirement : key.requirements()) {
-        if (!requirement.presetsToo() && !requirement.metBy(options)) {
+        if (!requirement.metBy(options)) {
           throw new ConfigException(
               key.flag()
                   + " only applies to "
@@ -89,21 +87,10 @@ final class OptionCheck {
         }
       }
     }
-    for (Requirement<?> requirement : key.requirements()) {
-      if (requirement.presetsToo()) {
-        refuse(options, key, requirement);
-      }
-    }
     for (Exclusion exclusion : key.exclusions()) {
       if (options.changed(key) && options.givenByCommand(exclusion.key())) {
         throw new ConfigException(exclusion.sentence());
       }
-    }
-  }
-
-  private static void refuse(JobOptions options, OptionKey<?> key, Requirement<?> requirement) {
-    if (options.given(key) && options.changed(key) && !requirement.metBy(options)) {
-      throw new ConfigException(key + " " + options.origin(key) + " " + requirement.why() + ".");
     }
   }
 

@@ -1,6 +1,7 @@
 package dev.questspark.job.options.resolve;
 
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.job.options.Choices.ApplyChatTemplate;
 import dev.questspark.job.options.Choices.Command;
 import dev.questspark.job.options.Choices.OnTooLong;
 import dev.questspark.job.options.Choices.Task;
@@ -10,11 +11,13 @@ import dev.questspark.job.options.keys.EngineKeys;
 import dev.questspark.job.options.keys.JobOptions;
 import dev.questspark.job.options.keys.LongDocumentKeys;
 import dev.questspark.job.options.keys.MeasureKeys;
+import dev.questspark.job.options.keys.OptionKey;
 import dev.questspark.job.options.keys.OutputKeys;
 import dev.questspark.job.options.keys.PromptKeys;
 import dev.questspark.job.options.keys.RunKeys;
 import dev.questspark.job.options.keys.SamplingKeys;
 import dev.questspark.job.options.keys.Scope;
+import java.util.List;
 
 /** The rules between values of several options. */
 public final class OptionConflicts {
@@ -30,6 +33,12 @@ public final class OptionConflicts {
     refuseUnsweptSuite(options, command);
     if (CorpusKeys.INPUT.appliesTo(command, RunKeys.suite(options))) {
       refuseWithoutInput(options);
+    }
+    for (OptionKey<String> key :
+        List.of(PromptKeys.SYSTEM_PROMPT, PromptKeys.CHAT_TEMPLATE_KWARGS)) {
+      if (key.appliesTo(command, RunKeys.suite(options))) {
+        refuseTurnsWithoutChat(options, key);
+      }
     }
     boolean mapReduce = options.get(LongDocumentKeys.ON_TOO_LONG) == OnTooLong.MAP_REDUCE;
     if (mapReduce && Scope.MEASUREMENT.contains(command)) {
@@ -59,6 +68,25 @@ public final class OptionConflicts {
               + " or "
               + Suite.DIVERGENCE.word()
               + ".");
+    }
+  }
+
+  /**
+   * Refuses what the chat template would need, where it is off: nothing of it is dropped in
+   * silence, not even a preset's. Where the template is the model's to have, its folder decides.
+   */
+  static void refuseTurnsWithoutChat(JobOptions options, OptionKey<String> key) {
+    if (options.get(key) != null
+        && PromptKeys.bind(options).applyChatTemplate() == ApplyChatTemplate.FALSE) {
+      throw new ConfigException(
+          key
+              + " "
+              + options.origin(key)
+              + (key == PromptKeys.SYSTEM_PROMPT
+                  ? " is a turn of the chat template, which is off; add --apply-chat-template, or"
+                      + " write the text into --prompt-template."
+                  : " sets variables of the chat template, which is off; add"
+                      + " --apply-chat-template, or leave it out."));
     }
   }
 

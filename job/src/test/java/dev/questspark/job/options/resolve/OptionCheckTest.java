@@ -124,8 +124,12 @@ class OptionCheckTest {
         "--resume --mode=append | --resume adds to the answers that are there, whatever --mode says; leave --mode out.",
         "--chunk-tokens=9 | --chunk-tokens only applies to --on-too-long map_reduce; give both, or neither.",
         "--combine-template=x | --combine-template only applies to --on-too-long map_reduce; give both, or neither.",
-        "--system-prompt=x | system_prompt (flag) is a turn of the chat template, which is off; add --apply-chat-template, or write the text into --prompt-template.",
+        "--system-prompt=x --apply-chat-template=false | system_prompt (flag) is a turn of the chat template, which is off; add --apply-chat-template, or write the text into --prompt-template.",
         "--on-too-long=map_reduce --chunk-tokens=9 --chunk-overlap-tokens=9 | chunk_overlap_tokens is 9 and chunk_tokens 9; neighbouring chunks must share fewer tokens than a chunk has.",
+        "--system-prompt=x --prompt-template=y | system_prompt (flag) is a turn of the chat template, which is off; add --apply-chat-template, or write the text into --prompt-template.",
+        "--command=sweep --system-prompt=x | system_prompt (flag) is a turn of the chat template, which is off; add --apply-chat-template, or write the text into --prompt-template.",
+        "--command=eval --suite=passkey --chat-template-kwargs={\"a\":1} | chat_template_kwargs (flag) sets variables of the chat template, which is off; add --apply-chat-template, or leave it out.",
+        "--apply-chat-template=maybe | apply_chat_template is 'maybe' (flag); it must be one of auto, true, false.",
         "--max-model-len=64 --max-tokens=64 | max_tokens 64 leaves no room for a prompt in max_model_len 64; lower --max-tokens.",
         "--command=sweep --on-too-long=map_reduce | --on-too-long map_reduce cannot be measured by sweep and eval, which compare answers from one prompt each; give error or truncate_middle.",
         "--command=eval --on-too-long=map_reduce | --on-too-long map_reduce cannot be measured by sweep and eval, which compare answers from one prompt each; give error or truncate_middle.",
@@ -140,6 +144,12 @@ class OptionCheckTest {
   void aPresetsSystemPromptIsNotDroppedInSilence() throws IOException {
     Path preset = folder.resolve("own.conf");
     Files.writeString(preset, "system_prompt = brief\n");
+    assertThatCode(() -> check(complete("--command=run --preset=" + preset)))
+        .as("the model's folder decides")
+        .doesNotThrowAnyException();
+    assertThatThrownBy(() -> check(complete("--command=sweep --preset=" + preset)))
+        .hasMessageContaining("system_prompt (own.conf) is a turn of the chat template");
+    Files.writeString(preset, "system_prompt = brief\nprompt_template = x.txt\n");
     assertThatThrownBy(() -> check(complete("--command=run --preset=" + preset)))
         .hasMessageContaining("system_prompt (own.conf) is a turn of the chat template");
     assertThatThrownBy(

@@ -40,6 +40,7 @@ class OptionScopeTest {
             "task",
             "apply_chat_template",
             "system_prompt",
+            "chat_template_kwargs",
             "hf_overrides",
             "rope_scaling",
             "generation_config",
