@@ -34,6 +34,7 @@ class ArchitectureTest {
   private static final String[] MAIN_PATH =
       Stream.of(
               "path",
+              "hub",
               "model",
               "options",
               "options.keys",

@@ -72,12 +72,17 @@ public final class JobHarness {
   /** The same job with its driver in a JVM of its own, which a test may kill. */
   public static TestProcess fork(
       SparkConf spark, Path log, Path input, Path output, String... args) {
+    return fork(spark, Map.of(), log, arguments(input, output, args));
+  }
+
+  /** Any job in a JVM of its own, with an environment of its own. */
+  static TestProcess fork(
+      SparkConf spark, Map<String, String> environment, Path log, String... args) {
     List<String> options = new ArrayList<>(List.of("-Xmx1g"));
     for (Tuple2<String, String> setting : spark.getAll()) {
       options.add("-D" + setting._1() + "=" + setting._2());
     }
-    return TestProcess.start(
-        LongDocJob.class.getName(), options, Map.of(), log, arguments(input, output, args));
+    return TestProcess.start(LongDocJob.class.getName(), options, environment, log, args);
   }
 
   /** An evaluation on the demo model with nothing that its suite might not heed. */

@@ -30,6 +30,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -99,20 +100,18 @@ class OddModelsTest {
     Files.writeString(entry.resolve("refs/v1"), "aaa");
     assertThat(ModelFiles.locate(entry)).isEqualTo(entry.resolve("snapshots/bbb"));
 
-    Map<String, String> environment = Map.of("HF_HOME", folder.toString());
-    assertThat(HubCache.find("org/some.name", environment))
-        .contains(entry.resolve("snapshots/bbb"));
-    assertThat(HubCache.find("org/some.name@v1", environment))
-        .contains(entry.resolve("snapshots/aaa"));
-    assertThat(HubCache.find("org/some.name@aaa", environment))
-        .contains(entry.resolve("snapshots/aaa"));
-    assertThat(HubCache.find("org/other", environment)).isEmpty();
-    assertThat(HubCache.find("/org/some.name", environment)).isEmpty();
-    assertThatThrownBy(() -> HubCache.find("org/some.name@v2", environment))
-        .isInstanceOf(ConfigException.class)
-        .hasMessageContaining("without snapshot v2");
+    Path root = HubCache.root(Map.of("HF_HOME", folder.toString()));
+    assertThat(find(root, "org/some.name")).contains(entry.resolve("snapshots/bbb"));
+    assertThat(find(root, "org/some.name@v1")).contains(entry.resolve("snapshots/aaa"));
+    assertThat(find(root, "org/some.name@aaa")).contains(entry.resolve("snapshots/aaa"));
+    assertThat(find(root, "org/some.name@v2")).isEmpty();
+    assertThat(find(root, "org/other")).isEmpty();
     Files.writeString(entry.resolve("refs/main"), "ccc");
     refused(entry, "without snapshot ccc (main)");
+  }
+
+  private static Optional<Path> find(Path root, String id) {
+    return HubCache.find(root, HubCache.id(id).orElseThrow());
   }
 
   @Test

@@ -5,6 +5,7 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import dev.questspark.engine.checkpoint.ModelFiles;
+import dev.questspark.job.hub.HubFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -73,6 +74,21 @@ final class ModelFingerprint {
         files.parallelStream().map(file -> sampledOrThrow(model.system(), file)).toList();
     for (int i = 0; i < files.size(); i++) {
       fingerprint.weights(files.get(i).getPath().getName(), digests.get(i));
+    }
+    return fingerprint.shortened();
+  }
+
+  /**
+   * Of a model whose weight files have hashes already; another value than that of its samples.
+   *
+   * @param folder on this machine, with everything but the weights
+   */
+  static String of(Path folder, List<HubFile> weights) throws IOException {
+    ModelFingerprint fingerprint = new ModelFingerprint();
+    fingerprint.smallFiles(folder);
+    for (HubFile file : weights) {
+      fingerprint.weights(
+          file.name(), (file.bytes() + " " + file.etag()).getBytes(StandardCharsets.UTF_8));
     }
     return fingerprint.shortened();
   }

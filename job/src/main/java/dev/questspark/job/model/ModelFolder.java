@@ -1,16 +1,19 @@
 package dev.questspark.job.model;
 
-import dev.questspark.engine.checkpoint.HubCache;
 import dev.questspark.engine.checkpoint.ModelFiles;
 import dev.questspark.engine.checkpoint.files.Checkpoint;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.model.ModelWeights;
 import dev.questspark.engine.model.family.ModelConfig;
 import dev.questspark.engine.model.family.ModelConfigReader;
+import dev.questspark.job.hub.HubFile;
+import dev.questspark.job.hub.HubModel;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 
@@ -21,11 +24,19 @@ public final class ModelFolder {
   /** Where the weights are when they are not in the folder; null when they are. */
   private final RemoteModel elsewhere;
 
+  /** Whose cache the folder is of; null for any other folder. */
+  private final HubModel hub;
+
+  /** Whether the weights are here. */
+  private final boolean whole;
+
   private String fingerprint;
 
-  private ModelFolder(Path folder, RemoteModel elsewhere) {
+  private ModelFolder(Path folder, RemoteModel elsewhere, HubModel hub, boolean whole) {
     this.folder = folder;
     this.elsewhere = elsewhere;
+    this.hub = hub;
+    this.whole = whole;
   }
 
   /**
@@ -35,10 +46,20 @@ public final class ModelFolder {
    * @throws ConfigException when a remote one cannot be read
    */
   public static ModelFolder of(ModelLocation location, boolean whole, Configuration hadoop) {
-    return whole || !location.remote()
-        ? new ModelFolder(location.folder(hadoop), null)
-        : new ModelFolder(
-            location.withoutWeights(hadoop), RemoteModel.of(location.model(), hadoop));
+    if (location.remote()) {
+      return whole
+          ? new ModelFolder(location.folder(hadoop), null, null, true)
+          : new ModelFolder(
+              location.withoutWeights(hadoop),
+              RemoteModel.of(location.model(), hadoop),
+              null,
+              false);
+    }
+    Optional<HubModel> hub = location.hub();
+    Path folder = whole ? location.folder(hadoop) : location.withoutWeights(hadoop);
+    boolean found = hub.isPresent() && Files.exists(folder);
+    return new ModelFolder(
+        folder, null, found ? hub.get() : null, whole || !found || hub.get().isWhole(folder));
   }
 
   /**
@@ -50,24 +71,18 @@ public final class ModelFolder {
    */
   public void check(String configOverrides) {
     if (!visible()) {
-      throw new ConfigException(absent());
+      throw new ConfigException(
+          "Model folder " + folder + " does not exist on this machine; check --model.");
     }
     ModelFiles files = ModelFiles.of(folder);
     ModelConfig config = ModelConfigReader.read(folder, configOverrides);
     files.requireJson("tokenizer.json");
-    if (elsewhere == null) {
+    if (whole) {
       ModelWeights.check(folder, config);
-    } else if (elsewhere.weights().isEmpty()) {
+    } else if (elsewhere != null && elsewhere.weights().isEmpty()) {
       throw new ConfigException(
           "Model folder " + elsewhere.path() + " has no .safetensors file; check --model.");
     }
-  }
-
-  private String absent() {
-    String where = "Model folder " + folder + " does not exist on this machine";
-    return HubCache.isModelId(folder.toString())
-        ? where + ", nor does its Hugging Face cache have it; run \"hf download " + folder + "\"."
-        : where + "; check --model.";
   }
 
   /** Whether this machine sees the folder at all; a cluster's executors may, when it does not. */
@@ -80,7 +95,7 @@ public final class ModelFolder {
    * empty where there is nothing to say, or the weights are not here.
    */
   public String format() {
-    if (!visible() || elsewhere != null) {
+    if (!visible() || !whole) {
       return "";
     }
     try (Checkpoint weights = ModelFiles.of(folder).weights()) {
@@ -103,15 +118,29 @@ public final class ModelFolder {
     }
     try {
       if (fingerprint == null) {
-        fingerprint =
-            elsewhere == null
-                ? ModelFingerprint.of(folder)
-                : ModelFingerprint.of(folder, elsewhere);
+        fingerprint = fingerprintOfAll();
       }
       return fingerprint;
     } catch (IOException unreadable) {
       throw new UncheckedIOException(unreadable);
     }
+  }
+
+  /**
+   * The hub's own hashes tell more than samples, and are known before the weights are here. Where a
+   * cache without links does not have them, samples do.
+   */
+  private String fingerprintOfAll() throws IOException {
+    List<HubFile> hashed = hub == null ? List.of() : hub.weights(folder);
+    if (!hashed.isEmpty()) {
+      return ModelFingerprint.of(folder, hashed);
+    }
+    return elsewhere == null ? ModelFingerprint.of(folder) : ModelFingerprint.of(folder, elsewhere);
+  }
+
+  /** The model as every machine will take it: one of the hub by its commit. */
+  public Optional<String> pinned() {
+    return Optional.ofNullable(hub).map(model -> model.pinned(folder));
   }
 
   /** Length of all weight files; 0 where this machine does not see the folder. */
@@ -122,9 +151,20 @@ public final class ModelFolder {
     if (!visible()) {
       return 0;
     }
+    if (!whole) {
+      return hubWeights().stream().mapToLong(HubFile::bytes).sum();
+    }
     return ModelFiles.of(folder).weightFiles().stream()
         .mapToLong(file -> file.toFile().length())
         .sum();
+  }
+
+  private List<HubFile> hubWeights() {
+    try {
+      return hub.weights(folder);
+    } catch (IOException unreachable) {
+      throw new UncheckedIOException(unreachable);
+    }
   }
 
   /** The same kind of hash over text. */

@@ -43,6 +43,19 @@ public record EngineOptions(
   public record Model(ModelLocation location, String configOverrides, String generationConfig)
       implements Serializable {}
 
+  /** The same of a model elsewhere. */
+  EngineOptions of(ModelLocation location) {
+    return new EngineOptions(
+        new Model(location, model.configOverrides, model.generationConfig),
+        device,
+        types,
+        batching,
+        memory,
+        threads,
+        maxInFlight,
+        partitions);
+  }
+
   /** Types of numbers. */
   public record Types(ComputeDType compute, WeightDType weights, DigestDType digests)
       implements Serializable {}

@@ -1,5 +1,6 @@
 package dev.questspark.job.options;
 
+import dev.questspark.job.model.ModelLocation;
 import java.io.Serializable;
 
 /** Everything that a task that infers needs to know of the options, in a job and in a query. */
@@ -10,4 +11,11 @@ public record InferenceOptions(
     SamplingOptions sampling,
     LongDocumentOptions longDocuments,
     StageOptions stage)
-    implements Serializable {}
+    implements Serializable {
+
+  /** The same of a model elsewhere. */
+  public InferenceOptions of(ModelLocation model) {
+    return new InferenceOptions(
+        engine.of(model), prompt, selection, sampling, longDocuments, stage);
+  }
+}

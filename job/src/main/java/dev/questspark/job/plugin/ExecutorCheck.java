@@ -62,8 +62,9 @@ public final class ExecutorCheck {
     if (location.remote()) {
       return;
     }
-    ModelFolder model = ModelFolder.of(location, false, new Configuration(false));
-    if (model.visible() || local(conf) && model.path().isAbsolute()) {
+    boolean here = local(conf); // whatever this machine needs it gets before Spark starts
+    ModelFolder model = ModelFolder.of(location, here, new Configuration(false));
+    if (model.visible() || here && model.path().isAbsolute()) {
       model.check(options.model().configOverrides());
     }
   }

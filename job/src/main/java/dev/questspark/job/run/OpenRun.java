@@ -3,6 +3,7 @@ package dev.questspark.job.run;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.job.executor.InferSettings;
 import dev.questspark.job.model.ModelFolder;
+import dev.questspark.job.model.ModelLocation;
 import dev.questspark.job.options.BoundOptions;
 import dev.questspark.job.output.OutputFolder;
 import dev.questspark.job.output.RunFacts;
@@ -41,8 +42,8 @@ public record OpenRun(
       String deciding) {
     Configuration hadoop = spark.sparkContext().hadoopConfiguration();
     boolean local = spark.sparkContext().isLocal();
-    ModelFolder model =
-        ModelFolder.of(options.inference().engine().model().location(), local, hadoop);
+    ModelLocation location = options.inference().engine().model().location();
+    ModelFolder model = ModelFolder.of(location, local, hadoop);
     if (local || model.visible()) {
       model.check(options.inference().engine().model().configOverrides());
       PromptTokenizer.check(options.inference().prompt(), templates, model.path());
@@ -57,7 +58,10 @@ public record OpenRun(
                 + deciding);
     InferSettings settings =
         new InferSettings(
-            options.inference(),
+            model
+                .pinned()
+                .map(name -> options.inference().of(location.named(name)))
+                .orElse(options.inference()),
             policies,
             templates,
             newId(),

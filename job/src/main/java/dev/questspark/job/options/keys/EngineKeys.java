@@ -33,13 +33,13 @@ public final class EngineKeys {
   private EngineKeys() {}
 
   public static final OptionKey<String> MODEL =
-      text("model", "a Hugging Face model folder")
+      text("model", "a Hugging Face model folder, a GGUF file or org/name")
           .alias("model_path", "model_source", "model_name")
           .scope(INFERENCE, NOTHING, IN_QUERY)
           .requiredBy(INFERENCE)
           .description(
               SECTION,
-              "Hugging Face folder (config.json, safetensors, tokenizer.json) or GGUF file: a path that every node has, a URI such as hdfs:// or s3a://, a name inside --archives, or org/name[@revision] of what the Hugging Face cache of every node has.");
+              "Hugging Face folder (config.json, safetensors, tokenizer.json) or GGUF file: a path that every node has, a URI such as hdfs:// or s3a://, a name inside --archives, or org/name[@revision] of Hugging Face's hub, which every node takes from its cache or downloads into it.");
   public static final OptionKey<String> MODEL_CACHE =
       text("model_cache", "a folder of every node")
           .defaultValue(ModelLocation.DEFAULT_CACHE)
