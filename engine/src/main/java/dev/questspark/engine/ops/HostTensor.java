@@ -60,6 +60,9 @@ public record HostTensor(String name, DType dtype, int rows, int cols, Rows sour
 
     /** The reader has what it wanted; memory of the system that is easily had again may go. */
     default void giveBack() {}
+
+    /** The same of some rows. */
+    default void giveBack(int from, int count) {}
   }
 
   private record InMemory(ByteBuffer data, int rowBytes) implements Rows {
@@ -141,6 +144,11 @@ public record HostTensor(String name, DType dtype, int rows, int cols, Rows sour
   /** The reader has what it wanted; see {@link Rows#giveBack}. */
   public void giveBack() {
     source.giveBack();
+  }
+
+  /** The reader has what it wanted of some rows. */
+  public void giveBack(int from, int count) {
+    source.giveBack(from, count);
   }
 
   /** Element (row, col), widened to float; exact for every dtype. */

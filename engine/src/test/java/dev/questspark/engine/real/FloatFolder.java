@@ -13,13 +13,13 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 
-/** Writes tensors as a safetensors file in float32. */
+/** Writes tensors as a safetensors file in float32, or rounded to bfloat16. */
 final class FloatFolder {
   private static final int ROWS = 512;
 
   private FloatFolder() {}
 
-  static void write(Path file, List<HostTensor> tensors) throws IOException {
+  static void write(Path file, DType dtype, List<HostTensor> tensors) throws IOException {
     JsonObject header = new JsonObject();
     long end = 0;
     for (HostTensor tensor : tensors) {
@@ -30,10 +30,10 @@ final class FloatFolder {
       shape.add(tensor.cols());
       JsonArray offsets = new JsonArray();
       offsets.add(end);
-      end += (long) tensor.rows() * tensor.cols() * Float.BYTES;
+      end += (long) tensor.rows() * tensor.cols() * dtype.bytes();
       offsets.add(end);
       JsonObject entry = new JsonObject();
-      entry.addProperty("dtype", "F32");
+      entry.addProperty("dtype", dtype.name());
       entry.add("shape", shape);
       entry.add("data_offsets", offsets);
       header.add(tensor.name(), entry);
@@ -48,10 +48,19 @@ final class FloatFolder {
           throw new IllegalArgumentException(tensor.name() + " is " + tensor.dtype());
         }
         for (int row = 0; row < tensor.rows(); row += ROWS) {
-          write(out, tensor.bytes(row, Math.min(ROWS, tensor.rows() - row)));
+          ByteBuffer rows = tensor.bytes(row, Math.min(ROWS, tensor.rows() - row));
+          write(out, dtype == DType.F32 ? rows : rounded(rows));
         }
       }
     }
+  }
+
+  private static ByteBuffer rounded(ByteBuffer floats) {
+    ByteBuffer rounded = ByteBuffer.allocate(floats.remaining() / 2).order(ByteOrder.LITTLE_ENDIAN);
+    while (rounded.hasRemaining()) {
+      rounded.putShort(DType.floatToBf16(floats.getFloat(2 * rounded.position())));
+    }
+    return rounded.flip();
   }
 
   private static void write(FileChannel out, ByteBuffer bytes) throws IOException {

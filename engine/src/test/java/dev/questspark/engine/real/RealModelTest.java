@@ -65,7 +65,7 @@ class RealModelTest {
     RealModel.require();
     reference = RealModel.reference();
     backend = CpuBackend.open(new BackendOptions(THREADS, DType.F32, true));
-    writeFolder();
+    writeFolder(folder, DType.F32);
   }
 
   @AfterAll
@@ -75,8 +75,8 @@ class RealModelTest {
     }
   }
 
-  /** The published small files, and the file's weights in float32 under Hugging Face's names. */
-  private static void writeFolder() throws IOException {
+  /** The published small files, and the file's weights under Hugging Face's names. */
+  private static void writeFolder(Path folder, DType dtype) throws IOException {
     try (var files = Files.list(RealModel.SMALL_FILES)) {
       for (Path file : files.toList()) {
         Files.copy(file, folder.resolve(file.getFileName()));
@@ -88,7 +88,7 @@ class RealModelTest {
       for (String name : checkpoint.names()) {
         tensors.add(tensor(checkpoint, name, config));
       }
-      FloatFolder.write(folder.resolve("model.safetensors"), tensors);
+      FloatFolder.write(folder.resolve("model.safetensors"), dtype, tensors);
     }
   }
 
@@ -170,6 +170,50 @@ class RealModelTest {
         }
         assertThat(logSumExp(row)).isCloseTo(expected.logsumexp(), within(LOGIT_TOLERANCE));
       }
+    }
+  }
+
+  /**
+   * Rounding to bfloat16 changes a value by a factor of 1 + r; r is spread evenly over 2^-9 to both
+   * sides, so that its standard deviation is 2^-9 / sqrt(3). A product of two rounded operands has
+   * sqrt(2) of that. A layer has eight of them in its way (query, key, value, scores, their sum
+   * over values, output, gate and up, down), and the residual stream collects those of all layers:
+   * as independent ones of its own size, a share of sqrt(8 L) of it. The norm makes the stream's
+   * length sqrt(H), so that the logit of a token whose row is e is off by that share of |w e|, w
+   * being the norm's weight. Four deviations are allowed.
+   */
+  @Test
+  void bfloat16StaysWithinWhatItsRoundingAllows(@TempDir Path rounded) throws IOException {
+    writeFolder(rounded, DType.BF16);
+    ModelConfig config = ModelConfigReader.read(rounded);
+    double deviation =
+        Math.sqrt(2) * Math.pow(2, -9) / Math.sqrt(3) * Math.sqrt(8.0 * config.layers());
+    Logits expected = reference.logits().get(0);
+    try (Checkpoint weights = ModelFiles.of(rounded).weights();
+        HfTokenizer tokenizer = HfTokenizer.open(rounded);
+        CpuBackend bfloat16 = CpuBackend.open(new BackendOptions(THREADS, DType.BF16, true));
+        DecoderHarness harness = new DecoderHarness(rounded, bfloat16, expected.tokens(), CHUNK)) {
+      HostTensor table = tensor(weights, "model.embed_tokens.weight", config);
+      HostTensor norm = tensor(weights, "model.norm.weight", config);
+      int[] tokens = ids(tokenizer, expected.book(), expected.start(), expected.tokens());
+      float[] row = logits(harness, tokens, tokens.length - 1, tokens.length).get(0);
+      double most = 0;
+      double worst = 0;
+      for (int i = 0; i < expected.top_ids().length; i++) {
+        double length = 0;
+        for (int channel = 0; channel < config.hiddenSize(); channel++) {
+          double weighted = norm.get(0, channel) * table.get(expected.top_ids()[i], channel);
+          length += weighted * weighted;
+        }
+        double allowed = 4 * deviation * Math.sqrt(length);
+        double error = row[expected.top_ids()[i]] - expected.top_logits()[i];
+        assertThat(error).isBetween(-allowed, allowed);
+        worst = Math.max(worst, Math.abs(error));
+        most = Math.max(most, allowed);
+      }
+      assertThat(logSumExp(row)).isCloseTo(expected.logsumexp(), within(most));
+      System.out.printf("bfloat16: worst logit off by %.3f, up to %.3f allowed%n", worst, most);
+      assertThat(worst).as("what was computed").isGreaterThan(LOGIT_TOLERANCE);
     }
   }
 
@@ -255,17 +299,12 @@ class RealModelTest {
   void loadingTakesLittleMoreThanTheWeights() throws IOException {
     ModelConfig config = ModelConfigReader.read(RealModel.GGUF);
     System.gc();
-    long before = memory("VmRSS");
-    Files.writeString(Path.of("/proc/self/clear_refs"), "5"); // resets the peak
+    long before = ProcessMemory.resident();
+    ProcessMemory.forgetPeak();
     try (ModelWeights weights = ModelWeights.load(RealModel.GGUF, config, backend)) {
-      long peak = memory("VmHWM") - before;
+      long peak = ProcessMemory.peak() - before;
       assertThat(peak).isLessThan((long) (MOST_MEMORY_PER_WEIGHT * weights.bytes()));
       assertThat(peak).as("what was measured").isGreaterThan(weights.bytes() / 2);
     }
-  }
-
-  private static long memory(String field) throws IOException {
-    String status = Files.readString(Path.of("/proc/self/status"));
-    return 1024 * Long.parseLong(status.replaceAll("(?s).*" + field + ":\\s*(\\d+) kB.*", "$1"));
   }
 }

@@ -91,4 +91,15 @@ public final class MappedRegion {
   public void giveBack() {
     segments.forEach(MappedPages::giveBack);
   }
+
+  /** The same of bytes [at, at + count). */
+  public void giveBack(long at, long count) {
+    long end = at + count;
+    for (long from = at; from < end; ) {
+      int offset = (int) (from % SEGMENT);
+      int length = (int) Math.min(SEGMENT - offset, end - from);
+      MappedPages.giveBack(segments.get((int) (from / SEGMENT)).slice(offset, length));
+      from += length;
+    }
+  }
 }

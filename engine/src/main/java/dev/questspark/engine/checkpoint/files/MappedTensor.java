@@ -25,4 +25,9 @@ public record MappedTensor(MappedRegion region, int rowBytes) implements HostTen
   public void giveBack() {
     region.giveBack();
   }
+
+  @Override
+  public void giveBack(int from, int count) {
+    region.giveBack((long) from * rowBytes, (long) count * rowBytes);
+  }
 }

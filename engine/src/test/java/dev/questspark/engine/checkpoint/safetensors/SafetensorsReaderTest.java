@@ -78,6 +78,8 @@ class SafetensorsReaderTest {
           assertThat(matrix.get(i / 5, i % 5)).isEqualTo(SafetensorsFile.value(i));
         }
         matrix.giveBack();
+        matrix.giveBack(round, rows / 2);
+        matrix.giveBack(rows - 1, 1);
       }
     }
   }
@@ -138,7 +140,10 @@ class SafetensorsReaderTest {
     }
     for (int row : written) {
       assertThat(big.bytes(row, 1)).isEqualTo(ByteBuffer.wrap(row(row, cols)));
+      big.giveBack(Math.max(0, row - 1), 2);
+      assertThat(big.bytes(row, 1)).isEqualTo(ByteBuffer.wrap(row(row, cols)));
     }
+    big.giveBack(0, rows);
     assertThat(big.view(shared, 1)).as("a row in two mappings is copied").isEmpty();
     assertThat(big.view(77, 3)).isPresent();
     ByteBuffer around = big.bytes(shared - 2, 5);

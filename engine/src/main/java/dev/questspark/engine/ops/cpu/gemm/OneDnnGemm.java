@@ -35,6 +35,9 @@ public final class OneDnnGemm implements Gemm {
    */
   private static final int PANEL = 512;
 
+  /** Of a larger weight, rows that are packed need not stay in memory while the others are. */
+  private static final long GIVEN_BACK_AT_ONCE = 64 << 20;
+
   /** Below this height a tile reads its weights too often for what it computes. */
   private static final int SHORTEST_SHARED_TILE = 16;
 
@@ -142,6 +145,9 @@ public final class OneDnnGemm implements Gemm {
             int from = panel * PANEL;
             Products products = panel == panels.length - 1 ? rest : whole;
             panels[panel] = products.pack(weights, bias, from, space, panel * stride, simd[worker]);
+            if (bytes > GIVEN_BACK_AT_ONCE) {
+              WeightRows.giveBack(weights, from, Math.min(PANEL, n - from));
+            }
           });
     } catch (RuntimeException | Error e) {
       space.close();

@@ -23,6 +23,19 @@ public final class WeightRows {
     return bias;
   }
 
+  /** Rows {@code from} to {@code from + count} of weights that stand below each other are read. */
+  static void giveBack(List<HostTensor> weights, int from, int count) {
+    int start = 0;
+    for (HostTensor weight : weights) {
+      int first = Math.max(from, start);
+      int end = Math.min(from + count, start + weight.rows());
+      if (first < end) {
+        weight.giveBack(first - start, end - first);
+      }
+      start += weight.rows();
+    }
+  }
+
   /** Copies one row, widened to float. */
   public static void row(HostTensor source, int row, float[] target, int at) {
     rows(source, source.bytes(row, 1), target, at);
