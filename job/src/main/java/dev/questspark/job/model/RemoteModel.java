@@ -22,6 +22,12 @@ import org.apache.hadoop.fs.Path;
 record RemoteModel(FileSystem system, Path path, String name, List<FileStatus> files) {
   static final String WEIGHTS = ".safetensors";
 
+  private static final String CONFIG = "config.json";
+  private static final String ADAPTER = "adapter_config.json";
+
+  /** Mistral's repositories have the same weights once more under this name. */
+  private static final String OWN_FORMAT = "consolidated";
+
   /** The rest of a published folder (other frameworks' weights, pictures) is not for us. */
   private static final List<String> READ = List.of(WEIGHTS, ".json", ".jinja");
 
@@ -39,14 +45,18 @@ record RemoteModel(FileSystem system, Path path, String name, List<FileStatus> f
       FileSystem system = path.getFileSystem(hadoop);
       List<FileStatus> files = new ArrayList<>();
       FileStatus[] all = system.listStatus(path);
-      boolean folder =
-          Arrays.stream(all).anyMatch(file -> file.getPath().getName().equals("config.json"));
+      boolean folder = Arrays.stream(all).anyMatch(file -> isNamed(file, CONFIG));
+      boolean whole = Arrays.stream(all).anyMatch(RemoteModel::isPublished);
       for (FileStatus file : all) {
         String name = file.getPath().getName();
         if (file.isFile()
-            && (READ.stream().anyMatch(name::endsWith) || !folder && name.endsWith(GGUF))) {
+            && (READ.stream().anyMatch(name::endsWith) || !folder && isGguf(file))
+            && !(whole && name.startsWith(OWN_FORMAT))) {
           files.add(file);
         }
+      }
+      if (!folder) {
+        refuseUnlessOneFile(model, files, all);
       }
       files.sort(Comparator.comparing(file -> file.getPath().getName()));
       return new RemoteModel(system, path, path.getName(), files);
@@ -58,6 +68,39 @@ record RemoteModel(FileSystem system, Path path, String name, List<FileStatus> f
               + unreadable.getMessage()
               + "; check --model and the file system's settings (spark.hadoop.*).",
           unreadable);
+    }
+  }
+
+  private static boolean isNamed(FileStatus file, String name) {
+    return file.getPath().getName().equals(name);
+  }
+
+  /** Whether a file stands for all weights in Hugging Face's names. */
+  private static boolean isPublished(FileStatus file) {
+    return isNamed(file, "model" + WEIGHTS) || isNamed(file, "model" + WEIGHTS + ".index.json");
+  }
+
+  /** A copy of what is no model would only be refused under a name that nobody knows. */
+  private static void refuseUnlessOneFile(String model, List<FileStatus> files, FileStatus[] all) {
+    List<String> ggufs =
+        files.stream().filter(RemoteModel::isGguf).map(file -> file.getPath().getName()).toList();
+    if (ggufs.size() > 1) {
+      throw new ConfigException(
+          "Model folder "
+              + model
+              + " has several GGUF files; give one of them: "
+              + String.join(", ", ggufs)
+              + ".");
+    }
+    if (ggufs.isEmpty() && files.stream().noneMatch(file -> isNamed(file, ADAPTER))) {
+      boolean cache = Arrays.stream(all).anyMatch(file -> isNamed(file, "snapshots"));
+      throw new ConfigException(
+          "Model folder "
+              + model
+              + " has neither config.json nor a GGUF file; "
+              + (cache
+                  ? "it is an entry of a Hugging Face cache: give the folder below its snapshots."
+                  : "check --model."));
     }
   }
 

@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.questspark.engine.checkpoint.ModelFiles;
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.model.family.ModelConfigReader;
 import dev.questspark.job.cluster.TestProcess;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -177,6 +179,49 @@ class ModelCacheTest {
     assertThatThrownBy(() -> new ModelLocation("nofs:///model", "x").folder(hadoop))
         .isInstanceOf(ConfigException.class)
         .hasMessageContainingAll("nofs", "spark.hadoop");
+  }
+
+  @Test
+  void aGgufFileIsAModelWhereverItLies() throws IOException {
+    Path gguf =
+        Path.of("..", "engine/src/test/resources/gguf/mistral-window.gguf")
+            .toAbsolutePath()
+            .normalize();
+    Path alone = Files.createDirectories(folder.resolve("alone"));
+    Files.copy(gguf, alone.resolve("one.gguf"));
+    for (Path given : List.of(alone, alone.resolve("one.gguf"))) {
+      Path copy = fetch(hadoop, given);
+      assertThat(ModelFiles.locate(copy)).isEqualTo(copy.resolve("one.gguf"));
+      assertThat(Files.mismatch(copy.resolve("one.gguf"), gguf)).isEqualTo(-1);
+      ModelLocation location = new ModelLocation("mirror://" + given, cache.toString());
+      assertThat(ModelFolder.of(location, false, hadoop).weightBytes()).isEqualTo(Files.size(gguf));
+      assertThat(ModelConfigReader.read(location.withoutWeights(hadoop)))
+          .isEqualTo(ModelConfigReader.read(gguf));
+    }
+    Files.copy(gguf, alone.resolve("two.gguf"));
+    refused(alone, "has several GGUF files; give one of them: one.gguf, two.gguf.");
+  }
+
+  private void refused(Path model, String sentence) {
+    assertThatThrownBy(() -> fetch(hadoop, model))
+        .isInstanceOf(ConfigException.class)
+        .hasMessage("Model folder mirror://" + model + " " + sentence);
+  }
+
+  @Test
+  void whatIsNoModelIsNotCopied() throws IOException {
+    Path entry = Files.createDirectories(folder.resolve("models--org--name"));
+    Files.createDirectories(entry.resolve("snapshots/abc"));
+    refused(
+        entry,
+        "has neither config.json nor a GGUF file; it is an entry of a Hugging Face cache: give the"
+            + " folder below its snapshots.");
+    Files.writeString(folder.resolve("notes.json"), "{}");
+    refused(folder, "has neither config.json nor a GGUF file; check --model.");
+    Path model = ownModel();
+    Files.writeString(model.resolve("consolidated.safetensors"), "the same weights again");
+    assertSame(fetch(hadoop, model));
+    assertThat(opened()).isEqualTo(FILES);
   }
 
   @Test
