@@ -38,11 +38,16 @@ public record Answer(
   public record Reasoning(String text, int tokens, boolean finished) {}
 
   /**
+   * What a decode step reads of a layer and KV head, in the mean.
+   *
+   * @param pages pages, or parts of pages
+   */
+  public record Attended(double pages, double tokens) {}
+
+  /**
    * A finished generation, several completions summed when map_reduce made them.
    *
    * @param text the answer, without what was thought before it
-   * @param pagesAttendedMean pages, or parts of pages, attended per decode step, layer and KV head
-   * @param tokensAttendedMean tokens likewise
    */
   public record Outcome(
       String text,
@@ -52,8 +57,7 @@ public record Answer(
       Completion.Timings timings,
       Completion.KvReads reads,
       Completion.Prefill prefill,
-      double pagesAttendedMean,
-      double tokensAttendedMean) {}
+      Attended attended) {}
 
   public Answer {
     if (outcome.isPresent() == defect.isPresent()) {

@@ -6,6 +6,7 @@ import dev.questspark.engine.Completion.Timings;
 import dev.questspark.engine.Completion.Usage;
 import dev.questspark.engine.tokens.ReasoningMarks;
 import dev.questspark.engine.tokens.ReasoningMarks.Parts;
+import dev.questspark.job.answer.Answer.Attended;
 import dev.questspark.job.answer.Answer.Outcome;
 import dev.questspark.job.answer.Answer.Reasoning;
 import java.util.ArrayList;
@@ -42,8 +43,8 @@ final class AggregatedCompletion {
         completions.size() == 1 ? last.timings() : timings(startedNanos, last.timings()),
         reads(),
         prefill(),
-        pagesAttendedMean(layersTimesHeads),
-        reads().tokensAttendedMean(layersTimesHeads));
+        new Attended(
+            pagesAttendedMean(layersTimesHeads), reads().tokensAttendedMean(layersTimesHeads)));
   }
 
   private Reasoning reasoning() {

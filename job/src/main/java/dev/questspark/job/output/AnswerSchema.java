@@ -217,12 +217,12 @@ public final class AnswerSchema implements Serializable {
             "kv_pages_attended_mean",
             DataTypes.FloatType,
             "pages, or parts of pages, attended per decode step, layer and KV head",
-            ok(o -> (float) o.pagesAttendedMean())),
+            ok(o -> (float) o.attended().pages())),
         new Column(
             "kv_tokens_attended_mean",
             DataTypes.FloatType,
             "tokens attended per decode step, layer and KV head",
-            ok(o -> (float) o.tokensAttendedMean())),
+            ok(o -> (float) o.attended().tokens())),
         longInteger("kv_bytes_read", "bytes decode steps read", ok(o -> o.reads().bytesRead())),
         longInteger(
             "kv_bytes_dense",

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.questspark.engine.checkpoint.HubCache;
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.job.cluster.TestProcess;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -342,6 +343,40 @@ class HubModelTest {
             .mapToObj(i -> CompletableFuture.supplyAsync(() -> model(HubServer.MODEL).folder()))
             .toList();
     assertThat(all).extracting(CompletableFuture::join).containsOnly(model.folder());
+    assertThat(server.requestsFor(WEIGHTS + "?signed")).hasSize(1);
+  }
+
+  /** Asks for a model, as an executor does. */
+  public static final class Executor {
+    private Executor() {}
+
+    public static void main(String[] args) {
+      System.out.println(HubModel.of(args[0], System.getenv()).orElseThrow().folder());
+    }
+  }
+
+  @Test
+  void theProcessesOfAMachineDownloadOnce() throws IOException {
+    HubModel model = model(repository(), HubServer.MODEL);
+    List<TestProcess> executors =
+        Stream.of("a", "b")
+            .map(
+                name ->
+                    TestProcess.start(
+                        Executor.class.getName(),
+                        List.of("-Xmx64m"),
+                        environment,
+                        folder.resolve(name + ".log"),
+                        HubServer.MODEL))
+            .toList();
+    try {
+      for (TestProcess executor : executors) {
+        assertThat(executor.await(Duration.ofMinutes(2))).as(executor.log()).isZero();
+        assertThat(executor.log()).contains(model.folder().toString());
+      }
+    } finally {
+      executors.forEach(TestProcess::close);
+    }
     assertThat(server.requestsFor(WEIGHTS + "?signed")).hasSize(1);
   }
 

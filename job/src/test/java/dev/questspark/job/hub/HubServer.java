@@ -118,6 +118,7 @@ public final class HubServer implements AutoCloseable {
       return;
     }
     JsonObject listing = new JsonObject();
+    listing.addProperty("id", MODEL);
     listing.addProperty("sha", COMMIT);
     JsonArray siblings = new JsonArray();
     for (String name : files.keySet()) {
