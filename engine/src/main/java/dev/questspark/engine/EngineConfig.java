@@ -8,6 +8,7 @@ import dev.questspark.engine.ops.backend.DigestDType;
 import dev.questspark.engine.ops.backend.WeightDType;
 import dev.questspark.engine.ops.digest.PageScore;
 import dev.questspark.engine.ops.digest.PageScores;
+import dev.questspark.engine.ops.prefill.TileSkipping;
 import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.engine.select.SelectionScratch;
 import java.nio.file.Path;
@@ -93,6 +94,16 @@ public record EngineConfig(
     require(threads >= 1, "threads", threads, "at least 1");
     for (CachePolicy policy : cachePolicies) {
       policy.requireRuns(device, maxNumSeqs, maxNumBatchedTokens);
+      boolean skips = policy.prefill().map(part -> part.skipping().any()).orElse(false);
+      require(
+          !skips || pageSize % TileSkipping.KEYS == 0 || TileSkipping.KEYS % pageSize == 0,
+          "page_size",
+          pageSize,
+          "a divisor or a multiple of the "
+              + TileSkipping.KEYS
+              + " keys of the tiles that cache_policy "
+              + policy.text()
+              + " leaves out");
     }
   }
 

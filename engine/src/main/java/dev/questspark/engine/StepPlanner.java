@@ -192,7 +192,7 @@ final class StepPlanner {
       documentTokens[i] = pieces.get(i).document().request.tokens().length;
     }
     Segments segments = Segments.of(part.shape(), positions, spanRows, documentTokens);
-    return new AttentionGroup.Segmented(rows, segments, part.selector());
+    return new AttentionGroup.Segmented(rows, segments, part.selector(), part.skipping());
   }
 
   /** Dense question rows count for their sequence's policy: their time is part of what it costs. */

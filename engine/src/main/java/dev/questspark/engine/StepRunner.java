@@ -140,7 +140,7 @@ final class StepRunner {
       int position = batch.positions()[row];
       for (int layer = 0; layer < model.layers() - 1; layer++) {
         int firstVisible = kvStore.layer(layer).firstVisible(position);
-        total += (long) model.kvHeads() * shape.visible(position, firstVisible);
+        total += (long) model.heads() * shape.visible(position, firstVisible);
       }
       computed += counters.blocksComputed()[row];
     }

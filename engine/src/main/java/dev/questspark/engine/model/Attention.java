@@ -93,6 +93,7 @@ final class Attention {
         .selector()
         .select(
             workspace.blocks, new PrefillSelector.Query(ops, layer, q, kv, batch, logits, scores));
+    selectionNanos += System.nanoTime() - start;
     ops.attendPrefill(
         workspace.attended,
         workspace.logSumExp,
@@ -100,6 +101,7 @@ final class Attention {
         kv,
         batch,
         workspace.blocks,
+        group.skipping(),
         logits.scale(),
         logits.cap());
   }

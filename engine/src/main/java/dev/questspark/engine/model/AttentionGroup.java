@@ -2,6 +2,7 @@ package dev.questspark.engine.model;
 
 import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.ops.prefill.Segments;
+import dev.questspark.engine.ops.prefill.TileSkipping;
 import dev.questspark.engine.select.PageSelector;
 import dev.questspark.engine.select.prefill.PrefillSelector;
 
@@ -15,7 +16,8 @@ public sealed interface AttentionGroup {
   record Prefill(RowRange rows, int fromSpan, int toSpan) implements AttentionGroup {}
 
   /** Document rows that attend to the key blocks that their selector lists for each segment. */
-  record Segmented(RowRange rows, Segments segments, PrefillSelector selector)
+  record Segmented(
+      RowRange rows, Segments segments, PrefillSelector selector, TileSkipping skipping)
       implements AttentionGroup {}
 
   /** Rows that attend to the pages their selector lists. */

@@ -9,7 +9,8 @@ package dev.questspark.engine.ops;
  * @param pagesAttended list entries attended to, one entry per row
  * @param tokensEstimated 4-bit keys read, one entry per row
  * @param tokensAttended tokens whose key and value were read, one entry per row
- * @param blocksComputed key blocks that a document row attended to, one entry per row
+ * @param blocksComputed key blocks that a document row attended to, summed over query heads, one
+ *     entry per row
  */
 public record ReadCounters(
     long[] pagesScored,

@@ -4,6 +4,7 @@ import dev.questspark.engine.ops.prefill.BlockBudget;
 import dev.questspark.engine.ops.prefill.BlockList;
 import dev.questspark.engine.ops.prefill.BlockScoring;
 import dev.questspark.engine.ops.prefill.Segments;
+import dev.questspark.engine.ops.prefill.TileSkipping;
 import dev.questspark.engine.ops.prune.TokenPruning;
 
 /**
@@ -195,11 +196,13 @@ public interface TensorOps {
   /**
    * Causal attention of the list's segments: each row over the blocks that its segment's list names
    * and it sees, and over the keys of its segment up to its own. A list of all blocks is dense
-   * attention, to the bit. The rows' own keys were appended before. Counts blocks computed.
+   * attention, to the bit. The rows' own keys were appended before. Counts blocks computed, for
+   * each query head.
    *
    * @param out (R, Hq * D), indexed by batch row, as {@code q} is
    * @param logSumExp (R, Hq): log of the sum of exp(scale * q.k) over the keys read
    * @param list filled for this batch
+   * @param skipping tiles of what is listed that are left out
    */
   void attendPrefill(
       Tensor out,
@@ -208,6 +211,7 @@ public interface TensorOps {
       KvLayer kv,
       LoadedBatch batch,
       BlockList list,
+      TileSkipping skipping,
       float scale,
       float cap);
 

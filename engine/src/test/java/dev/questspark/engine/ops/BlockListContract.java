@@ -14,6 +14,7 @@ import dev.questspark.engine.ops.prefill.BlockListShape;
 import dev.questspark.engine.ops.prefill.BlockScoring;
 import dev.questspark.engine.ops.prefill.BlockShape;
 import dev.questspark.engine.ops.prefill.Segments;
+import dev.questspark.engine.ops.prefill.TileSkipping;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
@@ -107,14 +108,32 @@ public abstract class BlockListContract {
   private record Attended(float[][] out, float[][] sums, long[] blocks) {}
 
   private Attended attend(CacheScenario scenario, float[][] q, BlockList list, float cap) {
+    return attend(scenario, q, list, TileSkipping.NONE, 0.125f, cap);
+  }
+
+  private Attended attend(
+      CacheScenario scenario,
+      float[][] q,
+      BlockList list,
+      TileSkipping skipping,
+      float scale,
+      float cap) {
     int rows = scenario.batch().rows();
     GuardedTensor out = GuardedTensor.blank(backend, rows, scenario.queryColumns());
     GuardedTensor sums = GuardedTensor.blank(backend, rows, scenario.queryHeads());
     LoadedBatch batch = backend.load(scenario.batch());
     Tensor query = GuardedTensor.of(backend, q).view();
     KvLayer kv = scenario.kv().upload(backend);
-    backend.ops().attendPrefill(out.view(), sums.view(), query, kv, batch, list, 0.125f, cap);
+    backend
+        .ops()
+        .attendPrefill(out.view(), sums.view(), query, kv, batch, list, skipping, scale, cap);
     return new Attended(out.read(), sums.read(), batch.counters().blocksComputed());
+  }
+
+  /** The same without blocks that the segment's first row does not see. */
+  private static int[] tokens(Case c, BlockList list, int segment, int kvHead, int firstVisible) {
+    int first = firstVisible / c.shape.block() * c.shape.block();
+    return Arrays.stream(tokens(c, list, segment, kvHead)).filter(key -> key >= first).toArray();
   }
 
   /** Single tokens that a row reads of one KV head. */
@@ -152,7 +171,7 @@ public abstract class BlockListContract {
             double tolerance = Tolerance.average(c.headDim + 5 * c.shape.segment());
             assertClose("out row " + r, attended.out[r], expected.out(), tolerance);
             assertClose("sums row " + r, attended.sums[r], expected.logSumExp(), 4 * tolerance);
-            assertThat(attended.blocks[r]).isEqualTo(blocks(c, scenario, read, r));
+            assertThat(attended.blocks[r]).isEqualTo(c.group * blocks(c, scenario, read, r));
           }
         }
       }
@@ -192,8 +211,122 @@ public abstract class BlockListContract {
       for (int r = 0; r < batch.rows(); r++) {
         int position = batch.positions()[r];
         assertThat(all.blocks[r])
-            .isEqualTo((long) c.kvHeads * c.shape.visible(position, kv.firstVisible(position)));
+            .isEqualTo(
+                (long) c.kvHeads * c.group * c.shape.visible(position, kv.firstVisible(position)));
       }
+    }
+  }
+
+  /**
+   * Which of the keys that a segment's rows read a query head of each row is left with, by the
+   * definition of {@link TileSkipping}: [row of the segment][key], in reading order.
+   */
+  private boolean[][] kept(
+      Case c,
+      CacheScenario scenario,
+      float[][] q,
+      Segments segments,
+      int segment,
+      int head,
+      int[] tokens,
+      double threshold,
+      double scale) {
+    int first = segments.rows()[segment];
+    boolean[][] kept = new boolean[segments.rowsOf(segment)][tokens.length];
+    int lead = tokens[0] % 256 % TileSkipping.KEYS;
+    BlockScoreOracle oracle =
+        new BlockScoreOracle(scenario.kv(), scenario.batch(), q, c.group, scale, 0);
+    for (int from = 0; from < kept.length; from += TileSkipping.ROWS) {
+      int to = Math.min(kept.length, from + TileSkipping.ROWS);
+      double[] before = new double[to - from];
+      Arrays.fill(before, Double.NEGATIVE_INFINITY);
+      for (int tile = 0; tile * TileSkipping.KEYS < lead + tokens.length; tile++) {
+        int start = Math.max(0, tile * TileSkipping.KEYS - lead);
+        int end = Math.min(tokens.length, (tile + 1) * TileSkipping.KEYS - lead);
+        boolean read = false;
+        for (int r = from; r < to; r++) {
+          int row = first + r;
+          int position = segments.starts()[segment] + r;
+          int visible = scenario.kv().firstVisible(position);
+          double largest =
+              Arrays.stream(tokens, start, end)
+                  .filter(key -> key >= visible && key <= position)
+                  .mapToDouble(key -> scale * oracle.dot(row, head, key))
+                  .max()
+                  .orElse(Double.NEGATIVE_INFINITY);
+          read |= largest - before[r - from] >= Math.log(threshold);
+          before[r - from] = Math.max(before[r - from], largest);
+        }
+        for (int r = from; read && r < to; r++) {
+          Arrays.fill(kept[r], start, end, true);
+        }
+      }
+    }
+    return kept;
+  }
+
+  /** Logits spread widely enough that most tiles are left out. */
+  @ParameterizedTest
+  @MethodSource("cases")
+  void tilesFarBelowThoseBeforeAreLeftOut(Case c) {
+    if (TileSkipping.KEYS % c.shape.block() != 0 || TileSkipping.KEYS % c.pageSize != 0) {
+      return; // refused before any work
+    }
+    CacheScenario scenario = c.scenario();
+    RaggedBatch batch = scenario.batch();
+    Segments segments = c.segments(batch);
+    float scale = 3;
+    double threshold = 0.05;
+    float[][] q = GuardedTensor.random(random, batch.rows(), scenario.queryColumns());
+    long left = 0;
+    long all = 0;
+    try (BlockList list = lists(segments, c.kvHeads)) {
+      draw(list, c.kvHeads, 0.7);
+      Attended plain = attend(scenario, q, list, TileSkipping.NONE, scale, 0);
+      Attended same = attend(scenario, q, list, new TileSkipping(0), scale, 0);
+      assertThat(same.out).isDeepEqualTo(plain.out);
+      Attended attended = attend(scenario, q, list, new TileSkipping(threshold), scale, 0);
+      for (int segment = 0; segment < segments.count(); segment++) {
+        long[] blocks = new long[segments.rowsOf(segment)];
+        for (int head = 0; head < scenario.queryHeads(); head++) {
+          int[] tokens =
+              tokens(
+                  c,
+                  list,
+                  segment,
+                  head / c.group,
+                  scenario.kv().firstVisible(segments.starts()[segment]));
+          boolean[][] kept =
+              kept(c, scenario, q, segments, segment, head, tokens, threshold, scale);
+          for (int r = 0; r < kept.length; r++) {
+            int row = segments.rows()[segment] + r;
+            boolean[] own = kept[r];
+            int[] read =
+                IntStream.range(0, tokens.length).filter(i -> own[i]).map(i -> tokens[i]).toArray();
+            int[][] lists = new int[c.kvHeads][];
+            Arrays.fill(lists, read);
+            float[] expected =
+                reference.attend(scenario.kv(), q[row], batch, row, lists, 1, scale).out();
+            int from = head * c.headDim;
+            assertClose(
+                "row " + row + ", head " + head,
+                Arrays.copyOfRange(attended.out[row], from, from + c.headDim),
+                Arrays.copyOfRange(expected, from, from + c.headDim),
+                40 * Tolerance.average(c.headDim + 5 * c.shape.segment()));
+            blocks[r] += blocks(c, scenario, new int[][] {read}, row);
+          }
+        }
+        for (int r = 0; r < blocks.length; r++) {
+          int row = segments.rows()[segment] + r;
+          assertThat(attended.blocks[row]).isEqualTo(blocks[r]);
+          left += plain.blocks[row] - blocks[r];
+          all += plain.blocks[row];
+        }
+      }
+    }
+    assertThat(left).as("of %s blocks", all).isLessThan(all);
+    if (c.window == 0 && c.shape.segment() >= TileSkipping.ROWS) {
+      assertThat(left).as("of %s blocks", all).isPositive(); // else the few keys decide alike
     }
   }
 

@@ -120,7 +120,8 @@ record BlockScoreOracle(
     return cap == 0 ? scaled : cap * Math.tanh(scaled / cap);
   }
 
-  private double dot(int row, int head, int position) {
+  /** q.k of a batch row's query head and a position. */
+  double dot(int row, int head, int position) {
     int headDim = kv.geometry().headDim();
     float[] key = key(row, head / group, position);
     double dot = 0;

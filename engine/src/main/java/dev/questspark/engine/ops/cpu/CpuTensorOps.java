@@ -24,6 +24,7 @@ import dev.questspark.engine.ops.prefill.BlockBudget;
 import dev.questspark.engine.ops.prefill.BlockList;
 import dev.questspark.engine.ops.prefill.BlockScoring;
 import dev.questspark.engine.ops.prefill.Segments;
+import dev.questspark.engine.ops.prefill.TileSkipping;
 import dev.questspark.engine.ops.prune.TokenPruning;
 
 /** The ops on the CPU: a table of contents, each line leading to the class of its family. */
@@ -178,9 +179,10 @@ final class CpuTensorOps implements TensorOps {
       KvLayer kv,
       LoadedBatch batch,
       BlockList list,
+      TileSkipping skipping,
       float scale,
       float cap) {
-    prefill.attendPrefill(out, logSumExp, q, kv, batch, list, scale, cap);
+    prefill.attendPrefill(out, logSumExp, q, kv, batch, list, skipping, scale, cap);
   }
 
   @Override

@@ -18,6 +18,7 @@ import dev.questspark.engine.ops.prefill.BlockBudget;
 import dev.questspark.engine.ops.prefill.BlockList;
 import dev.questspark.engine.ops.prefill.BlockScoring;
 import dev.questspark.engine.ops.prefill.Segments;
+import dev.questspark.engine.ops.prefill.TileSkipping;
 import dev.questspark.engine.ops.prune.TokenPruning;
 
 /**
@@ -251,6 +252,7 @@ final class CudaTensorOps implements TensorOps {
       KvLayer layer,
       LoadedBatch batch,
       BlockList list,
+      TileSkipping skipping,
       float scale,
       float cap) {
     throw new ConfigException("backend cuda prefills documents densely; use prefill dense");

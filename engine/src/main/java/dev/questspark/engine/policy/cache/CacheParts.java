@@ -3,7 +3,6 @@ package dev.questspark.engine.policy.cache;
 import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.PolicyRegistry;
 import dev.questspark.engine.policy.PolicyText;
-import dev.questspark.engine.policy.ReadPolicies;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 
@@ -12,12 +11,13 @@ public final class CacheParts {
   /** Every part by its name. A prefill that reads everything is called as reading everything is. */
   public static final PolicyRegistry<CachePart> KNOWN =
       new PolicyRegistry<>("cache_policy part", CachePart.class)
-          .add(ReadPolicies.KNOWN.name(Dense.class), DensePrefill.class)
+          .add(Dense.NAME, DensePrefill.class)
           .add("a_shape", AShape.class)
           .add("sampled", Sampled.class)
           .add("critiprefill", CritiPrefill.class)
           .add("xattention", XAttention.class)
-          .add("random_blocks", RandomBlocks.class);
+          .add("random_blocks", RandomBlocks.class)
+          .add("skip_softmax", SkipSoftmax.class);
 
   private static final String NONE = "none";
   private static final char JOIN = '+';

@@ -2,6 +2,7 @@ package dev.questspark.engine.policy.cache;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.ops.backend.DeviceName;
+import dev.questspark.engine.policy.Dense;
 import java.io.Serializable;
 import java.util.Comparator;
 import java.util.List;
@@ -19,7 +20,7 @@ public record CachePolicy(List<CachePart> parts) implements Serializable {
   public static final CachePolicy NONE = new CachePolicy(List.of());
 
   /** What {@link #parsePrefill} reads as a prefill that is no part. */
-  public static final String DENSE = CacheParts.KNOWN.name(DensePrefill.class);
+  public static final String DENSE = Dense.NAME;
 
   /**
    * Sorts the parts, and leaves out those that change nothing.

@@ -3,6 +3,7 @@ package dev.questspark.engine.policy.cache;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.ops.backend.DeviceName;
 import dev.questspark.engine.ops.prefill.BlockShape;
+import dev.questspark.engine.ops.prefill.TileSkipping;
 import dev.questspark.engine.select.prefill.PrefillSelector;
 
 /**
@@ -24,6 +25,11 @@ public interface PrefillPart extends CachePart {
 
   /** What lists the blocks. */
   PrefillSelector selector();
+
+  /** Which tiles of what is listed attention leaves out. */
+  default TileSkipping skipping() {
+    return TileSkipping.NONE;
+  }
 
   /** How rows and keys are divided. */
   default BlockShape shape() {
@@ -80,5 +86,17 @@ public interface PrefillPart extends CachePart {
         "segment",
         segment,
         "a multiple of block, which is " + block);
+  }
+
+  /** For a wrapper's constructor: checks what is inside. */
+  static void requireInside(Class<? extends PrefillPart> part, CachePart inside) {
+    if (!(inside instanceof PrefillPart prefill) || prefill.skipping().any()) {
+      throw new ConfigException(
+          "cache_policy part "
+              + CacheParts.KNOWN.name(part)
+              + ": inside it is "
+              + CacheParts.KNOWN.text(inside)
+              + "; it must be a prefill that lists blocks, or dense");
+    }
   }
 }

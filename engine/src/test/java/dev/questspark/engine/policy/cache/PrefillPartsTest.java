@@ -33,6 +33,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class PrefillPartsTest {
   private static final int LAYERS = 4;
   private static final int KV_HEADS = 2;
+  private static final int QUERY_HEADS = 8;
   private static final int[] DOCUMENTS = {389, 64, 30, 450};
 
   /** Each registered part: one that drops blocks, and one that covers every context here. */
@@ -51,6 +52,9 @@ class PrefillPartsTest {
           new Row(
               "xattention(threshold=0.6, segment=64, block=16)",
               "xattention(threshold=1, segment=64, block=16)"),
+          new Row(
+              "skip_softmax(threshold=0.5, a_shape(sink=16, recent=96, segment=64, block=16))",
+              "skip_softmax(threshold=0, a_shape(sink=16, recent=448, segment=64, block=16))"),
           new Row(
               "random_blocks(budget=96, segment=64, block=32)",
               "random_blocks(budget=448, segment=64, block=32)"));
@@ -199,7 +203,8 @@ class PrefillPartsTest {
         total += position / 16 + 1;
         computed += own + (position < 64 ? 0 : 3);
       }
-      int heads = (LAYERS - 1) * KV_HEADS; // nobody reads what document rows attend to in the last
+      int heads =
+          (LAYERS - 1) * QUERY_HEADS; // nobody reads what document rows attend to in the last
       assertThat(prefill).isEqualTo(new Completion.Prefill(heads * total, heads * computed));
     }
   }
@@ -234,6 +239,12 @@ class PrefillPartsTest {
         .hasMessageEndingWith("xattention: threshold is 1.5; it must be above 0 and at most 1");
     assertThatThrownBy(() -> CachePolicy.parse("xattention(stride=12)"))
         .hasMessageEndingWith("stride is 12; it must be a divisor of block, which is 32");
+    assertThatThrownBy(() -> CachePolicy.parse("skip_softmax(threshold=1)"))
+        .hasMessageEndingWith("threshold is 1.0; it must be from 0 to below 1");
+    assertThatThrownBy(() -> CachePolicy.parse("skip_softmax(a_shape(segment=100, block=20))"))
+        .hasMessageEndingWith("block of the prefill inside is 20; it must be a divisor of 64");
+    assertThatThrownBy(() -> CachePolicy.parse("skip_softmax(skip_softmax)"))
+        .hasMessageEndingWith("it must be a prefill that lists blocks, or dense");
     assertThatThrownBy(() -> CachePolicy.parse("critiprefill(fusion=1)"))
         .hasMessageEndingWith("fusion is 1.0; it must be from 0 to below 1");
     assertThatThrownBy(() -> CachePolicy.parse("a_shape + random_blocks"))

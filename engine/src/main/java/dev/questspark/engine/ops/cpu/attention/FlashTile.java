@@ -10,6 +10,7 @@ import dev.questspark.engine.ops.cpu.onednn.NativeNumbers;
 import dev.questspark.engine.ops.cpu.onednn.OneDnn;
 import dev.questspark.engine.ops.cpu.simd.ScalarMath;
 import dev.questspark.engine.ops.cpu.simd.SimdOps;
+import dev.questspark.engine.ops.prefill.TileSkipping;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -66,6 +67,8 @@ final class FlashTile {
   private final int[] firstSeen = new int[ROWS];
   private final int[] lastSeen = new int[ROWS];
   private final List<Slices> slices = new ArrayList<>();
+  private final float[] logits; // of the rows of a group, (64, B)
+  private final int[] keptBlocks = new int[ROWS];
 
   /** Every slice of one height: the two products, and what they are made of at each slice. */
   private record Slices(
@@ -82,6 +85,7 @@ final class FlashTile {
     this.dtype = block.dtype();
     this.headDim = block.headDim();
     this.output = new float[headDim];
+    this.logits = new float[TileSkipping.ROWS * BLOCK];
     this.queries = new NativeNumbers(dtype, (long) ROWS * headDim);
     this.scores = new NativeNumbers(DType.F32, ROWS * BLOCK);
     this.weights = dtype == DType.F32 ? scores : new NativeNumbers(dtype, ROWS * BLOCK);
@@ -164,6 +168,7 @@ final class FlashTile {
     cap = logitCap;
     Arrays.fill(max, 0, rows, Float.NEGATIVE_INFINITY);
     Arrays.fill(sum, 0, rows, 0f);
+    Arrays.fill(keptBlocks, 0, rows, 0);
     Arrays.fill(output, 0f);
     for (int row = 0; row < rows; row++) {
       outputs.put(row * headDim, output, 0, headDim);
@@ -188,6 +193,90 @@ final class FlashTile {
     }
   }
 
+  /**
+   * As {@link #fold}, leaving out tiles of {@link TileSkipping}: rows [64 i, 64 i + 64) are those
+   * of one query head, and decide together.
+   *
+   * @param rows a multiple of 64
+   * @param block tokens of a key block, of which a row's are counted
+   */
+  void fold(int rows, float margin, int block) {
+    for (int from = 0; from < rows; from += TileSkipping.ROWS) {
+      int to = from + TileSkipping.ROWS;
+      for (int row = from; row < to; ) {
+        Slices fitting = slices(row, to);
+        int end = Math.min(row + fitting.height, to);
+        fitting.multiplyKeys.execute(library.stream(), fitting.keyArguments[row / fitting.height]);
+        scores.get(0, logits, (row - from) * BLOCK, (end - row) * BLOCK);
+        row = end;
+      }
+      int kept = keptTiles(from, margin);
+      if (kept == 0) {
+        continue;
+      }
+      for (int row = from; row < to; ) {
+        Slices fitting = slices(row, to);
+        int end = Math.min(row + fitting.height, to);
+        for (int one = row; one < end; one++) {
+          weighKept(one, (one - from) * BLOCK, (one - row) * BLOCK, kept, block);
+        }
+        fitting.multiplyValues.execute(
+            library.stream(), fitting.valueArguments[row / fitting.height]);
+        row = end;
+      }
+    }
+  }
+
+  /** Of the block's tiles those that one row at least wants read, as bits. */
+  private int keptTiles(int from, float margin) {
+    int kept = 0;
+    for (int row = from; row < from + TileSkipping.ROWS; row++) {
+      int at = (row - from) * BLOCK;
+      int first = firstSeen[row];
+      int last = lastSeen[row];
+      if (cap != 0 && first < last) {
+        SoftCap.apply(logits, at + first, last - first, cap);
+      }
+      float before = max[row];
+      for (int tile = 0; tile * TileSkipping.KEYS < last; tile++) {
+        int start = Math.max(first, tile * TileSkipping.KEYS);
+        int end = Math.min(last, (tile + 1) * TileSkipping.KEYS);
+        if (start < end) {
+          float largest = simd.max(logits, at + start, end - start);
+          if (!(largest - before < margin)) {
+            kept |= 1 << tile;
+          }
+          before = Math.max(before, largest);
+        }
+      }
+    }
+    return kept;
+  }
+
+  /** Turns a row's logits of the kept tiles into weights, the others into zeros. */
+  private void weighKept(int row, int from, int at, int kept, int block) {
+    int first = firstSeen[row];
+    int last = Math.max(first, lastSeen[row]);
+    System.arraycopy(logits, from + first, weight, first, last - first);
+    for (int tile = 0; tile < BLOCK / TileSkipping.KEYS; tile++) {
+      int start = Math.max(first, tile * TileSkipping.KEYS);
+      int end = Math.min(last, (tile + 1) * TileSkipping.KEYS);
+      if (start < end) {
+        if ((kept & 1 << tile) == 0) {
+          Arrays.fill(weight, start, end, Float.NEGATIVE_INFINITY);
+        } else {
+          keptBlocks[row] += (end - 1) / block - start / block + 1;
+        }
+      }
+    }
+    weighRow(row, at, first, last);
+  }
+
+  /** Key blocks of tiles that a row has read since the tile was reset, if tiles were left out. */
+  int keptBlocks(int row) {
+    return keptBlocks[row];
+  }
+
   /** The tallest slices of which the rows leave less empty than the next lower ones have. */
   private Slices slices(int from, int rows) {
     for (int i = 0; i < slices.size() - 1; i++) {
@@ -201,14 +290,21 @@ final class FlashTile {
   /** Turns a row's logits, which stand in the scores from {@code at} on, into weights. */
   private void weigh(int row, int at) {
     int first = firstSeen[row];
-    int last = lastSeen[row];
-    int seen = last - first;
-    float reference = 0f;
+    int seen = lastSeen[row] - first;
     if (seen > 0) {
       scores.get(at + first, weight, first, seen);
       if (cap != 0) {
         SoftCap.apply(weight, first, seen, cap);
       }
+    }
+    weighRow(row, at, first, lastSeen[row]);
+  }
+
+  /** Turns the logits [first, last) of {@link #weight} into weights of a row. */
+  private void weighRow(int row, int at, int first, int last) {
+    int seen = last - first;
+    float reference = 0f;
+    if (seen > 0) {
       float largest = Math.max(max[row], simd.max(weight, first, seen));
       if (largest > max[row]) {
         if (max[row] != Float.NEGATIVE_INFINITY) {

@@ -14,6 +14,7 @@ import dev.questspark.engine.ops.prefill.BlockBudget;
 import dev.questspark.engine.ops.prefill.BlockList;
 import dev.questspark.engine.ops.prefill.BlockScoring;
 import dev.questspark.engine.ops.prefill.Segments;
+import dev.questspark.engine.ops.prefill.TileSkipping;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -52,7 +53,7 @@ public final class JavaPrefillAttention implements PrefillAttention {
    *
    * @param logSumExp null if nobody asks
    * @param lists null for dense attention
-   * @param logits of the softmax
+   * @param skipping tiles that are left out
    */
   private record Call(
       Tensor out,
@@ -61,6 +62,7 @@ public final class JavaPrefillAttention implements PrefillAttention {
       CpuKvPages pages,
       CpuBatch batch,
       CpuBlockList lists,
+      TileSkipping skipping,
       float scale,
       float cap) {
 
@@ -80,9 +82,13 @@ public final class JavaPrefillAttention implements PrefillAttention {
       return a;
     }
 
-    /** Places of a block. */
+    /** Places that are folded together. */
     int places() {
       return PageBlock.fullPages(pages.pageSize) * pages.pageSize;
+    }
+
+    int tileRows() {
+      return skipping.any() ? TileSkipping.ROWS : TILE_ROWS;
     }
   }
 
@@ -96,11 +102,11 @@ public final class JavaPrefillAttention implements PrefillAttention {
       int toSpan,
       float scale,
       float cap) {
-    Call call = call(out, null, q, kv, loaded, null, scale, cap);
+    Call call = call(out, null, q, kv, loaded, null, TileSkipping.NONE, scale, cap);
     int[] spanRows = loaded.host().spanRows();
     for (int span = fromSpan; span < toSpan; span++) {
       List<Rows> tiles = new ArrayList<>();
-      cut(tiles, spanRows[span], spanRows[span + 1], 0);
+      cut(tiles, spanRows[span], spanRows[span + 1], 0, TILE_ROWS);
       run(call, tiles);
     }
   }
@@ -113,13 +119,14 @@ public final class JavaPrefillAttention implements PrefillAttention {
       KvLayer kv,
       LoadedBatch loaded,
       BlockList list,
+      TileSkipping skipping,
       float scale,
       float cap) {
-    Call call = call(out, logSumExp, q, kv, loaded, list, scale, cap);
+    Call call = call(out, logSumExp, q, kv, loaded, list, skipping, scale, cap);
     Segments segments = list.segments();
     List<Rows> tiles = new ArrayList<>();
     for (int segment = 0; segment < segments.count(); segment++) {
-      cut(tiles, segments.rows()[segment], segments.rows()[segment + 1], segment);
+      cut(tiles, segments.rows()[segment], segments.rows()[segment + 1], segment, call.tileRows());
     }
     run(call, tiles);
   }
@@ -145,6 +152,7 @@ public final class JavaPrefillAttention implements PrefillAttention {
       KvLayer kv,
       LoadedBatch loaded,
       BlockList list,
+      TileSkipping skipping,
       float scale,
       float cap) {
     CpuBatch batch = CpuBatch.of(loaded);
@@ -156,12 +164,22 @@ public final class JavaPrefillAttention implements PrefillAttention {
       OpArguments.require("logSumExp", logSumExp, batch.host().rows(), heads);
     }
     CpuBlockList lists = list == null ? null : CpuBlockList.of(list, pages.kvHeads);
-    return new Call(out, logSumExp, q, pages, batch, lists, scale, cap);
+    Call call = new Call(out, logSumExp, q, pages, batch, lists, skipping, scale, cap);
+    if (skipping.any() && call.places() % TileSkipping.KEYS != 0) {
+      throw new IllegalArgumentException(
+          "pages of "
+              + pages.pageSize
+              + " tokens are folded "
+              + call.places()
+              + " at a time, which is no multiple of "
+              + TileSkipping.KEYS);
+    }
+    return call;
   }
 
-  private static void cut(List<Rows> tiles, int from, int to, int segment) {
-    for (int row = from; row < to; row += TILE_ROWS) {
-      tiles.add(new Rows(row, Math.min(to, row + TILE_ROWS), segment));
+  private static void cut(List<Rows> tiles, int from, int to, int segment, int tileRows) {
+    for (int row = from; row < to; row += tileRows) {
+      tiles.add(new Rows(row, Math.min(to, row + tileRows), segment));
     }
   }
 
@@ -198,9 +216,9 @@ public final class JavaPrefillAttention implements PrefillAttention {
       keys.whole(firstSeen / unit * unit, lastPosition + 1);
     } else {
       keys.of(call.lists, rows.segment, head, pages, fold);
-      for (int row = rows.from; row < rows.to; row++) {
+      for (int row = rows.from; !call.skipping.any() && row < rows.to; row++) {
         int position = batch.position(row);
-        batch.countBlocks(row, keys.blocks(position, pages.firstVisible(position)));
+        batch.countBlocks(row, group * keys.blocks(position, pages.firstVisible(position)));
       }
     }
     int firstPlace = keys.placeOf(firstSeen) / unit * unit;
@@ -208,7 +226,9 @@ public final class JavaPrefillAttention implements PrefillAttention {
     for (int at = firstPlace / fold * fold; at < endPlace; at += fold) {
       int from = Math.max(at, firstPlace);
       load(blocks[worker], call, keys, rows.from, head, from, Math.min(at + fold, endPlace));
-      foldBlock(call, rows, head, worker, at, Math.min(at + fold, endPlace));
+      int to = Math.min(at + fold, endPlace);
+      boolean[][] kept = call.skipping.any() ? kept(call, rows, head, worker, at, to) : null;
+      foldBlock(call, rows, head, worker, at, to, kept);
     }
     for (int state = 0; state < (rows.to - rows.from) * group; state++) {
       int row = rows.from + state / group;
@@ -234,30 +254,103 @@ public final class JavaPrefillAttention implements PrefillAttention {
     block.load();
   }
 
-  /** Folds the block of places [from, to) into every row that sees some of it. */
-  private void foldBlock(Call call, Rows rows, int head, int worker, int from, int to) {
-    CpuKvPages pages = call.pages;
-    KeyRuns keys = runs[worker];
+  /**
+   * The tiles of {@link TileSkipping} in the block of places [from, to) that are not left out, by
+   * query head.
+   */
+  private boolean[][] kept(Call call, Rows rows, int head, int worker, int from, int to) {
+    OnlineSoftmax states = softmax[worker];
     int group = call.group();
-    int channel = head * group * pages.headDim;
+    boolean[][] kept = new boolean[group][call.places() / TileSkipping.KEYS];
     for (int row = rows.from; row < rows.to; row++) {
-      int position = call.batch.position(row);
-      int firstVisible = pages.firstVisible(position);
-      if (keys.placeOf(position) < from || keys.placeOf(firstVisible) >= to) {
+      if (!logits(call, row, head, worker, from, to)) {
         continue;
       }
-      softmax[worker].fold(
+      for (int g = 0; g < group; g++) {
+        float before = states.max((row - rows.from) * group + g);
+        for (int tile = 0; tile < kept[g].length; tile++) {
+          float largest =
+              states.largest(g, tile * TileSkipping.KEYS, (tile + 1) * TileSkipping.KEYS);
+          if (largest > Float.NEGATIVE_INFINITY) {
+            kept[g][tile] |= !(largest - before < call.skipping.margin());
+            before = Math.max(before, largest);
+          }
+        }
+      }
+    }
+    return kept;
+  }
+
+  /**
+   * The logits of a row's heads against the block of places [from, to).
+   *
+   * @return whether the row sees some of it
+   */
+  private boolean logits(Call call, int row, int head, int worker, int from, int to) {
+    int position = call.batch.position(row);
+    int firstVisible = call.pages.firstVisible(position);
+    KeyRuns keys = runs[worker];
+    if (keys.placeOf(position) < from || keys.placeOf(firstVisible) >= to) {
+      return false;
+    }
+    softmax[worker].logits(
+        call.group(),
+        HeapBuffer.floats(call.q),
+        HeapBuffer.at(call.q, row) + head * call.group() * call.pages.headDim,
+        blocks[worker],
+        firstVisible,
+        position,
+        call.scale,
+        call.cap);
+    return true;
+  }
+
+  /**
+   * Folds the block of places [from, to) into every row that sees some of it.
+   *
+   * @param kept tiles of each head that are not left out; null if none is
+   */
+  private void foldBlock(
+      Call call, Rows rows, int head, int worker, int from, int to, boolean[][] kept) {
+    int group = call.group();
+    int channel = head * group * call.pages.headDim;
+    for (int row = rows.from; row < rows.to; row++) {
+      if (!logits(call, row, head, worker, from, to)) {
+        continue;
+      }
+      if (kept != null) {
+        leaveOut(call, row, worker, from, to, kept);
+      }
+      int position = call.batch.position(row);
+      softmax[worker].add(
           (row - rows.from) * group,
           group,
-          HeapBuffer.floats(call.q),
-          HeapBuffer.at(call.q, row) + channel,
           HeapBuffer.floats(call.out),
           HeapBuffer.at(call.out, row) + channel,
           blocks[worker],
-          firstVisible,
-          position,
-          call.scale,
-          call.cap);
+          call.pages.firstVisible(position),
+          position);
     }
+  }
+
+  /** Leaves out what a row's heads do not keep, and counts the key blocks that they do. */
+  private void leaveOut(Call call, int row, int worker, int from, int to, boolean[][] kept) {
+    int position = call.batch.position(row);
+    int first = runs[worker].placeOf(call.pages.firstVisible(position)) - from;
+    int last = Math.min(to, runs[worker].placeOf(position) + 1) - from;
+    int block = call.lists.segments().shape().block();
+    int computed = 0;
+    for (int g = 0; g < kept.length; g++) {
+      for (int tile = 0; tile < kept[g].length; tile++) {
+        int start = Math.max(first, tile * TileSkipping.KEYS);
+        int end = Math.min(last, (tile + 1) * TileSkipping.KEYS);
+        if (!kept[g][tile]) {
+          softmax[worker].leaveOut(g, tile * TileSkipping.KEYS, (tile + 1) * TileSkipping.KEYS);
+        } else if (start < end) {
+          computed += (end - 1) / block - start / block + 1;
+        }
+      }
+    }
+    call.batch.countBlocks(row, computed);
   }
 }

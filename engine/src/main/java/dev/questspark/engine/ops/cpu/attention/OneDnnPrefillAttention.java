@@ -16,6 +16,7 @@ import dev.questspark.engine.ops.prefill.BlockBudget;
 import dev.questspark.engine.ops.prefill.BlockList;
 import dev.questspark.engine.ops.prefill.BlockScoring;
 import dev.questspark.engine.ops.prefill.Segments;
+import dev.questspark.engine.ops.prefill.TileSkipping;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -60,7 +61,7 @@ public final class OneDnnPrefillAttention implements PrefillAttention {
       int toSpan,
       float scale,
       float cap) {
-    Call call = call(out, null, q, kv, loaded, null, scale, cap);
+    Call call = call(out, null, q, kv, loaded, null, TileSkipping.NONE, scale, cap);
     RaggedBatch host = loaded.host();
     for (int span = fromSpan; span < toSpan; span++) {
       int from = host.spanRows()[span];
@@ -79,9 +80,10 @@ public final class OneDnnPrefillAttention implements PrefillAttention {
       KvLayer kv,
       LoadedBatch loaded,
       BlockList list,
+      TileSkipping skipping,
       float scale,
       float cap) {
-    Call call = call(out, logSumExp, q, kv, loaded, list, scale, cap);
+    Call call = call(out, logSumExp, q, kv, loaded, list, skipping, scale, cap);
     Segments segments = list.segments();
     int[] rows = segments.rows();
     int tileRows = call.tileRows(rows[segments.count()] - rows[0], workers);
@@ -119,6 +121,7 @@ public final class OneDnnPrefillAttention implements PrefillAttention {
       KvLayer kv,
       LoadedBatch loaded,
       BlockList list,
+      TileSkipping skipping,
       float scale,
       float cap) {
     CpuBatch batch = CpuBatch.of(loaded);
@@ -130,7 +133,7 @@ public final class OneDnnPrefillAttention implements PrefillAttention {
       OpArguments.require(
           "logSumExp", logSumExp, batch.host().rows(), OpArguments.queryHeads(q, kv));
     }
-    CpuBlockList lists = list == null ? null : CpuBlockList.of(list, pages.kvHeads);
+    Lists lists = list == null ? null : new Lists(CpuBlockList.of(list, pages.kvHeads), skipping);
     return new Call(new Outputs(out, logSumExp), q, pages, batch, lists, group, scale, cap);
   }
 
@@ -168,6 +171,9 @@ public final class OneDnnPrefillAttention implements PrefillAttention {
    */
   private record Outputs(Tensor out, Tensor logSumExp) {}
 
+  /** What is read instead of everything. */
+  private record Lists(CpuBlockList blocks, TileSkipping skipping) {}
+
   /**
    * The arguments of one call of the op.
    *
@@ -179,18 +185,35 @@ public final class OneDnnPrefillAttention implements PrefillAttention {
       Tensor q,
       CpuKvPages pages,
       CpuBatch batch,
-      CpuBlockList lists,
+      Lists lists,
       int group,
       float scale,
       float cap) {
 
+    boolean skips() {
+      return lists != null && lists.skipping.any();
+    }
+
     /** Groups wider than a tile are cut into slices of heads. */
     int headsOfTile() {
-      return Math.min(group, FlashTile.ROWS);
+      return Math.min(group, skips() ? FlashTile.ROWS / TileSkipping.ROWS : FlashTile.ROWS);
+    }
+
+    /** The tile's row of a batch row's head, both counted from the tile's first. */
+    private int tileRow(int row, int head, int heads) {
+      return skips() ? head * TileSkipping.ROWS + row : row * heads + head;
+    }
+
+    /** Rows of a tile, some of them perhaps not in use. */
+    private int tileRows(Rows rows, int heads) {
+      return skips() ? heads * TileSkipping.ROWS : (rows.to - rows.from) * heads;
     }
 
     /** The most of so many rows that fit into a tile and leave every worker something to do. */
     int tileRows(int rows, Workers workers) {
+      if (skips()) {
+        return TileSkipping.ROWS;
+      }
       int heads = headsOfTile();
       int perTile = pages.kvHeads * ((group + heads - 1) / heads);
       int tileRows = FlashTile.ROWS / heads;
@@ -214,16 +237,18 @@ public final class OneDnnPrefillAttention implements PrefillAttention {
       int fromRow = rows.from;
       int toRow = rows.to;
       loadQueries(tile, scaled, fromRow, toRow, firstHead, heads);
-      int tileRows = (toRow - fromRow) * heads;
+      int tileRows = tileRows(rows, heads);
       tile.reset(tileRows, cap);
       int firstSeen = pages.firstVisible(batch.position(fromRow));
       int lastPosition = batch.position(toRow - 1);
       if (lists == null) {
         runs.whole(firstSeen, lastPosition + 1);
       } else {
-        runs.of(lists, rows.segment, kvHead, pages, FlashBlock.SLOTS);
-        if (firstHead % group == 0) {
-          count(runs, rows);
+        runs.of(lists.blocks, rows.segment, kvHead, pages, FlashBlock.SLOTS);
+      }
+      for (int unused = toRow - fromRow; skips() && unused < TileSkipping.ROWS; unused++) {
+        for (int h = 0; h < heads; h++) {
+          tile.see(tileRow(unused, h, heads), 0, 0);
         }
       }
       int firstPlace = runs.placeOf(firstSeen);
@@ -239,19 +264,32 @@ public final class OneDnnPrefillAttention implements PrefillAttention {
           int first = clamp(runs.placeOf(pages.firstVisible(position)) - start);
           int last = Math.max(first, clamp(runs.placeOf(position) + 1 - start));
           for (int h = 0; h < heads; h++) {
-            tile.see((row - fromRow) * heads + h, first, last);
+            tile.see(tileRow(row - fromRow, h, heads), first, last);
           }
         }
-        tile.fold(tileRows);
+        if (skips()) {
+          int block = lists.blocks.segments().shape().block();
+          tile.fold(tileRows, lists.skipping.margin(), block);
+        } else {
+          tile.fold(tileRows);
+        }
+      }
+      if (lists != null) {
+        count(tile, runs, rows, heads);
       }
       read(tile, fromRow, toRow, firstHead, heads);
     }
 
     /** Blocks that each row reads: those of the list that it sees, and its segment's. */
-    private void count(KeyRuns runs, Rows rows) {
+    private void count(FlashTile tile, KeyRuns runs, Rows rows, int heads) {
       for (int row = rows.from; row < rows.to; row++) {
         int position = batch.position(row);
-        batch.countBlocks(row, runs.blocks(position, pages.firstVisible(position)));
+        int blocks = 0;
+        for (int h = 0; skips() && h < heads; h++) {
+          blocks += tile.keptBlocks(tileRow(row - rows.from, h, heads));
+        }
+        batch.countBlocks(
+            row, skips() ? blocks : heads * runs.blocks(position, pages.firstVisible(position)));
       }
     }
 
@@ -260,13 +298,13 @@ public final class OneDnnPrefillAttention implements PrefillAttention {
       for (int row = fromRow; row < toRow; row++) {
         int target = HeapBuffer.at(outputs.out, row) + firstHead * pages.headDim;
         for (int h = 0; h < heads; h++) {
-          tile.read((row - fromRow) * heads + h, outs, target + h * pages.headDim);
+          tile.read(tileRow(row - fromRow, h, heads), outs, target + h * pages.headDim);
         }
         if (outputs.logSumExp != null) {
           float[] sums = HeapBuffer.floats(outputs.logSumExp);
           int at = HeapBuffer.at(outputs.logSumExp, row) + firstHead;
           for (int h = 0; h < heads; h++) {
-            sums[at + h] = tile.logSumExp((row - fromRow) * heads + h);
+            sums[at + h] = tile.logSumExp(tileRow(row - fromRow, h, heads));
           }
         }
       }
@@ -279,15 +317,17 @@ public final class OneDnnPrefillAttention implements PrefillAttention {
     private void loadQueries(
         FlashTile tile, float[] scaled, int fromRow, int toRow, int firstHead, int heads) {
       float[] queries = HeapBuffer.floats(q);
-      int floats = heads * pages.headDim;
+      int headDim = pages.headDim;
       for (int row = fromRow; row < toRow; row++) {
-        int source = HeapBuffer.at(q, row) + firstHead * pages.headDim;
-        int target = (row - fromRow) * floats;
-        for (int i = 0; i < floats; i++) {
-          scaled[target + i] = scale * queries[source + i];
+        for (int h = 0; h < heads; h++) {
+          int source = HeapBuffer.at(q, row) + (firstHead + h) * headDim;
+          int target = tileRow(row - fromRow, h, heads) * headDim;
+          for (int c = 0; c < headDim; c++) {
+            scaled[target + c] = scale * queries[source + c];
+          }
         }
       }
-      tile.load(scaled, (toRow - fromRow) * heads);
+      tile.load(scaled, tileRow(toRow - fromRow - 1, heads - 1, heads) + 1);
     }
   }
 }

@@ -15,6 +15,7 @@ final class OnlineSoftmax {
   private final SimdOps simd;
   private float[] weights = new float[0]; // (heads, tokens of a block)
   private float[] ofTile = new float[0]; // (heads, slots of a tile)
+  private int tokens; // of the last block
   private float[] max = new float[0];
   private float[] sum = new float[0];
 
@@ -53,9 +54,22 @@ final class OnlineSoftmax {
       int position,
       float scale,
       float cap) {
-    int headDim = block.headDim();
+    logits(heads, queries, query, block, firstVisible, position, scale, cap);
+    add(state, heads, outs, target, block, firstVisible, position);
+  }
+
+  /** The logits of a group's heads against a block; -infinity for tokens that are not seen. */
+  void logits(
+      int heads,
+      float[] queries,
+      int query,
+      PageBlock block,
+      int firstVisible,
+      int position,
+      float scale,
+      float cap) {
     int piece = block.pieceTokens();
-    int tokens = block.lead() + block.pieces() * piece;
+    tokens = block.lead() + block.pieces() * piece;
     if (weights.length < heads * tokens) {
       weights = new float[heads * tokens];
     }
@@ -72,6 +86,35 @@ final class OnlineSoftmax {
       int at = block.lead() + i * piece;
       hide(heads, tokens, at, block.first(i, firstVisible), block.last(i, position), piece);
     }
+  }
+
+  /** The largest of a head's logits at places [from, to) of the block; -infinity without one. */
+  float largest(int head, int from, int to) {
+    int end = Math.min(to, tokens);
+    return from < end
+        ? simd.max(weights, head * tokens + from, end - from)
+        : Float.NEGATIVE_INFINITY;
+  }
+
+  /** Leaves out a head's tokens at places [from, to) of the block. */
+  void leaveOut(int head, int from, int to) {
+    int end = Math.min(to, tokens);
+    if (from < end) {
+      Arrays.fill(weights, head * tokens + from, head * tokens + end, Float.NEGATIVE_INFINITY);
+    }
+  }
+
+  /** Adds a block, whose {@link #logits} were the last ones, to the states. */
+  void add(
+      int state,
+      int heads,
+      float[] outs,
+      int target,
+      PageBlock block,
+      int firstVisible,
+      int position) {
+    int headDim = block.headDim();
+    int piece = block.pieceTokens();
     for (int g = 0; g < heads; g++) {
       weigh(state + g, g * tokens, tokens, outs, target + g * headDim, headDim);
     }

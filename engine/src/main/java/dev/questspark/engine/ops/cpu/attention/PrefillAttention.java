@@ -7,6 +7,7 @@ import dev.questspark.engine.ops.prefill.BlockBudget;
 import dev.questspark.engine.ops.prefill.BlockList;
 import dev.questspark.engine.ops.prefill.BlockScoring;
 import dev.questspark.engine.ops.prefill.Segments;
+import dev.questspark.engine.ops.prefill.TileSkipping;
 
 /** How this backend attends many rows: on oneDNN where its library loads, else in Java. */
 public interface PrefillAttention {
@@ -29,6 +30,7 @@ public interface PrefillAttention {
       KvLayer kv,
       LoadedBatch batch,
       BlockList list,
+      TileSkipping skipping,
       float scale,
       float cap);
 
