@@ -1,6 +1,7 @@
 // append_kv: rotates q in place, rotates k, writes k and v to the pages of each row's sequence and refreshes the
 // digests of every block touched. Rotary embedding of arXiv 2104.09864 with the pairing of Llama: channel i with
-// i + D/2; rope (max_model_len, D) = [cos | sin], so that all scalings are the table's business.
+// i + D/2; rope (max_model_len, D) = [cos | sin], so that all scalings are the table's business. A row turns by the angle
+// of its ropePositions, and is written and seen at its positions.
 //
 //   q (R, Hq * D) rotated in place   k, v (R, Hkv * D)   keys, values (page, Hkv, slot, D)
 //   minMax, meanStd (page, block, Hkv, 2 * D), null if the run does not keep the pair; i8: see page_digest.cuh
@@ -52,7 +53,8 @@ struct GroupRows {
   Act* q;
   const Act* k;
   const Act* v;
-  const float* rope;  // of the first row's position
+  const float* rope;
+  const int* ropePositions;  // of the first row
   Kv* keys;
   Kv* values;
   int rows;
@@ -71,7 +73,7 @@ struct GroupRows {
     const Act* row = query ? q : turned ? k : v;
     const int stride = query ? qStride : turned ? kStride : vStride;
     const Act* source = row + static_cast<size_t>(pair.row) * stride + (query ? pair.head * headDim : 0) + pair.i;
-    const float* angle = rope + static_cast<size_t>(pair.row) * ropeStride + pair.i;
+    const float* angle = rope + static_cast<size_t>(ropePositions[pair.row]) * ropeStride + pair.i;
     const float first = toFloat(source[0]);
     const float second = toFloat(source[half]);
     const float cos = angle[0];
@@ -152,7 +154,7 @@ struct TouchedBlocks {
 template <typename Act, typename Kv, typename Digest>
 __device__ __forceinline__ void appendKv(Act* q, Kv* keys, Kv* values, Digest* minMax, Digest* meanStd,
                                          const Act* k, const Act* v, const float* rope, const int* positions,
-                                         const int* rowSpan, const int* spanRows, const int* spanPages,
+                                         const int* ropePositions, const int* rowSpan, const int* spanRows, const int* spanPages,
                                          const int* pageTable, const PagedKv& kv, int digestBlockSize, int group,
                                          int qStride, int kStride, int vStride, int ropeStride) {
   const int leader = blockIdx.x;
@@ -173,7 +175,8 @@ __device__ __forceinline__ void appendKv(Act* q, Kv* keys, Kv* values, Digest* m
       q + static_cast<size_t>(leader) * qStride + static_cast<size_t>(kvHead) * group * headDim,
       k + static_cast<size_t>(leader) * kStride + static_cast<size_t>(kvHead) * headDim,
       v + static_cast<size_t>(leader) * vStride + static_cast<size_t>(kvHead) * headDim,
-      rope + static_cast<size_t>(positions[leader]) * ropeStride,
+      rope,
+      ropePositions + leader,
       keys + at,
       values + at,
       rows,
@@ -209,13 +212,14 @@ __device__ __forceinline__ void appendKv(Act* q, Kv* keys, Kv* values, Digest* m
   extern "C" __global__ void __launch_bounds__(128, 6) append_kv_##act##_##dtype##suffix(                     \
       Act* q, Kv* __restrict__ keys, Kv* __restrict__ values, Digest* __restrict__ minMax,                    \
       Digest* __restrict__ meanStd, const Act* k, const Act* v,                                               \
-      const float* __restrict__ rope, const int* __restrict__ positions, const int* __restrict__ rowSpan,     \
+      const float* __restrict__ rope, const int* __restrict__ positions,                                      \
+      const int* __restrict__ ropePositions, const int* __restrict__ rowSpan,                                 \
       const int* __restrict__ spanRows, const int* __restrict__ spanPages, const int* __restrict__ pageTable, \
       int kvHeads, int headDim, int pageSize, int digestBlockSize, int group, int qStride, int kStride,       \
       int vStride, int ropeStride) {                                                                          \
-    quest::appendKv(q, keys, values, minMax, meanStd, k, v, rope, positions, rowSpan, spanRows, spanPages,    \
-                    pageTable, quest::PagedKv{kvHeads, headDim, pageSize}, digestBlockSize, group, qStride,   \
-                    kStride, vStride, ropeStride);                                                            \
+    quest::appendKv(q, keys, values, minMax, meanStd, k, v, rope, positions, ropePositions, rowSpan,          \
+                    spanRows, spanPages, pageTable, quest::PagedKv{kvHeads, headDim, pageSize},               \
+                    digestBlockSize, group, qStride, kStride, vStride, ropeStride);                           \
   }
 
 APPEND_KV(f32, float, f32, float, , float)

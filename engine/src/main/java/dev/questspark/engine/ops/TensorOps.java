@@ -247,6 +247,29 @@ public interface TensorOps {
   void topBlocks(BlockList list, Tensor scores, BlockBudget budget, int fewestRows);
 
   /**
+   * How much attention each key gets from given rows of one sequence, per query head: mass[h, p] is
+   * the sum over the rows of softmax(scale * q.k) at position p, over all positions that the row
+   * sees, in the order of the rows. Where the mass has fewer columns than there are positions, the
+   * further ones have a share in the softmax and no column.
+   *
+   * @param mass (Hq, columns) of float
+   * @param logSumExp (R, Hq): as of {@link #attendPages}
+   * @param q (R, Hq * D), rotated; indexed by batch row
+   * @param cap as in {@link #attendPages}
+   * @param add to what the mass holds; otherwise in its place
+   */
+  void columnMass(
+      Tensor mass,
+      Tensor logSumExp,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch batch,
+      RowRange rows,
+      float scale,
+      float cap,
+      boolean add);
+
+  /**
    * Merges two attention states over disjoint key sets into the first: out (R, Hq * D), logSumExp
    * (R, Hq). An empty state has logSumExp = -infinity and any finite output.
    */

@@ -87,8 +87,8 @@ final class ReferenceTensorOps {
     for (int span = 0; span < batch.spans(); span++) {
       for (int r = batch.spanRows()[span]; r < batch.spanRows()[span + 1]; r++) {
         int position = batch.positions()[r];
-        rotate(q[r], rope[position], headDim);
-        rotate(k[r], rope[position], headDim);
+        rotate(q[r], rope[batch.ropePositions()[r]], headDim);
+        rotate(k[r], rope[batch.ropePositions()[r]], headDim);
         int page = batch.pageTable()[batch.spanPages()[span] + position / pageSize];
         for (int h = 0; h < kv.geometry().kvHeads(); h++) {
           for (int i = 0; i < headDim; i++) {
@@ -321,6 +321,39 @@ final class ReferenceTensorOps {
       logSumExp[h] = (float) Math.log(sum);
     }
     return new Attended(out, logSumExp, tokens);
+  }
+
+  /** Sums over rows [from, to) of each query head's softmax: (Hq, columns). */
+  double[][] columnMass(
+      HostKv kv, float[][] q, RaggedBatch batch, RowRange rows, int columns, float scale, double cap) {
+    int headDim = kv.geometry().headDim();
+    int pageSize = kv.geometry().pageSize();
+    int heads = q[0].length / headDim;
+    int group = heads / kv.geometry().kvHeads();
+    double[][] mass = new double[heads][columns];
+    for (int r = rows.from(); r < rows.to(); r++) {
+      int span = Arrays.binarySearch(batch.spanRows(), r);
+      span = span >= 0 ? span : -span - 2;
+      int position = batch.positions()[r];
+      int first = kv.firstVisible(position);
+      for (int h = 0; h < heads; h++) {
+        double[] weights = new double[position + 1];
+        double sum = 0;
+        for (int at = first; at <= position; at++) {
+          int page = batch.pageTable()[batch.spanPages()[span] + at / pageSize];
+          double logit = 0;
+          for (int i = 0; i < headDim; i++) {
+            logit += (double) q[r][h * headDim + i] * kv.key(page, h / group, at % pageSize)[i];
+          }
+          weights[at] = Math.exp(cap == 0 ? scale * logit : cap * Math.tanh(scale * logit / cap));
+          sum += weights[at];
+        }
+        for (int at = first; at <= Math.min(position, columns - 1); at++) {
+          mass[h][at] += weights[at] / sum;
+        }
+      }
+    }
+    return mass;
   }
 
   float[][] siluMul(float[][] gateUp) {

@@ -2,6 +2,7 @@ package dev.questspark.engine.ops;
 
 import static dev.questspark.engine.ops.Tolerance.assertClose;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.questspark.engine.ops.CacheScenario.Span;
 import dev.questspark.engine.ops.digest.GroupReduction;
@@ -82,9 +83,17 @@ public abstract class TensorOpsContract extends RowOpsContract {
   @ParameterizedTest
   @MethodSource("scenarios")
   void appendKv(CacheScenario full) {
-    CacheScenario before = full.beforeAppend();
+    appendKv(full.beforeAppend(), full.batch());
+    // Tokens were left out: a row turns by another position than it stands at.
+    int[] turns = full.batch().positions().clone();
+    for (int r = 0; r < turns.length; r++) {
+      turns[r] += r / 3;
+    }
+    appendKv(full.beforeAppend(), full.batch().turning(turns));
+  }
+
+  private void appendKv(CacheScenario before, RaggedBatch batch) {
     HostKv kv = before.kv();
-    RaggedBatch batch = before.batch();
     int headDim = kv.geometry().headDim();
     float[][] q = GuardedTensor.random(random, batch.rows(), before.queryColumns());
     float[][] k = GuardedTensor.random(random, batch.rows(), kv.geometry().kvHeads() * headDim);
@@ -378,6 +387,45 @@ public abstract class TensorOpsContract extends RowOpsContract {
       assertThat(counters.tokensAttended()[r]).isEqualTo(expected.tokens());
       assertThat(counters.pagesAttended()[r])
           .isEqualTo(Arrays.stream(lists).mapToInt(pages -> pages.length).sum());
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("scenarios")
+  void columnMass(CacheScenario scenario) {
+    RaggedBatch batch = scenario.batch();
+    int lastSpan = batch.spans() - 1;
+    RowRange rows = new RowRange(batch.spanRows()[lastSpan], batch.rows());
+    int middle = rows.from() + rows.count() / 3;
+    int columns = Math.max(1, batch.positions()[batch.rows() - 1] * 2 / 3);
+    float[][] q = GuardedTensor.random(random, batch.rows(), scenario.queryColumns());
+    Tensor query = GuardedTensor.of(backend, q).view();
+    KvLayer layer = scenario.kv().upload(backend);
+    LoadedBatch loaded = backend.load(batch);
+    for (float cap : new float[] {0, 0.3f}) {
+      GuardedTensor whole = GuardedTensor.blank(backend, scenario.queryHeads(), columns);
+      GuardedTensor sums = GuardedTensor.blank(backend, batch.rows(), scenario.queryHeads());
+      ops.columnMass(whole.view(), sums.view(), query, layer, loaded, rows, 0.5f, cap, false);
+      double[][] expected =
+          reference.columnMass(scenario.kv(), q, batch, rows, columns, 0.5f, cap);
+      float[][] actual = whole.read();
+      for (int head = 0; head < expected.length; head++) {
+        for (int at = 0; at < columns; at++) {
+          assertThat((double) actual[head][at])
+              .as("head %d, position %d", head, at)
+              .isCloseTo(expected[head][at], within(2e-6 * rows.count()));
+        }
+      }
+      GuardedTensor parts = GuardedTensor.blank(backend, scenario.queryHeads(), columns);
+      for (RowRange part :
+          List.of(new RowRange(rows.from(), middle), new RowRange(middle, rows.to()))) {
+        boolean add = part.from() > rows.from();
+        ops.columnMass(parts.view(), sums.view(), query, layer, loaded, part, 0.5f, cap, add);
+      }
+      assertClose("in two steps", parts.read(), actual, Tolerance.exact());
+      for (int r = 0; r < rows.from(); r++) {
+        assertThat(GuardedTensor.untouched(sums.read()[r])).isTrue();
+      }
     }
   }
 

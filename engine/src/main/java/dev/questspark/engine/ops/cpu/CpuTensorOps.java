@@ -10,6 +10,7 @@ import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.ops.Scoring;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
+import dev.questspark.engine.ops.cpu.attention.CpuColumnMass;
 import dev.questspark.engine.ops.cpu.attention.CpuPageAttention;
 import dev.questspark.engine.ops.cpu.attention.PrefillAttention;
 import dev.questspark.engine.ops.cpu.gemm.Gemm;
@@ -40,6 +41,7 @@ final class CpuTensorOps implements TensorOps {
   private final CpuBlockSelection blockSelection;
   private final CpuPageAttention attention;
   private final PrefillAttention prefill;
+  private final CpuColumnMass columns;
 
   CpuTensorOps(Workers workers, SimdOps[] simd, Gemm gemm, PrefillAttention prefill) {
     this.gemm = gemm;
@@ -53,6 +55,7 @@ final class CpuTensorOps implements TensorOps {
     this.pruning = new CpuTokenPruning(workers, simd);
     this.attention = new CpuPageAttention(workers, simd);
     this.prefill = prefill;
+    this.columns = new CpuColumnMass(workers, simd);
   }
 
   @Override
@@ -202,6 +205,20 @@ final class CpuTensorOps implements TensorOps {
   @Override
   public void topBlocks(BlockList list, Tensor scores, BlockBudget budget, int fewestRows) {
     blockSelection.topBlocks(list, scores, budget, fewestRows);
+  }
+
+  @Override
+  public void columnMass(
+      Tensor mass,
+      Tensor logSumExp,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch batch,
+      RowRange rows,
+      float scale,
+      float cap,
+      boolean add) {
+    columns.columnMass(mass, logSumExp, q, kv, batch, rows, scale, cap, add);
   }
 
   @Override

@@ -22,6 +22,7 @@ final class BatchMemory implements AutoCloseable {
   enum Section {
     TOKENS,
     POSITIONS,
+    ROPE_POSITIONS,
     ROW_SPAN,
     SPAN_ROWS,
     SPAN_PAGES,
@@ -30,6 +31,9 @@ final class BatchMemory implements AutoCloseable {
   }
 
   private static final int COUNTERS = 3;
+
+  /** Sections of one integer per row or span: all but the page table. */
+  private static final int ROW_SECTIONS = Section.PAGE_TABLE.ordinal();
 
   private final CudaStream stream;
   private final LaunchRecorder recorder;
@@ -56,7 +60,7 @@ final class BatchMemory implements AutoCloseable {
     this.maxRows = options.maxRows();
     this.maxPageEntries = options.maxPageEntries();
     this.sectionInts = (maxRows + 1 + 63) / 64 * 64; // whole 256-byte lines
-    int bytes = Math.multiplyExact(4, Math.addExact(6 * sectionInts, maxPageEntries));
+    int bytes = Math.multiplyExact(4, Math.addExact(ROW_SECTIONS * sectionInts, maxPageEntries));
     this.staging = new PinnedBuffer(context, bytes);
     this.ints = staging.bytes().asIntBuffer();
     this.device = pool.allocate(bytes);
@@ -80,6 +84,7 @@ final class BatchMemory implements AutoCloseable {
     stream.awaitUpload();
     put(Section.TOKENS, batch.tokens());
     put(Section.POSITIONS, batch.positions());
+    put(Section.ROPE_POSITIONS, batch.ropePositions());
     int rowSpan = sectionInts * Section.ROW_SPAN.ordinal();
     for (int span = 0; span < batch.spans(); span++) {
       for (int row = batch.spanRows()[span]; row < batch.spanRows()[span + 1]; row++) {
@@ -90,7 +95,7 @@ final class BatchMemory implements AutoCloseable {
     put(Section.SPAN_PAGES, batch.spanPages());
     put(Section.LOGIT_ROWS, batch.logitRows());
     put(Section.PAGE_TABLE, batch.pageTable());
-    stream.upload(device, 0, staging, 4L * (6 * sectionInts + batch.pageTable().length));
+    stream.upload(device, 0, staging, 4L * (ROW_SECTIONS * sectionInts + batch.pageTable().length));
     stream.zero(counters, 8L * COUNTERS * batch.rows());
     current = new CudaBatch(this, batch);
     return current;

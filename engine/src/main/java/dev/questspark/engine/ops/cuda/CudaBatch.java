@@ -49,6 +49,20 @@ final class CudaBatch implements LoadedBatch {
     return memory.address(BatchMemory.Section.POSITIONS);
   }
 
+  /** Position of each row whose angle it turns by. */
+  long ropePositions() {
+    return memory.address(BatchMemory.Section.ROPE_POSITIONS);
+  }
+
+  /** Largest position whose angle a row turns by. */
+  int lastRopePosition() {
+    int last = 0;
+    for (int position : host.ropePositions()) {
+      last = Math.max(last, position);
+    }
+    return last;
+  }
+
   /** Span of each row. */
   long rowSpan() {
     return memory.address(BatchMemory.Section.ROW_SPAN);

@@ -36,6 +36,12 @@ final class CudaKvOps implements AutoCloseable {
   /** Rows of a tile of three warpgroups. */
   private static final int WARPGROUP_ROWS = 192;
 
+  /** Threads of {@code column_lse}, on which the order of its sums depends. */
+  private static final int LSE_THREADS = 256;
+
+  /** Columns of a block of {@code column_mass}. */
+  private static final int COLUMN_THREADS = 128;
+
   private final CudaStream stream;
   private final LaunchRecorder recorder;
   private final Launch launch;
@@ -73,7 +79,7 @@ final class CudaKvOps implements AutoCloseable {
     OpArguments.require("q", q, batch.rows(), q.cols());
     OpArguments.require("k", k, batch.rows(), kvColumns);
     OpArguments.require("v", v, batch.rows(), kvColumns);
-    int last = batch.lastPosition(new RowRange(0, batch.rows()));
+    int last = batch.lastRopePosition();
     OpArguments.require("rope", rope, last + 1, geometry.headDim());
     boolean narrow = geometry.digestDType() == DType.I8;
     CudaKernels.Family family = narrow ? CudaKernels.APPEND_KV_I8 : CudaKernels.APPEND_KV;
@@ -88,6 +94,7 @@ final class CudaKvOps implements AutoCloseable {
         .in(v)
         .in(rope)
         .inInts(batch.positions())
+        .inInts(batch.ropePositions())
         .inInts(batch.rowSpan())
         .inInts(batch.spanRows())
         .inInts(batch.spanPages())
@@ -272,6 +279,61 @@ final class CudaKvOps implements AutoCloseable {
       int heads = geometry.kvHeads() * group;
       launch.grid(ceilDiv(longest, tiles.rows), heads, spans, tiles.threads, tiles.sharedBytes);
     }
+  }
+
+  void columnMass(
+      Tensor mass,
+      Tensor logSumExp,
+      Tensor q,
+      KvLayer kv,
+      CudaBatch batch,
+      RowRange rows,
+      float scale,
+      float cap,
+      boolean add) {
+    KvGeometry geometry = kv.geometry();
+    int heads = OpArguments.queryHeads(q, kv);
+    int group = heads / geometry.kvHeads();
+    OpArguments.require("q", q, rows.to(), q.cols());
+    OpArguments.require("logSumExp", logSumExp, rows.to(), heads);
+    OpArguments.require("mass", mass, heads, mass.cols());
+    launch
+        .of(CudaKernels.COLUMN_LSE.of(q.dtype(), geometry.dtype()))
+        .out(logSumExp)
+        .in(q)
+        .in(kv.keys())
+        .rows(batch, rows.from())
+        .integer(geometry.kvHeads())
+        .integer(geometry.headDim())
+        .integer(geometry.pageSize())
+        .integer(group)
+        .integer(kv.window())
+        .integer(q.rowStride())
+        .integer(logSumExp.rowStride())
+        .real(scale)
+        .real(cap)
+        .grid(heads, rows.count(), 1, LSE_THREADS, 0);
+    launch
+        .of(CudaKernels.COLUMN_MASS.of(q.dtype(), geometry.dtype()))
+        .out(mass)
+        .in(logSumExp)
+        .in(q)
+        .in(kv.keys())
+        .rows(batch, rows.from())
+        .integer(rows.count())
+        .integer(mass.cols())
+        .integer(geometry.kvHeads())
+        .integer(geometry.headDim())
+        .integer(geometry.pageSize())
+        .integer(group)
+        .integer(kv.window())
+        .integer(mass.rowStride())
+        .integer(q.rowStride())
+        .integer(logSumExp.rowStride())
+        .real(scale)
+        .real(cap)
+        .integer(add ? 1 : 0)
+        .grid(ceilDiv(mass.cols(), COLUMN_THREADS), heads, 1, COLUMN_THREADS, 0);
   }
 
   /** The form of {@code attend_prefill} for a span, with what the head of its file says. */

@@ -278,6 +278,20 @@ final class CudaTensorOps implements TensorOps {
   }
 
   @Override
+  public void columnMass(
+      Tensor mass,
+      Tensor logSumExp,
+      Tensor q,
+      KvLayer layer,
+      LoadedBatch batch,
+      RowRange rows,
+      float scale,
+      float cap,
+      boolean add) {
+    kv.columnMass(mass, logSumExp, q, layer, CudaBatch.of(batch, rows), rows, scale, cap, add);
+  }
+
+  @Override
   public void mergeAttention(Tensor out, Tensor logSumExp, Tensor otherOut, Tensor otherLogSumExp) {
     int heads = logSumExp.cols();
     OpArguments.require("otherOut", otherOut, out.rows(), out.cols());

@@ -55,6 +55,11 @@ public final class CpuBatch implements LoadedBatch {
     return host.positions()[row];
   }
 
+  /** Position whose angle the row turns by. */
+  int ropePosition(int row) {
+    return host.ropePositions()[row];
+  }
+
   /** Page id of logical page {@code logical} of the row's sequence. */
   public int page(int row, int logical) {
     int span = spanOfRow[row];

@@ -38,8 +38,8 @@ public final class CpuKvAppend {
         batch.rows(),
         4L * q.cols(),
         (row, worker) -> {
-          rotate(q, row, queryHeads, rope, batch.position(row));
-          rotate(k, row, pages.kvHeads, rope, batch.position(row));
+          rotate(q, row, queryHeads, rope, batch.ropePosition(row));
+          rotate(k, row, pages.kvHeads, rope, batch.ropePosition(row));
           store(pages, int4Keys, k, v, row, batch);
         });
     for (Map.Entry<PageScore, Tensor> digest : kv.digests().entrySet()) {
@@ -47,7 +47,7 @@ public final class CpuKvAppend {
     }
   }
 
-  /** Rotates each head of one row: channel i with i + D/2, by the angle of the row's position. */
+  /** Rotates each head of one row: channel i with i + D/2, by the angle of a position. */
   private static void rotate(Tensor x, int row, int heads, Tensor rope, int position) {
     if (position >= rope.rows()) {
       throw new IllegalArgumentException(

@@ -61,6 +61,25 @@ public final class CudaKernels {
   /** head_dim 128, on GPUs with {@link CudaDevice#warpgroups}. */
   public static final Family ATTEND_PREFILL_WG = attendPrefill("_d128_wg");
 
+  public static final Family COLUMN_LSE =
+      byActAnd(
+          WEIGHT_OR_KV,
+          "column_lse_{act}_{kv}",
+          "float* logSumExp, const {act}* q, const {kv}* keys, "
+              + ROWS
+              + ", int kvHeads, int headDim, int pageSize, int group, int window, int qStride,"
+              + " int lseStride, float scale, float cap");
+
+  public static final Family COLUMN_MASS =
+      byActAnd(
+          WEIGHT_OR_KV,
+          "column_mass_{act}_{kv}",
+          "float* mass, const float* logSumExp, const {act}* q, const {kv}* keys, "
+              + ROWS
+              + ", int rows, int columns, int kvHeads, int headDim, int pageSize, int group,"
+              + " int window, int massStride, int qStride, int lseStride, float scale, float cap,"
+              + " int add");
+
   public static final Kernel COPY_PAGES =
       one(
           "copy_pages",
@@ -242,7 +261,7 @@ public final class CudaKernels {
             + "* minMax, "
             + digest
             + "* meanStd, const {act}* k, const {act}* v, const float* rope, const int* positions,"
-            + " const int* rowSpan, const int* spanRows, const int* spanPages, const int* pageTable,"
+            + " const int* ropePositions, const int* rowSpan, const int* spanRows, const int* spanPages, const int* pageTable,"
             + " int kvHeads, int headDim, int pageSize, int digestBlockSize, int group, int qStride,"
             + " int kStride, int vStride, int ropeStride");
   }
