@@ -53,15 +53,21 @@ public record Completion(
    * @param promptTokens document and question
    * @param completionTokens generated, the stop token left out
    * @param cachedTokens prompt tokens whose KV another question of the document had already
-   *     computed
+   *     computed, or need not be
+   * @param readTokens rows of document and questions that were read to choose what is kept of the
+   *     document; 0 where nothing is chosen
+   * @param keptTokens of the document, template included, whose KV is stored
    */
-  public record Usage(int promptTokens, int completionTokens, int cachedTokens) {}
+  public record Usage(
+      int promptTokens, int completionTokens, int cachedTokens, int readTokens, int keptTokens) {}
 
   /**
    * Intervals of one process's monotonic clock, in nanoseconds.
    *
-   * @param queueNanos submission to the first step that worked for the row or its document
-   * @param prefillNanos first step to first token, question included
+   * @param queueNanos submission to the first step that prefilled for the row or its document, less
+   *     the reading
+   * @param readingNanos first step that read the document to the choice of what is kept of it
+   * @param prefillNanos first step that prefilled to first token, question included
    * @param ttftNanos submission to first token
    * @param decodeNanos first token to last token
    * @param e2eNanos submission to last token
@@ -69,6 +75,7 @@ public record Completion(
    */
   public record Timings(
       long queueNanos,
+      long readingNanos,
       long prefillNanos,
       long ttftNanos,
       long decodeNanos,

@@ -16,6 +16,9 @@ import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.pages.PagePool;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.cache.CachePolicy;
+import dev.questspark.engine.policy.cache.Positions;
+import dev.questspark.engine.policy.cache.TokenSelection;
+import dev.questspark.engine.reader.PromptReader;
 import dev.questspark.engine.schedule.Scheduler;
 import dev.questspark.engine.schedule.SchedulerLimits;
 import dev.questspark.engine.select.SelectionScratch;
@@ -60,6 +63,7 @@ public final class Engine implements AutoCloseable {
   private final EngineTotals totals;
   private final EngineReport.Setup setup;
   private final EngineReport.Memory memory;
+  private final int readingLayers;
   private final EngineLoop loop;
   private final Thread thread;
   private final AtomicLong nextId = new AtomicLong();
@@ -85,7 +89,10 @@ public final class Engine implements AutoCloseable {
             config.maxNumBatchedTokens(),
             config.overcommit());
     Scheduler scheduler = new Scheduler(limits, new PagePool(opening.kvStore.pages()));
-    this.loop = new EngineLoop(scheduler, planner, runner, totals, listener);
+    this.readingLayers = opening.readingLayers;
+    Readings readings =
+        new Readings(opening.reader, config, maxModelLen, nextId::getAndIncrement, totals);
+    this.loop = new EngineLoop(scheduler, readings, planner, runner, totals, listener);
     this.thread = new Thread(loop, "quest-engine");
     thread.setDaemon(true);
     thread.start();
@@ -140,6 +147,8 @@ public final class Engine implements AutoCloseable {
     Backend backend;
     KvStore kvStore;
     Decoder decoder;
+    int readingLayers;
+    Optional<PromptReader> reader = Optional.empty();
     int maxModelLen;
     EngineReport.Setup setup;
     EngineReport.Memory memory;
@@ -168,7 +177,13 @@ public final class Engine implements AutoCloseable {
               cache,
               digests,
               shape.digestBlockSize());
-      int pages = MemoryPlan.pages(config, geometry, maxModelLen, backend.freeBytes());
+      int places = config.readingDocuments();
+      readingLayers = readingLayers();
+      long readerBytes =
+          readingLayers == 0
+              ? 0
+              : PromptReader.bytes(model, geometry, readingLayers, places, maxModelLen);
+      int pages = MemoryPlan.pages(config, geometry, maxModelLen, backend.freeBytes(), readerBytes);
       kvStore =
           keep(
               new KvStore(
@@ -191,13 +206,22 @@ public final class Engine implements AutoCloseable {
                   config.maxNumSeqs(),
                   config.scratch(),
                   MemoryPlan.blockLists(config, model, maxModelLen)));
+      if (readingLayers > 0) {
+        reader =
+            Optional.of(
+                keep(
+                    new PromptReader(
+                        backend, decoder, model, geometry, readingLayers, places, maxModelLen)));
+      }
       long loaded = System.nanoTime();
       WarmUp.run(backend, decoder, config, shape, maxModelLen);
       if (!WarmUp.computesNumbers(backend, decoder, config.pageSize(), shape)) {
         throw ModelWeights.notFinite(config.model(), model);
       }
       warnOfUnknownTokens();
-      memory = new EngineReport.Memory(weights.bytes(), kvStore.bytes(), decoder.workspaceBytes());
+      memory =
+          new EngineReport.Memory(
+              weights.bytes(), kvStore.bytes() + readerBytes, decoder.workspaceBytes());
       setup =
           new EngineReport.Setup(
               backend.describe(),
@@ -219,6 +243,17 @@ public final class Engine implements AutoCloseable {
           maxModelLen,
           setup.loadNanos() / 1_000_000,
           setup.warmupNanos() / 1_000_000);
+    }
+
+    /** Most layers that a document policy reads with, each of which must be able to. */
+    private int readingLayers() {
+      return config.cachePolicies().stream()
+          .flatMap(policy -> policy.forModel(model.layers()).part(TokenSelection.class).stream())
+          .mapToInt(TokenSelection::layers)
+          .filter(layers -> layers > 0)
+          .peek(layers -> PromptReader.requireScores(model, layers, maxModelLen))
+          .max()
+          .orElse(0);
     }
 
     private void warnOfUnknownTokens() {
@@ -249,9 +284,9 @@ public final class Engine implements AutoCloseable {
    *     needs
    */
   public List<CompletableFuture<Completion>> submit(DocumentRequest request) {
-    check(request.cachePolicy());
+    Optional<TokenSelection> selection = checked(request.cachePolicy());
     Sequence.Document document =
-        new Sequence.Document(nextId.getAndIncrement(), request, System.nanoTime());
+        new Sequence.Document(nextId.getAndIncrement(), request, selection, System.nanoTime());
     List<CompletableFuture<Completion>> futures = new ArrayList<>();
     List<Sequence> sequences = new ArrayList<>();
     for (QuestionRequest question : request.questions()) {
@@ -264,7 +299,10 @@ public final class Engine implements AutoCloseable {
               probe.watch(question),
               new StopChecker(tokenizer, question.sampling()));
       futures.add(sequence.future);
-      int total = sequence.promptTokens() + question.sampling().maxTokens();
+      // With positions counted anew, the answer follows what is kept: EngineLoop knows how much.
+      boolean compacted =
+          selection.isPresent() && selection.get().positions() == Positions.COMPACTED;
+      int total = sequence.promptTokens() + (compacted ? 0 : question.sampling().maxTokens());
       OptionalInt unknown = unknownToken(request.tokens(), question.tokens());
       if (unknown.isPresent()) {
         sequence.future.completeExceptionally(unknown(unknown.getAsInt()));
@@ -318,14 +356,47 @@ public final class Engine implements AutoCloseable {
     }
   }
 
-  private void check(CachePolicy policy) {
-    if (!policy.equals(CachePolicy.NONE) && !config.cachePolicies().contains(policy)) {
+  /** What chooses the tokens that are prefilled, if anything does. */
+  private Optional<TokenSelection> checked(CachePolicy policy) {
+    CachePolicy ofModel = policy.forModel(model.layers());
+    if (!policy.equals(CachePolicy.NONE)
+        && config.cachePolicies().stream()
+            .noneMatch(planned -> planned.forModel(model.layers()).equals(ofModel))) {
       throw new ConfigException(
           "cache_policy is "
-              + policy.text()
+              + ofModel.text()
               + ", but the engine was opened with "
               + config.cachePolicies().stream().map(CachePolicy::text).sorted().toList());
     }
+    Optional<TokenSelection> selection = ofModel.part(TokenSelection.class);
+    if (selection.isEmpty()) {
+      return selection;
+    }
+    if (selection.get().layers() > readingLayers) {
+      throw new ConfigException(
+          "cache_policy "
+              + ofModel.text()
+              + " reads with "
+              + selection.get().layers()
+              + " layers, but the engine was opened with memory for "
+              + readingLayers);
+    }
+    OptionalInt shortest =
+        model.layerWindows().stream()
+            .mapToInt(Integer::intValue)
+            .filter(window -> window > 0 && window < maxModelLen)
+            .min();
+    if (selection.get().positions() == Positions.ORIGINAL && shortest.isPresent()) {
+      throw new ConfigException(
+          "cache_policy "
+              + ofModel.text()
+              + " keeps original positions, but the model has layers that see only the last "
+              + shortest.getAsInt()
+              + " tokens, which are counted as they are stored; use positions=compacted, or lower"
+              + " max_model_len to "
+              + shortest.getAsInt());
+    }
+    return selection;
   }
 
   private OptionalInt unknownToken(int[] document, int[] question) {

@@ -39,6 +39,8 @@ import java.util.Set;
  * @param pageScores scores whose digests to keep: those that the run uses; empty for a dense run
  * @param scratch what the selectors of the run need beside
  * @param cachePolicies those that documents will have, beside none
+ * @param readingDocuments documents that are read at a time before their tokens are chosen, each
+ *     with room for the longest prompt
  * @param digestDType how page digests are kept
  * @param threads CPU worker threads
  * @param batchInvariant outputs do not depend on the batch (see {@code TensorOps})
@@ -61,6 +63,7 @@ public record EngineConfig(
     Set<PageScore> pageScores,
     Set<SelectionScratch> scratch,
     Set<CachePolicy> cachePolicies,
+    int readingDocuments,
     DigestDType digestDType,
     int threads,
     boolean batchInvariant,
@@ -70,6 +73,7 @@ public record EngineConfig(
     pageScores = Collections.unmodifiableSet(PageScores.sorted(pageScores));
     scratch = Set.copyOf(scratch);
     cachePolicies = Set.copyOf(cachePolicies);
+    require(readingDocuments >= 1, "reading_documents", readingDocuments, "at least 1");
     require(
         maxModelLen >= 0, "max_model_len", maxModelLen, "a number of tokens, or 0 for the model's");
     require(pageSize >= 1 && pageSize <= 1024, "page_size", pageSize, "1 to 1024 tokens");
@@ -134,6 +138,7 @@ public record EngineConfig(
         .pageScores(pageScores)
         .scratch(scratch)
         .cachePolicies(cachePolicies)
+        .readingDocuments(readingDocuments)
         .digestDType(digestDType)
         .threads(threads)
         .batchInvariant(batchInvariant)
@@ -163,6 +168,7 @@ public record EngineConfig(
     private Set<PageScore> pageScores = Set.of(PageScores.find(PageScores.DEFAULT).orElseThrow());
     private Set<SelectionScratch> scratch = Set.of();
     private Set<CachePolicy> cachePolicies = Set.of();
+    private int readingDocuments = 1;
     private DigestDType digestDType = DigestDType.AUTO;
     private int threads = Runtime.getRuntime().availableProcessors();
     private boolean batchInvariant = true;
@@ -242,6 +248,11 @@ public record EngineConfig(
       return this;
     }
 
+    public Builder readingDocuments(int readingDocuments) {
+      this.readingDocuments = readingDocuments;
+      return this;
+    }
+
     public Builder digestDType(DigestDType digestDType) {
       this.digestDType = digestDType;
       return this;
@@ -284,6 +295,7 @@ public record EngineConfig(
           pageScores,
           scratch,
           cachePolicies,
+          readingDocuments,
           digestDType,
           threads,
           batchInvariant,

@@ -18,6 +18,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.Consumer;
@@ -28,6 +29,7 @@ import java.util.function.Consumer;
  */
 final class EngineLoop implements Runnable {
   private final Scheduler scheduler;
+  private final Readings readings;
   private final StepPlanner planner;
   private final StepRunner runner;
   private final EngineTotals totals;
@@ -42,11 +44,13 @@ final class EngineLoop implements Runnable {
 
   EngineLoop(
       Scheduler scheduler,
+      Readings readings,
       StepPlanner planner,
       StepRunner runner,
       EngineTotals totals,
       Consumer<StepStats> listener) {
     this.scheduler = scheduler;
+    this.readings = readings;
     this.planner = planner;
     this.runner = runner;
     this.totals = totals;
@@ -82,10 +86,12 @@ final class EngineLoop implements Runnable {
     try {
       while (!closed) {
         drainInbox();
-        var step = scheduler.next();
-        if (step.isPresent()) {
-          runStep(step.get());
-        } else if (!closed) { // what close() adds to the inbox may have been drained already
+        readings.ready().forEach(this::schedule);
+        Optional<Step> step = scheduler.next();
+        boolean nothing = step.isEmpty() && readings.idle();
+        step.ifPresent(this::runStep);
+        readStep(step.map(Step::rows).orElse(0));
+        if (nothing && !closed) { // what close() adds to the inbox may have been drained already
           accept(inbox.take());
         }
       }
@@ -95,6 +101,7 @@ final class EngineLoop implements Runnable {
       broken = e;
     } finally {
       closed = true;
+      readings.unscheduled().forEach(this::fail);
       sequences.values().forEach(sequence -> sequence.future.completeExceptionally(ended()));
       failInbox();
     }
@@ -111,8 +118,12 @@ final class EngineLoop implements Runnable {
 
   private void failInbox() {
     for (Arrival s = inbox.poll(); s != null; s = inbox.poll()) {
-      s.sequences().forEach(sequence -> sequence.future.completeExceptionally(ended()));
+      fail(s);
     }
+  }
+
+  private void fail(Arrival arrival) {
+    arrival.sequences().forEach(sequence -> sequence.future.completeExceptionally(ended()));
   }
 
   private void drainInbox() {
@@ -124,8 +135,13 @@ final class EngineLoop implements Runnable {
   private void accept(Arrival arrival) {
     if (arrival.sequences().isEmpty()) {
       dropIfAbandoned(arrival.document());
-      return;
+    } else {
+      readings.add(arrival);
     }
+  }
+
+  /** Hands over a document whose tokens are chosen. */
+  private void schedule(Arrival arrival) {
     List<Sequence> candidates = new ArrayList<>(arrival.sequences());
     while (!candidates.isEmpty()) {
       Submission result = scheduler.submit(work(arrival.document(), candidates));
@@ -147,19 +163,24 @@ final class EngineLoop implements Runnable {
 
   /** A caller that gave up (a killed task) must not keep pages busy. */
   private void dropIfAbandoned(Sequence.Document document) {
+    readings.dropIfAbandoned(document);
     List<Sequence> left =
-        sequences.values().stream().filter(sequence -> sequence.document == document).toList();
+        sequences.values().stream()
+            .filter(sequence -> sequence.document.request == document.request)
+            .toList();
     if (!left.isEmpty() && left.stream().allMatch(sequence -> sequence.future.isDone())) {
-      scheduler.cancel(document.id);
-      left.forEach(sequence -> sequences.remove(sequence.id));
-      documents.remove(document.id);
+      for (Sequence sequence : left) {
+        scheduler.cancel(sequence.document.id);
+        sequences.remove(sequence.id);
+        documents.remove(sequence.document.id);
+      }
     }
   }
 
   private static DocumentWork work(Sequence.Document document, List<Sequence> sequences) {
     return new DocumentWork(
         document.id,
-        document.request.tokens().length,
+        document.kept.tokens(),
         document.segmentTokens(),
         sequences.stream()
             .map(
@@ -180,7 +201,10 @@ final class EngineLoop implements Runnable {
         ErrorCode.EXCEEDS_KV_CACHE,
         "document of "
             + sequence.document.request.tokens().length
-            + " tokens with a question of "
+            + (sequence.document.kept.leftOut() > 0
+                ? " tokens, of which " + sequence.document.kept.tokens() + " are kept,"
+                : " tokens")
+            + " with a question of "
             + sequence.request.tokens().length
             + " and max_tokens "
             + sequence.request.sampling().maxTokens()
@@ -189,6 +213,21 @@ final class EngineLoop implements Runnable {
             + " KV pages, but the cache has "
             + refused.totalPages()
             + "; raise kv_cache_memory_bytes");
+  }
+
+  /** A step of reading, with the rows that the scheduled step before it left. */
+  private void readStep(int taken) {
+    long start = System.nanoTime();
+    int read = readings.step(taken);
+    if (read > 0) {
+      listener.accept(
+          stats(
+              new StepStats.Rows(read, 0, 0, 0),
+              new StepStats.Attention(0, 0, 0),
+              0,
+              start,
+              System.nanoTime() - start));
+    }
   }
 
   private void runStep(Step step) {
@@ -228,12 +267,14 @@ final class EngineLoop implements Runnable {
       document.prefill = Completion.Prefill.NONE;
     }
     if (span.kind() == SpanKind.PREFILL
-        && span.firstPosition() + span.tokens() == document.request.tokens().length) {
+        && span.firstPosition() + span.tokens() == document.kept.tokens()) {
       totals.documentPrefilled();
     }
     if (span.kind() == SpanKind.QUESTION) {
       Sequence sequence = sequences.get(span.sequenceId());
-      sequence.cachedTokens = Math.max(sequence.cachedTokens, span.cachedTokens());
+      if (span.cachedTokens() > 0) {
+        sequence.cachedTokens = document.request.tokens().length;
+      }
       if (span.preemptions() > sequence.preemptions) {
         sequence.preemptions = span.preemptions();
         totals.preempted();
@@ -254,17 +295,27 @@ final class EngineLoop implements Runnable {
     for (int g = 0; g < plan.groups().size(); g++) {
       attention[plan.groups().get(g).phase().ordinal()] += outcome.groupNanos()[g];
     }
-    return new StepStats(
-        nextStep++,
-        start - openedNanos,
-        nanos,
+    return stats(
         new StepStats.Rows(
-            plan.rows(Phase.PREFILL), plan.rows(Phase.QUESTION), plan.rows(Phase.DECODE)),
+            0, plan.rows(Phase.PREFILL), plan.rows(Phase.QUESTION), plan.rows(Phase.DECODE)),
         new StepStats.Attention(
             attention[Phase.PREFILL.ordinal()],
             attention[Phase.QUESTION.ordinal()],
             attention[Phase.DECODE.ordinal()]),
+        outcome.bytesRead(),
+        start,
+        nanos);
+  }
+
+  private StepStats stats(
+      StepStats.Rows rows, StepStats.Attention attention, long bytesRead, long start, long nanos) {
+    return new StepStats(
+        nextStep++,
+        start - openedNanos,
+        nanos,
+        rows,
+        attention,
         new StepStats.Load(scheduler.running(), scheduler.waiting(), scheduler.pagesUsed()),
-        outcome.bytesRead());
+        bytesRead);
   }
 }

@@ -19,6 +19,9 @@ final class EngineTotals {
   private long prefillTokens;
   private long prefillNanos;
   private long prefillSelectionNanos;
+  private long documentsRead;
+  private long readingTokens;
+  private long readingNanos;
 
   private static final class Sums {
     long questionTokens;
@@ -82,6 +85,12 @@ final class EngineTotals {
     prefillSelectionNanos = nanos;
   }
 
+  synchronized void read(int tokens, long nanos, boolean ended) {
+    readingTokens += tokens;
+    readingNanos += nanos;
+    documentsRead += ended ? 1 : 0;
+  }
+
   synchronized void documentPrefilled() {
     documents++;
   }
@@ -115,6 +124,8 @@ final class EngineTotals {
             prefillTokens,
             prefillNanos,
             prefillSelectionNanos);
-    return new EngineReport(setup, memory, work, reports);
+    EngineReport.Reading reading =
+        new EngineReport.Reading(documentsRead, readingTokens, readingNanos);
+    return new EngineReport(setup, memory, work, reading, reports);
   }
 }

@@ -10,13 +10,16 @@ final class KvReadCounter {
   private int sparseSteps;
   private int denseSteps;
 
-  void add(long scored, long attended, long tokens, long denseTokens, long read, long dense) {
+  /**
+   * @param storedTokens what attention to everything stored reads
+   */
+  void add(long scored, long attended, long tokens, long storedTokens, long read, long dense) {
     pagesScored += scored;
     pagesAttended += attended;
     tokensAttended += tokens;
     bytesRead += read;
     bytesDense += dense;
-    if (tokens < denseTokens) {
+    if (tokens < storedTokens) {
       sparseSteps++;
     } else {
       denseSteps++;

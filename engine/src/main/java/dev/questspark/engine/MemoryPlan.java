@@ -79,9 +79,12 @@ final class MemoryPlan {
 
   /**
    * Pages of the cache. Automatic: the given share of free memory, but no more than {@code
-   * max_num_seqs} sequences of full length can use.
+   * max_num_seqs} sequences of full length can use. What reading takes comes out of the same share.
+   *
+   * @param readerBytes 0 where nothing is read
    */
-  static int pages(EngineConfig config, KvGeometry geometry, int maxModelLen, long freeBytes) {
+  static int pages(
+      EngineConfig config, KvGeometry geometry, int maxModelLen, long freeBytes, long readerBytes) {
     long pageBytes =
         geometry.pageBytes(config.pageScores().size())
             + (config.scratch().contains(SelectionScratch.INT4_KEYS) ? geometry.int4KeyBytes() : 0);
@@ -90,7 +93,7 @@ final class MemoryPlan {
         config.kvCacheBytes() > 0
             ? config.kvCacheBytes()
             : (long) (freeBytes * config.memoryUtilization());
-    long fits = budget / pageBytes - 1; // the null page takes one
+    long fits = (budget - readerBytes) / pageBytes - 1; // the null page takes one
     long pages = config.kvCacheBytes() > 0 ? fits : Math.min(fits, useful);
     if (pages < geometry.pagesFor(maxModelLen)) {
       throw new ConfigException(
@@ -109,6 +112,9 @@ final class MemoryPlan {
                       + " free bytes are for the cache (gpu_memory_utilization "
                       + config.memoryUtilization()
                       + ")")
+              + (readerBytes > 0
+                  ? ", of which reading documents for cache_policy takes " + readerBytes
+                  : "")
               + "; lower max_model_len or give more memory");
     }
     return Math.toIntExact(Math.min(pages, Integer.MAX_VALUE - 1L));

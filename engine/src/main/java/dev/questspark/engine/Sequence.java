@@ -1,6 +1,8 @@
 package dev.questspark.engine;
 
 import dev.questspark.engine.policy.cache.PrefillPart;
+import dev.questspark.engine.policy.cache.TokenSelection;
+import dev.questspark.engine.reader.KeptTokens;
 import dev.questspark.engine.select.AttentionWatch;
 import dev.questspark.engine.tokens.StopChecker;
 import java.util.Arrays;
@@ -14,7 +16,6 @@ import java.util.concurrent.CompletableFuture;
  */
 final class Sequence {
   final long id;
-  final Document document;
   final QuestionRequest request;
   final Optional<AttentionWatch> watch;
   final CompletableFuture<Completion> future = new CompletableFuture<>();
@@ -28,6 +29,9 @@ final class Sequence {
   private long lastTokenNanos;
   private final double[] logProbs;
   private FinishReason reason;
+
+  /** Another one, of the same request, once a selection of its own has been made for it. */
+  Document document;
 
   Sequence(
       long id,
@@ -44,22 +48,29 @@ final class Sequence {
   }
 
   /**
-   * The token at a position of the whole sequence: document, then question, then generated tokens.
+   * The token at a position of the sequence as it is stored: what is kept of the document, then
+   * question, then generated tokens.
    */
   int tokenAt(int position) {
-    int[] prefix = document.request.tokens();
-    if (position < prefix.length) {
-      return prefix[position];
+    int stored = document.kept.tokens();
+    if (position < stored) {
+      return document.tokenAt(position);
     }
     int[] question = request.tokens();
-    int inQuestion = position - prefix.length;
+    int inQuestion = position - stored;
     return inQuestion < question.length
         ? question[inQuestion]
         : generated[inQuestion - question.length];
   }
 
+  /** Tokens of the whole prompt, kept or not. */
   int promptTokens() {
     return document.request.tokens().length + request.tokens().length;
+  }
+
+  /** Tokens of the prompt that are stored. */
+  int storedPromptTokens() {
+    return document.kept.tokens() + request.tokens().length;
   }
 
   int generatedTokens() {
@@ -70,8 +81,9 @@ final class Sequence {
   BitSet seen() {
     BitSet seen = new BitSet();
     if (request.sampling().repetitionPenalty() != 1) {
-      for (int position = 0; position < promptTokens() + generatedCount; position++) {
-        seen.set(tokenAt(position));
+      Arrays.stream(document.request.tokens()).forEach(seen::set);
+      for (int i = 0; i < request.tokens().length + generatedCount; i++) {
+        seen.set(tokenAt(document.kept.tokens() + i));
       }
     }
     return seen;
@@ -93,7 +105,7 @@ final class Sequence {
 
   /** Tokens whose keys and values are in the cache when the sequence ends. */
   int contextTokens() {
-    return promptTokens() + Math.max(0, generatedCount - 1);
+    return storedPromptTokens() + Math.max(0, generatedCount - 1);
   }
 
   /**
@@ -127,9 +139,15 @@ final class Sequence {
         stop.tokens(),
         stop.text(),
         reason,
-        new Completion.Usage(promptTokens(), stop.tokens().size(), cachedTokens),
+        new Completion.Usage(
+            promptTokens(),
+            stop.tokens().size(),
+            cachedTokens,
+            document.reading.tokens,
+            document.kept.tokens()),
         new Completion.Timings(
-            document.firstStepNanos - submitted,
+            document.firstStepNanos - submitted - document.reading.nanos(),
+            document.reading.nanos(),
             firstTokenNanos - document.firstStepNanos,
             firstTokenNanos - submitted,
             lastTokenNanos - firstTokenNanos,
@@ -144,16 +162,78 @@ final class Sequence {
   static final class Document {
     final long id;
     final DocumentRequest request;
+
+    /** What chooses the tokens that are prefilled; empty where all are. */
+    final Optional<TokenSelection> selection;
+
     final long submittedNanos;
+    final Reading reading;
+    KeptTokens kept;
     long firstStepNanos;
 
     /** What its rows have computed since they last began. */
     Completion.Prefill prefill = Completion.Prefill.NONE;
 
+    Document(
+        long id, DocumentRequest request, Optional<TokenSelection> selection, long submittedNanos) {
+      this(id, request, selection, submittedNanos, new Reading());
+    }
+
+    /** A document that is prefilled whole. */
     Document(long id, DocumentRequest request, long submittedNanos) {
+      this(id, request, Optional.empty(), submittedNanos);
+    }
+
+    private Document(
+        long id,
+        DocumentRequest request,
+        Optional<TokenSelection> selection,
+        long submittedNanos,
+        Reading reading) {
       this.id = id;
       this.request = request;
+      this.selection = selection;
       this.submittedNanos = submittedNanos;
+      this.reading = reading;
+      this.kept = KeptTokens.all(request.tokens().length);
+    }
+
+    /** The same request read once, of which other tokens are kept. */
+    Document sibling(long siblingId) {
+      return new Document(siblingId, request, selection, submittedNanos, reading);
+    }
+
+    /** The token that is stored at a position. */
+    int tokenAt(int position) {
+      return request.tokens()[kept.indexAt(position)];
+    }
+
+    void keep(BitSet documentTokens) {
+      kept =
+          KeptTokens.of(
+              request.tokens().length,
+              request.templateTokens(),
+              documentTokens,
+              selection.orElseThrow().positions());
+    }
+  }
+
+  /**
+   * What choosing a document's tokens took: rows, and a clock from the first of them to the last.
+   */
+  static final class Reading {
+    int tokens;
+    private long firstNanos;
+    private long lastNanos;
+
+    void add(int rows, long fromNanos, long toNanos) {
+      tokens += rows;
+      firstNanos = firstNanos == 0 ? fromNanos : firstNanos;
+      lastNanos = toNanos;
+    }
+
+    long nanos() {
+      return lastNanos - firstNanos;
     }
 
     /** Tokens that share a block list; 1 where the document is prefilled densely. */

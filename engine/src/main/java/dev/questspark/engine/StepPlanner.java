@@ -53,7 +53,7 @@ final class StepPlanner {
       Span span) {
 
     int tokenAt(int position) {
-      return sequence == null ? document.request.tokens()[position] : sequence.tokenAt(position);
+      return sequence == null ? document.tokenAt(position) : sequence.tokenAt(position);
     }
 
     /** How document rows attend; empty for dense ones and for other rows. */
@@ -108,7 +108,8 @@ final class StepPlanner {
       pieces.add(new Piece(Phase.DECODE, sequence, sequence.document, policy, from, to, span));
       return;
     }
-    int denseEnd = sequence.request.denseQuestion() ? Math.min(to, sequence.promptTokens()) : from;
+    int denseEnd =
+        sequence.request.denseQuestion() ? Math.min(to, sequence.storedPromptTokens()) : from;
     if (denseEnd > from) {
       pieces.add(
           new Piece(Phase.QUESTION, sequence, sequence.document, null, from, denseEnd, span));
@@ -124,6 +125,7 @@ final class StepPlanner {
     int rowCount = pieces.stream().mapToInt(piece -> piece.to() - piece.from()).sum();
     int[] tokens = new int[rowCount];
     int[] positions = new int[rowCount];
+    int[] ropePositions = new int[rowCount];
     int[] spanRows = new int[pieces.size() + 1];
     int[] spanPages = new int[pieces.size() + 1];
     int[] pageTable = new int[pieces.stream().mapToInt(piece -> pagesFor(piece.to())).sum()];
@@ -138,6 +140,7 @@ final class StepPlanner {
       Piece piece = pieces.get(p);
       for (int position = piece.from(); position < piece.to(); position++) {
         tokens[row] = piece.tokenAt(position);
+        ropePositions[row] = piece.document().kept.ropePosition(position);
         positions[row++] = position;
       }
       spanRows[p + 1] = row;
@@ -168,6 +171,7 @@ final class StepPlanner {
         new RaggedBatch(
             tokens,
             positions,
+            ropePositions,
             spanRows,
             spanPages,
             pageTable,
@@ -189,7 +193,7 @@ final class StepPlanner {
     spanRows[0] = rows.from();
     for (int i = 0; i < documentTokens.length; i++) {
       spanRows[i + 1] = spanRows[i] + pieces.get(i).to() - pieces.get(i).from();
-      documentTokens[i] = pieces.get(i).document().request.tokens().length;
+      documentTokens[i] = pieces.get(i).document().kept.tokens();
     }
     Segments segments = Segments.of(part.shape(), positions, spanRows, documentTokens);
     return new AttentionGroup.Segmented(rows, segments, part.selector(), part.skipping());

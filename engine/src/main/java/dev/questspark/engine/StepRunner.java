@@ -109,13 +109,20 @@ final class StepRunner {
     for (int i = 0; i < plan.decodes().size(); i++) {
       int r = plan.firstDecodeRow() + i;
       Sequence sequence = plan.decodes().get(i);
-      long denseTokens = denseTokens(plan.batch().positions()[r]);
+      int position = plan.batch().positions()[r];
+      long storedTokens = tokensSeen(position);
+      long denseTokens = tokensSeen(position + sequence.document.kept.leftOut());
       long tokens = counters.tokensAttended()[r];
       long read = bytesRead(geometry, counters, r);
       long dense = geometry.attendBytes(denseTokens);
       sequence.reads.add(
-          counters.pagesScored()[r], counters.pagesAttended()[r], tokens, denseTokens, read, dense);
-      totals.read(sequence.request.policy(), read, dense, tokens < denseTokens);
+          counters.pagesScored()[r],
+          counters.pagesAttended()[r],
+          tokens,
+          storedTokens,
+          read,
+          dense);
+      totals.read(sequence.request.policy(), read, dense, tokens < storedTokens);
     }
     for (StepPlan.Prefill prefill : plan.prefills()) {
       Sequence.Document document = prefill.document();
@@ -155,7 +162,7 @@ final class StepRunner {
   }
 
   /** Tokens that a row sees, summed over layers and KV heads: what dense attention reads. */
-  private long denseTokens(int position) {
+  private long tokensSeen(int position) {
     long tokens = 0;
     for (int layer = 0; layer < model.layers(); layer++) {
       tokens += position + 1 - kvStore.layer(layer).firstVisible(position);

@@ -8,6 +8,7 @@ import dev.questspark.engine.model.rope.RopeConfig;
 import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
 import dev.questspark.engine.ops.backend.Backend;
@@ -124,24 +125,89 @@ public final class Decoder implements AutoCloseable {
   }
 
   /**
+   * What some rows of a batch attend to, added up.
+   *
+   * @param mass (layers * Hq, columns), as {@link TensorOps#columnMass} fills it, layer by layer
+   * @param rows of one sequence
+   * @param add to what the mass holds; otherwise in its place
+   */
+  public record KeyMass(Tensor mass, RowRange rows, boolean add) {}
+
+  /**
+   * Runs rows, which attend densely, through the first layers alone, over a cache of their own. Of
+   * the last of these layers nothing is computed but queries, keys and values.
+   *
+   * @param layers how many, at least 1
+   * @param cache of at least so many layers
+   * @param watched what to add up, of layers that see the whole sequence
+   */
+  public void read(LoadedBatch batch, int layers, KvStore cache, Optional<KeyMass> watched) {
+    int rows = batch.host().rows();
+    List<AttentionGroup> dense =
+        List.of(new AttentionGroup.Prefill(new RowRange(0, rows), 0, batch.host().spans()));
+    Tensor x = embed(batch);
+    Tensor input = firstInput(x);
+    for (int layer = 0; layer < layers; layer++) {
+      KvLayer kv = cache.layer(layer);
+      Tensor q = project(layer, input, kv, batch);
+      if (watched.isPresent() && kv.window() == 0) {
+        KeyMass sums = watched.get();
+        int heads = config.heads();
+        ops.columnMass(
+            sums.mass.rows(layer * heads, (layer + 1) * heads),
+            workspace.logSumExp,
+            q,
+            kv,
+            batch,
+            sums.rows,
+            config.attentionScale(),
+            config.scales().attentionCap(),
+            sums.add);
+      }
+      if (layer + 1 < layers) {
+        attention.attend(layer, q, kv, batch, dense, false, new long[1]);
+        input =
+            feedForward(
+                weights.layers().get(layer),
+                x,
+                input,
+                workspace.attended.rows(0, rows),
+                weights.layers().get(layer + 1).norms().beforeAttention());
+      }
+    }
+  }
+
+  /** The residual stream (R, H) at its beginning. */
+  private Tensor embed(LoadedBatch batch) {
+    Tensor x = workspace.hidden.rows(0, batch.host().rows());
+    ops.embed(x, weights.embedding(), batch);
+    if (config.embeddingScale() != 1) {
+      ops.scale(x, config.embeddingScale());
+    }
+    return x;
+  }
+
+  /** What the first layer's attention reads: x under its norm, or x itself. */
+  private Tensor firstInput(Tensor x) {
+    Optional<LayerWeights.Norm> first = weights.layers().get(0).norms().beforeAttention();
+    if (first.isEmpty()) {
+      return x;
+    }
+    Tensor input = workspace.normed.rows(0, x.rows());
+    norm(input, x, first.get(), config.hiddenEps());
+    return input;
+  }
+
+  /**
    * @param layers how many run: the first ones, and the last
    */
   private Tensor forward(
       LoadedBatch batch, List<AttentionGroup> groups, long[] groupNanos, int layers) {
     int rows = batch.host().rows();
     int logitRows = batch.host().logitRows().length;
-    Tensor x = workspace.hidden.rows(0, rows);
-    ops.embed(x, weights.embedding(), batch);
-    if (config.embeddingScale() != 1) {
-      ops.scale(x, config.embeddingScale());
-    }
+    Tensor x = embed(batch);
     int last = config.layers() - 1;
-    Tensor input = x;
-    Optional<LayerWeights.Norm> first = weights.layers().get(0).norms().beforeAttention();
-    if (first.isPresent()) {
-      input = workspace.normed.rows(0, rows);
-      norm(input, x, first.get(), config.hiddenEps());
-    }
+    Tensor input = firstInput(x);
     for (int layer = 0; layer < layers - 1; layer++) {
       attend(layer, input, batch, groups, false, groupNanos);
       Tensor attended = workspace.attended.rows(0, rows);
@@ -188,6 +254,13 @@ public final class Decoder implements AutoCloseable {
       List<AttentionGroup> groups,
       boolean logitsOnly,
       long[] groupNanos) {
+    KvLayer kv = kvStore.layer(layer);
+    Tensor q = project(layer, input, kv, batch);
+    attention.attend(layer, q, kv, batch, groups, logitsOnly, groupNanos);
+  }
+
+  /** Projects the rows (R, H) to queries, keys and values, and appends the latter. */
+  private Tensor project(int layer, Tensor input, KvLayer kv, LoadedBatch batch) {
     LayerWeights w = weights.layers().get(layer);
     int queryWidth = config.queryCols();
     int kvWidth = config.kvCols();
@@ -204,12 +277,11 @@ public final class Decoder implements AutoCloseable {
       }
       ops.rmsNorm(k, k, w.qkNorm().get().key(), eps);
     }
-    KvLayer kv = kvStore.layer(layer);
     ops.appendKv(kv, q, k, v, ropes.get(config.rope(layer)), batch);
     if (queriesLater) {
       ops.rmsNorm(q, q, w.qkNorm().get().query(), eps);
     }
-    attention.attend(layer, q, kv, batch, groups, logitsOnly, groupNanos);
+    return q;
   }
 
   /**

@@ -13,9 +13,11 @@ import java.util.List;
  * @param setup what it opened with, and how long that took
  * @param memory what it holds
  * @param work what it has done, whatever the policy
+ * @param reading what it has read to choose tokens of documents
  * @param policies sums per policy, in order of first use
  */
-public record EngineReport(Setup setup, Memory memory, Work work, List<PolicyReport> policies)
+public record EngineReport(
+    Setup setup, Memory memory, Work work, Reading reading, List<PolicyReport> policies)
     implements Serializable {
 
   /**
@@ -48,17 +50,26 @@ public record EngineReport(Setup setup, Memory memory, Work work, List<PolicyRep
    * Planned once, at open.
    *
    * @param weightBytes resident bytes of the packed weights
-   * @param kvCacheBytes planned bytes of KV pages and digests
+   * @param kvCacheBytes planned bytes of KV pages and digests, those that reading takes included
    * @param workspaceBytes activation buffers and rotary table
    */
   public record Memory(long weightBytes, long kvCacheBytes, long workspaceBytes)
       implements Serializable {}
 
   /**
+   * Sums since open of reading documents before their tokens are chosen.
+   *
+   * @param documents read, once each
+   * @param tokens rows of documents and questions
+   * @param nanos of the steps that did it
+   */
+  public record Reading(long documents, long tokens, long nanos) implements Serializable {}
+
+  /**
    * Sums since open.
    *
    * @param steps steps run
-   * @param busyNanos time inside steps
+   * @param busyNanos time inside steps, reading apart
    * @param peakPagesUsed most pages ever in use
    * @param preemptions rows that lost their pages and were recomputed
    * @param documents documents prefilled (a recomputed one counts again)

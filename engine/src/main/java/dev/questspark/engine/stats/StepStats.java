@@ -23,11 +23,13 @@ public record StepStats(
   /**
    * Rows by phase.
    *
+   * @param reading rows of documents that are read before their tokens are chosen, in part of the
+   *     layers
    * @param prefill document tokens computed
    * @param question question tokens computed
    * @param decode generated tokens fed
    */
-  public record Rows(int prefill, int question, int decode) {}
+  public record Rows(int reading, int prefill, int question, int decode) {}
 
   /** Time in attention by the phase of the rows. */
   public record Attention(long prefillNanos, long questionNanos, long decodeNanos) {}

@@ -325,7 +325,13 @@ final class ReferenceTensorOps {
 
   /** Sums over rows [from, to) of each query head's softmax: (Hq, columns). */
   double[][] columnMass(
-      HostKv kv, float[][] q, RaggedBatch batch, RowRange rows, int columns, float scale, double cap) {
+      HostKv kv,
+      float[][] q,
+      RaggedBatch batch,
+      RowRange rows,
+      int columns,
+      float scale,
+      double cap) {
     int headDim = kv.geometry().headDim();
     int pageSize = kv.geometry().pageSize();
     int heads = q[0].length / headDim;

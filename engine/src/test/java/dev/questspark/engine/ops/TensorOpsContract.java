@@ -406,8 +406,7 @@ public abstract class TensorOpsContract extends RowOpsContract {
       GuardedTensor whole = GuardedTensor.blank(backend, scenario.queryHeads(), columns);
       GuardedTensor sums = GuardedTensor.blank(backend, batch.rows(), scenario.queryHeads());
       ops.columnMass(whole.view(), sums.view(), query, layer, loaded, rows, 0.5f, cap, false);
-      double[][] expected =
-          reference.columnMass(scenario.kv(), q, batch, rows, columns, 0.5f, cap);
+      double[][] expected = reference.columnMass(scenario.kv(), q, batch, rows, columns, 0.5f, cap);
       float[][] actual = whole.read();
       for (int head = 0; head < expected.length; head++) {
         for (int at = 0; at < columns; at++) {

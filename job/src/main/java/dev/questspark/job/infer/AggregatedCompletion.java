@@ -58,19 +58,25 @@ final class AggregatedCompletion {
     int prompt = 0;
     int generated = 0;
     int cached = 0;
+    int read = 0;
+    int kept = 0;
     for (Completion completion : completions) {
       prompt += completion.usage().promptTokens();
       generated += completion.usage().completionTokens();
       cached += completion.usage().cachedTokens();
+      read += completion.usage().readTokens();
+      kept += completion.usage().keptTokens();
     }
-    return new Usage(prompt, generated, cached);
+    return new Usage(prompt, generated, cached, read, kept);
   }
 
   private Timings timings(long startedNanos, Timings last) {
+    long reading = 0;
     long prefill = 0;
     long decode = 0;
     int preemptions = 0;
     for (Completion completion : completions) {
+      reading += completion.timings().readingNanos();
       prefill += completion.timings().prefillNanos();
       decode += completion.timings().decodeNanos();
       preemptions += completion.timings().preemptions();
@@ -78,7 +84,7 @@ final class AggregatedCompletion {
     long whole = System.nanoTime() - startedNanos;
     long toFirstToken = whole - (last.e2eNanos() - last.ttftNanos());
     long queue = completions.get(0).timings().queueNanos();
-    return new Timings(queue, prefill, toFirstToken, decode, whole, preemptions);
+    return new Timings(queue, reading, prefill, toFirstToken, decode, whole, preemptions);
   }
 
   private KvReads reads() {

@@ -7,6 +7,8 @@ public interface CachePart extends Serializable {
 
   /** What a part decides about a document's cache; a policy has at most one part for each. */
   enum Slot {
+    /** Which of the document's tokens are prefilled at all. */
+    PREFILLED_TOKENS,
     /** Which keys the document's own rows read while it is prefilled. */
     PREFILL,
     /** Which tokens' keys and values stay. */
@@ -32,5 +34,15 @@ public interface CachePart extends Serializable {
   /** False for a part that spells out what a policy without it does. */
   default boolean changesAnything() {
     return true;
+  }
+
+  /**
+   * The same with every number that follows from the model written out.
+   *
+   * @param layers of the model
+   * @throws dev.questspark.engine.failure.ConfigException if the model has not what the part needs
+   */
+  default CachePart forModel(int layers) {
+    return this;
   }
 }

@@ -17,7 +17,8 @@ public final class CacheParts {
           .add("critiprefill", CritiPrefill.class)
           .add("xattention", XAttention.class)
           .add("random_blocks", RandomBlocks.class)
-          .add("skip_softmax", SkipSoftmax.class);
+          .add("skip_softmax", SkipSoftmax.class)
+          .add("selective", Selective.class);
 
   private static final String NONE = "none";
   private static final char JOIN = '+';

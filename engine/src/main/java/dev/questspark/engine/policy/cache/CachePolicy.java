@@ -105,6 +105,21 @@ public record CachePolicy(List<CachePart> parts) implements Serializable {
     prefill().ifPresent(part -> part.requireRuns(device, maxNumSeqs, maxNumBatchedTokens));
   }
 
+  /** The part of a kind, if the policy has one. */
+  public <P extends CachePart> Optional<P> part(Class<P> kind) {
+    return parts.stream().filter(kind::isInstance).map(kind::cast).findFirst();
+  }
+
+  /**
+   * The same with every number that follows from the model written out.
+   *
+   * @param layers of the model
+   * @throws ConfigException if the model has not what a part needs
+   */
+  public CachePolicy forModel(int layers) {
+    return new CachePolicy(parts.stream().map(part -> part.forModel(layers)).toList());
+  }
+
   /** The canonical text: the parts joined by {@code +}, or {@code none}. */
   public String text() {
     return CacheParts.text(CacheParts.KNOWN, this);

@@ -96,8 +96,7 @@ public final class CpuColumnMass {
       workers.run(
           count * pages.kvHeads,
           2L * call.group * room * pages.headDim,
-          (task, worker) ->
-              weigh(call, task / pages.kvHeads, first, task % pages.kvHeads, worker));
+          (task, worker) -> weigh(call, task / pages.kvHeads, first, task % pages.kvHeads, worker));
       workers.run(
           heads, 2L * count * room, (head, worker) -> addRows(call, mass, first, count, head));
     }

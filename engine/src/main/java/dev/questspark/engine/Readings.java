@@ -1,0 +1,245 @@
+package dev.questspark.engine;
+
+import dev.questspark.engine.failure.DocumentException;
+import dev.questspark.engine.failure.ErrorCode;
+import dev.questspark.engine.policy.cache.TokenSelection;
+import dev.questspark.engine.reader.PromptReader;
+import dev.questspark.engine.schedule.ReadingQueue;
+import dev.questspark.engine.schedule.ReadingSpan;
+import dev.questspark.engine.schedule.ReadingWork;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.BitSet;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.LongSupplier;
+import java.util.stream.Stream;
+
+/**
+ * Documents before they are scheduled: those of which only some tokens are prefilled are read here,
+ * with the rows that a step has left. All others pass, but none overtakes one that came before it,
+ * so that a document which is read is not put off by those that are not. Engine thread only.
+ */
+final class Readings {
+  private final Optional<PromptReader> reader;
+  private final ReadingQueue queue;
+  private final int maxRows;
+  private final int maxModelLen;
+  private final LongSupplier ids;
+  private final EngineTotals totals;
+  private final Deque<Waiting> waiting = new ArrayDeque<>();
+  private final Map<Long, Waiting> byDocument = new HashMap<>();
+
+  /**
+   * @param reader empty in an engine that reads nothing
+   * @param ids of documents that come of one
+   */
+  Readings(
+      Optional<PromptReader> reader,
+      EngineConfig config,
+      int maxModelLen,
+      LongSupplier ids,
+      EngineTotals totals) {
+    this.reader = reader;
+    this.queue = new ReadingQueue(config.readingDocuments());
+    this.maxRows = config.maxNumBatchedTokens();
+    this.maxModelLen = maxModelLen;
+    this.ids = ids;
+    this.totals = totals;
+  }
+
+  /** An arrival, and what has been chosen for each of its different questions. */
+  private static final class Waiting {
+    final EngineLoop.Arrival arrival;
+    final List<int[]> questions;
+    final List<BitSet> kept = new ArrayList<>();
+    boolean ready;
+
+    Waiting(EngineLoop.Arrival arrival) {
+      this.arrival = arrival;
+      this.questions = different(arrival);
+    }
+
+    /** The tokens of each question once, asked or not, however many policies ask it. */
+    private static List<int[]> different(EngineLoop.Arrival arrival) {
+      List<int[]> different = new ArrayList<>();
+      Stream.concat(
+              arrival.sequences().stream().map(sequence -> sequence.request.tokens()),
+              arrival.document().request.unasked().stream())
+          .filter(tokens -> different.stream().noneMatch(known -> Arrays.equals(known, tokens)))
+          .forEach(different::add);
+      return different;
+    }
+
+    int questionOf(Sequence sequence) {
+      for (int i = 0; i < questions.size(); i++) {
+        if (Arrays.equals(questions.get(i), sequence.request.tokens())) {
+          return i;
+        }
+      }
+      throw new IllegalStateException("a sequence whose question was not read");
+    }
+  }
+
+  /** Takes an arrival with sequences. */
+  void add(EngineLoop.Arrival arrival) {
+    Waiting added = new Waiting(arrival);
+    Sequence.Document document = arrival.document();
+    int tokens = document.request.documentTokens();
+    Optional<TokenSelection> selection = document.selection;
+    if (selection.isEmpty() || selection.get().keepsAll(tokens)) {
+      added.ready = true;
+    } else if (selection.get().layers() == 0) {
+      float[] nothing = new float[tokens];
+      long seed = Arrays.hashCode(document.request.tokens());
+      added.questions.forEach(question -> added.kept.add(selection.get().kept(nothing, seed)));
+      added.ready = true;
+    } else {
+      byDocument.put(document.id, added);
+      queue.add(
+          new ReadingWork(
+              document.id,
+              document.request.tokens().length,
+              added.questions.stream().map(question -> question.length).toList()));
+    }
+    waiting.add(added);
+  }
+
+  /** Forgets a document that is not scheduled yet, if all its sequences have been cancelled. */
+  void dropIfAbandoned(Sequence.Document document) {
+    boolean dropped =
+        waiting.removeIf(
+            found ->
+                found.arrival.document() == document
+                    && found.arrival.sequences().stream().allMatch(s -> s.future.isDone()));
+    if (dropped) {
+      byDocument.remove(document.id);
+      queue.cancel(document.id);
+    }
+  }
+
+  /** Arrivals that nobody has scheduled yet. */
+  List<EngineLoop.Arrival> unscheduled() {
+    return waiting.stream().map(left -> left.arrival).toList();
+  }
+
+  /** Documents that can be scheduled now, in the order of their arrival. */
+  List<EngineLoop.Arrival> ready() {
+    List<EngineLoop.Arrival> ready = new ArrayList<>();
+    while (!waiting.isEmpty() && waiting.peekFirst().ready) {
+      for (EngineLoop.Arrival arrival : chosen(waiting.removeFirst())) {
+        List<Sequence> fitting =
+            arrival.sequences().stream().filter(sequence -> !failsAsTooLong(sequence)).toList();
+        ready.add(new EngineLoop.Arrival(arrival.document(), fitting));
+      }
+    }
+    return ready;
+  }
+
+  /** Where positions are counted anew, only what is kept must leave room for the answer. */
+  private boolean failsAsTooLong(Sequence sequence) {
+    int answer = sequence.request.sampling().maxTokens();
+    int total = sequence.storedPromptTokens() + answer;
+    if (total <= maxModelLen) {
+      return false;
+    }
+    sequence.future.completeExceptionally(
+        new DocumentException(
+            ErrorCode.TOO_LONG,
+            sequence.document.kept.tokens()
+                + " tokens kept of the document + question "
+                + sequence.request.tokens().length
+                + " + max_tokens "
+                + answer
+                + " = "
+                + total
+                + " tokens, but max_model_len is "
+                + maxModelLen));
+    return true;
+  }
+
+  /** Whether nothing is to be read. */
+  boolean idle() {
+    return queue.idle();
+  }
+
+  /**
+   * Reads as many rows as a step may have.
+   *
+   * @param taken rows that the scheduler's step had
+   * @return how many it read
+   */
+  int step(int taken) {
+    int read = 0;
+    for (ReadingSpan span : queue.next(maxRows - taken)) {
+      long start = System.nanoTime();
+      Waiting of = byDocument.get(span.id());
+      Sequence.Document document = of.arrival.document();
+      TokenSelection selection = document.selection.orElseThrow();
+      PromptReader.Passage passage = passage(of, span, selection.layers());
+      reader.orElseThrow().read(passage);
+      if (span.endsQuestion()) {
+        int template = document.request.templateTokens();
+        int questionRows = of.questions.get(span.question()).length;
+        float[] attention = reader.orElseThrow().attention(passage, template, questionRows);
+        of.kept.add(selection.kept(attention, Arrays.hashCode(document.request.tokens())));
+      }
+      if (span.endsDocument()) {
+        of.ready = true;
+        byDocument.remove(span.id());
+      }
+      long end = System.nanoTime();
+      document.reading.add(span.tokens(), start, end);
+      totals.read(span.tokens(), end - start, span.endsDocument());
+      read += span.tokens();
+    }
+    return read;
+  }
+
+  private static PromptReader.Passage passage(Waiting of, ReadingSpan span, int layers) {
+    int[] document = of.arrival.document().request.tokens();
+    int[] question = of.questions.get(span.question());
+    int[] tokens = new int[span.tokens()];
+    for (int i = 0; i < tokens.length; i++) {
+      int position = span.firstPosition() + i;
+      tokens[i] =
+          position < document.length ? document[position] : question[position - document.length];
+    }
+    return new PromptReader.Passage(
+        span.place(), layers, tokens, span.firstPosition(), document.length);
+  }
+
+  /** The arrival with what was chosen: for all its questions together, or one for each. */
+  private List<EngineLoop.Arrival> chosen(Waiting chosen) {
+    EngineLoop.Arrival arrival = chosen.arrival;
+    if (chosen.kept.isEmpty()) {
+      return List.of(arrival);
+    }
+    if (arrival.document().selection.orElseThrow().union()) {
+      BitSet union = new BitSet();
+      chosen.kept.forEach(union::or);
+      arrival.document().keep(union);
+      return List.of(arrival);
+    }
+    Map<Integer, List<Sequence>> byQuestion = new LinkedHashMap<>();
+    for (Sequence sequence : arrival.sequences()) {
+      byQuestion
+          .computeIfAbsent(chosen.questionOf(sequence), question -> new ArrayList<>())
+          .add(sequence);
+    }
+    List<EngineLoop.Arrival> arrivals = new ArrayList<>();
+    byQuestion.forEach(
+        (question, sequences) -> {
+          Sequence.Document own = arrival.document().sibling(ids.getAsLong());
+          own.keep(chosen.kept.get(question));
+          sequences.forEach(sequence -> sequence.document = own);
+          arrivals.add(new EngineLoop.Arrival(own, sequences));
+        });
+    return arrivals;
+  }
+}

@@ -1,0 +1,46 @@
+package dev.questspark.engine.policy.cache;
+
+import java.util.BitSet;
+
+/**
+ * Which of a document's tokens are prefilled at all. Counts are of document tokens: a template's
+ * own tokens are always kept, beside them.
+ */
+public interface TokenSelection extends CachePart {
+
+  @Override
+  default Slot slot() {
+    return Slot.PREFILLED_TOKENS;
+  }
+
+  /** Where kept tokens stand for the rotary embedding. */
+  Positions positions();
+
+  /**
+   * The model's first layers that read the document with a question before the tokens are chosen; 0
+   * where nothing is read.
+   */
+  default int layers() {
+    return 0;
+  }
+
+  /**
+   * Whether the questions of a document share one prefill, of every token that one of them chooses;
+   * otherwise each has a prefill of its own.
+   */
+  default boolean union() {
+    return true;
+  }
+
+  /** Whether a document of so many tokens is kept whole, whatever its scores are. */
+  boolean keepsAll(int tokens);
+
+  /**
+   * The tokens that one question keeps.
+   *
+   * @param mass the most attention that any head of the layers gives each document token, as a mean
+   *     over the question's rows; all 0 where nothing is read
+   * @param seed of the document, for those that draw
+   */
+  BitSet kept(float[] mass, long seed);
+}

@@ -1,0 +1,185 @@
+package dev.questspark.engine.reader;
+
+import dev.questspark.engine.cache.KvStore;
+import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.model.Decoder;
+import dev.questspark.engine.model.family.ModelConfig;
+import dev.questspark.engine.ops.DType;
+import dev.questspark.engine.ops.KvGeometry;
+import dev.questspark.engine.ops.LoadedBatch;
+import dev.questspark.engine.ops.RaggedBatch;
+import dev.questspark.engine.ops.RowRange;
+import dev.questspark.engine.ops.Tensor;
+import dev.questspark.engine.ops.backend.Backend;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.IntStream;
+
+/**
+ * The model's first layers, reading documents with a question to see which tokens the question
+ * attends to. They have a cache of their own: a place for each document that is read at a time, as
+ * long as the longest prompt. Layers whose window hides part of a prompt read, but do not score.
+ */
+public final class PromptReader implements AutoCloseable {
+  private final Backend backend;
+  private final Decoder decoder;
+  private final ModelConfig model;
+  private final int maxModelLen;
+  private final KvStore cache;
+  private final List<Tensor> masses = new ArrayList<>(); // per place (layers * Hq, maxModelLen)
+
+  /**
+   * Allocates the places.
+   *
+   * @param decoder of the model, whose layers and activation buffers this uses between its steps
+   * @param geometry of the model's cache
+   * @param layers most layers that read
+   * @param places documents that are read at a time
+   */
+  public PromptReader(
+      Backend backend,
+      Decoder decoder,
+      ModelConfig model,
+      KvGeometry geometry,
+      int layers,
+      int places,
+      int maxModelLen) {
+    this.backend = backend;
+    this.decoder = decoder;
+    this.model = model;
+    this.maxModelLen = maxModelLen;
+    KvGeometry own = geometry(geometry, layers);
+    this.cache =
+        new KvStore(
+            backend, own, places * own.pagesFor(maxModelLen), Set.of(), layer -> window(layer));
+    for (int place = 0; place < places; place++) {
+      masses.add(backend.allocate(layers * model.heads(), maxModelLen));
+    }
+  }
+
+  /** Bytes that a reader of these sizes takes. */
+  public static long bytes(
+      ModelConfig model, KvGeometry geometry, int layers, int places, int maxModelLen) {
+    KvGeometry own = geometry(geometry, layers);
+    long pages = (long) places * own.pagesFor(maxModelLen) + 1; // the null page takes one
+    long masses = (long) places * layers * model.heads() * maxModelLen * DType.F32.bytes();
+    return Math.addExact(Math.multiplyExact(pages, own.pageBytes(0)), masses);
+  }
+
+  private static KvGeometry geometry(KvGeometry geometry, int layers) {
+    return new KvGeometry(
+        layers, geometry.kvHeads(), geometry.headDim(), geometry.pageSize(), geometry.dtype());
+  }
+
+  /** A window as long as any prompt hides nothing. */
+  private int window(int layer) {
+    return model.window(layer) >= maxModelLen ? 0 : model.window(layer);
+  }
+
+  /**
+   * Requires that one of the first layers can score.
+   *
+   * @throws ConfigException if all of them have a window shorter than a prompt may be
+   */
+  public static void requireScores(ModelConfig model, int layers, int maxModelLen) {
+    if (IntStream.range(0, layers)
+        .map(model::window)
+        .allMatch(window -> window > 0 && window < maxModelLen)) {
+      throw new ConfigException(
+          "cache_policy reads with the first "
+              + layers
+              + " layers of the model, but each of them sees only the last "
+              + model.window(0)
+              + " tokens, so none can say what matters in a longer document; give layers enough to"
+              + " reach one that sees all, or lower max_model_len to "
+              + model.window(0));
+    }
+  }
+
+  /**
+   * Rows of a document that is read, in a place.
+   *
+   * @param layers that read
+   * @param tokens of the rows
+   * @param firstPosition of the first row
+   * @param documentTokens tokens before the question; rows from there on are the question's
+   */
+  public record Passage(
+      int place, int layers, int[] tokens, int firstPosition, int documentTokens) {
+
+    /** Where the question's rows begin. */
+    int questionRow() {
+      return Math.min(tokens.length, Math.max(0, documentTokens - firstPosition));
+    }
+  }
+
+  /** Reads rows, which follow those that the place has read of the document before. */
+  public void read(Passage passage) {
+    LoadedBatch batch = backend.load(batch(passage));
+    int question = passage.questionRow();
+    RowRange rows = new RowRange(question, passage.tokens.length);
+    Optional<Decoder.KeyMass> mass =
+        rows.count() == 0
+            ? Optional.empty()
+            : Optional.of(
+                new Decoder.KeyMass(
+                    masses.get(passage.place).cols(0, passage.documentTokens),
+                    rows,
+                    passage.firstPosition + question > passage.documentTokens));
+    decoder.read(batch, passage.layers, cache, mass);
+  }
+
+  private RaggedBatch batch(Passage passage) {
+    int rows = passage.tokens.length;
+    int end = passage.firstPosition + rows;
+    int perPlace = cache.pages() / masses.size();
+    return new RaggedBatch(
+        passage.tokens,
+        IntStream.range(passage.firstPosition, end).toArray(),
+        new int[] {0, rows},
+        new int[] {0, cache.geometry().pagesFor(end)},
+        IntStream.range(0, cache.geometry().pagesFor(end))
+            .map(page -> 1 + passage.place * perPlace + page)
+            .toArray(),
+        new int[0]);
+  }
+
+  /**
+   * What the rows of the question that a place read last attend to: the mean probability that they
+   * give each token before them, of the head and layer that gives it most.
+   *
+   * @param from the first token that is wanted
+   * @param rows of the question
+   */
+  public float[] attention(Passage last, int from, int rows) {
+    int tokens = last.documentTokens;
+    float[] most = new float[tokens - from];
+    float[] sums = new float[tokens];
+    Tensor mass = masses.get(last.place).cols(0, tokens);
+    for (int layer = 0; layer < last.layers; layer++) {
+      if (cache.layer(layer).window() != 0) {
+        continue;
+      }
+      for (int head = 0; head < model.heads(); head++) {
+        backend.read(mass, layer * model.heads() + head, sums);
+        for (int token = from; token < tokens; token++) {
+          most[token - from] = Math.max(most[token - from], sums[token] / rows);
+        }
+      }
+    }
+    return most;
+  }
+
+  /** Bytes of all places. */
+  public long bytes() {
+    return cache.bytes() + masses.stream().mapToLong(mass -> mass.buffer().bytes()).sum();
+  }
+
+  @Override
+  public void close() {
+    cache.close();
+    masses.forEach(mass -> mass.buffer().close());
+  }
+}
