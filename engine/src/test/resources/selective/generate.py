@@ -34,7 +34,11 @@ def answer(model, document, question, kept, compacted):
     greedy, log_probs = [], []
     for _ in range(NEW):
         at = torch.arange(len(tokens)) if compacted else positions
-        logits = model(tokens[None], position_ids=at[None], use_cache=False).logits[0, -1]
+        # Without a mask, transformers takes a jump in position_ids for the start of another sequence.
+        seen = torch.ones(1, len(tokens), dtype=torch.long)
+        logits = model(
+            tokens[None], attention_mask=seen, position_ids=at[None], use_cache=False
+        ).logits[0, -1]
         token = int(logits.argmax())
         greedy.append(token)
         log_probs.append(round(float(logits.double().log_softmax(-1)[token]), 6))

@@ -56,10 +56,17 @@ public record Completion(
    *     computed, or need not be
    * @param readTokens rows of document and questions that were read to choose what is kept of the
    *     document; 0 where nothing is chosen
-   * @param keptTokens of the document, template included, whose KV is stored
+   * @param keptTokens of the prompt whose KV is stored: all, or what is chosen of the document and
+   *     the rest
+   * @param computedTokens of the prompt that the model prefilled for this answer
    */
   public record Usage(
-      int promptTokens, int completionTokens, int cachedTokens, int readTokens, int keptTokens) {}
+      int promptTokens,
+      int completionTokens,
+      int cachedTokens,
+      int readTokens,
+      int keptTokens,
+      int computedTokens) {}
 
   /**
    * Intervals of one process's monotonic clock, in nanoseconds.

@@ -16,6 +16,8 @@ import java.util.List;
  * @param questions at least one
  * @param unasked tokens of questions that are not asked here and yet belong to the document: what
  *     is kept for all its questions is kept for them too
+ * @param askingTail how many of the document's last tokens stand in for the questions, where tokens
+ *     are chosen by what is asked: for a text that goes on, and for no question; else 0
  */
 public record DocumentRequest(
     String documentId,
@@ -23,7 +25,8 @@ public record DocumentRequest(
     int templateTokens,
     CachePolicy cachePolicy,
     List<QuestionRequest> questions,
-    List<int[]> unasked) {
+    List<int[]> unasked,
+    int askingTail) {
 
   public DocumentRequest {
     questions = List.copyOf(questions);
@@ -36,12 +39,15 @@ public record DocumentRequest(
       throw new IllegalArgumentException(
           documentId + ": " + templateTokens + " template tokens of " + tokens.length);
     }
+    if (askingTail < 0) {
+      throw new IllegalArgumentException(documentId + ": an asking tail of " + askingTail);
+    }
   }
 
   /** A document without a template before it, all of whose questions are asked. */
   public DocumentRequest(
       String documentId, int[] tokens, CachePolicy cachePolicy, List<QuestionRequest> questions) {
-    this(documentId, tokens, 0, cachePolicy, questions, List.of());
+    this(documentId, tokens, 0, cachePolicy, questions, List.of(), 0);
   }
 
   /** A document that is prefilled densely and kept whole. */

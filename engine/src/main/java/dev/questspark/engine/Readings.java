@@ -56,13 +56,24 @@ final class Readings {
   /** An arrival, and what has been chosen for each of its different questions. */
   private static final class Waiting {
     final EngineLoop.Arrival arrival;
+
+    /** What is read before the questions: the request's tokens, but for a tail that asks. */
+    final int[] text;
+
     final List<int[]> questions;
     final List<BitSet> kept = new ArrayList<>();
     boolean ready;
 
     Waiting(EngineLoop.Arrival arrival) {
+      DocumentRequest request = arrival.document().request;
+      int asking = Math.min(request.askingTail(), request.documentTokens());
+      int end = request.tokens().length - asking;
       this.arrival = arrival;
-      this.questions = different(arrival);
+      this.text = Arrays.copyOf(request.tokens(), end);
+      this.questions =
+          asking > 0
+              ? List.of(Arrays.copyOfRange(request.tokens(), end, request.tokens().length))
+              : different(arrival);
     }
 
     /** The tokens of each question once, asked or not, however many policies ask it. */
@@ -77,6 +88,9 @@ final class Readings {
     }
 
     int questionOf(Sequence sequence) {
+      if (arrival.document().request.askingTail() > 0) {
+        return 0;
+      }
       for (int i = 0; i < questions.size(); i++) {
         if (Arrays.equals(questions.get(i), sequence.request.tokens())) {
           return i;
@@ -92,7 +106,9 @@ final class Readings {
     Sequence.Document document = arrival.document();
     int tokens = document.request.documentTokens();
     Optional<TokenSelection> selection = document.selection;
-    if (selection.isEmpty() || selection.get().keepsAll(tokens)) {
+    if (selection.isEmpty()
+        || selection.get().keepsAll(tokens)
+        || document.request.askingTail() >= tokens) {
       added.ready = true;
     } else if (selection.get().layers() == 0) {
       float[] nothing = new float[tokens];
@@ -104,7 +120,7 @@ final class Readings {
       queue.add(
           new ReadingWork(
               document.id,
-              document.request.tokens().length,
+              added.text.length,
               added.questions.stream().map(question -> question.length).toList()));
     }
     waiting.add(added);
@@ -186,7 +202,10 @@ final class Readings {
       if (span.endsQuestion()) {
         int template = document.request.templateTokens();
         int questionRows = of.questions.get(span.question()).length;
-        float[] attention = reader.orElseThrow().attention(passage, template, questionRows);
+        float[] attention =
+            Arrays.copyOf(
+                reader.orElseThrow().attention(passage, template, questionRows),
+                document.request.documentTokens());
         of.kept.add(selection.kept(attention, Arrays.hashCode(document.request.tokens())));
       }
       if (span.endsDocument()) {
@@ -202,7 +221,7 @@ final class Readings {
   }
 
   private static PromptReader.Passage passage(Waiting of, ReadingSpan span, int layers) {
-    int[] document = of.arrival.document().request.tokens();
+    int[] document = of.text;
     int[] question = of.questions.get(span.question());
     int[] tokens = new int[span.tokens()];
     for (int i = 0; i < tokens.length; i++) {

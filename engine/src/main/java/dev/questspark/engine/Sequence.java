@@ -144,7 +144,8 @@ final class Sequence {
             stop.tokens().size(),
             cachedTokens,
             document.reading.tokens,
-            document.kept.tokens()),
+            storedPromptTokens(),
+            cachedTokens > 0 ? request.tokens().length : storedPromptTokens()),
         new Completion.Timings(
             document.firstStepNanos - submitted - document.reading.nanos(),
             document.reading.nanos(),

@@ -97,7 +97,7 @@ class SelectivePrefillTest {
       for (int i = 0; i < dense.size(); i++) {
         assertThat(kept.get(i).tokens()).isEqualTo(dense.get(i).tokens());
         assertThat(kept.get(i).reads()).isEqualTo(dense.get(i).reads());
-        assertThat(kept.get(i).usage().keptTokens()).isEqualTo(500);
+        assertThat(kept.get(i).usage().keptTokens()).isEqualTo(kept.get(i).usage().promptTokens());
         assertThat(kept.get(i).usage().readTokens()).isEqualTo(policy == WHOLE ? 0 : 545);
       }
     }
@@ -111,10 +111,12 @@ class SelectivePrefillTest {
       Completion.Usage first = answers.get(0).usage();
       assertThat(first.promptTokens()).isEqualTo(907);
       assertThat(first.readTokens()).isEqualTo(945);
-      assertThat(first.keptTokens()).isBetween(6 * 32, 3 * 6 * 32);
+      assertThat(first.keptTokens() - 7).isBetween(6 * 32, 3 * 6 * 32);
       assertThat(answers.get(1).usage().cachedTokens()).isEqualTo(900);
       EngineReport report = engine.report();
-      assertThat(report.work().prefillTokens()).isEqualTo(first.keptTokens());
+      assertThat(report.work().prefillTokens()).isEqualTo(first.keptTokens() - 7);
+      assertThat(answers.stream().map(answer -> answer.usage().computedTokens()))
+          .containsExactly(first.keptTokens(), 33, 5);
       assertThat(report.reading().documents()).isEqualTo(1);
       assertThat(report.reading().tokens()).isEqualTo(945);
       assertThat(answers)
@@ -156,7 +158,8 @@ class SelectivePrefillTest {
                     Math.min(text.length, d),
                     policies.get(d % policies.size()),
                     questions,
-                    List.of())));
+                    List.of(),
+                    d % 5 == 4 ? 32 : 0)));
       }
       List<List<Integer>> answers = new ArrayList<>();
       for (Completion completion : join(futures)) {
@@ -206,7 +209,7 @@ class SelectivePrefillTest {
         }
         Completion alone =
             join(engine.submit(
-                    new DocumentRequest("d", text, 0, FIFTH, List.of(all.get(i)), unasked)))
+                    new DocumentRequest("d", text, 0, FIFTH, List.of(all.get(i)), unasked, 0)))
                 .get(0);
         assertThat(alone.tokens()).isEqualTo(together.get(i).tokens());
         assertThat(alone.usage().keptTokens()).isEqualTo(together.get(i).usage().keptTokens());

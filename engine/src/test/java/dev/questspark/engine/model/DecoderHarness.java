@@ -15,6 +15,7 @@ import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.engine.reader.PromptReader;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
@@ -76,6 +77,11 @@ public final class DecoderHarness implements AutoCloseable {
             maxRows,
             maxRows,
             Set.of());
+  }
+
+  /** The first layers as a reader of documents of up to as many tokens as a sequence has. */
+  public PromptReader reader(int layers, int places) {
+    return new PromptReader(backend, decoder, config, kvStore.geometry(), layers, places, maxLen);
   }
 
   private int pagesPerSequence() {

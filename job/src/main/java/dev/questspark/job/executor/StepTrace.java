@@ -28,6 +28,7 @@ final class StepTrace implements Consumer<StepStats> {
             required int64 step;
             required double start_ms;
             required double step_ms;
+            required int32 reading_tokens;
             required int32 prefill_tokens;
             required int32 question_tokens;
             required int32 decode_tokens;
@@ -114,6 +115,7 @@ final class StepTrace implements Consumer<StepStats> {
         .append("step", step.step())
         .append("start_ms", step.startNanos() / NANOS_PER_MS)
         .append("step_ms", step.nanos() / NANOS_PER_MS)
+        .append("reading_tokens", step.rows().reading())
         .append("prefill_tokens", step.rows().prefill())
         .append("question_tokens", step.rows().question())
         .append("decode_tokens", step.rows().decode())

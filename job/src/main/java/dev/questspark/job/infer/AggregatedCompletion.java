@@ -60,14 +60,16 @@ final class AggregatedCompletion {
     int cached = 0;
     int read = 0;
     int kept = 0;
+    int computed = 0;
     for (Completion completion : completions) {
       prompt += completion.usage().promptTokens();
       generated += completion.usage().completionTokens();
       cached += completion.usage().cachedTokens();
       read += completion.usage().readTokens();
       kept += completion.usage().keptTokens();
+      computed += completion.usage().computedTokens();
     }
-    return new Usage(prompt, generated, cached, read, kept);
+    return new Usage(prompt, generated, cached, read, kept, computed);
   }
 
   private Timings timings(long startedNanos, Timings last) {

@@ -6,6 +6,8 @@ import dev.questspark.engine.Engine;
 import dev.questspark.engine.QuestionRequest;
 import dev.questspark.engine.failure.ErrorCode;
 import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.engine.policy.cache.Positions;
+import dev.questspark.engine.policy.cache.TokenSelection;
 import dev.questspark.job.answer.Answer;
 import dev.questspark.job.answer.DocumentCoverage;
 import dev.questspark.job.corpus.Defect;
@@ -24,6 +26,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
@@ -56,8 +59,9 @@ final class DocumentSession {
    * prefill; for a document that no run has touched these are all.
    */
   List<CompletableFuture<Answer>> ask(PlannedDocument planned) {
+    List<Question> all = planned.document().questions();
     if (planned.untouched()) {
-      return ask(planned.document());
+      return ask(planned.document(), all);
     }
     Map<List<ReadPolicy>, List<Question>> wanted = new LinkedHashMap<>();
     for (Question question : planned.document().questions()) {
@@ -76,41 +80,56 @@ final class DocumentSession {
             answers.addAll(
                 new DocumentSession(
                         settings.withPolicies(policies), submissions, prompts, callbacks)
-                    .ask(planned.document().withQuestions(questions))));
+                    .ask(planned.document().withQuestions(questions), all)));
     return answers;
   }
 
-  /** One future per answer row; they fail only on bugs, never on the document. */
-  List<CompletableFuture<Answer>> ask(Document document) {
+  /**
+   * One future per answer row; they fail only on bugs, never on the document.
+   *
+   * @param all questions of the record, those that are answered already too: what is kept of the
+   *     document must not depend on how much of it is left to do
+   */
+  private List<CompletableFuture<Answer>> ask(Document document, List<Question> all) {
     if (document.defect().isPresent()) {
       return refuse(document, document.questions(), document.defect().get());
     }
     List<CompletableFuture<Answer>> answers = new ArrayList<>();
     List<Question> asked = new ArrayList<>();
     for (Question question : document.questions()) {
-      if (prompts.asksQuestion() && Utf8.blank(question.text())) {
+      if (!canAsk(question)) {
         answers.addAll(refuse(document, List.of(question), Defect.of(ErrorCode.EMPTY_QUESTION)));
       } else {
         asked.add(question);
       }
     }
     if (!asked.isEmpty()) {
-      askWithin(document, asked, answers);
+      askWithin(document, asked, all, answers);
     }
     return answers;
   }
 
+  private boolean canAsk(Question question) {
+    return !prompts.asksQuestion() || !Utf8.blank(question.text());
+  }
+
   private void askWithin(
-      Document document, List<Question> asked, List<CompletableFuture<Answer>> answers) {
+      Document document,
+      List<Question> asked,
+      List<Question> all,
+      List<CompletableFuture<Answer>> answers) {
     PromptTokens prompt = prompts.ask(document.text());
     List<Question> fitting = new ArrayList<>();
     List<Question> tooLong = new ArrayList<>();
     for (Question question : asked) {
-      int needed = prompt.prefixTokens() + prompts.suffix(question).length + maxTokens();
-      (needed <= engine.maxModelLen() ? fitting : tooLong).add(question);
+      (fits(prompt, question) ? fitting : tooLong).add(question);
     }
+    Map<Boolean, List<Question>> others =
+        all.stream()
+            .filter(question -> !asked.contains(question) && canAsk(question))
+            .collect(Collectors.partitioningBy(question -> fits(prompt, question)));
     if (!fitting.isEmpty()) {
-      answers.addAll(submit(document, fitting, prompt, 0));
+      answers.addAll(submit(document, fitting, others.get(true), prompt, 0));
     }
     if (tooLong.isEmpty()) {
       return;
@@ -120,20 +139,38 @@ final class DocumentSession {
           tooLong.forEach(
               question ->
                   answers.addAll(refuse(document, List.of(question), tooLong(prompt, question))));
-      case TRUNCATE_MIDDLE -> answers.addAll(truncated(document, tooLong, prompt));
-      case MAP_REDUCE -> answers.addAll(mapReduce.ask(document, tooLong, prompt));
+      case TRUNCATE_MIDDLE ->
+          answers.addAll(truncated(document, tooLong, others.get(false), prompt));
+      case MAP_REDUCE ->
+          answers.addAll(mapReduce.ask(document, tooLong, others.get(false), prompt));
     }
   }
 
+  /**
+   * Whether the prompt fits with its answer; where positions are counted anew, the engine knows how
+   * much of it stays.
+   */
+  private boolean fits(PromptTokens prompt, Question question) {
+    boolean compacted =
+        settings
+            .cachePolicy()
+            .part(TokenSelection.class)
+            .filter(selection -> selection.positions() == Positions.COMPACTED)
+            .isPresent();
+    int needed =
+        prompt.prefixTokens() + prompts.suffix(question).length + (compacted ? 0 : maxTokens());
+    return needed <= engine.maxModelLen();
+  }
+
   private List<CompletableFuture<Answer>> truncated(
-      Document document, List<Question> asked, PromptTokens prompt) {
+      Document document, List<Question> asked, List<Question> others, PromptTokens prompt) {
     int room = roomForDocument(engine, prompt, requests(document, asked));
     if (room < 1) {
       return refuse(document, asked, tooLong(prompt, asked.get(0)));
     }
     int dropped = prompt.document().length - room;
     PromptTokens kept = prompt.over(LongDocument.withoutMiddle(prompt.document(), room));
-    return submit(document, asked, kept, dropped);
+    return submit(document, asked, others, kept, dropped);
   }
 
   /** Document tokens that fit beside the longest question and its answer. */
@@ -147,13 +184,23 @@ final class DocumentSession {
   }
 
   private List<CompletableFuture<Answer>> submit(
-      Document document, List<Question> asked, PromptTokens prompt, int dropped) {
+      Document document,
+      List<Question> asked,
+      List<Question> others,
+      PromptTokens prompt,
+      int dropped) {
     Instant started = Instant.now();
     long startedNanos = System.nanoTime();
     List<CompletableFuture<Completion>> completions =
         submissions.submit(
             new DocumentRequest(
-                document.id(), prompt.prefix(), settings.cachePolicy(), requests(document, asked)));
+                document.id(),
+                prompt.prefix(),
+                prompt.head().length,
+                settings.cachePolicy(),
+                requests(document, asked),
+                others.stream().map(prompts::suffix).toList(),
+                0));
     List<CompletableFuture<Answer>> answers = new ArrayList<>();
     for (Question question : asked) {
       for (ReadPolicy policy : settings.policies()) {

@@ -7,6 +7,8 @@ import dev.questspark.engine.QuestionRequest;
 import dev.questspark.engine.failure.DocumentException;
 import dev.questspark.engine.failure.ErrorCode;
 import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.engine.policy.cache.CachePolicy;
+import dev.questspark.engine.policy.cache.TokenSelection;
 import dev.questspark.job.answer.Answer;
 import dev.questspark.job.answer.DocumentCoverage;
 import dev.questspark.job.answer.DocumentCoverage.Source;
@@ -74,11 +76,23 @@ final class MapReduce {
     }
   }
 
-  /** What is asked: the document, or partial answers in its place. */
-  private record Passage(String text, List<Section> sections, PromptTokens prompt) {}
+  /**
+   * What is asked: the document, or partial answers in its place, which are prefilled whole.
+   *
+   * @param unasked tokens of the document's other questions
+   */
+  private record Passage(
+      String text,
+      List<Section> sections,
+      PromptTokens prompt,
+      CachePolicy cachePolicy,
+      List<int[]> unasked) {}
 
+  /**
+   * @param others questions of the record that are not asked here
+   */
   List<CompletableFuture<Answer>> ask(
-      Document document, List<Question> asked, PromptTokens prompt) {
+      Document document, List<Question> asked, List<Question> others, PromptTokens prompt) {
     List<Row> rows = new ArrayList<>();
     List<QuestionRequest> requests = new ArrayList<>();
     Instant now = Instant.now();
@@ -90,7 +104,13 @@ final class MapReduce {
         requests.add(DocumentSession.request(settings, prompts, document, question, policy));
       }
     }
-    Passage passage = new Passage(document.text(), Sections.of(document.text()), prompt);
+    Passage passage =
+        new Passage(
+            document.text(),
+            Sections.of(document.text()),
+            prompt,
+            settings.cachePolicy(),
+            others.stream().map(prompts::suffix).toList());
     List<CompletableFuture<String>> texts = level(document, passage, rows, requests);
     List<CompletableFuture<Answer>> answers = new ArrayList<>();
     for (int i = 0; i < rows.size(); i++) {
@@ -117,7 +137,7 @@ final class MapReduce {
     PromptTokens prompt = passage.prompt;
     int room = DocumentSession.roomForDocument(engine, prompt, requests);
     if (prompt.document().length <= room) {
-      return record(rows, submissions.submit(request(document, prompt.prefix(), requests)));
+      return record(rows, submissions.submit(request(document, passage, prompt, requests)));
     }
     List<Chunk> chunks;
     try {
@@ -136,7 +156,7 @@ final class MapReduce {
           record(
               rows,
               submissions.submit(
-                  request(document, prompt.over(chunks.get(number).tokens()).prefix(), requests)));
+                  request(document, passage, prompt.over(chunks.get(number).tokens()), requests)));
       parts.add(cutsTheDocument ? recordSource(rows, number, texts) : texts);
     }
     List<CompletableFuture<String>> combined = new ArrayList<>();
@@ -203,7 +223,12 @@ final class MapReduce {
       }
       text.append(texts.get(i).join().strip());
     }
-    return new Passage(text.toString(), sections, prompts.combine(text.toString()));
+    return new Passage(
+        text.toString(),
+        sections,
+        prompts.combine(text.toString()),
+        settings.cachePolicy().without(TokenSelection.class),
+        List.of());
   }
 
   private static String heading(List<String> headings) {
@@ -233,8 +258,16 @@ final class MapReduce {
     return level(document, partial, List.of(row), List.of(again)).get(0);
   }
 
-  private DocumentRequest request(Document document, int[] prefix, List<QuestionRequest> requests) {
-    return new DocumentRequest(document.id(), prefix, settings.cachePolicy(), requests);
+  private DocumentRequest request(
+      Document document, Passage passage, PromptTokens prompt, List<QuestionRequest> requests) {
+    return new DocumentRequest(
+        document.id(),
+        prompt.prefix(),
+        prompt.head().length,
+        passage.cachePolicy,
+        requests,
+        passage.unasked,
+        0);
   }
 
   private List<CompletableFuture<String>> record(

@@ -69,7 +69,7 @@ public record RunCounters(
       errors.add(1);
     } else {
       generatedTokens.add(usage.get().completionTokens());
-      computedTokens.add(usage.get().promptTokens() - usage.get().cachedTokens());
+      computedTokens.add(usage.get().computedTokens());
     }
   }
 }

@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FileStatus;
 
@@ -83,6 +84,17 @@ public final class ModelFolder {
       throw new ConfigException(
           "Model folder " + elsewhere.path() + " has no .safetensors file; check --model.");
     }
+  }
+
+  /**
+   * Layers of the model, where this machine sees its configuration.
+   *
+   * @throws ConfigException when that is of an unknown architecture
+   */
+  public OptionalInt layers(String configOverrides) {
+    return visible()
+        ? OptionalInt.of(ModelConfigReader.read(folder, configOverrides).layers())
+        : OptionalInt.empty();
   }
 
   /** Whether this machine sees the folder at all; a cluster's executors may, when it does not. */

@@ -7,6 +7,7 @@ import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.job.options.Choices.QuestionAttention;
 import java.io.Serializable;
 import java.util.List;
+import java.util.function.UnaryOperator;
 
 /**
  * What {@link dev.questspark.job.options.keys.SelectionKeys} say.
@@ -48,6 +49,17 @@ public record SelectionOptions(
       throw new IllegalStateException(cachePolicies + " are several cache policies");
     }
     return cachePolicies.get(0);
+  }
+
+  /** The same with other policies of documents. */
+  SelectionOptions withCachePolicies(UnaryOperator<CachePolicy> change) {
+    return new SelectionOptions(
+        policies,
+        cachePolicies.stream().map(change).distinct().toList(),
+        selectors,
+        kvBudgets,
+        pages,
+        questionAttention);
   }
 
   /** Whether the question's tokens read everything. */

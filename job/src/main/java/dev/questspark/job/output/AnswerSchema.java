@@ -148,6 +148,14 @@ public final class AnswerSchema implements Serializable {
             "prompt tokens whose KV another question of the document had computed",
             ok(o -> o.usage().cachedTokens())),
         integer(
+            "read_tokens",
+            "rows of document and questions read to choose what is prefilled; 0 without a choice",
+            ok(o -> o.usage().readTokens())),
+        integer(
+            "kept_tokens",
+            "prompt tokens whose KV is stored; all of them without a choice",
+            ok(o -> o.usage().keptTokens())),
+        integer(
             "dropped_tokens",
             "tokens that truncation left out",
             a -> a.coverage().droppedTokens()));
@@ -242,11 +250,21 @@ public final class AnswerSchema implements Serializable {
 
   private static List<Column> clocks() {
     return List.of(
-        millis("queue_ms", "submission to first step", timing(Completion.Timings::queueNanos)),
+        millis(
+            "queue_ms",
+            "submission to first step of prefill, reading_ms apart",
+            timing(Completion.Timings::queueNanos)),
         millis("ttft_ms", "submission to first token", timing(Completion.Timings::ttftNanos)),
         millis("tpot_ms", "time per token after the first", AnswerSchema::tpotNanos),
         millis("e2e_ms", "submission to last token", timing(Completion.Timings::e2eNanos)),
-        millis("prefill_ms", "first step to first token", timing(Completion.Timings::prefillNanos)),
+        millis(
+            "reading_ms",
+            "first row read to the choice of what is prefilled; 0 without a choice",
+            timing(Completion.Timings::readingNanos)),
+        millis(
+            "prefill_ms",
+            "first step of prefill to first token",
+            timing(Completion.Timings::prefillNanos)),
         millis("decode_ms", "first token to last token", timing(Completion.Timings::decodeNanos)),
         integer("preemptions", "times recomputed", ok(o -> o.timings().preemptions())));
   }

@@ -48,6 +48,8 @@ final class AnswerTotals {
             "completion_tokens",
             "reasoning_tokens",
             "cached_tokens",
+            "read_tokens",
+            "kept_tokens",
             "dropped_tokens")) {
       sums.add(sum(col(counter).cast("long")).as(counter));
     }

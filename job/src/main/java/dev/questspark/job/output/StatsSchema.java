@@ -78,6 +78,14 @@ final class StatsSchema {
             "answers without an end of thinking",
             PolicyStats::unfinishedReasoning),
         count("cached_tokens", "shared prompt tokens", s -> s.answers.total("cached_tokens")),
+        count(
+            "read_tokens",
+            "rows read to choose what is prefilled, once per answer",
+            s -> s.answers.total("read_tokens")),
+        count(
+            "kept_tokens",
+            "prompt tokens whose KV was stored",
+            s -> s.answers.total("kept_tokens")),
         count("dropped_tokens", "left out by truncation", s -> s.answers.total("dropped_tokens")));
   }
 
@@ -92,6 +100,10 @@ final class StatsSchema {
             "warmup_s",
             "slowest engine",
             s -> s.engines.slowestSeconds(report -> report.setup().warmupNanos())),
+        number(
+            "reading_s",
+            "engine time of reading documents before their tokens are chosen, all policies",
+            s -> s.engines.seconds(report -> report.reading().nanos())),
         count(
             "prefill_tokens",
             "document tokens computed, all policies",

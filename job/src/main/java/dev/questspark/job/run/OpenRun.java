@@ -5,6 +5,7 @@ import dev.questspark.job.executor.InferSettings;
 import dev.questspark.job.model.ModelFolder;
 import dev.questspark.job.model.ModelLocation;
 import dev.questspark.job.options.BoundOptions;
+import dev.questspark.job.options.InferenceOptions;
 import dev.questspark.job.output.OutputFolder;
 import dev.questspark.job.output.RunFacts;
 import dev.questspark.job.prompt.PromptTokenizer;
@@ -14,6 +15,7 @@ import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.UUID;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.spark.SparkContext;
@@ -48,6 +50,7 @@ public record OpenRun(
       model.check(options.inference().engine().model().configOverrides());
       PromptTokenizer.check(options.inference().prompt(), templates, model.path());
     }
+    OptionalInt layers = model.layers(options.inference().engine().model().configOverrides());
     OutputFolder output = new OutputFolder(options.output().folder(), hadoop);
     String paramsHash =
         ModelFolder.hash(
@@ -56,12 +59,16 @@ public record OpenRun(
                 + templates.ask()
                 + templates.combine()
                 + deciding);
+    InferenceOptions found =
+        model
+            .pinned()
+            .map(name -> options.inference().of(location.named(name)))
+            .orElse(options.inference());
     InferSettings settings =
         new InferSettings(
-            model
-                .pinned()
-                .map(name -> options.inference().of(location.named(name)))
-                .orElse(options.inference()),
+            layers.isEmpty()
+                ? found
+                : found.withCachePolicies(it -> it.forModel(layers.getAsInt())),
             policies,
             templates,
             newId(),

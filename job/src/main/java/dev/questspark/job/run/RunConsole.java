@@ -2,6 +2,8 @@ package dev.questspark.job.run;
 
 import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.engine.policy.cache.CachePolicy;
+import dev.questspark.engine.policy.cache.TokenSelection;
 import dev.questspark.job.options.EngineOptions;
 import dev.questspark.job.options.OutputOptions;
 import dev.questspark.job.output.CorpusChanges;
@@ -66,6 +68,13 @@ final class RunConsole {
         policies.size() == 1 ? "1 policy" : policies.size() + " policies",
         Quantities.counted(plan.partitions(), "partition"),
         plan.rowsFound() == 0 ? "" : ", " + plan.rowsFound() + " rows found finished");
+    CachePolicy cachePolicy = run.settings().cachePolicy();
+    if (cachePolicy.part(TokenSelection.class).isPresent()) {
+      out.printf(
+          "cache_policy %s: only chosen tokens of each document are prefilled. This is not lossless:"
+              + " what is left out cannot be answered from.%n",
+          cachePolicy.text());
+    }
   }
 
   void updates(CorpusPlan plan, CorpusChanges changes) {

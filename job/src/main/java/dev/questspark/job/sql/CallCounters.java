@@ -55,6 +55,6 @@ record CallCounters(
     unfinishedReasoning.add(answer.outcome().get().reasoning().finished() ? 0 : 1);
     Completion.Usage usage = answer.outcome().get().usage();
     generatedTokens.add(usage.completionTokens());
-    computedTokens.add(usage.promptTokens() - usage.cachedTokens());
+    computedTokens.add(usage.computedTokens());
   }
 }

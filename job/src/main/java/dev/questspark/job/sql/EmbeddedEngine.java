@@ -2,6 +2,7 @@ package dev.questspark.job.sql;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.job.executor.InferSettings;
 import dev.questspark.job.executor.Policies;
 import dev.questspark.job.options.InferenceOptions;
@@ -33,7 +34,7 @@ public final class EmbeddedEngine {
   /** What tasks need to know. */
   public static InferSettings settings(InferenceOptions options, SparkContext spark) {
     return new InferSettings(
-        options,
+        options.withCachePolicies(CachePolicy::apart), // calls of a row know nothing of each other
         policies(options),
         TaskTemplates.of(options.prompt()),
         RUN,

@@ -45,4 +45,9 @@ public interface CachePart extends Serializable {
   default CachePart forModel(int layers) {
     return this;
   }
+
+  /** The same for questions that know nothing of each other, though one request asks them. */
+  default CachePart apart() {
+    return this;
+  }
 }

@@ -120,6 +120,16 @@ public record CachePolicy(List<CachePart> parts) implements Serializable {
     return new CachePolicy(parts.stream().map(part -> part.forModel(layers)).toList());
   }
 
+  /** The same for questions that know nothing of each other, though one request asks them. */
+  public CachePolicy apart() {
+    return new CachePolicy(parts.stream().map(CachePart::apart).toList());
+  }
+
+  /** The same without the part of a kind. */
+  public CachePolicy without(Class<? extends CachePart> kind) {
+    return new CachePolicy(parts.stream().filter(part -> !kind.isInstance(part)).toList());
+  }
+
   /** The canonical text: the parts joined by {@code +}, or {@code none}. */
   public String text() {
     return CacheParts.text(CacheParts.KNOWN, this);

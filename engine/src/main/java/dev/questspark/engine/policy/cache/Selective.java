@@ -77,6 +77,11 @@ public record Selective(
   }
 
   @Override
+  public Selective apart() {
+    return new Selective(keep, layers, smooth, chunk, mass, positions, false);
+  }
+
+  @Override
   public boolean keepsAll(int tokens) {
     Chunks chunks = new Chunks(tokens, chunk);
     return chunks.count() <= 2 || mass == 1 && chunks.share(keep) == chunks.count();
