@@ -17,8 +17,9 @@ import java.util.function.ToDoubleFunction;
 
 /**
  * Prompt tokens per second of one document at a time, through the scheduler. With {@code --prefill
- * "POLICY; POLICY"} each round prefills its document densely and then as each policy says, so that
- * all are measured side by side.
+ * "POLICY; POLICY"} or {@code --cache-policy} alike, each round prefills its document densely and
+ * then as each policy says, so that all are measured side by side. Where a policy reads the
+ * document before it chooses what is prefilled, the reading counts.
  */
 final class PrefillBenchmark {
   /** Of a first document, so that what is measured has been compiled. */
@@ -26,11 +27,13 @@ final class PrefillBenchmark {
 
   private final Engine engine;
   private final LongAdder attention;
+  private final int questionTokens;
   private final TokenIds ids;
 
-  private PrefillBenchmark(Engine engine, LongAdder attention) {
+  private PrefillBenchmark(Engine engine, LongAdder attention, int questionTokens) {
     this.engine = engine;
     this.attention = attention;
+    this.questionTokens = questionTokens;
     this.ids = new TokenIds(engine.model().vocabSize());
   }
 
@@ -42,16 +45,21 @@ final class PrefillBenchmark {
     if (!given.isBlank()) {
       Arrays.stream(given.split(";")).map(CachePolicy::parsePrefill).forEach(policies::add);
     }
+    String whole = arguments.text("cache-policy", "");
+    if (!whole.isBlank()) {
+      Arrays.stream(whole.split(";")).map(CachePolicy::parse).forEach(policies::add);
+    }
+    int questionTokens = arguments.number("question", 1);
     LongAdder attention = new LongAdder();
     try (Engine engine =
         OpenBenchmark.open(
             arguments,
-            tokens + 16,
+            tokens + questionTokens + 16,
             1,
             2048,
             Set.copyOf(policies),
             step -> attention.add(step.attention().prefillNanos()))) {
-      PrefillBenchmark benchmark = new PrefillBenchmark(engine, attention);
+      PrefillBenchmark benchmark = new PrefillBenchmark(engine, attention, questionTokens);
       List<List<Round>> all =
           policies.stream().map(p -> (List<Round>) new ArrayList<Round>()).toList();
       policies.forEach(policy -> benchmark.prefill(Math.min(tokens, WARM_UP_TOKENS), 4, policy));
@@ -70,27 +78,38 @@ final class PrefillBenchmark {
   /**
    * One document's prefill.
    *
+   * @param seconds of reading and of prefill
+   * @param reading seconds of them before the tokens were chosen
    * @param attention seconds in attention, scoring included
    * @param scoring seconds in which key blocks were scored and listed
    */
   private record Round(
-      double seconds, double attention, double scoring, Completion.Prefill blocks) {}
+      double seconds,
+      double reading,
+      double attention,
+      double scoring,
+      int kvPages,
+      Completion.Prefill blocks) {}
 
   private Round prefill(int count, int seed, CachePolicy policy) {
-    EngineReport.Work before = engine.report().work();
+    EngineReport before = engine.report();
     attention.reset();
     SamplingParams one = SamplingParams.endless(1);
-    QuestionRequest question = new QuestionRequest(ids.random(1, 3), new Dense(), false, one);
+    QuestionRequest question = 
+        new QuestionRequest(ids.random(questionTokens, 3), new Dense(), false, one);
     Completion completion =
         engine
             .submit(new DocumentRequest("d", ids.random(count, seed), policy, List.of(question)))
             .get(0)
             .join();
-    EngineReport.Work after = engine.report().work();
+    EngineReport after = engine.report();
+    double reading = (after.reading().nanos() - before.reading().nanos()) / 1e9;
     return new Round(
-        (after.prefillNanos() - before.prefillNanos()) / 1e9,
+        (after.work().prefillNanos() - before.work().prefillNanos()) / 1e9 + reading,
+        reading,
         attention.sum() / 1e9,
-        (after.prefillSelectionNanos() - before.prefillSelectionNanos()) / 1e9,
+        (after.work().prefillSelectionNanos() - before.work().prefillSelectionNanos()) / 1e9,
+        completion.reads().pagesTotal(),
         completion.prefill());
   }
 
@@ -101,8 +120,10 @@ final class PrefillBenchmark {
     double attended = median(rounds, round -> round.attention - round.scoring);
     new Measurement("prefill")
         .with("context", tokens)
-        .with("prefill", policy.text())
+        .with("policy", policy.text())
         .with("backend", engine.report().setup().backend())
+        .with("reading_s", median(rounds, Round::reading))
+        .with("kv_pages", rounds.get(0).kvPages)
         .with("attention_s", median(rounds, Round::attention))
         .with("scoring_share", median(rounds, round -> round.scoring / round.seconds))
         .with("density", blocks.density())

@@ -63,7 +63,6 @@ public final class Engine implements AutoCloseable {
   private final EngineTotals totals;
   private final EngineReport.Setup setup;
   private final EngineReport.Memory memory;
-  private final int readingLayers;
   private final EngineLoop loop;
   private final Thread thread;
   private final AtomicLong nextId = new AtomicLong();
@@ -89,7 +88,6 @@ public final class Engine implements AutoCloseable {
             config.maxNumBatchedTokens(),
             config.overcommit());
     Scheduler scheduler = new Scheduler(limits, new PagePool(opening.kvStore.pages()));
-    this.readingLayers = opening.readingLayers;
     Readings readings =
         new Readings(opening.reader, config, maxModelLen, nextId::getAndIncrement, totals);
     this.loop = new EngineLoop(scheduler, readings, planner, runner, totals, listener);
@@ -147,7 +145,6 @@ public final class Engine implements AutoCloseable {
     Backend backend;
     KvStore kvStore;
     Decoder decoder;
-    int readingLayers;
     Optional<PromptReader> reader = Optional.empty();
     int maxModelLen;
     EngineReport.Setup setup;
@@ -178,7 +175,7 @@ public final class Engine implements AutoCloseable {
               digests,
               shape.digestBlockSize());
       int places = config.readingDocuments();
-      readingLayers = readingLayers();
+      int readingLayers = readingLayers();
       long readerBytes =
           readingLayers == 0
               ? 0
@@ -371,15 +368,6 @@ public final class Engine implements AutoCloseable {
     Optional<TokenSelection> selection = ofModel.part(TokenSelection.class);
     if (selection.isEmpty()) {
       return selection;
-    }
-    if (selection.get().layers() > readingLayers) {
-      throw new ConfigException(
-          "cache_policy "
-              + ofModel.text()
-              + " reads with "
-              + selection.get().layers()
-              + " layers, but the engine was opened with memory for "
-              + readingLayers);
     }
     OptionalInt shortest =
         model.layerWindows().stream()

@@ -209,6 +209,11 @@ final class Sequence {
       return request.tokens()[kept.indexAt(position)];
     }
 
+    /** Tokens that share a block list; 1 where the document is prefilled densely. */
+    int segmentTokens() {
+      return request.cachePolicy().prefill().map(PrefillPart::segment).orElse(1);
+    }
+
     void keep(BitSet documentTokens) {
       kept =
           KeptTokens.of(
@@ -235,11 +240,6 @@ final class Sequence {
 
     long nanos() {
       return lastNanos - firstNanos;
-    }
-
-    /** Tokens that share a block list; 1 where the document is prefilled densely. */
-    int segmentTokens() {
-      return request.cachePolicy().prefill().map(PrefillPart::segment).orElse(1);
     }
   }
 }

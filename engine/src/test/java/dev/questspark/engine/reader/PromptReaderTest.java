@@ -28,7 +28,9 @@ import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -151,13 +153,23 @@ class PromptReaderTest {
   @ParameterizedTest
   @ValueSource(strings = {"llama3-gqa", "qwen3-qknorm"})
   void answersFromWhatIsKeptEqualTransformers(String model) {
-    CachePolicy deepest = CachePolicy.parse("selective(layers=3)");
+    Set<CachePolicy> policies =
+        expected.models.get(model).stream()
+            .flatMap(
+                reading ->
+                    reading.selections.stream()
+                        .flatMap(
+                            selection ->
+                                Stream.of("original", "compacted")
+                                    .map(it -> text(selection, reading.layers, it))))
+            .map(CachePolicy::parse)
+            .collect(Collectors.toSet());
     EngineConfig config =
         EngineConfig.builder(folder(model))
             .dtype(ComputeDType.FLOAT32)
             .maxModelLen(512)
             .maxNumBatchedTokens(128)
-            .cachePolicies(Set.of(deepest))
+            .cachePolicies(policies)
             .threads(2)
             .build();
     try (Engine engine = Engine.open(config, new ByteTokenizer(), step -> {})) {

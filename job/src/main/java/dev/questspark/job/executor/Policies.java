@@ -9,6 +9,8 @@ import dev.questspark.engine.policy.MinContext;
 import dev.questspark.engine.policy.ReadPolicies;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.SkipLayers;
+import dev.questspark.engine.policy.cache.CachePart;
+import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.engine.select.SelectionScratch;
 import dev.questspark.job.options.EngineOptions;
 import dev.questspark.job.options.InferenceOptions;
@@ -53,6 +55,14 @@ public final class Policies {
                 + " is a control for eval and sweep, where it shows what a selection is worth; a"
                 + " run answers with another policy.");
       }
+    }
+    CachePolicy cachePolicy = options.selection().cachePolicy();
+    if (cachePolicy.parts().stream().anyMatch(CachePart::control)) {
+      throw new ConfigException(
+          "cache_policy "
+              + cachePolicy.text()
+              + " is a control for eval and sweep, where it shows what a choice is worth; a run"
+              + " answers with another policy.");
     }
     return policies;
   }

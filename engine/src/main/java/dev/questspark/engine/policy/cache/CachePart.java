@@ -36,6 +36,11 @@ public interface CachePart extends Serializable {
     return true;
   }
 
+  /** Whether it shows what a choice is worth, for eval and sweep, and answers nobody's questions. */
+  default boolean control() {
+    return false;
+  }
+
   /**
    * The same with every number that follows from the model written out.
    *

@@ -18,7 +18,9 @@ public final class CacheParts {
           .add("xattention", XAttention.class)
           .add("random_blocks", RandomBlocks.class)
           .add("skip_softmax", SkipSoftmax.class)
-          .add("selective", Selective.class);
+          .add("selective", Selective.class)
+          .add("random_chunks", RandomChunks.class)
+          .add("truncate_middle", TruncateMiddle.class);
 
   private static final String NONE = "none";
   private static final char JOIN = '+';

@@ -53,13 +53,11 @@ public record Selective(
     implements TokenSelection {
 
   public Selective {
-    CacheParts.KNOWN.require(
-        keep > 0 && keep <= 1, Selective.class, "keep", keep, "a number above 0 and at most 1");
+    TokenSelection.requireShare(Selective.class, "keep", keep);
     CacheParts.KNOWN.atLeast(0, Selective.class, "layers", layers);
     CacheParts.KNOWN.atLeast(1, Selective.class, "smooth", smooth);
     CacheParts.KNOWN.atLeast(1, Selective.class, "chunk", chunk);
-    CacheParts.KNOWN.require(
-        mass > 0 && mass <= 1, Selective.class, "mass", mass, "a number above 0 and at most 1");
+    TokenSelection.requireShare(Selective.class, "mass", mass);
   }
 
   @Override

@@ -32,6 +32,16 @@ public interface TokenSelection extends CachePart {
     return true;
   }
 
+  /**
+   * For a selection's constructor.
+   *
+   * @throws dev.questspark.engine.failure.ConfigException when the parameter is no share of a whole
+   */
+  static void requireShare(Class<? extends TokenSelection> part, String parameter, double value) {
+    CacheParts.KNOWN.require(
+        value > 0 && value <= 1, part, parameter, value, "a number above 0 and at most 1");
+  }
+
   /** Whether a document of so many tokens is kept whole, whatever its scores are. */
   boolean keepsAll(int tokens);
 
