@@ -108,6 +108,13 @@ public final class PromptTemplate {
     return begun ? tokens : IntStream.concat(Arrays.stream(begin), Arrays.stream(tokens)).toArray();
   }
 
+  /** How many tokens of a {@link #prefix} are the template's own, before the document. */
+  public int tokensBefore(int[] prefix) {
+    int[] nothing = prefix("");
+    int different = Arrays.mismatch(nothing, prefix);
+    return different < 0 ? prefix.length : different;
+  }
+
   /** Tokens of a part of a document, behind others. */
   public int[] document(String document) {
     return new PromptEncoder().literal(document).encodeContinuation(tokenizer);

@@ -7,6 +7,7 @@ import dev.questspark.engine.QuestionRequest;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.cache.CachePolicy;
+import dev.questspark.engine.stats.EngineReport;
 import dev.questspark.job.answer.PolicyColumns;
 import dev.questspark.job.eval.QualityMeasurement.Pass;
 import dev.questspark.job.eval.rows.QualityRow;
@@ -144,7 +145,8 @@ final class DocumentMeasurement {
     Optional<TokenizedEvalDocument> timed = blocks.flatMap(it -> asked.timed());
     if (timed.isEmpty() && watch.isEmpty()) {
       for (Pass pass : passes) {
-        quality.addAll(pass.rows().apply(submit(document, pass.tokens(), cache, pass.requests())));
+        quality.addAll(pass.rows()
+                .apply(submit(asked, document, pass.tokens(), cache, pass.requests())));
       }
       return new Measured(quality, List.of(), List.of());
     }
@@ -160,14 +162,14 @@ final class DocumentMeasurement {
     int speedRows = requests.size();
     passes.forEach(pass -> requests.addAll(pass.requests()));
     watch.ifPresent(it -> requests.add(it.request()));
-    long prefillBefore = engine.report().work().prefillNanos();
+    long prefillBefore = prefillNanos();
     List<CompletableFuture<Completion>> futures =
-        submit(document, prompt.document(), cache, requests);
+        submit(asked, document, prompt.document(), cache, requests);
     List<CompletableFuture<Completion>> timedFutures = futures.subList(0, speedRows);
     List<SpeedRow> speed = List.of();
     // of a document that the engine refused, the quality rows say why
     if (speedRows > 0 && QualityMeasurement.defect(timedFutures).isEmpty()) {
-      long prefill = engine.report().work().prefillNanos() - prefillBefore;
+      long prefill = prefillNanos() - prefillBefore;
       speed =
           blocks
               .orElseThrow()
@@ -189,9 +191,27 @@ final class DocumentMeasurement {
         watch.map(it -> seen(it, futures.get(futures.size() - 1))).orElse(List.of()));
   }
 
+  /** Engine time of prefill, and of reading before it. */
+  private long prefillNanos() {
+    EngineReport report = engine.report();
+    return report.work().prefillNanos() + report.reading().nanos();
+  }
+
   private List<CompletableFuture<Completion>> submit(
-      EvalDocument document, int[] tokens, CachePolicy cache, List<QuestionRequest> requests) {
-    return engine.submit(new DocumentRequest(document.docId(), tokens, cache, requests));
+      QualityMeasurement asked,
+      EvalDocument document,
+      int[] tokens,
+      CachePolicy cache,
+      List<QuestionRequest> requests) {
+    return engine.submit(
+        new DocumentRequest(
+            document.docId(),
+            tokens,
+            Math.min(tokens.length, asked.templateTokens()),
+            cache,
+            requests,
+            List.of(),
+            asked.askingTail()));
   }
 
   /** Nothing of a document that the engine refused: its error is in the quality rows. */

@@ -38,6 +38,19 @@ interface QualityMeasurement {
    */
   List<Pass> passes(CachePolicy cache, List<ReadPolicy> policies);
 
+  /** Prefilled tokens that stand before the document, which a choice of tokens keeps. */
+  default int templateTokens() {
+    return 0;
+  }
+
+  /**
+   * How many of the last prefilled tokens stand in for a question, where tokens are chosen by what
+   * is asked; 0 where there are questions.
+   */
+  default int askingTail() {
+    return 0;
+  }
+
   /** Rows of the questions that no pass asks. */
   default List<QualityRow> refused(CachePolicy cache, List<ReadPolicy> policies) {
     return List.of();

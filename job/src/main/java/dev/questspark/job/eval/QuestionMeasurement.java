@@ -104,6 +104,11 @@ final class QuestionMeasurement implements QualityMeasurement {
   }
 
   @Override
+  public int templateTokens() {
+    return prompt.templateTokens();
+  }
+
+  @Override
   public List<QualityRow> refused(CachePolicy cache, List<ReadPolicy> policies) {
     List<QualityRow> refused = new ArrayList<>();
     prompt

@@ -25,13 +25,15 @@ import java.util.TreeMap;
  * @param questions tokens of each of them and what the template puts around it
  * @param refused the other questions' numbers, and why they are not asked
  * @param droppedTokens document tokens left out of its middle
+ * @param templateTokens how many of {@code document} are the template's, before the text
  */
 record TokenizedEvalDocument(
     int[] document,
     List<Integer> asked,
     List<int[]> questions,
     Map<Integer, Defect> refused,
-    int droppedTokens) {
+    int droppedTokens,
+    int templateTokens) {
 
   /** A document cut to less has no beginning or no end. */
   private static final int LEAST_KEPT = 2;
@@ -70,7 +72,8 @@ record TokenizedEvalDocument(
         asked,
         questions,
         refused,
-        asked.isEmpty() ? 0 : prefix.length - kept);
+        asked.isEmpty() ? 0 : prefix.length - kept,
+        template.tokensBefore(prefix));
   }
 
   private static Defect tooLong(
@@ -128,6 +131,7 @@ record TokenizedEvalDocument(
         List.of(asked.get(question)),
         List.of(Arrays.copyOfRange(all, all.length - tail, all.length)),
         Map.of(),
-        droppedTokens);
+        droppedTokens,
+        templateTokens);
   }
 }

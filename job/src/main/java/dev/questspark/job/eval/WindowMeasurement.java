@@ -25,6 +25,9 @@ import java.util.Optional;
  */
 final class WindowMeasurement implements QualityMeasurement {
   private final AnswerRows rows;
+  /** Tokens before the window that ask: the window itself must not. */
+  private static final int ASKING_TOKENS = 32;
+
   private final int[] prefix;
   private final int[] first;
   private final int[] rest;
@@ -96,7 +99,12 @@ final class WindowMeasurement implements QualityMeasurement {
   }
 
   @Override
+  public int askingTail() {
+    return ASKING_TOKENS;
+  }
+
+  @Override
   public Optional<TokenizedEvalDocument> timed() {
-    return Optional.of(new TokenizedEvalDocument(prefix, List.of(0), List.of(first), Map.of(), 0));
+    return Optional.of(new TokenizedEvalDocument(prefix, List.of(0), List.of(first), Map.of(), 0, 0));
   }
 }
