@@ -36,7 +36,9 @@ public interface CachePart extends Serializable {
     return true;
   }
 
-  /** Whether it shows what a choice is worth, for eval and sweep, and answers nobody's questions. */
+  /**
+   * Whether it shows what a choice is worth, for eval and sweep, and answers nobody's questions.
+   */
   default boolean control() {
     return false;
   }
