@@ -95,7 +95,7 @@ final class PrefillBenchmark {
     EngineReport before = engine.report();
     attention.reset();
     SamplingParams one = SamplingParams.endless(1);
-    QuestionRequest question = 
+    QuestionRequest question =
         new QuestionRequest(ids.random(questionTokens, 3), new Dense(), false, one);
     Completion completion =
         engine

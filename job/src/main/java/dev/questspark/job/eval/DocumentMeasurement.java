@@ -145,8 +145,8 @@ final class DocumentMeasurement {
     Optional<TokenizedEvalDocument> timed = blocks.flatMap(it -> asked.timed());
     if (timed.isEmpty() && watch.isEmpty()) {
       for (Pass pass : passes) {
-        quality.addAll(pass.rows()
-                .apply(submit(asked, document, pass.tokens(), cache, pass.requests())));
+        quality.addAll(
+            pass.rows().apply(submit(asked, document, pass.tokens(), cache, pass.requests())));
       }
       return new Measured(quality, List.of(), List.of());
     }

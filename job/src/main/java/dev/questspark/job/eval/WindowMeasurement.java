@@ -25,6 +25,7 @@ import java.util.Optional;
  */
 final class WindowMeasurement implements QualityMeasurement {
   private final AnswerRows rows;
+
   /** Tokens before the window that ask: the window itself must not. */
   private static final int ASKING_TOKENS = 32;
 
@@ -105,6 +106,7 @@ final class WindowMeasurement implements QualityMeasurement {
 
   @Override
   public Optional<TokenizedEvalDocument> timed() {
-    return Optional.of(new TokenizedEvalDocument(prefix, List.of(0), List.of(first), Map.of(), 0, 0));
+    return Optional.of(
+        new TokenizedEvalDocument(prefix, List.of(0), List.of(first), Map.of(), 0, 0));
   }
 }

@@ -1,11 +1,11 @@
 package dev.questspark.engine.ops.digest;
 
 /**
- * Channelwise mean and standard deviation (population) of the keys; score = sum_i (q_i mean_i +
- * 3/4 |q_i| std_i), an estimate of the best q.k, not a bound. UNIQUE (arXiv 2605.27740) adds the
- * whole deviation; three quarters lose less of dense attention's distribution on real weights
- * (docs/evaluation.md). As a dot product: [mean | std] . [q | 3/4 |q|]. In 8 bits the mean is rounded to the nearest value and the
- * deviation up.
+ * Channelwise mean and standard deviation (population) of the keys; score = sum_i (q_i mean_i + 3/4
+ * |q_i| std_i), an estimate of the best q.k, not a bound. UNIQUE (arXiv 2605.27740) adds the whole
+ * deviation; three quarters lose less of dense attention's distribution on real weights
+ * (docs/evaluation.md). As a dot product: [mean | std] . [q | 3/4 |q|]. In 8 bits the mean is
+ * rounded to the nearest value and the deviation up.
  */
 public record MeanStd() implements PageScore {
   static final String NAME = "meanstd";

@@ -168,7 +168,7 @@ public final class SelectionKeys {
           .description(SECTION, "Contexts shorter than this stay dense.");
   public static final OptionKey<QuestionAttention> QUESTION_ATTENTION =
       choice("question_attention", QuestionAttention.class)
-          .defaultValue("dense")
+          .defaultValue(QuestionAttention.DENSE.name().toLowerCase(Locale.ROOT))
           .scope(INFERENCE, ANSWERS, IN_QUERY)
           .aspect(Aspect.ASKING)
           .description(
