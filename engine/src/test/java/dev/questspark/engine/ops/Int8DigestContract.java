@@ -282,10 +282,7 @@ abstract class Int8DigestContract {
             double x = q[(h * c.group() + g) * c.headDim() + i];
             double first = pair[i];
             double second = pair[c.headDim() + i];
-            sum +=
-                score == PageScores.MINMAX
-                    ? Math.max(x * first, x * second)
-                    : x * first + Math.abs(x) * second;
+            sum += ScoreOracle.of(score).term(x, first, second);
             magnitude += Math.abs(x) * (Math.abs(first) + Math.abs(second));
           }
           reduced = max ? Math.max(reduced, sum) : reduced + sum;
