@@ -62,7 +62,7 @@ struct ChannelDigest {
     return {low, high};
   }
 
-  /** Population mean and standard deviation, two passes: the deviation of equal keys is exactly 0. */
+  /** Mean and the share that counts of the population standard deviation, two passes: the deviation of equal keys is exactly 0. */
   template <typename Kv>
   static __device__ __forceinline__ ChannelDigest meanStd(const Kv* channel, int headDim, int filled) {
     float sum = 0.0f;
@@ -85,7 +85,7 @@ struct ChannelDigest {
         squares += distance * distance;
       }
     }
-    return {mean, sqrtf(squares / filled)};
+    return {mean, kDeviation * sqrtf(squares / filled)};
   }
 };
 
@@ -177,7 +177,7 @@ __device__ __forceinline__ void addChunk<i8>(float& sum, const float (&q)[16], c
 
 /**
  * The factor of the digest pair's first and second vector for one query channel.
- * Min/max: max(q m, q M) is q m for negative q and q M otherwise, since m <= M. Mean/std: q mean + 3/4 |q| std.
+ * Min/max: max(q m, q M) is q m for negative q and q M otherwise, since m <= M. Mean/std: q mean + |q| of what is kept of std.
  */
 __device__ __forceinline__ void foldQuery(float q, int score, float& first, float& second) {
   if (score == kMinMax) {
@@ -185,7 +185,7 @@ __device__ __forceinline__ void foldQuery(float q, int score, float& first, floa
     second = q < 0.0f ? 0.0f : q;
   } else {
     first = q;
-    second = kDeviation * (q < 0.0f ? -q : q);
+    second = q < 0.0f ? -q : q;
   }
 }
 

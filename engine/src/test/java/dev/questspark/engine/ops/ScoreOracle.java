@@ -26,12 +26,12 @@ enum ScoreOracle {
       double mean = Arrays.stream(keys).average().orElseThrow();
       double variance =
           Arrays.stream(keys).map(x -> (x - mean) * (x - mean)).average().orElseThrow();
-      return new double[] {mean, Math.sqrt(variance)};
+      return new double[] {mean, 0.75 * Math.sqrt(variance)};
     }
 
     @Override
     double term(double q, double mean, double deviation) {
-      return q * mean + 0.75 * Math.abs(q) * deviation;
+      return q * mean + Math.abs(q) * deviation;
     }
   };
 

@@ -1,11 +1,12 @@
 package dev.questspark.engine.ops.digest;
 
 /**
- * Channelwise mean and standard deviation (population) of the keys; score = sum_i (q_i mean_i + 3/4
- * |q_i| std_i), an estimate of the best q.k, not a bound. UNIQUE (arXiv 2605.27740) adds the whole
- * deviation; three quarters lose less of dense attention's distribution on real weights
- * (docs/evaluation.md). As a dot product: [mean | std] . [q | 3/4 |q|]. In 8 bits the mean is
- * rounded to the nearest value and the deviation up.
+ * Channelwise mean and three quarters of the standard deviation (population) of the keys; score =
+ * sum_i (q_i mean_i + 3/4 |q_i| std_i), an estimate of the best q.k, not a bound. UNIQUE (arXiv
+ * 2605.27740) adds the whole deviation; three quarters lose less of dense attention's distribution
+ * on real weights (docs/evaluation.md). As a dot product: [mean | 3/4 std] . [q | |q|]; the factor
+ * belongs to the digest, since a query of 16 bits would round it. In 8 bits the mean is rounded to
+ * the nearest value and the deviation up.
  */
 public record MeanStd() implements PageScore {
   static final String NAME = "meanstd";
@@ -48,7 +49,7 @@ public record MeanStd() implements PageScore {
         squares = Math.fma(distance, distance, squares);
       }
       pair[c] = mean;
-      pair[headDim + c] = (float) Math.sqrt(squares / tokens);
+      pair[headDim + c] = DEVIATION * (float) Math.sqrt(squares / tokens);
     }
   }
 
@@ -56,7 +57,7 @@ public record MeanStd() implements PageScore {
   public void fold(float[] folded, int to, float[] query, int from, int headDim) {
     for (int i = 0; i < headDim; i++) {
       folded[to + i] = query[from + i];
-      folded[to + headDim + i] = DEVIATION * Math.abs(query[from + i]);
+      folded[to + headDim + i] = Math.abs(query[from + i]);
     }
   }
 
