@@ -83,7 +83,11 @@ record RemoteModel(FileSystem system, Path path, String name, List<FileStatus> f
   /** A copy of what is no model would only be refused under a name that nobody knows. */
   private static void refuseUnlessOneFile(String model, List<FileStatus> files, FileStatus[] all) {
     List<String> ggufs =
-        files.stream().filter(RemoteModel::isGguf).map(file -> file.getPath().getName()).toList();
+        files.stream()
+            .filter(RemoteModel::isGguf)
+            .map(file -> file.getPath().getName())
+            .sorted()
+            .toList();
     if (ggufs.size() > 1) {
       throw new ConfigException(
           "Model folder "
