@@ -122,7 +122,7 @@ class NightlyTest {
     String[] slow = {
       "--selectors=all",
       "--max-num-seqs=1",
-      "--max-tokens=64",
+      "--max-tokens=256", // several times what a fast host computes before the deadline
       "--ignore-eos",
       "--answer-batch-rows=16"
     };
