@@ -64,16 +64,31 @@ final class Readings {
     final List<BitSet> kept = new ArrayList<>();
     boolean ready;
 
-    Waiting(EngineLoop.Arrival arrival) {
+    /** One that passes as it is. */
+    static Waiting ready(EngineLoop.Arrival arrival) {
+      Waiting passes = new Waiting(arrival, arrival.document().request.tokens(), List.of());
+      passes.ready = true;
+      return passes;
+    }
+
+    /** One whose tokens are chosen. */
+    static Waiting toChoose(EngineLoop.Arrival arrival) {
       DocumentRequest request = arrival.document().request;
-      int asking = Math.min(request.askingTail(), request.documentTokens());
-      int end = request.tokens().length - asking;
+      int[] tokens = request.tokens();
+      if (request.askingTail() == 0) {
+        return new Waiting(arrival, tokens, different(arrival));
+      }
+      int end = tokens.length - request.askingTail();
+      return new Waiting(
+          arrival,
+          Arrays.copyOf(tokens, end),
+          List.of(Arrays.copyOfRange(tokens, end, tokens.length)));
+    }
+
+    private Waiting(EngineLoop.Arrival arrival, int[] text, List<int[]> questions) {
       this.arrival = arrival;
-      this.text = Arrays.copyOf(request.tokens(), end);
-      this.questions =
-          asking > 0
-              ? List.of(Arrays.copyOfRange(request.tokens(), end, request.tokens().length))
-              : different(arrival);
+      this.text = text;
+      this.questions = questions;
     }
 
     /** The tokens of each question once, asked or not, however many policies ask it. */
@@ -102,18 +117,18 @@ final class Readings {
 
   /** Takes an arrival with sequences. */
   void add(EngineLoop.Arrival arrival) {
-    Waiting added = new Waiting(arrival);
     Sequence.Document document = arrival.document();
     int tokens = document.request.documentTokens();
-    Optional<TokenSelection> selection = document.selection;
-    if (selection.isEmpty()
-        || selection.get().keepsAll(tokens)
+    if (document.selection.filter(it -> !it.keepsAll(tokens)).isEmpty()
         || document.request.askingTail() >= tokens) {
-      added.ready = true;
-    } else if (selection.get().layers() == 0) {
+      waiting.add(Waiting.ready(arrival));
+      return;
+    }
+    Waiting added = Waiting.toChoose(arrival);
+    TokenSelection selection = document.selection.orElseThrow();
+    if (selection.layers() == 0) {
       float[] nothing = new float[tokens];
-      long seed = Arrays.hashCode(document.request.tokens());
-      added.questions.forEach(question -> added.kept.add(selection.get().kept(nothing, seed)));
+      added.questions.forEach(question -> added.kept.add(selection.kept(nothing, seed(document))));
       added.ready = true;
     } else {
       byDocument.put(document.id, added);
@@ -124,6 +139,10 @@ final class Readings {
               added.questions.stream().map(question -> question.length).toList()));
     }
     waiting.add(added);
+  }
+
+  private static long seed(Sequence.Document document) {
+    return Arrays.hashCode(document.request.tokens());
   }
 
   /** Forgets a document that is not scheduled yet, if all its sequences have been cancelled. */
@@ -206,7 +225,7 @@ final class Readings {
             Arrays.copyOf(
                 reader.orElseThrow().attention(passage, template, questionRows),
                 document.request.documentTokens());
-        of.kept.add(selection.kept(attention, Arrays.hashCode(document.request.tokens())));
+        of.kept.add(selection.kept(attention, seed(document)));
       }
       if (span.endsDocument()) {
         of.ready = true;

@@ -3,92 +3,23 @@ package dev.questspark.engine.ops;
 import static dev.questspark.engine.ops.Tolerance.assertClose;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.within;
 
-import dev.questspark.engine.ops.CacheScenario.Span;
-import dev.questspark.engine.ops.backend.Backend;
-import dev.questspark.engine.ops.backend.BackendOptions;
-import dev.questspark.engine.ops.prefill.BlockBudget;
 import dev.questspark.engine.ops.prefill.BlockList;
-import dev.questspark.engine.ops.prefill.BlockListShape;
-import dev.questspark.engine.ops.prefill.BlockScoring;
 import dev.questspark.engine.ops.prefill.BlockShape;
 import dev.questspark.engine.ops.prefill.Segments;
 import dev.questspark.engine.ops.prefill.TileSkipping;
 import java.util.Arrays;
-import java.util.Comparator;
-import java.util.List;
-import java.util.Random;
 import java.util.stream.IntStream;
-import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** attendPrefill with block lists, of every backend, against double precision. */
-public abstract class BlockListContract {
+/**
+ * attendPrefill with block lists, of every backend, against double precision; what chooses the
+ * blocks is inherited.
+ */
+public abstract class BlockListContract extends BlockScoreContract {
   private final ReferenceTensorOps reference = new ReferenceTensorOps();
-  private final Random random = new Random(3);
-  private Backend backend;
-
-  protected abstract Backend open(BackendOptions options);
-
-  /**
-   * A cache and how it is divided.
-   *
-   * @param segments of each span, the last of them not whole
-   */
-  record Case(
-      BlockShape shape, int kvHeads, int group, int headDim, int pageSize, int digest, int window) {
-
-    /** Two documents: one from its start, one from its third segment on, both to their ends. */
-    CacheScenario scenario() {
-      int segment = shape.segment();
-      KvGeometry geometry =
-          new KvGeometry(1, kvHeads, headDim, pageSize, DType.F32, DType.F32, digest);
-      List<Span> spans =
-          List.of(new Span(0, segment + 3), new Span(3 * segment, 2 * segment + segment / 2 + 1));
-      return CacheScenario.of(new Random(5), geometry, window, group, spans);
-    }
-
-    Segments segments(RaggedBatch batch) {
-      int[] ends = {shape.segment() + 3, 5 * shape.segment() + shape.segment() / 2 + 1};
-      return Segments.of(shape, batch.positions(), batch.spanRows(), ends);
-    }
-  }
-
-  static Stream<Case> cases() {
-    return Stream.of(
-        new Case(new BlockShape(64, 32), 2, 3, 16, 16, 16, 0),
-        new Case(new BlockShape(128, 32), 1, 7, 64, 16, 8, 0),
-        new Case(new BlockShape(64, 16), 2, 1, 32, 64, 16, 0),
-        new Case(new BlockShape(96, 8), 1, 2, 16, 12, 4, 0),
-        new Case(new BlockShape(64, 32), 1, 2, 16, 16, 16, 70),
-        new Case(new BlockShape(128, 32), 2, 2, 16, 32, 8, 45),
-        new Case(new BlockShape(300, 20), 1, 4, 16, 16, 16, 0),
-        new Case(new BlockShape(5, 1), 2, 2, 16, 16, 16, 0));
-  }
-
-  @BeforeEach
-  void open() {
-    backend = open(new BackendOptions(2, DType.F32, true));
-  }
-
-  @AfterEach
-  void close() {
-    backend.close();
-  }
-
-  private BlockList lists(Segments segments, int kvHeads) {
-    int blocks =
-        1 + IntStream.range(0, segments.count()).map(segments::blocksBefore).max().orElse(0);
-    BlockList list =
-        backend.allocateBlockList(new BlockListShape(segments.count() + 1, kvHeads, blocks));
-    list.begin(segments);
-    return list;
-  }
 
   /** Each block before a segment with the given probability, for each KV head by itself. */
   private void draw(BlockList list, int kvHeads, double share) {
@@ -132,7 +63,7 @@ public abstract class BlockListContract {
 
   /** The same without blocks that the segment's first row does not see. */
   private static int[] tokens(Case c, BlockList list, int segment, int kvHead, int firstVisible) {
-    int first = firstVisible / c.shape.block() * c.shape.block();
+    int first = firstVisible / c.shape().block() * c.shape().block();
     return Arrays.stream(tokens(c, list, segment, kvHead)).filter(key -> key >= first).toArray();
   }
 
@@ -143,7 +74,8 @@ public abstract class BlockListContract {
             Arrays.stream(list.read(segment, kvHead))
                 .flatMap(
                     block ->
-                        IntStream.range(block * c.shape.block(), (block + 1) * c.shape.block())),
+                        IntStream.range(
+                            block * c.shape().block(), (block + 1) * c.shape().block())),
             IntStream.range(start, start + list.segments().rowsOf(segment)))
         .toArray();
   }
@@ -155,23 +87,23 @@ public abstract class BlockListContract {
     HostKv kv = scenario.kv();
     Segments segments = c.segments(scenario.batch());
     float[][] q = GuardedTensor.random(random, scenario.batch().rows(), scenario.queryColumns());
-    try (BlockList list = lists(segments, c.kvHeads)) {
+    try (BlockList list = lists(segments, c.kvHeads())) {
       for (double share : new double[] {0, 0.3, 0.7}) {
-        draw(list, c.kvHeads, share);
+        draw(list, c.kvHeads(), share);
         float cap = share == 0.7 ? 0.3f : 0;
         Attended attended = attend(scenario, q, list, cap);
         for (int segment = 0; segment < segments.count(); segment++) {
-          int[][] read = new int[c.kvHeads][];
-          for (int kvHead = 0; kvHead < c.kvHeads; kvHead++) {
+          int[][] read = new int[c.kvHeads()][];
+          for (int kvHead = 0; kvHead < c.kvHeads(); kvHead++) {
             read[kvHead] = tokens(c, list, segment, kvHead);
           }
           for (int r = segments.rows()[segment]; r < segments.rows()[segment + 1]; r++) {
             ReferenceTensorOps.Attended expected =
                 reference.attend(kv, q[r], scenario.batch(), r, read, 1, 0.125f, cap);
-            double tolerance = Tolerance.average(c.headDim + 5 * c.shape.segment());
+            double tolerance = Tolerance.average(c.headDim() + 5 * c.shape().segment());
             assertClose("out row " + r, attended.out[r], expected.out(), tolerance);
             assertClose("sums row " + r, attended.sums[r], expected.logSumExp(), 4 * tolerance);
-            assertThat(attended.blocks[r]).isEqualTo(c.group * blocks(c, scenario, read, r));
+            assertThat(attended.blocks[r]).isEqualTo(c.group() * blocks(c, scenario, read, r));
           }
         }
       }
@@ -187,7 +119,7 @@ public abstract class BlockListContract {
             tokens ->
                 Arrays.stream(tokens)
                     .filter(token -> token >= first && token <= position)
-                    .map(token -> token / c.shape.block())
+                    .map(token -> token / c.shape().block())
                     .distinct()
                     .count())
         .sum();
@@ -204,15 +136,17 @@ public abstract class BlockListContract {
     Tensor query = GuardedTensor.of(backend, q).view();
     KvLayer kv = scenario.kv().upload(backend);
     backend.ops().attendPrefill(dense.view(), query, kv, backend.load(batch), 0, 2, 0.125f);
-    try (BlockList list = lists(segments, c.kvHeads)) {
-      draw(list, c.kvHeads, 2);
+    try (BlockList list = lists(segments, c.kvHeads())) {
+      draw(list, c.kvHeads(), 2);
       Attended all = attend(scenario, q, list, 0);
       assertThat(all.out).isDeepEqualTo(dense.read());
       for (int r = 0; r < batch.rows(); r++) {
         int position = batch.positions()[r];
         assertThat(all.blocks[r])
             .isEqualTo(
-                (long) c.kvHeads * c.group * c.shape.visible(position, kv.firstVisible(position)));
+                (long) c.kvHeads()
+                    * c.group()
+                    * c.shape().visible(position, kv.firstVisible(position)));
       }
     }
   }
@@ -235,7 +169,7 @@ public abstract class BlockListContract {
     boolean[][] kept = new boolean[segments.rowsOf(segment)][tokens.length];
     int lead = tokens[0] % 256 % TileSkipping.KEYS;
     BlockScoreOracle oracle =
-        new BlockScoreOracle(scenario.kv(), scenario.batch(), q, c.group, scale, 0);
+        new BlockScoreOracle(scenario.kv(), scenario.batch(), q, c.group(), scale, 0);
     for (int from = 0; from < kept.length; from += TileSkipping.ROWS) {
       int to = Math.min(kept.length, from + TileSkipping.ROWS);
       double[] before = new double[to - from];
@@ -269,7 +203,7 @@ public abstract class BlockListContract {
   @ParameterizedTest
   @MethodSource("cases")
   void tilesFarBelowThoseBeforeAreLeftOut(Case c) {
-    if (TileSkipping.KEYS % c.shape.block() != 0 || TileSkipping.KEYS % c.pageSize != 0) {
+    if (TileSkipping.KEYS % c.shape().block() != 0 || TileSkipping.KEYS % c.pageSize() != 0) {
       return; // refused before any work
     }
     CacheScenario scenario = c.scenario();
@@ -280,8 +214,8 @@ public abstract class BlockListContract {
     float[][] q = GuardedTensor.random(random, batch.rows(), scenario.queryColumns());
     long left = 0;
     long all = 0;
-    try (BlockList list = lists(segments, c.kvHeads)) {
-      draw(list, c.kvHeads, 0.7);
+    try (BlockList list = lists(segments, c.kvHeads())) {
+      draw(list, c.kvHeads(), 0.7);
       Attended plain = attend(scenario, q, list, TileSkipping.NONE, scale, 0);
       Attended same = attend(scenario, q, list, new TileSkipping(0), scale, 0);
       assertThat(same.out).isDeepEqualTo(plain.out);
@@ -294,7 +228,7 @@ public abstract class BlockListContract {
                   c,
                   list,
                   segment,
-                  head / c.group,
+                  head / c.group(),
                   scenario.kv().firstVisible(segments.starts()[segment]));
           boolean[][] kept =
               kept(c, scenario, q, segments, segment, head, tokens, threshold, scale);
@@ -303,16 +237,16 @@ public abstract class BlockListContract {
             boolean[] own = kept[r];
             int[] read =
                 IntStream.range(0, tokens.length).filter(i -> own[i]).map(i -> tokens[i]).toArray();
-            int[][] lists = new int[c.kvHeads][];
+            int[][] lists = new int[c.kvHeads()][];
             Arrays.fill(lists, read);
             float[] expected =
                 reference.attend(scenario.kv(), q[row], batch, row, lists, 1, scale).out();
-            int from = head * c.headDim;
+            int from = head * c.headDim();
             assertClose(
                 "row " + row + ", head " + head,
-                Arrays.copyOfRange(attended.out[row], from, from + c.headDim),
-                Arrays.copyOfRange(expected, from, from + c.headDim),
-                40 * Tolerance.average(c.headDim + 5 * c.shape.segment()));
+                Arrays.copyOfRange(attended.out[row], from, from + c.headDim()),
+                Arrays.copyOfRange(expected, from, from + c.headDim()),
+                40 * Tolerance.average(c.headDim() + 5 * c.shape().segment()));
             blocks[r] += blocks(c, scenario, new int[][] {read}, row);
           }
         }
@@ -325,7 +259,7 @@ public abstract class BlockListContract {
       }
     }
     assertThat(left).as("of %s blocks", all).isLessThan(all);
-    if (c.window == 0 && c.shape.segment() >= TileSkipping.ROWS) {
+    if (c.window() == 0 && c.shape().segment() >= TileSkipping.ROWS) {
       assertThat(left).as("of %s blocks", all).isPositive(); // else the few keys decide alike
     }
   }
@@ -338,19 +272,19 @@ public abstract class BlockListContract {
     RaggedBatch batch = scenario.batch();
     Segments segments = c.segments(batch);
     float[][] q = GuardedTensor.random(random, batch.rows(), scenario.queryColumns());
-    try (BlockList list = lists(segments, c.kvHeads);
-        BlockList alone = lists(segments, c.kvHeads)) {
-      draw(list, c.kvHeads, 0.5);
+    try (BlockList list = lists(segments, c.kvHeads());
+        BlockList alone = lists(segments, c.kvHeads())) {
+      draw(list, c.kvHeads(), 0.5);
       Attended together = attend(scenario, q, list, 0);
       for (int s = 0; s < segments.count(); s++) {
         int[] rows = {segments.rows()[s], segments.rows()[s + 1]};
         alone.begin(
             new Segments(
-                c.shape,
+                c.shape(),
                 rows,
                 new int[] {segments.starts()[s]},
                 new int[] {segments.documentTokens()[s]}));
-        for (int kvHead = 0; kvHead < c.kvHeads; kvHead++) {
+        for (int kvHead = 0; kvHead < c.kvHeads(); kvHead++) {
           alone.set(0, kvHead, list.read(s, kvHead));
         }
         Attended one = attend(scenario, q, alone, 0);
@@ -370,161 +304,15 @@ public abstract class BlockListContract {
   @Test
   void listsAreAscendingBlocksBeforeTheirSegment() {
     Case c = cases().findFirst().orElseThrow();
-    try (BlockList list = lists(c.segments(c.scenario().batch()), c.kvHeads)) {
+    try (BlockList list = lists(c.segments(c.scenario().batch()), c.kvHeads())) {
       for (int[] wrong : new int[][] {{2, 1}, {3, 3}, {6}, {-1}}) {
         assertThatThrownBy(() -> list.set(2, 0, wrong))
             .isInstanceOf(IllegalArgumentException.class)
             .hasMessageContaining("is not one of 6 in ascending order");
       }
       assertThatThrownBy(
-              () -> list.begin(new Segments(c.shape, new int[9], new int[8], new int[8])))
+              () -> list.begin(new Segments(c.shape(), new int[9], new int[8], new int[8])))
           .hasMessage("block lists of 6 segments for 8");
-    }
-  }
-
-  private static final BlockBudget ALL_SCORED = new BlockBudget(2, 1, 0, false);
-
-  /** How much a score may be off: logits by a product's rounding, weights are shares. */
-  private static double tolerance(Case c) {
-    return 8 * Tolerance.dot(c.headDim);
-  }
-
-  @ParameterizedTest
-  @MethodSource("cases")
-  void scoresAreTheBruteForceOnes(Case c) {
-    CacheScenario scenario = c.scenario();
-    RaggedBatch batch = scenario.batch();
-    Segments segments = c.segments(batch);
-    float[][] q = GuardedTensor.random(random, batch.rows(), scenario.queryColumns());
-    int blocks = scenario.longest(c.shape.block()) + 1;
-    float[][] before = GuardedTensor.random(random, segments.count() * c.kvHeads, blocks);
-    int stride = c.shape.block() % 4 == 0 ? 4 : 1;
-    for (BlockScoring scoring :
-        List.of(
-            new BlockScoring.SampledRows(3),
-            new BlockScoring.SampledRows(16),
-            new BlockScoring.Antidiagonal(stride),
-            new BlockScoring.Midpoint(0),
-            new BlockScoring.Midpoint(0.25f))) {
-      float cap = scoring.equals(new BlockScoring.SampledRows(3)) ? 0.3f : 0;
-      GuardedTensor scores = GuardedTensor.of(backend, before);
-      backend
-          .ops()
-          .scoreBlocks(
-              scores.view(),
-              GuardedTensor.of(backend, q).view(),
-              scenario.kv().upload(backend),
-              backend.load(batch),
-              segments,
-              scoring,
-              ALL_SCORED,
-              0.5f,
-              cap);
-      float[][] found = scores.read();
-      BlockScoreOracle oracle = new BlockScoreOracle(scenario.kv(), batch, q, c.group, 0.5, cap);
-      for (int list = 0; list < found.length; list++) {
-        int segment = list / c.kvHeads;
-        if (ALL_SCORED.readsAll(segments, segment, scoring.fewestRows())) {
-          assertThat(found[list]).as("not scored").isEqualTo(before[list]);
-          continue;
-        }
-        double[] previous = new double[segments.blocksBefore(segment)];
-        for (int b = 0; b < previous.length; b++) {
-          previous[b] = before[list][b];
-        }
-        double[] expected = oracle.scores(segments, segment, list % c.kvHeads, scoring, previous);
-        for (int b = 0; b < expected.length; b++) {
-          assertThat((double) found[list][b])
-              .as("%s: segment %d, block %d", scoring, segment, b)
-              .isCloseTo(expected[b], within(tolerance(c)));
-        }
-      }
-    }
-  }
-
-  /** Of equal scores the lower block; the first block whatever its score. */
-  @Test
-  void theBestBlocksAreListed() {
-    Case c = new Case(new BlockShape(64, 16), 1, 1, 16, 16, 16, 0);
-    Segments segments = c.segments(c.scenario().batch());
-    float[][] shares = new float[segments.count()][24];
-    Arrays.fill(shares[2], 0.01f);
-    shares[2][3] = 0.5f;
-    shares[2][9] = 0.3f;
-    shares[2][11] = 0.02f; // 12 blocks before: 0.01 * 9 + 0.82 = 0.91, and 0.09 are its own
-    Tensor scores = GuardedTensor.of(backend, shares).view();
-    try (BlockList list = lists(segments, 1)) {
-      assertThat(top(list, scores, new BlockBudget(4, 1, 0, false))).containsExactly(0, 3, 9, 11);
-      assertThat(top(list, scores, new BlockBudget(6, 1, 0, false)))
-          .containsExactly(0, 1, 2, 3, 9, 11);
-      assertThat(top(list, scores, new BlockBudget(1, 1, 0, false))).containsExactly(0);
-      int none = Integer.MAX_VALUE;
-      assertThat(top(list, scores, new BlockBudget(none, 0.05, 0, false))).containsExactly(0);
-      assertThat(top(list, scores, new BlockBudget(none, 0.58, 0, false))).containsExactly(0, 3);
-      assertThat(top(list, scores, new BlockBudget(none, 0.925, 0, false)))
-          .containsExactly(0, 1, 3, 9, 11);
-      int[] all = IntStream.range(0, 12).toArray();
-      assertThat(top(list, scores, new BlockBudget(none, 1, 0, false))).containsExactly(all);
-      assertThat(top(list, scores, new BlockBudget(12, 1, 0, false))).containsExactly(all);
-      assertThat(top(list, scores, new BlockBudget(2, 1, 193, false))).containsExactly(all);
-      assertThat(top(list, scores, new BlockBudget(2, 1, 192, true))).containsExactly(0, 3);
-      assertThat(list.read(4, 0)).as("the end of a document").hasSize(20);
-      list.begin(segments);
-      backend.ops().topBlocks(list, scores, new BlockBudget(2, 1, 0, false), 40);
-      assertThat(list.read(4, 0)).as("too short for a score").hasSize(20);
-      assertThat(list.read(3, 0)).hasSize(2);
-    }
-  }
-
-  private int[] top(BlockList list, Tensor scores, BlockBudget budget) {
-    list.begin(list.segments());
-    backend.ops().topBlocks(list, scores, budget, 1);
-    return list.read(2, 0);
-  }
-
-  /** The query of one row against single keys. */
-  @Test
-  void ofSegmentsAndBlocksOfOneTheMidpointChoosesTheLargestProducts() {
-    Case c = new Case(new BlockShape(1, 1), 2, 1, 16, 16, 16, 0);
-    KvGeometry geometry = new KvGeometry(1, 2, 16, 16, DType.F32, DType.F32, 16);
-    CacheScenario scenario =
-        CacheScenario.of(new Random(6), geometry, 0, 1, List.of(new Span(40, 30)));
-    RaggedBatch batch = scenario.batch();
-    Segments segments = Segments.of(c.shape, batch.positions(), batch.spanRows(), new int[] {70});
-    float[][] q = GuardedTensor.random(random, 30, scenario.queryColumns());
-    BlockScoreOracle oracle = new BlockScoreOracle(scenario.kv(), batch, q, 1, 1, 0);
-    BlockScoring scoring = new BlockScoring.Midpoint(0);
-    BlockBudget budget = new BlockBudget(9, 1, 0, false);
-    Tensor scores = backend.allocate(60, 70);
-    backend
-        .ops()
-        .scoreBlocks(
-            scores,
-            GuardedTensor.of(backend, q).view(),
-            scenario.kv().upload(backend),
-            backend.load(batch),
-            segments,
-            scoring,
-            budget,
-            1,
-            0);
-    try (BlockList list = lists(segments, 2)) {
-      backend.ops().topBlocks(list, scores, budget, 1);
-      for (int segment = 0; segment < 30; segment++) {
-        for (int kvHead = 0; kvHead < 2; kvHead++) {
-          double[] products = oracle.scores(segments, segment, kvHead, scoring, new double[70]);
-          int[] best =
-              IntStream.range(1, products.length)
-                  .boxed()
-                  .sorted(Comparator.comparingDouble(key -> -products[key]))
-                  .limit(8)
-                  .mapToInt(key -> key)
-                  .sorted()
-                  .toArray();
-          assertThat(list.read(segment, kvHead))
-              .containsExactly(IntStream.concat(IntStream.of(0), IntStream.of(best)).toArray());
-        }
-      }
     }
   }
 }

@@ -146,7 +146,8 @@ final class DocumentMeasurement {
     if (timed.isEmpty() && watch.isEmpty()) {
       for (Pass pass : passes) {
         quality.addAll(
-            pass.rows().apply(submit(asked, document, pass.tokens(), cache, pass.requests())));
+            pass.rows()
+                .apply(submit(asked, document, pass.tokens(), cache, pass.requests(), List.of())));
       }
       return new Measured(quality, List.of(), List.of());
     }
@@ -163,8 +164,9 @@ final class DocumentMeasurement {
     passes.forEach(pass -> requests.addAll(pass.requests()));
     watch.ifPresent(it -> requests.add(it.request()));
     long prefillBefore = prefillNanos();
+    // A batch may ask fewer than all questions, and each prefill keeps what all of them choose.
     List<CompletableFuture<Completion>> futures =
-        submit(asked, document, prompt.document(), cache, requests);
+        submit(asked, document, prompt.document(), cache, requests, prompt.questions());
     List<CompletableFuture<Completion>> timedFutures = futures.subList(0, speedRows);
     List<SpeedRow> speed = List.of();
     // of a document that the engine refused, the quality rows say why
@@ -202,7 +204,8 @@ final class DocumentMeasurement {
       EvalDocument document,
       int[] tokens,
       CachePolicy cache,
-      List<QuestionRequest> requests) {
+      List<QuestionRequest> requests,
+      List<int[]> unasked) {
     return engine.submit(
         new DocumentRequest(
             document.docId(),
@@ -210,7 +213,7 @@ final class DocumentMeasurement {
             Math.min(tokens.length, asked.templateTokens()),
             cache,
             requests,
-            List.of(),
+            unasked,
             asked.askingTail()));
   }
 

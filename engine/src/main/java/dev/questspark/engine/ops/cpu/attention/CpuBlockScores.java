@@ -86,8 +86,9 @@ public final class CpuBlockScores {
     }
     if (scoring instanceof BlockScoring.SampledRows sampled) {
       weights[worker].ofRows(target, at, of, sampled.rows(), scale, cap);
-    } else if (scoring instanceof BlockScoring.Antidiagonal strides) {
-      weights[worker].ofStrides(target, at, of, strides.stride(), scale, cap);
+    } else {
+      int stride = ((BlockScoring.Antidiagonal) scoring).stride();
+      weights[worker].ofStrides(target, at, of, stride, scale, cap);
     }
   }
 

@@ -15,7 +15,6 @@ import dev.questspark.engine.ops.prefill.BlockList;
 import dev.questspark.engine.ops.prefill.BlockScoring;
 import dev.questspark.engine.ops.prefill.Segments;
 import dev.questspark.engine.ops.prefill.TileSkipping;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
@@ -44,9 +43,6 @@ public final class JavaPrefillAttention implements PrefillAttention {
     Arrays.setAll(runs, i -> new KeyRuns());
     this.blockScores = new CpuBlockScores(workers, simd, (own, dtype) -> new JavaKeyProduct(own));
   }
-
-  /** Rows of a tile, all of one span, and of one segment where there are lists. */
-  private record Rows(int from, int to, int segment) {}
 
   /**
    * The arguments of one call of the op.
@@ -105,9 +101,7 @@ public final class JavaPrefillAttention implements PrefillAttention {
     Call call = call(out, null, q, kv, loaded, null, TileSkipping.NONE, scale, cap);
     int[] spanRows = loaded.host().spanRows();
     for (int span = fromSpan; span < toSpan; span++) {
-      List<Rows> tiles = new ArrayList<>();
-      cut(tiles, spanRows[span], spanRows[span + 1], 0, TILE_ROWS);
-      run(call, tiles);
+      run(call, TileRows.ofSpan(spanRows, span, TILE_ROWS));
     }
   }
 
@@ -123,12 +117,7 @@ public final class JavaPrefillAttention implements PrefillAttention {
       float scale,
       float cap) {
     Call call = call(out, logSumExp, q, kv, loaded, list, skipping, scale, cap);
-    Segments segments = list.segments();
-    List<Rows> tiles = new ArrayList<>();
-    for (int segment = 0; segment < segments.count(); segment++) {
-      cut(tiles, segments.rows()[segment], segments.rows()[segment + 1], segment, call.tileRows());
-    }
-    run(call, tiles);
+    run(call, TileRows.ofSegments(list.segments(), call.tileRows()));
   }
 
   @Override
@@ -177,25 +166,19 @@ public final class JavaPrefillAttention implements PrefillAttention {
     return call;
   }
 
-  private static void cut(List<Rows> tiles, int from, int to, int segment, int tileRows) {
-    for (int row = from; row < to; row += tileRows) {
-      tiles.add(new Rows(row, Math.min(to, row + tileRows), segment));
-    }
-  }
-
-  private void run(Call call, List<Rows> tiles) {
+  private void run(Call call, List<TileRows> tiles) {
     int kvHeads = call.pages.kvHeads;
     workers.run(
         tiles.size() * kvHeads,
         64L * TILE_ROWS * call.pages.pageFloats(),
         (task, worker) -> {
           // The last tile sees most: it goes first, so that no worker ends up with it alone.
-          Rows rows = tiles.get(tiles.size() - 1 - task / kvHeads);
+          TileRows rows = tiles.get(tiles.size() - 1 - task / kvHeads);
           attend(call, rows, task % kvHeads, worker);
         });
   }
 
-  private void attend(Call call, Rows rows, int head, int worker) {
+  private void attend(Call call, TileRows rows, int head, int worker) {
     CpuKvPages pages = call.pages;
     CpuBatch batch = call.batch;
     OnlineSoftmax states = softmax[worker];
@@ -203,20 +186,20 @@ public final class JavaPrefillAttention implements PrefillAttention {
     int group = call.group();
     int channel = head * group * pages.headDim;
     float[] outs = HeapBuffer.floats(call.out);
-    for (int row = rows.from; row < rows.to; row++) {
+    for (int row = rows.from(); row < rows.to(); row++) {
       int target = HeapBuffer.at(call.out, row) + channel;
       Arrays.fill(outs, target, target + group * pages.headDim, 0f);
     }
-    states.reset((rows.to - rows.from) * group);
+    states.reset(rows.count() * group);
     int unit = call.unit();
     int fold = call.places();
-    int firstSeen = pages.firstVisible(batch.position(rows.from));
-    int lastPosition = batch.position(rows.to - 1);
+    int firstSeen = pages.firstVisible(batch.position(rows.from()));
+    int lastPosition = batch.position(rows.to() - 1);
     if (call.lists == null) {
       keys.whole(firstSeen / unit * unit, lastPosition + 1);
     } else {
-      keys.of(call.lists, rows.segment, head, pages, fold);
-      for (int row = rows.from; !call.skipping.any() && row < rows.to; row++) {
+      keys.of(call.lists, rows.segment(), head, pages, fold);
+      for (int row = rows.from(); !call.skipping.any() && row < rows.to(); row++) {
         int position = batch.position(row);
         batch.countBlocks(row, group * keys.blocks(position, pages.firstVisible(position)));
       }
@@ -225,13 +208,13 @@ public final class JavaPrefillAttention implements PrefillAttention {
     int endPlace = keys.placeOf(lastPosition) + 1;
     for (int at = firstPlace / fold * fold; at < endPlace; at += fold) {
       int from = Math.max(at, firstPlace);
-      load(blocks[worker], call, keys, rows.from, head, from, Math.min(at + fold, endPlace));
+      load(blocks[worker], call, keys, rows.from(), head, from, Math.min(at + fold, endPlace));
       int to = Math.min(at + fold, endPlace);
       boolean[][] kept = call.skipping.any() ? kept(call, rows, head, worker, at, to) : null;
       foldBlock(call, rows, head, worker, at, to, kept);
     }
-    for (int state = 0; state < (rows.to - rows.from) * group; state++) {
-      int row = rows.from + state / group;
+    for (int state = 0; state < rows.count() * group; state++) {
+      int row = rows.from() + state / group;
       int query = state % group;
       int target = HeapBuffer.at(call.out, row) + channel + query * pages.headDim;
       float logSum = states.finish(state, outs, target, pages.headDim);
@@ -258,16 +241,16 @@ public final class JavaPrefillAttention implements PrefillAttention {
    * The tiles of {@link TileSkipping} in the block of places [from, to) that are not left out, by
    * query head.
    */
-  private boolean[][] kept(Call call, Rows rows, int head, int worker, int from, int to) {
+  private boolean[][] kept(Call call, TileRows rows, int head, int worker, int from, int to) {
     OnlineSoftmax states = softmax[worker];
     int group = call.group();
     boolean[][] kept = new boolean[group][call.places() / TileSkipping.KEYS];
-    for (int row = rows.from; row < rows.to; row++) {
+    for (int row = rows.from(); row < rows.to(); row++) {
       if (!logits(call, row, head, worker, from, to)) {
         continue;
       }
       for (int g = 0; g < group; g++) {
-        float before = states.max((row - rows.from) * group + g);
+        float before = states.max((row - rows.from()) * group + g);
         for (int tile = 0; tile < kept[g].length; tile++) {
           float largest =
               states.largest(g, tile * TileSkipping.KEYS, (tile + 1) * TileSkipping.KEYS);
@@ -311,10 +294,10 @@ public final class JavaPrefillAttention implements PrefillAttention {
    * @param kept tiles of each head that are not left out; null if none is
    */
   private void foldBlock(
-      Call call, Rows rows, int head, int worker, int from, int to, boolean[][] kept) {
+      Call call, TileRows rows, int head, int worker, int from, int to, boolean[][] kept) {
     int group = call.group();
     int channel = head * group * call.pages.headDim;
-    for (int row = rows.from; row < rows.to; row++) {
+    for (int row = rows.from(); row < rows.to(); row++) {
       if (!logits(call, row, head, worker, from, to)) {
         continue;
       }
@@ -323,7 +306,7 @@ public final class JavaPrefillAttention implements PrefillAttention {
       }
       int position = call.batch.position(row);
       softmax[worker].add(
-          (row - rows.from) * group,
+          (row - rows.from()) * group,
           group,
           HeapBuffer.floats(call.out),
           HeapBuffer.at(call.out, row) + channel,

@@ -3,7 +3,6 @@ package dev.questspark.engine.ops.cpu.attention;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.LoadedBatch;
 import dev.questspark.engine.ops.OpArguments;
-import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.cpu.memory.HeapBuffer;
 import dev.questspark.engine.ops.cpu.memory.Workers;
@@ -17,7 +16,6 @@ import dev.questspark.engine.ops.prefill.BlockList;
 import dev.questspark.engine.ops.prefill.BlockScoring;
 import dev.questspark.engine.ops.prefill.Segments;
 import dev.questspark.engine.ops.prefill.TileSkipping;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
@@ -48,9 +46,6 @@ public final class OneDnnPrefillAttention implements PrefillAttention {
             workers, simd, (own, dtype) -> new OneDnnKeyProduct(library, own, dtype));
   }
 
-  /** Rows of a tile, all of one span, and of one segment where there are lists. */
-  private record Rows(int from, int to, int segment) {}
-
   @Override
   public void attendPrefill(
       Tensor out,
@@ -62,13 +57,10 @@ public final class OneDnnPrefillAttention implements PrefillAttention {
       float scale,
       float cap) {
     Call call = call(out, null, q, kv, loaded, null, TileSkipping.NONE, scale, cap);
-    RaggedBatch host = loaded.host();
+    int[] spanRows = loaded.host().spanRows();
     for (int span = fromSpan; span < toSpan; span++) {
-      int from = host.spanRows()[span];
-      int to = host.spanRows()[span + 1];
-      List<Rows> cut = new ArrayList<>();
-      cut(cut, from, to, 0, call.tileRows(to - from, workers));
-      run(call, cut);
+      int most = call.tileRows(spanRows[span + 1] - spanRows[span], workers);
+      run(call, TileRows.ofSpan(spanRows, span, most));
     }
   }
 
@@ -86,12 +78,8 @@ public final class OneDnnPrefillAttention implements PrefillAttention {
     Call call = call(out, logSumExp, q, kv, loaded, list, skipping, scale, cap);
     Segments segments = list.segments();
     int[] rows = segments.rows();
-    int tileRows = call.tileRows(rows[segments.count()] - rows[0], workers);
-    List<Rows> cut = new ArrayList<>();
-    for (int segment = 0; segment < segments.count(); segment++) {
-      cut(cut, rows[segment], rows[segment + 1], segment, tileRows);
-    }
-    run(call, cut);
+    int most = call.tileRows(rows[segments.count()] - rows[0], workers);
+    run(call, TileRows.ofSegments(segments, most));
   }
 
   @Override
@@ -106,12 +94,6 @@ public final class OneDnnPrefillAttention implements PrefillAttention {
       float scale,
       float cap) {
     blockScores.scoreBlocks(scores, q, kv, batch, segments, scoring, budget, scale, cap);
-  }
-
-  private static void cut(List<Rows> tiles, int from, int to, int segment, int tileRows) {
-    for (int row = from; row < to; row += tileRows) {
-      tiles.add(new Rows(row, Math.min(to, row + tileRows), segment));
-    }
   }
 
   private static Call call(
@@ -137,7 +119,7 @@ public final class OneDnnPrefillAttention implements PrefillAttention {
     return new Call(new Outputs(out, logSumExp), q, pages, batch, lists, group, scale, cap);
   }
 
-  private void run(Call call, List<Rows> cut) {
+  private void run(Call call, List<TileRows> cut) {
     FlashTile[] tile = tiles.of(call.pages.dtype(), call.pages.headDim);
     int heads = call.headsOfTile();
     int slices = (call.group + heads - 1) / heads;
@@ -147,10 +129,10 @@ public final class OneDnnPrefillAttention implements PrefillAttention {
     }
     workers.run(
         cut.size() * perTile,
-        (long) (cut.get(0).to - cut.get(0).from) * heads * FlashBlock.SLOTS * call.pages.headDim,
+        (long) cut.get(0).count() * heads * FlashBlock.SLOTS * call.pages.headDim,
         (task, worker) -> {
           // The last tile sees most: it goes first, so that no worker ends up with it alone.
-          Rows rows = cut.get(cut.size() - 1 - task / perTile);
+          TileRows rows = cut.get(cut.size() - 1 - task / perTile);
           int kvHead = task % perTile / slices;
           int slice = task % slices * heads;
           call.attend(
@@ -205,8 +187,8 @@ public final class OneDnnPrefillAttention implements PrefillAttention {
     }
 
     /** Rows of a tile, some of them perhaps not in use. */
-    private int tileRows(Rows rows, int heads) {
-      return skips() ? heads * TileSkipping.ROWS : (rows.to - rows.from) * heads;
+    private int tileRows(TileRows rows, int heads) {
+      return skips() ? heads * TileSkipping.ROWS : rows.count() * heads;
     }
 
     /** The most of so many rows that fit into a tile and leave every worker something to do. */
@@ -230,12 +212,12 @@ public final class OneDnnPrefillAttention implements PrefillAttention {
         FlashTile tile,
         KeyRuns runs,
         float[] scaled,
-        Rows rows,
+        TileRows rows,
         int kvHead,
         int firstHead,
         int heads) {
-      int fromRow = rows.from;
-      int toRow = rows.to;
+      int fromRow = rows.from();
+      int toRow = rows.to();
       loadQueries(tile, scaled, fromRow, toRow, firstHead, heads);
       int tileRows = tileRows(rows, heads);
       tile.reset(tileRows, cap);
@@ -244,7 +226,7 @@ public final class OneDnnPrefillAttention implements PrefillAttention {
       if (lists == null) {
         runs.whole(firstSeen, lastPosition + 1);
       } else {
-        runs.of(lists.blocks, rows.segment, kvHead, pages, FlashBlock.SLOTS);
+        runs.of(lists.blocks, rows.segment(), kvHead, pages, FlashBlock.SLOTS);
       }
       for (int unused = toRow - fromRow; skips() && unused < TileSkipping.ROWS; unused++) {
         for (int h = 0; h < heads; h++) {
@@ -281,12 +263,12 @@ public final class OneDnnPrefillAttention implements PrefillAttention {
     }
 
     /** Blocks that each row reads: those of the list that it sees, and its segment's. */
-    private void count(FlashTile tile, KeyRuns runs, Rows rows, int heads) {
-      for (int row = rows.from; row < rows.to; row++) {
+    private void count(FlashTile tile, KeyRuns runs, TileRows rows, int heads) {
+      for (int row = rows.from(); row < rows.to(); row++) {
         int position = batch.position(row);
         int blocks = 0;
         for (int h = 0; skips() && h < heads; h++) {
-          blocks += tile.keptBlocks(tileRow(row - rows.from, h, heads));
+          blocks += tile.keptBlocks(tileRow(row - rows.from(), h, heads));
         }
         batch.countBlocks(
             row, skips() ? blocks : heads * runs.blocks(position, pages.firstVisible(position)));
