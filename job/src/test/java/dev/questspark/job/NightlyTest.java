@@ -115,22 +115,33 @@ class NightlyTest {
     assertThat(other.err()).contains("max_tokens was '8' and is '9'", "--update");
   }
 
+  /** Hosts differ tenfold in speed: the deadline is moved until it falls into the run. */
   @Test
   void aDeadlineStopsARunWhichGoesOnLater() throws IOException {
     Path input = JobHarness.shortDocuments(folder, 24);
-    Path output = folder.resolve("out");
     String[] slow = {
       "--selectors=all",
       "--max-num-seqs=1",
-      "--max-tokens=256", // several times what a fast host computes before the deadline
+      "--max-tokens=96",
       "--ignore-eos",
-      "--answer-batch-rows=16"
+      "--answer-batch-rows=4"
     };
-    String[] first = java.util.Arrays.copyOf(slow, slow.length + 1);
     TestSpark.session(); // whose start is not the run's
-    first[slow.length] = "--deadline=" + LocalDateTime.now().plusSeconds(4);
-    Ended stopped = JobHarness.run(input, output, first);
-    assertThat(stopped.code()).as(stopped.err()).isEqualTo(ExitCode.STOPPED_AT_DEADLINE);
+    Path output;
+    Ended stopped;
+    long millis = 4000;
+    int attempt = 0;
+    do {
+      assertThat(attempt).as("deadlines tried; the last after %d ms", millis).isLessThan(8);
+      output = folder.resolve("out-" + attempt++);
+      String[] first = java.util.Arrays.copyOf(slow, slow.length + 1);
+      first[slow.length] = "--deadline=" + LocalDateTime.now().plusNanos(millis * 1_000_000);
+      stopped = JobHarness.run(input, output, first);
+      assertThat(stopped.code())
+          .as(stopped.err())
+          .isIn(ExitCode.DONE, ExitCode.STOPPED_AT_DEADLINE);
+      millis = stopped.code() == ExitCode.DONE ? millis * 2 / 3 : millis * 5 / 4;
+    } while (stopped.code() == ExitCode.DONE || JobHarness.answerFiles(output) == 0);
     int answered = JobHarness.content(output).size();
     assertThat(answered).isLessThan(48);
     assertThat(stopped.out()).contains(answered + " of 48 rows are answered", "--resume goes on");
@@ -144,7 +155,7 @@ class NightlyTest {
     assertThat(resumed.code()).as(resumed.err()).isZero();
     assertThat(JobHarness.content(output)).hasSize(48).doesNotHaveDuplicates();
     assertThat(output.resolve("answers/_SUCCESS")).exists();
-    System.out.printf("deadline: %d of 48 rows before it%n", answered);
+    System.out.printf("deadline: %d of 48 rows before it, attempt %d%n", answered, attempt);
   }
 
   @Test
