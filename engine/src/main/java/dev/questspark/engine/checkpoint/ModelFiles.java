@@ -53,6 +53,19 @@ public final class ModelFiles {
         found, Files.isRegularFile(found) ? Optional.of(GgufModel.open(found)) : Optional.empty());
   }
 
+  /** A relative path says where it was looked for: an executor's working directory is its own. */
+  public static ConfigException absent(Path model) {
+    return new ConfigException(
+        "Model folder "
+            + model
+            + " does not exist on this machine"
+            + (model.isAbsolute()
+                ? "; check --model."
+                : ", in "
+                    + Path.of("").toAbsolutePath()
+                    + "; check --model, and give an absolute path where other machines compute."));
+  }
+
   /**
    * The folder or the GGUF file that a path stands for.
    *
@@ -63,8 +76,7 @@ public final class ModelFiles {
       return file(model);
     }
     if (!Files.isDirectory(model)) {
-      throw new ConfigException(
-          "Model folder " + model + " does not exist on this machine; check --model.");
+      throw absent(model);
     }
     if (Files.isRegularFile(model.resolve(CONFIG))) {
       return model;

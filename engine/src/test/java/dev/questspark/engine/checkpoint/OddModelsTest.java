@@ -67,7 +67,8 @@ class OddModelsTest {
     Path model = copy(FIXTURE, folder.resolve("m"));
     refused(model.resolve(WEIGHTS), "a file that is no GGUF", "give the model's folder, " + model);
     refused(model.resolve("config.json"), "give the model's folder, " + model);
-    refused(folder.resolve("absent"), "does not exist on this machine");
+    refused(folder.resolve("absent"), "does not exist on this machine; check --model.");
+    refused(Path.of("absent/model"), "does not exist on this machine, in", "an absolute path");
     refused(Files.createDirectories(folder.resolve("empty")), "holds no config.json");
   }
 

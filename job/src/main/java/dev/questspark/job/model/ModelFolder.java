@@ -72,8 +72,7 @@ public final class ModelFolder {
    */
   public void check(String configOverrides) {
     if (!visible()) {
-      throw new ConfigException(
-          "Model folder " + folder + " does not exist on this machine; check --model.");
+      throw ModelFiles.absent(folder);
     }
     ModelFiles files = ModelFiles.of(folder);
     ModelConfig config = ModelConfigReader.read(folder, configOverrides);
