@@ -71,15 +71,17 @@ public final class LongDocJob {
         sessions.close(spark);
       }
     } catch (Exception failure) {
-      Optional<ConfigException> refused =
+      Optional<RuntimeException> known =
           QuestDriverPlugin.takeRefusal().or(() -> FailurePolicy.configError(failure));
-      String sentence = refused.map(Throwable::getMessage).orElseGet(() -> sentence(failure));
+      String sentence = known.map(Throwable::getMessage).orElseGet(() -> sentence(failure));
       err.println(
-          "Error: " + sentence + (verbose || refused.isPresent() ? "" : " (--verbose tells more)"));
+          "Error: " + sentence + (verbose || known.isPresent() ? "" : " (--verbose tells more)"));
       if (verbose) {
         failure.printStackTrace(err);
       }
-      return refused.isPresent() ? ExitCode.REFUSED : ExitCode.FAILED;
+      return known.filter(ConfigException.class::isInstance).isPresent()
+          ? ExitCode.REFUSED
+          : ExitCode.FAILED;
     }
   }
 

@@ -58,6 +58,35 @@ class RunScriptTest {
         "select avg(answer_correct::int) from " + answers + " where policy like '" + policy + "%'");
   }
 
+  /** Executors have our classes from the jar that spark-submit brought, and from nowhere else. */
+  @Test
+  void executorsNeedNothingButTheJar() throws Exception {
+    Path input = folder.resolve("two.jsonl");
+    Files.writeString(
+        input,
+        """
+        {"id": "a", "text": "The gate code is 41234.", "question": ["Which code?"]}
+        {"id": "b", "text": "The door code is 7.", "question": ["Which code?"]}
+        """);
+    RunScript run =
+        RunScript.run(
+            folder,
+            "--master",
+            "local-cluster[1,1,1024]",
+            "--executor-memory",
+            "1g",
+            "--model",
+            RunScript.HOME.resolve("demo/model").toString(),
+            "--backend",
+            "cpu",
+            "--input",
+            input.toString(),
+            "--output",
+            folder.resolve("out").toString());
+    assertThat(run.code()).as(run.out() + run.err()).isZero();
+    assertThat(run.out()).contains("2/2 documents").doesNotContain("is lost");
+  }
+
   @Test
   void aBuildThatWasKilledIsBuiltAgain() throws Exception {
     Path home = folder.resolve("home");

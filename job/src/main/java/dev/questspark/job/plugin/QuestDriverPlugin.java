@@ -1,6 +1,7 @@
 package dev.questspark.job.plugin;
 
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.job.executor.Admission;
 import dev.questspark.job.executor.EngineActivity;
 import dev.questspark.job.executor.ExecutorDeath;
 import dev.questspark.job.executor.ExecutorEngine;
@@ -26,7 +27,7 @@ public final class QuestDriverPlugin extends SparkListener implements DriverPlug
    * Of the JVM's latest Spark context, of which there is one at a time. Static, because Spark hands
    * out neither its plugins nor the reason for which a job was cancelled.
    */
-  private static volatile ConfigException refusal;
+  private static volatile RuntimeException refusal;
 
   /** Executor to host, of the same context, those included that are gone. */
   private static final Map<String, String> HOSTS = new ConcurrentHashMap<>();
@@ -34,14 +35,15 @@ public final class QuestDriverPlugin extends SparkListener implements DriverPlug
   private final Map<String, EngineActivity> executors = new ConcurrentHashMap<>();
   private final Set<String> readyHosts = ConcurrentHashMap.newKeySet();
   private final Quarantine quarantine = new Quarantine();
+  private final BarrenExecutors barren = new BarrenExecutors();
   private SparkContext spark;
 
   /**
-   * Why an executor cannot do the work, if one cannot; whatever job failed then failed for that.
-   * Told once.
+   * Why executors cannot do the work, if they cannot: a {@link ConfigException} where options are
+   * to blame. Whatever job failed then failed for that. Told once.
    */
-  public static Optional<ConfigException> takeRefusal() {
-    Optional<ConfigException> taken = Optional.ofNullable(refusal);
+  public static Optional<RuntimeException> takeRefusal() {
+    Optional<RuntimeException> taken = Optional.ofNullable(refusal);
     refusal = null;
     return taken;
   }
@@ -78,9 +80,15 @@ public final class QuestDriverPlugin extends SparkListener implements DriverPlug
     } else if (message instanceof ExecutorMessage.Ready ready) {
       readyHosts.add(ready.host());
     } else if (message instanceof ExecutorMessage.Begins begins) {
-      return quarantine.begins(begins.executorId(), begins.key(), begins.alone());
+      Admission.Verdict verdict =
+          quarantine.begins(begins.executorId(), begins.key(), begins.alone());
+      if (verdict == Admission.Verdict.QUARANTINED) {
+        barren.answered();
+      }
+      return verdict.name(); // a reply of a class of ours: see ExecutorMessage
     } else if (message instanceof ExecutorMessage.Ended ended) {
       quarantine.ended(ended.executorId(), ended.key());
+      barren.answered();
     } else if (message instanceof ExecutorMessage.Refused refused) {
       take(refused);
     }
@@ -98,8 +106,12 @@ public final class QuestDriverPlugin extends SparkListener implements DriverPlug
       LOG.warn("{} cannot start again: {}", where, refused.sentence());
       return;
     }
+    end(new ConfigException(refused.sentence() + " (" + where + ")"));
+  }
+
+  private void end(RuntimeException reason) {
     if (refusal == null) {
-      refusal = new ConfigException(refused.sentence() + " (" + where + ")");
+      refusal = reason;
     }
     if (!spark.isStopped()) { // executors that start late still refuse
       spark.cancelAllJobs();
@@ -117,11 +129,18 @@ public final class QuestDriverPlugin extends SparkListener implements DriverPlug
   @Override
   public void onExecutorAdded(SparkListenerExecutorAdded added) {
     HOSTS.put(added.executorId(), added.executorInfo().executorHost());
+    barren.added(added.executorId());
   }
 
   @Override
   public void onExecutorRemoved(SparkListenerExecutorRemoved removed) {
     executors.remove(removed.executorId());
-    quarantine.lost(removed.executorId(), new ExecutorDeath(removed.reason()));
+    ExecutorDeath death = new ExecutorDeath(removed.reason());
+    quarantine.lost(removed.executorId(), death);
+    if (!death.intended()) {
+      barren
+          .lost(removed.executorId(), death)
+          .ifPresent(sentence -> end(new IllegalStateException(sentence)));
+    }
   }
 }

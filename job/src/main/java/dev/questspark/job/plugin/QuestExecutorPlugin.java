@@ -71,8 +71,8 @@ public final class QuestExecutorPlugin implements ExecutorPlugin {
     @Override
     public Admission.Verdict begins(long key, boolean alone) {
       try {
-        return (Admission.Verdict)
-            plugin.ask(new ExecutorMessage.Begins(plugin.executorID(), key, alone));
+        return Admission.Verdict.valueOf(
+            (String) plugin.ask(new ExecutorMessage.Begins(plugin.executorID(), key, alone)));
       } catch (Exception unreachable) {
         LOG.warn("the driver was not asked for a document: {}", unreachable.toString());
         return Admission.Verdict.IN;
