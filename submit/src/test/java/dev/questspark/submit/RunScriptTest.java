@@ -84,7 +84,7 @@ class RunScriptTest {
             "--output",
             folder.resolve("out").toString());
     assertThat(run.code()).as(run.out() + run.err()).isZero();
-    assertThat(run.out()).contains("2/2 documents").doesNotContain("is lost");
+    assertThat(run.out()).contains("2/2 documents, 2/2 answers").doesNotContain("is lost");
   }
 
   @Test

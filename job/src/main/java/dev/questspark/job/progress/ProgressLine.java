@@ -102,13 +102,15 @@ public final class ProgressLine extends SparkListener implements AutoCloseable {
     }
   }
 
-  private long sum(int counter) {
-    return tasks.values().stream().mapToLong(values -> values[counter]).sum();
+  /** The driver has all counts of a finished job before its listeners have heard of every task. */
+  private long sum(int counter, boolean last) {
+    long heard = tasks.values().stream().mapToLong(values -> values[counter]).sum();
+    return last ? Math.max(heard, counters.shown().get(counter).value()) : heard;
   }
 
   private void print(boolean last) {
     long now = System.nanoTime();
-    long rows = sum(1);
+    long rows = sum(1, last);
     if (rows == 0 || (!terminal && !last && now - printedNanos < LOG_EVERY_NANOS)) {
       return;
     }
@@ -117,13 +119,13 @@ public final class ProgressLine extends SparkListener implements AutoCloseable {
     String line =
         "%d/%d documents, %d/%d answers, %s prompt tok/s, %s generated tok/s, %d errors%s, %s"
             .formatted(
-                sum(0),
+                sum(0, last),
                 expectedDocuments,
                 rows,
                 expectedRows,
-                Quantities.count(sum(4) / seconds),
-                Quantities.count(sum(3) / seconds),
-                sum(2),
+                Quantities.count(sum(4, last) / seconds),
+                Quantities.count(sum(3, last) / seconds),
+                sum(2, last),
                 executorsLost == 0
                     ? ""
                     : ", " + Quantities.counted(executorsLost, "executor") + " lost",
