@@ -15,6 +15,7 @@
 // Dynamic shared memory: 4 * cachedUnits bytes.
 //   no suffix  one score per unit: scoredTokens = unit      _of_parts  several
 #include "block_scan.cuh"
+#include "ordered_bits.cuh"
 #include "paged_kv.cuh"
 #include "shared_memory.cuh"
 
@@ -25,15 +26,6 @@ constexpr int kBins = 1 << kBinBits;
 constexpr int kRankedKeys = 256;  // at most; a thread compares its key with all of them
 constexpr int kScoresAtOnce = 8;  // that a thread has under way: 8,192 of a block, 131,072 tokens
 constexpr int kUnitsAtOnce = 4;   // of several scores each
-
-/** Maps floats to unsigned integers of the same order; -0 and +0 to the same one, NaN below all. */
-__device__ __forceinline__ unsigned orderedBits(float score) {
-  if (score != score) {
-    return 0u;  // -inf is 0x007fffff
-  }
-  const unsigned bits = bitsOfFloat(score + 0.0f);
-  return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
-}
 
 /** The higher of two scores; NaN is below all others. */
 __device__ __forceinline__ float better(float a, float b) { return b > a || a != a ? b : a; }

@@ -1,6 +1,7 @@
 package dev.questspark.engine;
 
-import dev.questspark.engine.model.Sampler;
+import dev.questspark.engine.failure.DocumentException;
+import dev.questspark.engine.failure.ErrorCode;
 
 /** Log-probabilities under the softmax of a row of logits, summed in double. */
 final class LogProb {
@@ -11,13 +12,13 @@ final class LogProb {
    * exponentials, taken from the largest on so that none overflows.
    *
    * @param logits (vocabulary)
-   * @throws IllegalStateException when one is not a number
+   * @throws DocumentException when one is not a number
    */
   static double normaliser(float[] logits) {
     float max = Float.NEGATIVE_INFINITY;
     for (int id = 0; id < logits.length; id++) {
       if (Float.isNaN(logits[id])) {
-        throw Sampler.notANumber(id);
+        throw notANumber(id);
       }
       max = Math.max(max, logits[id]);
     }
@@ -26,5 +27,12 @@ final class LogProb {
       sum += Math.exp((double) logit - max);
     }
     return max + Math.log(sum);
+  }
+
+  /** What a row whose forward pass went wrong ends in. */
+  static DocumentException notANumber(int token) {
+    return new DocumentException(
+        ErrorCode.NOT_A_NUMBER,
+        "logit of token " + token + " is NaN; a wider dtype may compute this prompt");
   }
 }

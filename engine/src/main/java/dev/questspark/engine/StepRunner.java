@@ -3,7 +3,6 @@ package dev.questspark.engine;
 import dev.questspark.engine.cache.KvStore;
 import dev.questspark.engine.failure.DocumentException;
 import dev.questspark.engine.model.Decoder;
-import dev.questspark.engine.model.Sampler;
 import dev.questspark.engine.model.SamplingParams;
 import dev.questspark.engine.model.family.ModelConfig;
 import dev.questspark.engine.ops.KvGeometry;
@@ -13,6 +12,7 @@ import dev.questspark.engine.ops.ReadCounters;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.ops.prefill.BlockShape;
+import dev.questspark.engine.ops.sample.RowSampling;
 import dev.questspark.engine.policy.cache.PrefillPart;
 import dev.questspark.engine.schedule.PageCopy;
 import java.util.HashMap;
@@ -26,7 +26,6 @@ final class StepRunner {
   private final ModelConfig model;
   private final KvStore kvStore;
   private final Decoder decoder;
-  private final Sampler sampler;
   private final EngineTotals totals;
   private final float[] logits;
 
@@ -37,7 +36,6 @@ final class StepRunner {
     this.kvStore = kvStore;
     this.decoder = decoder;
     this.totals = totals;
-    this.sampler = new Sampler(model.vocabSize());
     this.logits = new float[model.vocabSize()];
   }
 
@@ -68,26 +66,32 @@ final class StepRunner {
     return new Outcome(tokens, failures, groupNanos, count(plan, batch.counters()));
   }
 
-  /** A step of greedy sequences alone leaves the logits where they are. */
+  /** Logits leave the device for forced tokens alone, whose log-probabilities are asked for. */
   private int[] sample(
       List<Sequence> sequences, Tensor stepLogits, Map<Integer, DocumentException> failures) {
     int[] tokens = new int[sequences.size()];
-    if (sequences.stream().allMatch(StepRunner::greedy)) {
-      backend.argmax(tokens, stepLogits);
-      for (int i = 0; i < tokens.length; i++) {
-        if (tokens[i] < 0) {
-          failures.put(i, Sampler.notANumber(-1 - tokens[i]));
-        }
-      }
-      return tokens;
-    }
+    RowSampling[] drawn = new RowSampling[tokens.length];
     for (int i = 0; i < tokens.length; i++) {
       Sequence sequence = sequences.get(i);
-      backend.read(stepLogits, i, logits);
-      try {
-        tokens[i] = sequence.forced() ? sequence.force(logits) : sample(sequence);
-      } catch (DocumentException notANumber) {
-        failures.put(i, notANumber);
+      if (sequence.forced()) {
+        backend.read(stepLogits, i, logits);
+        try {
+          tokens[i] = sequence.force(logits);
+        } catch (DocumentException notANumber) {
+          failures.put(i, notANumber);
+        }
+      } else {
+        drawn[i] = sampling(sequence);
+      }
+    }
+    if (sequences.stream().allMatch(StepRunner::greedy)) {
+      backend.argmax(tokens, stepLogits);
+    } else if (!sequences.stream().allMatch(Sequence::forced)) {
+      backend.sample(tokens, stepLogits, drawn);
+    }
+    for (int i = 0; i < tokens.length; i++) {
+      if (tokens[i] < 0) {
+        failures.put(i, LogProb.notANumber(-1 - tokens[i]));
       }
     }
     return tokens;
@@ -98,9 +102,10 @@ final class StepRunner {
     return !sequence.forced() && sampling.temperature() == 0 && sampling.repetitionPenalty() == 1;
   }
 
-  private int sample(Sequence sequence) {
-    return sampler.sample(
-        logits, sequence.request.sampling(), sequence.seen(), sequence.generatedTokens());
+  private static RowSampling sampling(Sequence sequence) {
+    SamplingParams params = sequence.request.sampling();
+    return params.row(
+        params.repetitionPenalty() == 1 ? null : sequence.seen(), sequence.generatedTokens());
   }
 
   /** Adds the counted reads to the decoding sequences and to the totals. */

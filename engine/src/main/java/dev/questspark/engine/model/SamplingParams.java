@@ -1,6 +1,8 @@
 package dev.questspark.engine.model;
 
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.ops.sample.RowSampling;
+import java.util.BitSet;
 import java.util.List;
 
 /**
@@ -44,6 +46,17 @@ public record SamplingParams(
     require(topK >= 0, "top_k", topK, "0 (off) or more");
     require(minP >= 0 && minP < 1, "min_p", minP, "at least 0 and below 1");
     require(repetitionPenalty > 0, "repetition_penalty", repetitionPenalty, "above 0");
+  }
+
+  /**
+   * How a row's next token is drawn.
+   *
+   * @param seen tokens of its prompt and output; null where the repetition penalty is off
+   * @param position tokens that the row has generated before this one
+   */
+  public RowSampling row(BitSet seen, int position) {
+    return new RowSampling(
+        temperature, topK, topP, minP, repetitionPenalty, seen, RowRandom.uniform(seed, position));
   }
 
   private static void require(boolean holds, String key, Number value, String allowed) {

@@ -13,6 +13,7 @@ import dev.questspark.engine.ops.TensorOps;
 import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.ops.prefill.BlockList;
 import dev.questspark.engine.ops.prefill.BlockListShape;
+import dev.questspark.engine.ops.sample.RowSampling;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -52,6 +53,11 @@ final class LedgerBackend implements Backend {
   @Override
   public void argmax(int[] tokens, Tensor logits) {
     backend.argmax(tokens, logits);
+  }
+
+  @Override
+  public void sample(int[] tokens, Tensor logits, RowSampling[] rows) {
+    backend.sample(tokens, logits, rows);
   }
 
   @Override

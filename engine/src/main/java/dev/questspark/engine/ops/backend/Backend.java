@@ -14,6 +14,7 @@ import dev.questspark.engine.ops.TensorOps;
 import dev.questspark.engine.ops.TensorShape;
 import dev.questspark.engine.ops.prefill.BlockList;
 import dev.questspark.engine.ops.prefill.BlockListShape;
+import dev.questspark.engine.ops.sample.RowSampling;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -162,6 +163,18 @@ public interface Backend extends AutoCloseable {
    * @param logits (R, vocabulary), float
    */
   void argmax(int[] tokens, Tensor logits);
+
+  /**
+   * Draws the next token of each row as {@link RowSampling} says; -1 - the lowest index of a NaN
+   * for a row with one. A row without sampling (null) is left alone. The result depends on nothing
+   * but the row, and is the same on every backend for equal logits. Waits for the device and copies
+   * nothing but the indices.
+   *
+   * @param tokens one per row
+   * @param logits (R, vocabulary), float; penalties are applied in place
+   * @param rows one per row, or null
+   */
+  void sample(int[] tokens, Tensor logits, RowSampling[] rows);
 
   /** Bytes that may still be allocated for the KV cache and workspace. */
   long freeBytes();

@@ -30,12 +30,14 @@ import dev.questspark.engine.ops.cpu.onednn.OneDnn;
 import dev.questspark.engine.ops.cpu.pages.CpuBatch;
 import dev.questspark.engine.ops.cpu.pages.CpuBlockList;
 import dev.questspark.engine.ops.cpu.pages.CpuPageList;
+import dev.questspark.engine.ops.cpu.sample.CpuSampling;
 import dev.questspark.engine.ops.cpu.simd.JitWarmUp;
 import dev.questspark.engine.ops.cpu.simd.ScalarOps;
 import dev.questspark.engine.ops.cpu.simd.SimdForm;
 import dev.questspark.engine.ops.cpu.simd.SimdOps;
 import dev.questspark.engine.ops.prefill.BlockList;
 import dev.questspark.engine.ops.prefill.BlockListShape;
+import dev.questspark.engine.ops.sample.RowSampling;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -55,6 +57,7 @@ public final class CpuBackend implements Backend {
   private final BackendOptions options;
   private final Workers workers;
   private final SimdOps simd;
+  private final CpuSampling sampling;
   private final Gemm gemm;
   private final TensorOps ops;
 
@@ -67,6 +70,7 @@ public final class CpuBackend implements Backend {
     this.options = options;
     this.workers = workers;
     this.simd = simd[0];
+    this.sampling = new CpuSampling(workers, simd);
     this.gemm = gemm;
     this.ops = new CpuTensorOps(workers, simd, gemm, prefill);
   }
@@ -306,6 +310,11 @@ public final class CpuBackend implements Backend {
     for (int row = 0; row < tokens.length; row++) {
       tokens[row] = argmax(values, HeapBuffer.at(logits, row), logits.cols());
     }
+  }
+
+  @Override
+  public void sample(int[] tokens, Tensor logits, RowSampling[] rows) {
+    sampling.sample(tokens, logits, rows);
   }
 
   private static int argmax(float[] values, int from, int count) {

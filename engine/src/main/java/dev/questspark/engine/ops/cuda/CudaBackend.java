@@ -25,6 +25,7 @@ import dev.questspark.engine.ops.cuda.driver.Readback;
 import dev.questspark.engine.ops.cuda.driver.WeightUpload;
 import dev.questspark.engine.ops.prefill.BlockList;
 import dev.questspark.engine.ops.prefill.BlockListShape;
+import dev.questspark.engine.ops.sample.RowSampling;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
@@ -48,6 +49,7 @@ public final class CudaBackend implements Backend {
   private WeightUpload uploads;
   private CudaGemm gemm;
   private GreedyTokens greedyTokens;
+  private DrawnTokens drawnTokens;
   private TensorOps ops;
 
   private CudaBackend(CudaOptions options, CudaDevice device) {
@@ -105,6 +107,8 @@ public final class CudaBackend implements Backend {
     CudaKvOps kv =
         keep(new CudaKvOps(context, pool, stream, recorder, launch, device.warpgroups()));
     greedyTokens = keep(new GreedyTokens(pool, readback, launch, options.maxRows()));
+    drawnTokens =
+        keep(new DrawnTokens(context, pool, stream, recorder, readback, launch, options.maxRows()));
     ops = new CudaTensorOps(launch, gemm, kv);
   }
 
@@ -255,6 +259,11 @@ public final class CudaBackend implements Backend {
   @Override
   public void argmax(int[] tokens, Tensor logits) {
     greedyTokens.argmax(tokens, logits);
+  }
+
+  @Override
+  public void sample(int[] tokens, Tensor logits, RowSampling[] rows) {
+    drawnTokens.sample(tokens, logits, rows);
   }
 
   @Override

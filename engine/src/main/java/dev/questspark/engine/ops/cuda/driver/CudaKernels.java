@@ -162,6 +162,11 @@ public final class CudaKernels {
           "float* choice, const float* logits, int experts, int perRow, int normalise,"
               + " int choiceStride, int logitStride");
 
+  public static final Kernel SAMPLE =
+      one(
+          "sample_f32",
+          "int* tokens, float* logits, const int* rows, int vocabulary, int logitStride");
+
   public static final Family SCALE =
       byAct("scale_{act}", "{act}* x, int channels, int xStride, float factor");
 

@@ -1,0 +1,2 @@
+/** The op {@code sample} on the CPU. */
+package dev.questspark.engine.ops.cpu.sample;
