@@ -16,8 +16,10 @@ import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.pages.PagePool;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.cache.CachePolicy;
-import dev.questspark.engine.policy.cache.Positions;
 import dev.questspark.engine.policy.cache.TokenSelection;
+import dev.questspark.engine.policy.cache.tokens.Positions;
+import dev.questspark.engine.prefix.PrefixMemory;
+import dev.questspark.engine.prefix.PrefixStores;
 import dev.questspark.engine.reader.PromptReader;
 import dev.questspark.engine.schedule.Scheduler;
 import dev.questspark.engine.schedule.SchedulerLimits;
@@ -59,6 +61,7 @@ public final class Engine implements AutoCloseable {
   private final Tokenizer tokenizer;
   private final int maxModelLen;
   private final PageShape shape;
+  private final PageShape prefixShape;
   private final Deque<AutoCloseable> resources;
   private final EngineTotals totals;
   private final EngineReport.Setup setup;
@@ -78,16 +81,22 @@ public final class Engine implements AutoCloseable {
     this.totals = new EngineTotals();
     this.setup = opening.setup;
     this.memory = opening.memory;
-    StepPlanner planner = new StepPlanner(opening.kvStore.geometry().shape());
+    this.prefixShape = opening.prefixes.shape();
+    StepPlanner planner = new StepPlanner(shape, prefixShape);
     StepRunner runner =
-        new StepRunner(opening.backend, model, opening.kvStore, opening.decoder, totals);
+        new StepRunner(
+            opening.backend, model, opening.kvStore, opening.prefixes, opening.decoder, totals);
     SchedulerLimits limits =
         new SchedulerLimits(
             config.pageSize(),
             config.maxNumSeqs(),
             config.maxNumBatchedTokens(),
             config.overcommit());
-    Scheduler scheduler = new Scheduler(limits, new PagePool(opening.kvStore.pages()));
+    Scheduler scheduler =
+        new Scheduler(
+            limits,
+            new PagePool(opening.kvStore.pages()),
+            opening.prefixes.stores().stream().map(s -> new PagePool(s.pages())).toList());
     Readings readings =
         new Readings(opening.reader, config, maxModelLen, nextId::getAndIncrement, totals);
     this.loop = new EngineLoop(scheduler, readings, planner, runner, totals, listener);
@@ -144,6 +153,7 @@ public final class Engine implements AutoCloseable {
     ModelConfig model;
     Backend backend;
     KvStore kvStore;
+    PrefixStores prefixes;
     Decoder decoder;
     Optional<PromptReader> reader = Optional.empty();
     int maxModelLen;
@@ -159,6 +169,7 @@ public final class Engine implements AutoCloseable {
       long start = System.nanoTime();
       model = ModelConfigReader.read(config.model(), config.configOverrides());
       maxModelLen = MemoryPlan.maxModelLen(config, model);
+      PrefixMemory.requireModel(config.cachePolicies(), model, maxModelLen);
       backend = keep(Backends.open(config, model, maxModelLen));
       ModelWeights weights = keep(ModelWeights.load(config.model(), model, backend));
       DType cache = backend.cacheDType();
@@ -180,7 +191,13 @@ public final class Engine implements AutoCloseable {
           readingLayers == 0
               ? 0
               : PromptReader.bytes(model, geometry, readingLayers, places, maxModelLen);
-      int pages = MemoryPlan.pages(config, geometry, maxModelLen, backend.freeBytes(), readerBytes);
+      long free = backend.freeBytes();
+      PrefixMemory prefixMemory =
+          MemoryPlan.prefixes(config, geometry, maxModelLen, free, readerBytes);
+      int pages =
+          MemoryPlan.pages(config, geometry, maxModelLen, free, readerBytes + prefixMemory.bytes());
+      prefixes =
+          keep(new PrefixStores(backend, geometry, prefixMemory, config.pageScores()));
       kvStore =
           keep(
               new KvStore(
@@ -218,7 +235,9 @@ public final class Engine implements AutoCloseable {
       warnOfUnknownTokens();
       memory =
           new EngineReport.Memory(
-              weights.bytes(), kvStore.bytes() + readerBytes, decoder.workspaceBytes());
+              weights.bytes(),
+              kvStore.bytes() + readerBytes + prefixes.bytes(),
+              decoder.workspaceBytes());
       setup =
           new EngineReport.Setup(
               backend.describe(),
@@ -287,7 +306,7 @@ public final class Engine implements AutoCloseable {
     List<CompletableFuture<Completion>> futures = new ArrayList<>();
     List<Sequence> sequences = new ArrayList<>();
     for (QuestionRequest question : request.questions()) {
-      check(question.policy());
+      check(question, request.cachePolicy());
       Sequence sequence =
           new Sequence(
               nextId.getAndIncrement(),
@@ -321,7 +340,24 @@ public final class Engine implements AutoCloseable {
     return futures;
   }
 
-  private void check(ReadPolicy policy) {
+  private void check(QuestionRequest question, CachePolicy cachePolicy) {
+    ReadPolicy policy = question.policy();
+    if (cachePolicy.compresses()) {
+      if (policy.selector(prefixShape).ofPrefix().isEmpty()) {
+        throw new ConfigException(
+            "policy "
+                + policy.text()
+                + " chooses among keys as they were computed, but cache_policy "
+                + cachePolicy.text()
+                + " compresses them; take another policy, or leave that part out");
+      }
+      if (probe.watch(question).isPresent()) {
+        throw new ConfigException(
+            "attention to a document that cache_policy "
+                + cachePolicy.text()
+                + " compresses cannot be studied; take cache_policy none");
+      }
+    }
     policy.selector(shape);
     policy.requireRunsOn(config.device());
     if (policy.scratch().contains(SelectionScratch.INT4_KEYS)
@@ -333,24 +369,7 @@ public final class Engine implements AutoCloseable {
               + model.family()
               + " has; take quest");
     }
-    if (!config.pageScores().containsAll(policy.digests())) {
-      throw new ConfigException(
-          "policy "
-              + policy.text()
-              + " reads page digests of "
-              + policy.digests()
-              + ", but the engine was opened with "
-              + config.pageScores());
-    }
-    if (!config.scratch().containsAll(policy.scratch())) {
-      throw new ConfigException(
-          "policy "
-              + policy.text()
-              + " needs memory for "
-              + policy.scratch()
-              + ", but the engine was opened with "
-              + config.scratch());
-    }
+    config.requirePlanned(policy);
   }
 
   /** What chooses the tokens that are prefilled, if anything does. */

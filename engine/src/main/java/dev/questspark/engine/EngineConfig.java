@@ -9,6 +9,7 @@ import dev.questspark.engine.ops.backend.WeightDType;
 import dev.questspark.engine.ops.digest.PageScore;
 import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.ops.prefill.TileSkipping;
+import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.engine.select.SelectionScratch;
 import java.nio.file.Path;
@@ -143,6 +144,32 @@ public record EngineConfig(
         .threads(threads)
         .batchInvariant(batchInvariant)
         .overcommit(overcommit);
+  }
+
+  /**
+   * Requires that the engine keeps what a question's policy reads.
+   *
+   * @throws ConfigException naming what it lacks
+   */
+  void requirePlanned(ReadPolicy policy) {
+    if (!pageScores.containsAll(policy.digests())) {
+      throw new ConfigException(
+          "policy "
+              + policy.text()
+              + " reads page digests of "
+              + policy.digests()
+              + ", but the engine was opened with "
+              + pageScores);
+    }
+    if (!scratch.containsAll(policy.scratch())) {
+      throw new ConfigException(
+          "policy "
+              + policy.text()
+              + " needs memory for "
+              + policy.scratch()
+              + ", but the engine was opened with "
+              + scratch);
+    }
   }
 
   private static void require(boolean holds, String key, Number value, String allowed) {

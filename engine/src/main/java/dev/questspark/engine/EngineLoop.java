@@ -3,7 +3,9 @@ package dev.questspark.engine;
 import dev.questspark.engine.failure.DeviceException;
 import dev.questspark.engine.failure.DocumentException;
 import dev.questspark.engine.failure.ErrorCode;
+import dev.questspark.engine.schedule.Compression;
 import dev.questspark.engine.schedule.DocumentWork;
+import dev.questspark.engine.schedule.PrefixWork;
 import dev.questspark.engine.schedule.QuestionWork;
 import dev.questspark.engine.schedule.Scheduler;
 import dev.questspark.engine.schedule.Span;
@@ -143,6 +145,7 @@ final class EngineLoop implements Runnable {
   /** Hands over a document whose tokens are chosen. */
   private void schedule(Arrival arrival) {
     List<Sequence> candidates = new ArrayList<>(arrival.sequences());
+    runner.planPrefix(arrival.document());
     while (!candidates.isEmpty()) {
       Submission result = scheduler.submit(work(arrival.document(), candidates));
       if (result instanceof Submission.Refused refused) {
@@ -153,6 +156,10 @@ final class EngineLoop implements Runnable {
                 .orElseThrow();
         candidates.remove(largest);
         largest.future.completeExceptionally(tooLarge(largest, refused));
+      } else if (result instanceof Submission.PrefixRefused refused) {
+        candidates.forEach(
+            sequence -> sequence.future.completeExceptionally(tooLarge(sequence, refused)));
+        return;
       } else {
         documents.put(arrival.document().id, arrival.document());
         candidates.forEach(sequence -> sequences.put(sequence.id, sequence));
@@ -189,7 +196,9 @@ final class EngineLoop implements Runnable {
                         sequence.id,
                         sequence.request.tokens().length,
                         sequence.request.sampling().maxTokens()))
-            .toList());
+            .toList(),
+        document.prefix.map(
+            plan -> new PrefixWork(plan.tokens(), plan.store(), plan.kept().pages())));
   }
 
   private static int privateTokens(Sequence sequence) {
@@ -215,6 +224,21 @@ final class EngineLoop implements Runnable {
             + "; raise kv_cache_memory_bytes");
   }
 
+  private static DocumentException tooLarge(
+      Sequence sequence, Submission.PrefixRefused refused) {
+    return new DocumentException(
+        ErrorCode.EXCEEDS_KV_CACHE,
+        "document of "
+            + sequence.document.request.tokens().length
+            + " tokens takes "
+            + refused.neededPages()
+            + " pages once cache_policy "
+            + sequence.document.request.cachePolicy().text()
+            + " has compressed it, but there are "
+            + refused.totalPages()
+            + "; raise kv_cache_memory_bytes");
+  }
+
   /** A step of reading, with the rows that the scheduled step before it left. */
   private void readStep(int taken) {
     long start = System.nanoTime();
@@ -235,7 +259,11 @@ final class EngineLoop implements Runnable {
     for (Span span : step.spans()) {
       noteStart(span, start);
     }
-    StepPlan plan = planner.plan(step, sequences::get, documents::get);
+    for (Compression compression : step.compressions()) {
+      runner.compress(documents.get(compression.documentId()), compression);
+    }
+    StepPlan plan =
+        planner.plan(step, sequences::get, documents::get, runner::prefixPages);
     StepRunner.Outcome outcome = runner.run(plan, step.copies());
     long sampledNanos = System.nanoTime(); // one clock reading for all tokens of a step
     List<Long> finished = new ArrayList<>();

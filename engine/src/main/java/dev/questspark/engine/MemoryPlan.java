@@ -8,6 +8,7 @@ import dev.questspark.engine.ops.backend.DigestDType;
 import dev.questspark.engine.ops.prefill.BlockListShape;
 import dev.questspark.engine.ops.prefill.BlockShape;
 import dev.questspark.engine.policy.cache.CachePolicy;
+import dev.questspark.engine.prefix.PrefixMemory;
 import dev.questspark.engine.select.SelectionScratch;
 import java.util.Optional;
 
@@ -77,23 +78,46 @@ final class MemoryPlan {
         : Optional.of(new BlockListShape(segments, model.kvHeads(), blocks));
   }
 
+  /** Bytes for live pages and all that documents' policies take. */
+  static long cacheBytes(EngineConfig config, long freeBytes) {
+    return config.kvCacheBytes() > 0
+        ? config.kvCacheBytes()
+        : (long) (freeBytes * config.memoryUtilization());
+  }
+
+  /**
+   * Sizes of the prefix stores of the documents' policies.
+   *
+   * @param readerBytes what reading documents takes
+   */
+  static PrefixMemory prefixes(
+      EngineConfig config, KvGeometry geometry, int maxModelLen, long freeBytes, long readerBytes) {
+    return PrefixMemory.plan(
+        config.cachePolicies(),
+        geometry,
+        new PrefixMemory.Budget(
+            cacheBytes(config, freeBytes) - readerBytes,
+            config.kvCacheBytes() == 0,
+            maxModelLen,
+            config.maxNumSeqs(),
+            config.pageScores().size()));
+  }
+
   /**
    * Pages of the cache. Automatic: the given share of free memory, but no more than {@code
-   * max_num_seqs} sequences of full length can use. What reading takes comes out of the same share.
+   * max_num_seqs} sequences of full length can use. What documents' policies take beside comes out
+   * of the same share.
    *
-   * @param readerBytes 0 where nothing is read
+   * @param taken by reading documents and by prefix stores; 0 without either
    */
   static int pages(
-      EngineConfig config, KvGeometry geometry, int maxModelLen, long freeBytes, long readerBytes) {
+      EngineConfig config, KvGeometry geometry, int maxModelLen, long freeBytes, long taken) {
     long pageBytes =
         geometry.pageBytes(config.pageScores().size())
             + (config.scratch().contains(SelectionScratch.INT4_KEYS) ? geometry.int4KeyBytes() : 0);
     long useful = (long) config.maxNumSeqs() * (geometry.pagesFor(maxModelLen) + 1L);
-    long budget =
-        config.kvCacheBytes() > 0
-            ? config.kvCacheBytes()
-            : (long) (freeBytes * config.memoryUtilization());
-    long fits = (budget - readerBytes) / pageBytes - 1; // the null page takes one
+    long budget = cacheBytes(config, freeBytes);
+    long fits = (budget - taken) / pageBytes - 1; // the null page takes one
     long pages = config.kvCacheBytes() > 0 ? fits : Math.min(fits, useful);
     if (pages < geometry.pagesFor(maxModelLen)) {
       throw new ConfigException(
@@ -112,9 +136,7 @@ final class MemoryPlan {
                       + " free bytes are for the cache (gpu_memory_utilization "
                       + config.memoryUtilization()
                       + ")")
-              + (readerBytes > 0
-                  ? ", of which reading documents for cache_policy takes " + readerBytes
-                  : "")
+              + (taken > 0 ? ", of which cache_policy takes " + taken + " for itself" : "")
               + "; lower max_model_len or give more memory");
     }
     return Math.toIntExact(Math.min(pages, Integer.MAX_VALUE - 1L));

@@ -1,7 +1,9 @@
 package dev.questspark.engine;
 
+import dev.questspark.engine.ops.prefix.PrefixTable;
 import dev.questspark.engine.policy.cache.PrefillPart;
 import dev.questspark.engine.policy.cache.TokenSelection;
+import dev.questspark.engine.prefix.PrefixPlan;
 import dev.questspark.engine.reader.KeptTokens;
 import dev.questspark.engine.select.AttentionWatch;
 import dev.questspark.engine.tokens.StopChecker;
@@ -172,6 +174,12 @@ final class Sequence {
     KeptTokens kept;
     long firstStepNanos;
 
+    /** What moves to a prefix store once it is prefilled, if anything does. */
+    Optional<PrefixPlan> prefix = Optional.empty();
+
+    /** Where it lies there, from when it has moved. */
+    PrefixTable prefixTable;
+
     /** What its rows have computed since they last began. */
     Completion.Prefill prefill = Completion.Prefill.NONE;
 
@@ -202,6 +210,16 @@ final class Sequence {
     /** The same request read once, of which other tokens are kept. */
     Document sibling(long siblingId) {
       return new Document(siblingId, request, selection, submittedNanos, reading);
+    }
+
+    /** First tokens that are in a prefix store when questions are asked. */
+    int prefixTokens() {
+      return prefix.map(PrefixPlan::tokens).orElse(0);
+    }
+
+    /** Slots of its prefix over all layers and KV heads. */
+    long prefixSlots() {
+      return prefix.isPresent() ? prefixTable.totalSlots() : 0;
     }
 
     /** The token that is stored at a position. */

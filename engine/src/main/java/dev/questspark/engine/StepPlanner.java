@@ -5,6 +5,9 @@ import dev.questspark.engine.ops.PageShape;
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.ops.prefill.Segments;
+import dev.questspark.engine.ops.prefix.PrefixPages;
+import dev.questspark.engine.ops.prefix.PrefixRows;
+import dev.questspark.engine.ops.prefix.PrefixTable;
 import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.cache.PrefillPart;
@@ -13,8 +16,11 @@ import dev.questspark.engine.schedule.SpanKind;
 import dev.questspark.engine.schedule.Step;
 import dev.questspark.engine.select.PageSelector;
 import dev.questspark.engine.select.WatchedPages;
+import dev.questspark.engine.select.prefix.PrefixSelector;
+import dev.questspark.engine.select.prefix.WholePrefix;
 import dev.questspark.engine.stats.Phase;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -22,6 +28,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.IntFunction;
 import java.util.function.LongFunction;
 
 /**
@@ -31,12 +38,18 @@ import java.util.function.LongFunction;
  */
 final class StepPlanner {
   private final PageShape shape;
+  private final PageShape prefixShape;
+  private final Map<ReadPolicy, PrefixSelector> prefixSelectors = new HashMap<>();
   private final Map<ReadPolicy, PageSelector> selectors = new HashMap<>();
   private final Map<ReadPolicy, Integer> policyOrder = new LinkedHashMap<>();
   private final Map<PrefillPart, Integer> prefillOrder = new HashMap<>();
 
-  StepPlanner(PageShape shape) {
+  /**
+   * @param prefixShape of the pages of prefix stores
+   */
+  StepPlanner(PageShape shape, PageShape prefixShape) {
     this.shape = shape;
+    this.prefixShape = prefixShape;
   }
 
   /**
@@ -61,6 +74,16 @@ final class StepPlanner {
       return phase == Phase.PREFILL ? document.request.cachePolicy().prefill() : Optional.empty();
     }
 
+    /** First tokens of the sequence that are in a prefix store. */
+    int prefixTokens() {
+      return sequence == null ? 0 : document.prefixTokens();
+    }
+
+    /** The store that has them, or -1. */
+    int store() {
+      return prefixTokens() == 0 ? -1 : document.prefix.orElseThrow().store();
+    }
+
     boolean watched() {
       return sequence != null && sequence.watch.isPresent();
     }
@@ -70,8 +93,16 @@ final class StepPlanner {
     }
   }
 
+  /**
+   * Plans a step.
+   *
+   * @param stores the prefix stores by index
+   */
   StepPlan plan(
-      Step step, LongFunction<Sequence> sequences, LongFunction<Sequence.Document> documents) {
+      Step step,
+      LongFunction<Sequence> sequences,
+      LongFunction<Sequence.Document> documents,
+      IntFunction<PrefixPages> stores) {
     List<Piece> pieces = new ArrayList<>();
     for (Span span : step.spans()) {
       cut(span, sequences, documents, pieces);
@@ -81,8 +112,9 @@ final class StepPlanner {
             .thenComparing(piece -> piece.prefill().map(this::order).orElse(0))
             .thenComparing(piece -> piece.policy() == null ? 0 : 1)
             .thenComparing(
-                piece -> piece.sequence() == null ? 0 : order(piece.sequence().request.policy())));
-    return lay(pieces);
+                piece -> piece.sequence() == null ? 0 : order(piece.sequence().request.policy()))
+            .thenComparing(Piece::store));
+    return lay(pieces, stores);
   }
 
   /**
@@ -121,14 +153,14 @@ final class StepPlanner {
     }
   }
 
-  private StepPlan lay(List<Piece> pieces) {
+  private StepPlan lay(List<Piece> pieces, IntFunction<PrefixPages> stores) {
     int rowCount = pieces.stream().mapToInt(piece -> piece.to() - piece.from()).sum();
     int[] tokens = new int[rowCount];
     int[] positions = new int[rowCount];
     int[] ropePositions = new int[rowCount];
     int[] spanRows = new int[pieces.size() + 1];
     int[] spanPages = new int[pieces.size() + 1];
-    int[] pageTable = new int[pieces.stream().mapToInt(piece -> pagesFor(piece.to())).sum()];
+    int[] pageTable = new int[pieces.stream().mapToInt(this::pagesOf).sum()];
     List<StepPlan.Group> groups = new ArrayList<>();
     List<Sequence> samples = new ArrayList<>();
     List<Integer> logitRows = new ArrayList<>();
@@ -141,10 +173,10 @@ final class StepPlanner {
       for (int position = piece.from(); position < piece.to(); position++) {
         tokens[row] = piece.tokenAt(position);
         ropePositions[row] = piece.document().kept.ropePosition(position);
-        positions[row++] = position;
+        positions[row++] = position - piece.prefixTokens();
       }
       spanRows[p + 1] = row;
-      int pages = pagesFor(piece.to());
+      int pages = pagesOf(piece);
       System.arraycopy(piece.span().pages(), 0, pageTable, spanPages[p], pages);
       spanPages[p + 1] = spanPages[p] + pages;
       if (piece.samples()) {
@@ -162,7 +194,9 @@ final class StepPlanner {
         AttentionGroup attention =
             piece.prefill().isPresent()
                 ? segmented(pieces.subList(groupStart, p + 1), rows, positions)
-                : attention(piece, rows, groupStart, p + 1);
+                : piece.store() >= 0
+                    ? prefixed(pieces.subList(groupStart, p + 1), rows, stores)
+                    : attention(piece, rows, groupStart, p + 1);
         groups.add(new StepPlan.Group(piece.phase(), owner(piece), attention));
         groupStart = p + 1;
       }
@@ -183,6 +217,26 @@ final class StepPlanner {
     return piece.policy() == null
         ? new AttentionGroup.Prefill(rows, fromSpan, toSpan)
         : new AttentionGroup.Selected(rows, selectorOf(piece));
+  }
+
+  /** Rows of questions on documents of one prefix store, back to back. */
+  private AttentionGroup prefixed(
+      List<Piece> pieces, RowRange rows, IntFunction<PrefixPages> stores) {
+    Piece first = pieces.get(0);
+    List<PrefixTable> tables = new ArrayList<>();
+    for (Piece piece : pieces) {
+      tables.addAll(Collections.nCopies(piece.to() - piece.from(), piece.document().prefixTable));
+    }
+    PrefixSelector selector =
+        first.policy() == null
+            ? new WholePrefix()
+            : prefixSelectors.computeIfAbsent(
+                first.policy(), policy -> policy.selector(prefixShape).ofPrefix().orElseThrow());
+    return new AttentionGroup.Prefixed(
+        rows,
+        new Dense().selector(shape),
+        selector,
+        new PrefixRows(stores.apply(first.store()), rows, tables));
   }
 
   /** Rows of documents with one prefill, back to back. */
@@ -208,9 +262,15 @@ final class StepPlanner {
     return a.phase() == b.phase()
         && Objects.equals(a.policy(), b.policy())
         && a.prefill().equals(b.prefill())
+        && a.store() == b.store()
         && (a.sequence() == null
             || a.sequence().request.policy().equals(b.sequence().request.policy()))
         && (a.sequence() == b.sequence() || !a.watched() && !b.watched());
+  }
+
+  /** Live pages of a piece's sequence up to its last row. */
+  private int pagesOf(Piece piece) {
+    return pagesFor(piece.to() - piece.prefixTokens());
   }
 
   /** Pages that hold {@code tokens} tokens. */

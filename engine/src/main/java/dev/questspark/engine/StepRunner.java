@@ -2,6 +2,7 @@ package dev.questspark.engine;
 
 import dev.questspark.engine.cache.KvStore;
 import dev.questspark.engine.failure.DocumentException;
+import dev.questspark.engine.model.AttentionGroup;
 import dev.questspark.engine.model.Decoder;
 import dev.questspark.engine.model.SamplingParams;
 import dev.questspark.engine.model.family.ModelConfig;
@@ -12,9 +13,14 @@ import dev.questspark.engine.ops.ReadCounters;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.ops.prefill.BlockShape;
+import dev.questspark.engine.ops.prefix.PrefixGeometry;
+import dev.questspark.engine.ops.prefix.PrefixPages;
 import dev.questspark.engine.ops.sample.RowSampling;
 import dev.questspark.engine.policy.cache.PrefillPart;
+import dev.questspark.engine.prefix.PrefixStores;
+import dev.questspark.engine.schedule.Compression;
 import dev.questspark.engine.schedule.PageCopy;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -25,15 +31,22 @@ final class StepRunner {
   private final Backend backend;
   private final ModelConfig model;
   private final KvStore kvStore;
+  private final PrefixStores prefixes;
   private final Decoder decoder;
   private final EngineTotals totals;
   private final float[] logits;
 
   StepRunner(
-      Backend backend, ModelConfig model, KvStore kvStore, Decoder decoder, EngineTotals totals) {
+      Backend backend,
+      ModelConfig model,
+      KvStore kvStore,
+      PrefixStores prefixes,
+      Decoder decoder,
+      EngineTotals totals) {
     this.backend = backend;
     this.model = model;
     this.kvStore = kvStore;
+    this.prefixes = prefixes;
     this.decoder = decoder;
     this.totals = totals;
     this.logits = new float[model.vocabSize()];
@@ -49,6 +62,29 @@ final class StepRunner {
    */
   record Outcome(
       int[] tokens, Map<Integer, DocumentException> failures, long[] groupNanos, long bytesRead) {}
+
+  /** What becomes of a document once it is prefilled; to be called when its tokens are chosen. */
+  void planPrefix(Sequence.Document document) {
+    document.prefix =
+        prefixes.plan(
+            document.request.cachePolicy().forModel(model.layers()), document.kept.tokens());
+  }
+
+  /** Moves a document's prefix to its store. */
+  void compress(Sequence.Document document, Compression compression) {
+    document.prefixTable =
+        prefixes.compress(
+            backend,
+            kvStore,
+            document.prefix.orElseThrow(),
+            compression.livePages(),
+            compression.prefixPages());
+  }
+
+  /** The store of a document's prefix, as the ops see it. */
+  PrefixPages prefixPages(int store) {
+    return prefixes.stores().get(store).memory();
+  }
 
   Outcome run(StepPlan plan, List<PageCopy> copies) {
     if (!copies.isEmpty()) {
@@ -111,14 +147,17 @@ final class StepRunner {
   /** Adds the counted reads to the decoding sequences and to the totals. */
   private long count(StepPlan plan, ReadCounters counters) {
     KvGeometry geometry = kvStore.geometry();
+    long[] bytesRead = bytesRead(plan, counters);
     for (int i = 0; i < plan.decodes().size(); i++) {
       int r = plan.firstDecodeRow() + i;
       Sequence sequence = plan.decodes().get(i);
       int position = plan.batch().positions()[r];
-      long storedTokens = tokensSeen(position);
-      long denseTokens = tokensSeen(position + sequence.document.kept.leftOut());
+      Sequence.Document document = sequence.document;
+      long storedTokens = tokensSeen(position) + document.prefixSlots();
+      long denseTokens =
+          tokensSeen(position + document.prefixTokens() + document.kept.leftOut());
       long tokens = counters.tokensAttended()[r];
-      long read = bytesRead(geometry, counters, r);
+      long read = bytesRead[r];
       long dense = geometry.attendBytes(denseTokens);
       sequence.reads.add(
           counters.pagesScored()[r],
@@ -133,11 +172,7 @@ final class StepRunner {
       Sequence.Document document = prefill.document();
       document.prefill = document.prefill.plus(computed(prefill, plan.batch(), counters));
     }
-    long bytes = 0;
-    for (int r = 0; r < plan.batch().rows(); r++) {
-      bytes += bytesRead(geometry, counters, r);
-    }
-    return bytes;
+    return Arrays.stream(bytesRead).sum();
   }
 
   /** The blocks of a document's rows; nobody counts dense ones, which are all of them. */
@@ -159,11 +194,26 @@ final class StepRunner {
     return new Completion.Prefill(total, part.isPresent() ? computed : total);
   }
 
-  /** Keys and values, digests and 4-bit keys that a row read. */
-  private static long bytesRead(KvGeometry geometry, ReadCounters counters, int row) {
-    return geometry.attendBytes(counters.tokensAttended()[row])
-        + geometry.scoreBytes(counters.pagesScored()[row])
-        + geometry.estimateBytes(counters.tokensEstimated()[row]);
+  /** Keys and values, digests and 4-bit keys that each row read. */
+  private long[] bytesRead(StepPlan plan, ReadCounters counters) {
+    KvGeometry geometry = kvStore.geometry();
+    long[] bytes = new long[plan.batch().rows()];
+    for (int row = 0; row < bytes.length; row++) {
+      long live = counters.tokensAttended()[row] - counters.prefixTokens()[row];
+      bytes[row] =
+          geometry.attendBytes(live)
+              + geometry.scoreBytes(counters.pagesScored()[row])
+              + geometry.estimateBytes(counters.tokensEstimated()[row]);
+    }
+    for (AttentionGroup group : plan.attention()) {
+      if (group instanceof AttentionGroup.Prefixed prefixed) {
+        for (int row = group.rows().from(); row < group.rows().to(); row++) {
+          PrefixGeometry stored = prefixed.prefixes().pages().geometry();
+          bytes[row] += stored.attendBytes(counters.prefixTokens()[row]);
+        }
+      }
+    }
+    return bytes;
   }
 
   /** Tokens that a row sees, summed over layers and KV heads: what dense attention reads. */

@@ -23,6 +23,8 @@ import dev.questspark.engine.pages.PagePool;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.schedule.DocumentWork;
 import dev.questspark.engine.schedule.QuestionWork;
+import dev.questspark.engine.prefix.PrefixMemory;
+import dev.questspark.engine.prefix.PrefixStores;
 import dev.questspark.engine.schedule.Scheduler;
 import dev.questspark.engine.schedule.SchedulerLimits;
 import dev.questspark.engine.schedule.Step;
@@ -90,13 +92,17 @@ class PageDigestsTest {
       Scheduler scheduler =
           new Scheduler(new SchedulerLimits(PAGE_SIZE, 6, 61, true), new PagePool(PAGES));
       submitWork(scheduler, model.vocabSize());
-      StepPlanner planner = new StepPlanner(kvStore.geometry().shape());
-      StepRunner runner = new StepRunner(backend, model, kvStore, decoder, new EngineTotals());
+      StepPlanner planner = new StepPlanner(kvStore.geometry().shape(), kvStore.geometry().shape());
+      PrefixStores none =
+          new PrefixStores(
+              backend, kvStore.geometry(), PrefixMemory.none(kvStore.geometry()), Set.of());
+      StepRunner runner =
+          new StepRunner(backend, model, kvStore, none, decoder, new EngineTotals());
       int preemptions = 0;
       int checkedPages = 0;
       Optional<Step> step = scheduler.next();
       while (step.isPresent()) {
-        StepPlan plan = planner.plan(step.get(), sequences::get, documents::get);
+        StepPlan plan = planner.plan(step.get(), sequences::get, documents::get, runner::prefixPages);
         StepRunner.Outcome outcome = runner.run(plan, step.get().copies());
         for (int i = 0; i < outcome.tokens().length; i++) {
           plan.samples().get(i).accept(outcome.tokens()[i], System.nanoTime());

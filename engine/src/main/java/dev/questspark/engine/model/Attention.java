@@ -6,15 +6,20 @@ import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
 import dev.questspark.engine.ops.backend.Backend;
+import dev.questspark.engine.ops.prefix.PrefixOps;
+import dev.questspark.engine.ops.prefix.PrefixRows;
 import dev.questspark.engine.select.AttentionLogits;
 import dev.questspark.engine.select.PageSelector;
 import dev.questspark.engine.select.prefill.PrefillSelector;
+import dev.questspark.engine.select.prefix.PrefixSelector;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
  * Attention of one layer over the paged cache. Document rows attend densely or to the key blocks
  * that their selector lists for a segment of them; all other rows attend to the pages that their
- * selector lists, and nothing here knows whether that is all of them.
+ * selector lists, and nothing here knows whether that is all of them. Where their document is in a
+ * prefix store, they attend to what follows it, and to the prefix then.
  */
 final class Attention {
   private final Backend backend;
@@ -49,8 +54,9 @@ final class Attention {
     int segments = 0; // of the groups before
     for (int g = 0; g < groups.size(); g++) {
       AttentionGroup group = groups.get(g);
-      boolean selected = group instanceof AttentionGroup.Selected;
-      if (logitsOnly && !selected && !readsLogits(batch, group.rows())) {
+      boolean ofDocument =
+          group instanceof AttentionGroup.Prefill || group instanceof AttentionGroup.Segmented;
+      if (logitsOnly && ofDocument && !readsLogits(batch, group.rows())) {
         continue;
       }
       long start = System.nanoTime();
@@ -68,7 +74,10 @@ final class Attention {
         attendSegments(layer, q, kv, batch, segmented, segments);
         segments += segmented.segments().count();
       } else if (group instanceof AttentionGroup.Selected pages) {
-        attendSelected(layer, q, kv, batch, pages);
+        attendSelected(layer, q, kv, batch, pages.rows(), pages.selector());
+      } else if (group instanceof AttentionGroup.Prefixed prefixed) {
+        attendSelected(layer, q, kv, batch, prefixed.rows(), prefixed.suffix());
+        attendPrefix(layer, q, batch, prefixed);
       }
       groupNanos[g] += System.nanoTime() - start;
     }
@@ -107,11 +116,8 @@ final class Attention {
   }
 
   private void attendSelected(
-      int layer, Tensor q, KvLayer kv, LoadedBatch batch, AttentionGroup.Selected selected) {
-    PageSelector selector = selected.selector();
-    int end = selected.rows().to();
-    for (int from = selected.rows().from(); from < end; from += Workspace.SELECT_ROWS) {
-      RowRange rows = new RowRange(from, Math.min(end, from + Workspace.SELECT_ROWS));
+      int layer, Tensor q, KvLayer kv, LoadedBatch batch, RowRange of, PageSelector selector) {
+    for (RowRange rows : parts(of)) {
       selector.select(
           workspace.pages,
           new PageSelector.Query(backend, layer, q, kv, batch, rows, logits, workspace.scratch));
@@ -126,6 +132,57 @@ final class Attention {
           logits.scale(),
           logits.cap());
     }
+  }
+
+  /** Adds the prefix to what its rows have attended to after it. */
+  private void attendPrefix(
+      int layer, Tensor q, LoadedBatch batch, AttentionGroup.Prefixed group) {
+    PrefixOps prefixOps = backend.prefixOps();
+    PrefixRows prefixes = group.prefixes();
+    PrefixSelector.Scores scores =
+        new PrefixSelector.Scores(workspace.scratch.scores(), workspace.scratch.headScores());
+    for (RowRange rows : parts(group.rows())) {
+      boolean listed =
+          group
+              .prefix()
+              .select(
+                  workspace.pages,
+                  new PrefixSelector.Query(
+                      prefixOps, layer, q, prefixes, batch, rows, logits.scale(), scores));
+      if (listed) {
+        prefixOps.attendPrefix(
+            workspace.attended,
+            workspace.logSumExp,
+            q,
+            prefixes,
+            layer,
+            batch,
+            rows,
+            workspace.pages,
+            logits.scale(),
+            logits.cap());
+      } else {
+        prefixOps.attendPrefix(
+            workspace.attended,
+            workspace.logSumExp,
+            q,
+            prefixes,
+            layer,
+            batch,
+            rows,
+            logits.scale(),
+            logits.cap());
+      }
+    }
+  }
+
+  /** As many rows at a time as there are lists for. */
+  private static List<RowRange> parts(RowRange rows) {
+    List<RowRange> parts = new ArrayList<>();
+    for (int from = rows.from(); from < rows.to(); from += Workspace.SELECT_ROWS) {
+      parts.add(new RowRange(from, Math.min(rows.to(), from + Workspace.SELECT_ROWS)));
+    }
+    return parts;
   }
 
   /** Time in the selectors of document rows, since this began; part of their groups' time. */

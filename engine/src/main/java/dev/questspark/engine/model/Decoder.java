@@ -13,6 +13,7 @@ import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
 import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.ops.prefill.BlockListShape;
+import dev.questspark.engine.ops.prefix.PrefixGeometry;
 import dev.questspark.engine.select.SelectionScratch;
 import java.util.HashMap;
 import java.util.List;
@@ -66,10 +67,12 @@ public final class Decoder implements AutoCloseable {
             config,
             maxRows,
             maxLogitRows,
-            kvStore.geometry().pagesFor(maxModelLen)
-                * (scratch.contains(SelectionScratch.TOKEN_LISTS)
-                    ? kvStore.geometry().pageSize()
-                    : kvStore.geometry().blocksPerPage()),
+            Math.max(
+                PrefixGeometry.pagesFor(maxModelLen),
+                kvStore.geometry().pagesFor(maxModelLen)
+                    * (scratch.contains(SelectionScratch.TOKEN_LISTS)
+                        ? kvStore.geometry().pageSize()
+                        : kvStore.geometry().blocksPerPage())),
             scratch.contains(SelectionScratch.HEAD_SCORES),
             blockLists);
     this.attention =

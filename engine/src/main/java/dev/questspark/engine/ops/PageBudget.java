@@ -44,6 +44,11 @@ public record PageBudget(
     return new PageBudget(unit, Integer.MAX_VALUE, 0, 0, 0);
   }
 
+  /** Whether it is {@link #all}. */
+  public boolean isAll() {
+    return units == Integer.MAX_VALUE;
+  }
+
   /** The same for contexts of so many tokens and more; shorter ones are read whole. */
   public PageBudget wholeBelow(int contextTokens) {
     return new PageBudget(

@@ -67,6 +67,18 @@ public final class PageTable {
     ids[pages++] = page;
   }
 
+  /** Forgets the first {@code count} pages, which it returns: what follows moves up. */
+  public int[] removeFirst(int count) {
+    if (count < 0 || count > pages) {
+      throw new IllegalStateException(count + " pages removed from a table of " + pages);
+    }
+    int[] removed = Arrays.copyOf(ids, count);
+    ids = Arrays.copyOfRange(ids, count, pages);
+    pages -= count;
+    snapshot = EMPTY;
+    return removed;
+  }
+
   /** Forgets all pages. */
   public void clear() {
     pages = 0;

@@ -1,6 +1,6 @@
 package dev.questspark.engine.reader;
 
-import dev.questspark.engine.policy.cache.Positions;
+import dev.questspark.engine.policy.cache.tokens.Positions;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Optional;

@@ -38,19 +38,52 @@ final class DocumentProgress {
 
   int evictions;
 
+  /** What moves to a prefix store, or null. */
+  final PrefixWork prefix;
+
+  /** Whether it has moved. */
+  boolean compressed;
+
+  /** Pages of the prefix store that it holds. */
+  final PageTable prefixPages;
+
+  /** Pages of the prefix store promised to it and not yet taken. */
+  int prefixReserved;
+
   DocumentProgress(DocumentWork work, int pageSize) {
     id = work.id();
     tokens = work.tokens();
     segmentTokens = work.segmentTokens();
     questions = work.questions();
+    if (work.prefix().map(prefix -> prefix.tokens() % pageSize != 0).orElse(false)) {
+      throw new IllegalArgumentException(
+          "document " + id + " in pages of " + pageSize + " has " + work.prefix().get());
+    }
+    prefix = work.prefix().orElse(null);
     pages = new PageTable(pageSize);
+    prefixPages = new PageTable(1);
     for (QuestionWork question : questions) {
       waiting.add(new QuestionProgress(this, question, pageSize));
     }
   }
 
+  /** Whether all rows are computed; what moves to a prefix store may still have to. */
   boolean ready() {
     return computed == tokens;
+  }
+
+  boolean compresses() {
+    return prefix != null && !compressed;
+  }
+
+  /** Document tokens that questions do not find in live pages. */
+  int prefixTokens() {
+    return prefix == null ? 0 : prefix.tokens();
+  }
+
+  /** Document tokens in live pages while questions run. */
+  int liveTokens() {
+    return tokens - prefixTokens();
   }
 
   boolean ended() {
@@ -59,7 +92,7 @@ final class DocumentProgress {
 
   /** Pages that every question shares: those that the document fills to the last slot. */
   int fullPages() {
-    return tokens / pages.pageSize();
+    return liveTokens() / pages.pageSize();
   }
 
   /** Whether its last page is partly filled, so that every question writes into a copy of it. */
@@ -67,7 +100,13 @@ final class DocumentProgress {
     return tokens % pages.pageSize() != 0;
   }
 
+  /** Live pages of the whole document, which it has until its prefix moves. */
   int ownPages() {
-    return fullPages() + (hasPartialPage() ? 1 : 0);
+    return (tokens + pages.pageSize() - 1) / pages.pageSize();
+  }
+
+  /** Live pages that its prefix leaves when it moves. */
+  int movedPages() {
+    return prefixTokens() / pages.pageSize();
   }
 }

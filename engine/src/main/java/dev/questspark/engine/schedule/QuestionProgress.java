@@ -60,6 +60,11 @@ final class QuestionProgress {
     return document.tokens + computed;
   }
 
+  /** Where the next row stands in the question's live pages. */
+  int nextSlot() {
+    return document.liveTokens() + computed;
+  }
+
   int privatePages() {
     return pages.pages() - document.fullPages();
   }
@@ -67,7 +72,7 @@ final class QuestionProgress {
   /** Private pages for the first {@code rows} rows past the document, the partial copy included. */
   long privatePagesFor(long rows) {
     int pageSize = pages.pageSize();
-    return (document.tokens + rows + pageSize - 1) / pageSize - document.fullPages();
+    return (document.liveTokens() + rows + pageSize - 1) / pageSize - document.fullPages();
   }
 
   /** Private pages to its very end; the last token sampled is never appended. */

@@ -11,6 +11,7 @@ import java.util.List;
 final class RunQueue {
   private final SchedulerLimits limits;
   private final PageReservations reservations;
+  private final List<PageReservations> prefixes;
 
   /** Documents without pages, the first to be admitted first. */
   final ArrayDeque<DocumentProgress> queue = new ArrayDeque<>();
@@ -24,9 +25,14 @@ final class RunQueue {
   private int slotsTaken;
   private int waitingQuestions;
 
-  RunQueue(SchedulerLimits limits, PageReservations reservations) {
+  /**
+   * @param prefixes the ledger of each prefix store
+   */
+  RunQueue(
+      SchedulerLimits limits, PageReservations reservations, List<PageReservations> prefixes) {
     this.limits = limits;
     this.reservations = reservations;
+    this.prefixes = prefixes;
   }
 
   void enqueue(DocumentProgress document) {
@@ -43,6 +49,13 @@ final class RunQueue {
     }
     if (!reservations.reserve(document.ownPages() + largest)) {
       return false;
+    }
+    if (document.prefix != null) {
+      if (!prefixes.get(document.prefix.store()).reserve(document.prefix.pages())) {
+        reservations.unreserve(document.ownPages() + largest);
+        return false;
+      }
+      document.prefixReserved = document.prefix.pages();
     }
     queue.removeFirst();
     admitted.add(document);
@@ -186,6 +199,11 @@ final class RunQueue {
     return slotsTaken;
   }
 
+  /** Pages of a prefix store promised and not yet taken. */
+  int promisedPrefixPages(int store) {
+    return prefixes.get(store).promised();
+  }
+
   /** Pages promised and not yet taken. */
   int promisedPages() {
     return reservations.promised();
@@ -234,5 +252,12 @@ final class RunQueue {
     reservations.unreserve(document.reserved + document.leaderReserve);
     document.reserved = 0;
     document.leaderReserve = 0;
+    if (document.prefix != null) {
+      PageReservations prefix = prefixes.get(document.prefix.store());
+      prefix.release(document.prefixPages);
+      prefix.unreserve(document.prefixReserved);
+      document.prefixReserved = 0;
+      document.compressed = false;
+    }
   }
 }

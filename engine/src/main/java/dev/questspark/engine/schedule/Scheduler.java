@@ -21,6 +21,11 @@ import java.util.Set;
  * waits, or a document that no segment was left for. A step must hold a segment beside a row for
  * every other sequence, so that a document gets one as soon as no question has rows to compute.
  *
+ * <p><b>Two ledgers.</b> A document whose prefix moves to a store is promised the pages there with its
+ * live ones, both or neither, and always in full. It takes them all in the step after its last row,
+ * and gives back the live pages that it leaves; so no promise grows after an admission, and what
+ * follows holds for the live pages alone.
+ *
  * <p><b>Nothing runs out (without overcommit).</b> An admission promises the document's pages and
  * reserves the private pages of its most demanding question, to that question's last token. Any
  * question of the document may start on that reserve (it becomes the leader) and gives it back when
@@ -45,6 +50,7 @@ import java.util.Set;
 public final class Scheduler {
   private final SchedulerLimits limits;
   private final PageReservations reservations;
+  private final List<PageReservations> prefixes;
   private final RunQueue runQueue;
   private final Map<Long, DocumentProgress> documents = new HashMap<>();
   private final Set<Long> ids = new HashSet<>();
@@ -53,9 +59,19 @@ public final class Scheduler {
 
   /** A scheduler over all pages of {@code pool}, which nobody else may use. */
   public Scheduler(SchedulerLimits limits, PagePool pool) {
+    this(limits, pool, List.of());
+  }
+
+  /**
+   * A scheduler with prefix stores beside the live pages.
+   *
+   * @param prefixPools pages of each store, which nobody else may use
+   */
+  public Scheduler(SchedulerLimits limits, PagePool pool, List<PagePool> prefixPools) {
     this.limits = limits;
     this.reservations = new PageReservations(pool);
-    this.runQueue = new RunQueue(limits, reservations);
+    this.prefixes = prefixPools.stream().map(PageReservations::new).toList();
+    this.runQueue = new RunQueue(limits, reservations, prefixes);
   }
 
   /**
@@ -71,6 +87,13 @@ public final class Scheduler {
     }
     if (document.ownPages() + need > reservations.total()) {
       return new Submission.Refused(document.ownPages() + need, reservations.total());
+    }
+    if (work.prefix().isPresent()) {
+      PrefixWork prefix = work.prefix().get();
+      int total = prefixes.get(prefix.store()).total();
+      if (prefix.pages() > total) {
+        return new Submission.PrefixRefused(prefix.pages(), total);
+      }
     }
     claimIds(work);
     documents.put(document.id, document);
@@ -170,6 +193,11 @@ public final class Scheduler {
     return reservations.used();
   }
 
+  /** Pages of a prefix store held by documents; promised pages do not count. */
+  public int prefixPagesUsed(int store) {
+    return prefixes.get(store).used();
+  }
+
   /** The live tables and promises, for the recount of the invariants. */
   RunQueue runQueue() {
     return runQueue;
@@ -209,14 +237,18 @@ public final class Scheduler {
   }
 
   /**
-   * Rows for a document, or a start for its questions once it is prefilled: not in the step of its
-   * last row, since they may copy the page which that row fills.
+   * Rows for a document, or a start for its questions once it is prefilled and its prefix has moved
+   * to its store: not in the step of its last row, since they may copy the page which that row
+   * fills.
    *
    * @return false if a question waits for pages, or the document for a step with a segment's rows
    */
   private boolean serve(DocumentProgress document, StepBuilder step) {
     if (!document.ready()) {
       return step.prefill(document, reservations);
+    }
+    if (document.compresses()) {
+      step.compress(document, reservations, prefixes.get(document.prefix.store()));
     }
     while (!document.waiting.isEmpty() && runQueue.hasFreeSlot() && step.rowsLeft > 0) {
       QuestionProgress question = document.waiting.peekFirst();
@@ -235,7 +267,7 @@ public final class Scheduler {
    * preempted itself. Only with overcommit can it lack one.
    */
   private boolean hasPageForNextRow(QuestionProgress question) {
-    if (question.reserved > 0 || question.pages.holds(question.nextPosition())) {
+    if (question.reserved > 0 || question.pages.holds(question.nextSlot())) {
       return true;
     }
     while (!reservations.reserve(1)) {

@@ -7,12 +7,14 @@ import java.util.List;
  *
  * @param spans decode rows first (oldest question first), then rows of questions, then rows of
  *     documents and of questions that start; at least one, at most one per sequence
- * @param copies to be done before the spans run
+ * @param compressions to be done first
+ * @param copies to be done next, before the spans run
  */
-public record Step(List<Span> spans, List<PageCopy> copies) {
+public record Step(List<Span> spans, List<Compression> compressions, List<PageCopy> copies) {
 
   public Step {
     spans = List.copyOf(spans);
+    compressions = List.copyOf(compressions);
     copies = List.copyOf(copies);
   }
 

@@ -7,6 +7,7 @@ import java.util.List;
 final class StepBuilder {
   private final List<Span> spans = new ArrayList<>();
   private final List<PageCopy> copies = new ArrayList<>();
+  private final List<Compression> compressions = new ArrayList<>();
 
   /** Questions whose spans sample, in span order. */
   final List<QuestionProgress> sampling = new ArrayList<>();
@@ -43,6 +44,18 @@ final class StepBuilder {
     return true;
   }
 
+  /** Moves a document's prefix to its store; the live pages of its other tokens stay. */
+  void compress(
+      DocumentProgress document, PageReservations reservations, PageReservations prefixes) {
+    while (document.prefixReserved > 0) {
+      prefixes.take(document.prefixPages);
+      document.prefixReserved--;
+    }
+    int[] moved = reservations.releaseFirst(document.pages, document.movedPages());
+    document.compressed = true;
+    compressions.add(new Compression(document.id, moved, document.prefixPages.snapshot()));
+  }
+
   /** The page table of a question that starts: shared full pages, a copy of the partial one. */
   void fork(QuestionProgress question, PageReservations reservations) {
     DocumentProgress document = question.document;
@@ -68,7 +81,7 @@ final class StepBuilder {
   private void add(
       QuestionProgress question, SpanKind kind, int rows, PageReservations reservations) {
     int first = question.nextPosition();
-    while (!question.pages.holds(first + rows - 1)) {
+    while (!question.pages.holds(question.nextSlot() + rows - 1)) {
       reservations.take(question.pages);
       question.reserved--;
     }
@@ -95,6 +108,6 @@ final class StepBuilder {
   }
 
   Step build() {
-    return new Step(spans, copies);
+    return new Step(spans, compressions, copies);
   }
 }

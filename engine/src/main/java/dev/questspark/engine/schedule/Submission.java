@@ -13,4 +13,12 @@ public sealed interface Submission {
    * @param totalPages pages of the pool
    */
   record Refused(long neededPages, int totalPages) implements Submission {}
+
+  /**
+   * The document's prefix could never be stored, not even alone: nothing was queued.
+   *
+   * @param neededPages pages of the prefix store that it takes
+   * @param totalPages pages of that store
+   */
+  record PrefixRefused(long neededPages, int totalPages) implements Submission {}
 }

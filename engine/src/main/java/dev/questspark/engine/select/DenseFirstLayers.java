@@ -1,6 +1,9 @@
 package dev.questspark.engine.select;
 
 import dev.questspark.engine.ops.PageList;
+import dev.questspark.engine.select.prefix.PrefixSelector;
+import dev.questspark.engine.select.prefix.WholeFirstLayers;
+import java.util.Optional;
 
 /**
  * The first layers read everything, by their real index: attention there is spread out (Quest
@@ -25,6 +28,11 @@ public final class DenseFirstLayers implements PageSelector {
   @Override
   public void select(PageList list, Query query) {
     (query.layer() < layers ? dense : rest).select(list, query);
+  }
+
+  @Override
+  public Optional<PrefixSelector> ofPrefix() {
+    return rest.ofPrefix().map(prefix -> new WholeFirstLayers(layers, prefix));
   }
 
   @Override

@@ -7,6 +7,7 @@ import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
 import dev.questspark.engine.ops.backend.Backend;
+import dev.questspark.engine.select.prefix.PrefixSelector;
 import java.util.Optional;
 
 /**
@@ -20,6 +21,14 @@ public interface PageSelector {
 
   /** The same, except that rows with a shorter context than so many tokens read every page. */
   PageSelector wholeBelow(int contextTokens);
+
+  /**
+   * What reads a prefix in the same way, where the document is in a prefix store; empty if nothing
+   * does.
+   */
+  default Optional<PrefixSelector> ofPrefix() {
+    return Optional.empty();
+  }
 
   /**
    * What a selector may look at.

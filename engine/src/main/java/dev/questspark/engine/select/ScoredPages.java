@@ -5,6 +5,9 @@ import dev.questspark.engine.ops.PageList;
 import dev.questspark.engine.ops.Scoring;
 import dev.questspark.engine.ops.digest.GroupReduction;
 import dev.questspark.engine.ops.digest.PageScore;
+import dev.questspark.engine.select.prefix.PrefixSelector;
+import dev.questspark.engine.select.prefix.ScoredPrefix;
+import java.util.Optional;
 
 /**
  * Scores every digest block and lists the best ones, or the pages of the best ones, one list per KV
@@ -44,6 +47,11 @@ public final class ScoredPages implements PageSelector {
             query.batch(),
             query.rows(),
             budget);
+  }
+
+  @Override
+  public Optional<PrefixSelector> ofPrefix() {
+    return Optional.of(new ScoredPrefix(score, reduction, budget));
   }
 
   @Override

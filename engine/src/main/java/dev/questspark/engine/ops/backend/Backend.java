@@ -14,6 +14,7 @@ import dev.questspark.engine.ops.TensorOps;
 import dev.questspark.engine.ops.TensorShape;
 import dev.questspark.engine.ops.prefill.BlockList;
 import dev.questspark.engine.ops.prefill.BlockListShape;
+import dev.questspark.engine.ops.prefix.PrefixOps;
 import dev.questspark.engine.ops.sample.RowSampling;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,6 +30,14 @@ public interface Backend extends AutoCloseable {
 
   /** The ops. */
   TensorOps ops();
+
+  /**
+   * The ops on prefixes, where the backend has them; policies that need them are refused elsewhere
+   * before any work.
+   */
+  default PrefixOps prefixOps() {
+    throw new IllegalStateException("backend " + name() + " compresses no documents");
+  }
 
   /** Allocates a zeroed (rows, cols) tensor of float; the caller closes its buffer. */
   default Tensor allocate(int rows, int cols) {

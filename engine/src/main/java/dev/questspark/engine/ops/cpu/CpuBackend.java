@@ -35,8 +35,10 @@ import dev.questspark.engine.ops.cpu.simd.JitWarmUp;
 import dev.questspark.engine.ops.cpu.simd.ScalarOps;
 import dev.questspark.engine.ops.cpu.simd.SimdForm;
 import dev.questspark.engine.ops.cpu.simd.SimdOps;
+import dev.questspark.engine.ops.cpu.prefix.CpuPrefixOps;
 import dev.questspark.engine.ops.prefill.BlockList;
 import dev.questspark.engine.ops.prefill.BlockListShape;
+import dev.questspark.engine.ops.prefix.PrefixOps;
 import dev.questspark.engine.ops.sample.RowSampling;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -60,6 +62,7 @@ public final class CpuBackend implements Backend {
   private final CpuSampling sampling;
   private final Gemm gemm;
   private final TensorOps ops;
+  private final PrefixOps prefixOps;
 
   private CpuBackend(
       BackendOptions options,
@@ -73,6 +76,7 @@ public final class CpuBackend implements Backend {
     this.sampling = new CpuSampling(workers, simd);
     this.gemm = gemm;
     this.ops = new CpuTensorOps(workers, simd, gemm, prefill);
+    this.prefixOps = new CpuPrefixOps(workers, simd);
   }
 
   /**
@@ -179,6 +183,11 @@ public final class CpuBackend implements Backend {
   @Override
   public TensorOps ops() {
     return ops;
+  }
+
+  @Override
+  public PrefixOps prefixOps() {
+    return prefixOps;
   }
 
   @Override

@@ -128,7 +128,8 @@ final class BatchMemory implements AutoCloseable {
       attended[row] = read.getLong(8 * (COUNTERS * row + 1));
       tokens[row] = read.getLong(8 * (COUNTERS * row + 2));
     }
-    return new ReadCounters(scored, new long[rows], attended, tokens, new long[rows]);
+    return new ReadCounters(
+        scored, new long[rows], attended, tokens, new long[rows], new long[rows]);
   }
 
   @Override

@@ -20,7 +20,12 @@ public final class CacheParts {
           .add("skip_softmax", SkipSoftmax.class)
           .add("selective", Selective.class)
           .add("random_chunks", RandomChunks.class)
-          .add("truncate_middle", TruncateMiddle.class);
+          .add("truncate_middle", TruncateMiddle.class)
+          .add("keep_all", FormatPart.KeepAll.class)
+          .add("int8", FormatPart.Int8.class)
+          .add("int4", FormatPart.Int4.class)
+          .add("int2", FormatPart.Int2.class)
+          .add("k4v2", FormatPart.K4V2.class);
 
   private static final String NONE = "none";
   private static final char JOIN = '+';

@@ -2,11 +2,16 @@ package dev.questspark.engine.policy.cache;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.ops.backend.DeviceName;
+import dev.questspark.engine.ops.prefix.KeptSlots;
+import dev.questspark.engine.ops.prefix.PageFormat;
 import dev.questspark.engine.policy.Dense;
 import java.io.Serializable;
 import java.util.Comparator;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
@@ -18,6 +23,9 @@ import java.util.stream.Stream;
 public record CachePolicy(List<CachePart> parts) implements Serializable {
   /** Nothing is selected, dropped or stored otherwise. */
   public static final CachePolicy NONE = new CachePolicy(List.of());
+
+  private static final Set<CachePart.Slot> COMPRESSING =
+      EnumSet.of(CachePart.Slot.KEPT_SLOTS, CachePart.Slot.CHANNELS, CachePart.Slot.FORMAT);
 
   /** What {@link #parsePrefill} reads as a prefill that is no part. */
   public static final String DENSE = Dense.NAME;
@@ -103,6 +111,44 @@ public record CachePolicy(List<CachePart> parts) implements Serializable {
    */
   public void requireRuns(DeviceName device, int maxNumSeqs, int maxNumBatchedTokens) {
     prefill().ifPresent(part -> part.requireRuns(device, maxNumSeqs, maxNumBatchedTokens));
+    if (compresses() && !device.equals(DeviceName.CPU)) {
+      throw new ConfigException(
+          "cache_policy "
+              + text()
+              + " compresses documents, which the CPU alone does, and backend is "
+              + device
+              + "; use backend "
+              + DeviceName.CPU
+              + ", or leave that part out");
+    }
+  }
+
+  /** Whether a document is compressed once it is prefilled. */
+  public boolean compresses() {
+    return parts.stream().anyMatch(part -> COMPRESSING.contains(part.slot()));
+  }
+
+  /** How the elements of a compressed document are stored. */
+  public PageFormat format() {
+    return part(FormatPart.class).map(FormatPart::format).orElse(PageFormat.WHOLE);
+  }
+
+  /** Last tokens of a compressed document, at least, that stay as they are. */
+  public int whole() {
+    return part(FormatPart.class).map(FormatPart::whole).orElse(0);
+  }
+
+  /**
+   * What each head keeps of a compressed document's first tokens.
+   *
+   * @param prefixTokens those that are compressed; the others are all kept
+   * @param documentTokens of the whole document
+   */
+  public KeptSlots kept(int prefixTokens, int documentTokens, int layers, int kvHeads) {
+    return part(KeptPart.class)
+        .map(part -> part.kept(prefixTokens, documentTokens, layers, kvHeads))
+        .orElseGet(
+            () -> KeptSlots.same(layers * kvHeads, IntStream.range(0, prefixTokens).toArray()));
   }
 
   /** The part of a kind, if the policy has one. */

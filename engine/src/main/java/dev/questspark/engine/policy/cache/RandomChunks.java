@@ -2,6 +2,8 @@ package dev.questspark.engine.policy.cache;
 
 import dev.questspark.engine.policy.Description;
 import dev.questspark.engine.policy.Parameter;
+import dev.questspark.engine.policy.cache.tokens.Chunks;
+import dev.questspark.engine.policy.cache.tokens.Positions;
 import java.util.BitSet;
 import java.util.Random;
 

@@ -3,6 +3,8 @@ package dev.questspark.engine.policy.cache;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.policy.Description;
 import dev.questspark.engine.policy.Parameter;
+import dev.questspark.engine.policy.cache.tokens.Chunks;
+import dev.questspark.engine.policy.cache.tokens.Positions;
 import java.util.BitSet;
 
 /**

@@ -1,5 +1,6 @@
 package dev.questspark.engine.policy.cache;
 
+import dev.questspark.engine.policy.cache.tokens.Positions;
 import java.util.BitSet;
 
 /**

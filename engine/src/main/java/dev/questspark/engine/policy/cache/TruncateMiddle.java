@@ -2,6 +2,7 @@ package dev.questspark.engine.policy.cache;
 
 import dev.questspark.engine.policy.Description;
 import dev.questspark.engine.policy.Parameter;
+import dev.questspark.engine.policy.cache.tokens.Positions;
 import java.util.BitSet;
 
 /** The document's beginning and its end in equal parts, whatever is asked. */

@@ -8,7 +8,7 @@ import java.util.Arrays;
  * from the rest by the largest scores of groups: as many groups as are wanted have a score that
  * reaches a bound, so what does not reach it is none of the best. One per worker.
  */
-final class BestUnits {
+public final class BestUnits {
   /** Groups per unit that is wanted: more leave fewer candidates, but take longer themselves. */
   private static final int GROUPS_PER_UNIT = 2;
 
@@ -25,7 +25,7 @@ final class BestUnits {
   private int[] candidateKeys = new int[0];
   private int ties; // how many of those equal to the last threshold are among the best
 
-  BestUnits(SimdOps simd) {
+  public BestUnits(SimdOps simd) {
     this.simd = simd;
   }
 
@@ -34,7 +34,7 @@ final class BestUnits {
    *
    * @param hidden scores at the beginning that do not count, less than {@code parts}
    */
-  void take(float[] scores, int from, int units, int parts, int hidden) {
+  public void take(float[] scores, int from, int units, int parts, int hidden) {
     int count = units * parts;
     if (keys.length < count) {
       keys = new int[Math.max(count, 2 * keys.length)];
@@ -59,7 +59,7 @@ final class BestUnits {
    *
    * @return where they end
    */
-  int write(int[] entries, int at, int first, int units, int best) {
+  public int write(int[] entries, int at, int first, int units, int best) {
     int groups = GROUPS_PER_UNIT * best;
     if (units / LEAST_GROUP < groups) {
       int threshold = threshold(keys, units, best, 0);

@@ -19,6 +19,7 @@ public final class CpuBatch implements LoadedBatch {
   private final AtomicLongArray pagesAttended;
   private final AtomicLongArray tokensAttended;
   private final AtomicLongArray blocksComputed;
+  private final AtomicLongArray prefixTokens;
 
   public CpuBatch(RaggedBatch host) {
     int rows = host.rows();
@@ -32,6 +33,7 @@ public final class CpuBatch implements LoadedBatch {
     this.pagesAttended = new AtomicLongArray(rows);
     this.tokensAttended = new AtomicLongArray(rows);
     this.blocksComputed = new AtomicLongArray(rows);
+    this.prefixTokens = new AtomicLongArray(rows);
   }
 
   public static CpuBatch of(LoadedBatch batch) {
@@ -83,7 +85,7 @@ public final class CpuBatch implements LoadedBatch {
     return kv.firstVisible(position(row));
   }
 
-  void countScored(int row, int digests) {
+  public void countScored(int row, int digests) {
     pagesScored.addAndGet(row, digests);
   }
 
@@ -94,6 +96,12 @@ public final class CpuBatch implements LoadedBatch {
   public void countAttended(int row, int entries, long tokens) {
     pagesAttended.addAndGet(row, entries);
     tokensAttended.addAndGet(row, tokens);
+  }
+
+  /** Tokens of a prefix, which count as attended too. */
+  public void countPrefix(int row, int entries, long tokens) {
+    countAttended(row, entries, tokens);
+    prefixTokens.addAndGet(row, tokens);
   }
 
   public void countBlocks(int row, int blocks) {
@@ -112,7 +120,8 @@ public final class CpuBatch implements LoadedBatch {
         copy(tokensEstimated),
         copy(pagesAttended),
         copy(tokensAttended),
-        copy(blocksComputed));
+        copy(blocksComputed),
+        copy(prefixTokens));
   }
 
   private static long[] copy(AtomicLongArray counts) {

@@ -1,6 +1,7 @@
 package dev.questspark.engine.ops.cpu.pages;
 
 import dev.questspark.engine.ops.DType;
+import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.OpArguments;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.cpu.memory.CacheLines;
@@ -13,20 +14,54 @@ import dev.questspark.engine.ops.digest.PageScore;
  * The digests of one score in one layer: (block, kvHead) -> a pair of vectors of D channels, in the
  * cache's dtype or in 8 bits ({@link Int8Pair}). Block b of a page has id page * B + b.
  */
-final class CpuDigests {
+public final class CpuDigests {
   private final PageScore score;
-  private final CpuKvPages pages;
+  private final CpuKvPages pages; // whose keys they describe; null where somebody else reads them
+  private final int headDim;
+  private final int kvHeads;
+  private final int blocks; // of a page
+  private final int columns;
   private final float[] floats; // of these three arrays, one is not null
   private final short[] bits;
   private final byte[] bytes;
   private final int from;
 
   CpuDigests(PageScore score, Tensor tensor, CpuKvPages pages) {
-    int width = pages.digestColumns;
+    this(
+        score,
+        tensor,
+        pages,
+        new int[] {
+          pages.pages(), pages.pageSize / pages.blockSize, pages.kvHeads, pages.headDim,
+          pages.digestColumns
+        });
+  }
+
+  /** Digests of pages whose keys are read elsewhere. */
+  public CpuDigests(PageScore score, Tensor tensor, KvGeometry geometry, int pages) {
+    this(
+        score,
+        tensor,
+        null,
+        new int[] {
+          pages, geometry.blocksPerPage(), geometry.kvHeads(), geometry.headDim(),
+          geometry.digestColumns()
+        });
+  }
+
+  /**
+   * @param shape pages, blocks of a page, KV heads, head_dim, columns
+   */
+  private CpuDigests(PageScore score, Tensor tensor, CpuKvPages pages, int[] shape) {
+    this.blocks = shape[1];
+    this.kvHeads = shape[2];
+    this.headDim = shape[3];
+    this.columns = shape[4];
+    int width = columns;
     OpArguments.require(
         score + " digests",
         tensor,
-        pages.pages() * (pages.pageSize / pages.blockSize) * pages.kvHeads,
+        shape[0] * blocks * kvHeads,
         width);
     if (tensor.rowStride() != width) {
       throw new IllegalArgumentException(
@@ -51,7 +86,7 @@ final class CpuDigests {
    * @param probes (queries, 2 D) from {@code probe} on
    * @param wide scratch, at least count * 2 D
    */
-  void multiply(
+  public void multiply(
       float[] out,
       int at,
       int stride,
@@ -62,7 +97,7 @@ final class CpuDigests {
       int count,
       float[] wide,
       SimdOps simd) {
-    int channels = 2 * pages.headDim;
+    int channels = 2 * headDim;
     if (bytes != null && queries == 1) {
       simd.dots(out, at, probes, probe, bytes, pairs, count, channels);
       return;
@@ -75,7 +110,7 @@ final class CpuDigests {
 
   /** Copies one pair as floats. */
   private void read(int pair, float[] target, int at, SimdOps simd) {
-    int channels = 2 * pages.headDim;
+    int channels = 2 * headDim;
     if (floats != null) {
       System.arraycopy(floats, pair, target, at, channels);
     } else if (bits != null) {
@@ -89,7 +124,7 @@ final class CpuDigests {
    * Asks memory for the pairs of all KV heads of a block, of which the first begins at {@code at}.
    */
   float touch(int at) {
-    int end = at + pages.kvHeads * pages.digestColumns;
+    int end = at + kvHeads * columns;
     if (floats != null) {
       return CacheLines.touch(floats, at, end);
     }
@@ -97,8 +132,8 @@ final class CpuDigests {
   }
 
   /** Index of the pair of (block, kvHead). */
-  int pairAt(int block, int kvHead) {
-    return (int) (from + ((long) block * pages.kvHeads + kvHead) * pages.digestColumns);
+  public int pairAt(int block, int kvHead) {
+    return (int) (from + ((long) block * kvHeads + kvHead) * columns);
   }
 
   /**
@@ -112,12 +147,13 @@ final class CpuDigests {
     for (int head = 0; head < pages.kvHeads; head++) {
       pages.readKeys(pages.keyAt(page, head) + block * floats, keys, 0, floats, simd);
       score.digest(pair, keys, pages.headDim, pages.blockSize, tokens);
-      write(pair, pairAt(page * (pages.pageSize / pages.blockSize) + block, head));
+      write(pair, pairAt(page * blocks + block, head));
     }
   }
 
-  private void write(float[] pair, int at) {
-    int channels = 2 * pages.headDim;
+  /** Stores a pair at an index of {@link #pairAt}. */
+  public void write(float[] pair, int at) {
+    int channels = 2 * headDim;
     if (floats != null) {
       System.arraycopy(pair, 0, floats, at, channels);
     } else if (bits != null) {
@@ -125,14 +161,13 @@ final class CpuDigests {
         bits[at + i] = DType.floatToBf16(pair[i]);
       }
     } else {
-      Int8Pair.write(score, pair, pages.headDim, bytes, at);
+      Int8Pair.write(score, pair, headDim, bytes, at);
     }
   }
 
   /** Copies the digests of one page to another. */
   void copy(int fromPage, int toPage) {
-    int blocks = pages.pageSize / pages.blockSize;
-    int count = blocks * pages.kvHeads * pages.digestColumns;
+    int count = blocks * kvHeads * columns;
     Object array = floats != null ? floats : bits != null ? bits : bytes;
     int source = pairAt(fromPage * blocks, 0);
     System.arraycopy(array, source, array, pairAt(toPage * blocks, 0), count);

@@ -45,6 +45,10 @@ public final class CpuKvPages {
       }
     }
 
+    float get(int at) {
+      return bits == null ? floats[at] : DType.bf16ToFloat(bits[at]);
+    }
+
     void copy(int source, int target, int count) {
       Object array = bits == null ? floats : bits;
       System.arraycopy(array, source, array, target, count);
@@ -199,6 +203,22 @@ public final class CpuKvPages {
   /** Asks memory for {@code count} value numbers from an index of {@link #valueAt} on. */
   public float touchValues(int at, int count) {
     return values.touch(at, count);
+  }
+
+  /** Widens one token's key to {@code target}, channel c at {@code to + c * stride}. */
+  public void readKey(int page, int kvHead, int slot, float[] target, int to, int stride) {
+    int at = keyAt(page, kvHead, slot);
+    for (int c = 0; c < headDim; c++) {
+      target[to + c * stride] = keys.get(at + c * blockSize);
+    }
+  }
+
+  /** Widens one token's value. */
+  public void readValue(int page, int kvHead, int slot, float[] target, int to) {
+    int at = valueAt(page, kvHead) + slot * headDim;
+    for (int c = 0; c < headDim; c++) {
+      target[to + c] = values.get(at + c);
+    }
   }
 
   /** Stores one token's key and value, rounded to the cache's dtype. */

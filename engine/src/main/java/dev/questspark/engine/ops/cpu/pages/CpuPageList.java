@@ -33,7 +33,7 @@ public final class CpuPageList implements PageList {
   }
 
   /** Says what an entry of all lists stands for, before they are filled. */
-  void unit(int tokens) {
+  public void unit(int tokens) {
     unit = tokens;
   }
 

@@ -1,4 +1,4 @@
-package dev.questspark.engine.policy.cache;
+package dev.questspark.engine.policy.cache.tokens;
 
 /** Where a kept token stands for the rotary embedding, once tokens before it were left out. */
 public enum Positions {
@@ -8,5 +8,5 @@ public enum Positions {
   COMPACTED;
 
   /** The default of a policy, as users write it. */
-  static final String DEFAULT = "original";
+  public static final String DEFAULT = "original";
 }

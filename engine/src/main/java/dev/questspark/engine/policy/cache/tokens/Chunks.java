@@ -1,4 +1,4 @@
-package dev.questspark.engine.policy.cache;
+package dev.questspark.engine.policy.cache.tokens;
 
 import java.util.BitSet;
 import java.util.stream.IntStream;
@@ -7,20 +7,21 @@ import java.util.stream.IntStream;
  * A document's tokens in runs of {@code size}, from its first one; the last may be shorter. The
  * first and the last are always kept, and count.
  */
-record Chunks(int tokens, int size) {
+public record Chunks(int tokens, int size) {
 
-  int count() {
+  /** How many there are. */
+  public int count() {
     return (tokens + size - 1) / size;
   }
 
   /** Chunks that a share of them all comes to, the first and the last among them. */
-  int share(double keep) {
+  public int share(double keep) {
     int least = Math.min(2, count());
     return Math.max(least, (int) Math.round(keep * count()));
   }
 
   /** The score of each chunk: that of its largest token. A token whose score is no number has 0. */
-  double[] best(double[] tokenScores) {
+  public double[] best(double[] tokenScores) {
     double[] best = new double[count()];
     for (int token = 0; token < tokens; token++) {
       if (tokenScores[token] > best[token / size]) {
@@ -38,7 +39,7 @@ record Chunks(int tokens, int size) {
    *     as many as there may be
    * @return their tokens
    */
-  BitSet choose(double[] scores, int most, double mass) {
+  public BitSet choose(double[] scores, int most, double mass) {
     BitSet kept = new BitSet(tokens);
     int last = count() - 1;
     keep(kept, 0);

@@ -1,0 +1,2 @@
+/** The ops on prefixes on the CPU. */
+package dev.questspark.engine.ops.cpu.prefix;

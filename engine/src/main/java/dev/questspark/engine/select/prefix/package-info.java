@@ -1,0 +1,2 @@
+/** What rows read of a prefix. */
+package dev.questspark.engine.select.prefix;
