@@ -196,8 +196,7 @@ public final class Engine implements AutoCloseable {
           MemoryPlan.prefixes(config, geometry, maxModelLen, free, readerBytes);
       int pages =
           MemoryPlan.pages(config, geometry, maxModelLen, free, readerBytes + prefixMemory.bytes());
-      prefixes =
-          keep(new PrefixStores(backend, geometry, prefixMemory, config.pageScores()));
+      prefixes = keep(new PrefixStores(backend, geometry, prefixMemory, config.pageScores()));
       kvStore =
           keep(
               new KvStore(
@@ -342,21 +341,12 @@ public final class Engine implements AutoCloseable {
 
   private void check(QuestionRequest question, CachePolicy cachePolicy) {
     ReadPolicy policy = question.policy();
-    if (cachePolicy.compresses()) {
-      if (policy.selector(prefixShape).ofPrefix().isEmpty()) {
-        throw new ConfigException(
-            "policy "
-                + policy.text()
-                + " chooses among keys as they were computed, but cache_policy "
-                + cachePolicy.text()
-                + " compresses them; take another policy, or leave that part out");
-      }
-      if (probe.watch(question).isPresent()) {
-        throw new ConfigException(
-            "attention to a document that cache_policy "
-                + cachePolicy.text()
-                + " compresses cannot be studied; take cache_policy none");
-      }
+    cachePolicy.requireReadBy(policy, shape.digestBlockSize());
+    if (cachePolicy.compresses() && probe.watch(question).isPresent()) {
+      throw new ConfigException(
+          "attention to a document that cache_policy "
+              + cachePolicy.text()
+              + " compresses cannot be studied; take cache_policy none");
     }
     policy.selector(shape);
     policy.requireRunsOn(config.device());

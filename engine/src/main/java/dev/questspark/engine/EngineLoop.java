@@ -224,8 +224,7 @@ final class EngineLoop implements Runnable {
             + "; raise kv_cache_memory_bytes");
   }
 
-  private static DocumentException tooLarge(
-      Sequence sequence, Submission.PrefixRefused refused) {
+  private static DocumentException tooLarge(Sequence sequence, Submission.PrefixRefused refused) {
     return new DocumentException(
         ErrorCode.EXCEEDS_KV_CACHE,
         "document of "
@@ -262,8 +261,7 @@ final class EngineLoop implements Runnable {
     for (Compression compression : step.compressions()) {
       runner.compress(documents.get(compression.documentId()), compression);
     }
-    StepPlan plan =
-        planner.plan(step, sequences::get, documents::get, runner::prefixPages);
+    StepPlan plan = planner.plan(step, sequences::get, documents::get, runner::prefixPages);
     StepRunner.Outcome outcome = runner.run(plan, step.copies());
     long sampledNanos = System.nanoTime(); // one clock reading for all tokens of a step
     List<Long> finished = new ArrayList<>();

@@ -154,8 +154,7 @@ final class StepRunner {
       int position = plan.batch().positions()[r];
       Sequence.Document document = sequence.document;
       long storedTokens = tokensSeen(position) + document.prefixSlots();
-      long denseTokens =
-          tokensSeen(position + document.prefixTokens() + document.kept.leftOut());
+      long denseTokens = tokensSeen(position + document.prefixTokens() + document.kept.leftOut());
       long tokens = counters.tokensAttended()[r];
       long read = bytesRead[r];
       long dense = geometry.attendBytes(denseTokens);

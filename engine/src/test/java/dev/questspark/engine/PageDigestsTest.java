@@ -21,10 +21,10 @@ import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.ops.prune.Int4Keys;
 import dev.questspark.engine.pages.PagePool;
 import dev.questspark.engine.policy.ReadPolicy;
-import dev.questspark.engine.schedule.DocumentWork;
-import dev.questspark.engine.schedule.QuestionWork;
 import dev.questspark.engine.prefix.PrefixMemory;
 import dev.questspark.engine.prefix.PrefixStores;
+import dev.questspark.engine.schedule.DocumentWork;
+import dev.questspark.engine.schedule.QuestionWork;
 import dev.questspark.engine.schedule.Scheduler;
 import dev.questspark.engine.schedule.SchedulerLimits;
 import dev.questspark.engine.schedule.Step;
@@ -102,7 +102,8 @@ class PageDigestsTest {
       int checkedPages = 0;
       Optional<Step> step = scheduler.next();
       while (step.isPresent()) {
-        StepPlan plan = planner.plan(step.get(), sequences::get, documents::get, runner::prefixPages);
+        StepPlan plan =
+            planner.plan(step.get(), sequences::get, documents::get, runner::prefixPages);
         StepRunner.Outcome outcome = runner.run(plan, step.get().copies());
         for (int i = 0; i < outcome.tokens().length; i++) {
           plan.samples().get(i).accept(outcome.tokens()[i], System.nanoTime());

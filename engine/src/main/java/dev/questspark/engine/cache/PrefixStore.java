@@ -54,8 +54,7 @@ public final class PrefixStore implements AutoCloseable {
     this.digestPairs = digests.size();
     long widest =
         Math.max(
-            geometry.pageElements(),
-            (long) geometry.tiles() * geometry.digests().digestColumns());
+            geometry.pageElements(), (long) geometry.tiles() * geometry.digests().digestColumns());
     int perSlab = (int) Math.min(pages + 1L, mostElements / widest);
     List<TensorShape> shapes = new ArrayList<>();
     for (long first = 0; first <= pages; first += perSlab) {

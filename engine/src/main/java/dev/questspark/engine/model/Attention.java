@@ -135,8 +135,7 @@ final class Attention {
   }
 
   /** Adds the prefix to what its rows have attended to after it. */
-  private void attendPrefix(
-      int layer, Tensor q, LoadedBatch batch, AttentionGroup.Prefixed group) {
+  private void attendPrefix(int layer, Tensor q, LoadedBatch batch, AttentionGroup.Prefixed group) {
     PrefixOps prefixOps = backend.prefixOps();
     PrefixRows prefixes = group.prefixes();
     PrefixSelector.Scores scores =

@@ -26,8 +26,7 @@ public sealed interface AttentionGroup {
    * Rows whose document is in a prefix store: they attend to all that follows it, by the selector
    * of everything, and to what the other lists of the prefix.
    */
-  record Prefixed(
-      RowRange rows, PageSelector suffix, PrefixSelector prefix, PrefixRows prefixes)
+  record Prefixed(RowRange rows, PageSelector suffix, PrefixSelector prefix, PrefixRows prefixes)
       implements AttentionGroup {}
 
   /** Rows that attend to the pages their selector lists. */

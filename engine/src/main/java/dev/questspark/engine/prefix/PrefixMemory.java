@@ -168,8 +168,7 @@ public record PrefixMemory(
 
   /** How selectors divide a prefix beside a live cache. */
   static PageShape shape(KvGeometry live) {
-    return new PageShape(
-        PrefixGeometry.SLOTS, PrefixGeometry.tileOf(live.digestBlockSize()));
+    return new PageShape(PrefixGeometry.SLOTS, PrefixGeometry.tileOf(live.digestBlockSize()));
   }
 
   /** What becomes of a document; see {@link PrefixStores#plan}. */

@@ -28,8 +28,7 @@ final class RunQueue {
   /**
    * @param prefixes the ledger of each prefix store
    */
-  RunQueue(
-      SchedulerLimits limits, PageReservations reservations, List<PageReservations> prefixes) {
+  RunQueue(SchedulerLimits limits, PageReservations reservations, List<PageReservations> prefixes) {
     this.limits = limits;
     this.reservations = reservations;
     this.prefixes = prefixes;

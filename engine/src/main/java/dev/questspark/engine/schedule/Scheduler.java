@@ -21,10 +21,10 @@ import java.util.Set;
  * waits, or a document that no segment was left for. A step must hold a segment beside a row for
  * every other sequence, so that a document gets one as soon as no question has rows to compute.
  *
- * <p><b>Two ledgers.</b> A document whose prefix moves to a store is promised the pages there with its
- * live ones, both or neither, and always in full. It takes them all in the step after its last row,
- * and gives back the live pages that it leaves; so no promise grows after an admission, and what
- * follows holds for the live pages alone.
+ * <p><b>Two ledgers.</b> A document whose prefix moves to a store is promised the pages there with
+ * its live ones, both or neither, and always in full. It takes them all in the step after its last
+ * row, and gives back the live pages that it leaves; so no promise grows after an admission, and
+ * what follows holds for the live pages alone.
  *
  * <p><b>Nothing runs out (without overcommit).</b> An admission promises the document's pages and
  * reserves the private pages of its most demanding question, to that question's last token. Any

@@ -107,8 +107,7 @@ class PrefixOpsTest {
       for (int layer = 0; layer < 2; layer++) {
         backend
             .prefixOps()
-            .compressPages(
-                store.memory(), table, kv, layer, document.pages, document.kept);
+            .compressPages(store.memory(), table, kv, layer, document.pages, document.kept);
       }
       return new Stored(document, store, table);
     }
@@ -254,15 +253,12 @@ class PrefixOpsTest {
         Stored elsewhere = Stored.of(document, format, 40_000, 9);
         Stored others = Stored.of(other, format)) {
       assertThat(elsewhere.store.memory().slabs()).hasSizeGreaterThan(5);
-      Attended together =
-          attend(queries, Collections.nCopies(7, stored.table), stored, null, 0);
-      Attended apart =
-          attend(queries, Collections.nCopies(7, elsewhere.table), elsewhere, null, 0);
+      Attended together = attend(queries, Collections.nCopies(7, stored.table), stored, null, 0);
+      Attended apart = attend(queries, Collections.nCopies(7, elsewhere.table), elsewhere, null, 0);
       assertThat(apart.out).isDeepEqualTo(together.out);
       assertThat(apart.logSumExp).isDeepEqualTo(together.logSumExp);
       for (int r = 0; r < 7; r++) {
-        Attended alone =
-            attend(new float[][] {queries[r]}, List.of(stored.table), stored, null, 0);
+        Attended alone = attend(new float[][] {queries[r]}, List.of(stored.table), stored, null, 0);
         assertThat(alone.out[0]).isEqualTo(together.out[r]);
         assertThat(alone.logSumExp[0]).isEqualTo(together.logSumExp[r]);
       }
@@ -283,8 +279,7 @@ class PrefixOpsTest {
     LoadedBatch batch = batch(positions);
     RowRange range = new RowRange(0, rows);
     PrefixRows prefixes =
-        new PrefixRows(
-            stored.store.memory(), range, Collections.nCopies(rows, stored.table));
+        new PrefixRows(stored.store.memory(), range, Collections.nCopies(rows, stored.table));
     Scoring scoring = Scoring.of(PageScores.MEANSTD, reduction);
     Tensor q = backend.upload(GuardedTensor.host("q", queries));
     backend.prefixOps().scorePrefix(scores, q, prefixes, LAYER, batch, range, scoring, budget);
@@ -308,8 +303,7 @@ class PrefixOpsTest {
               .isEqualTo(best(document, queries[r], h, slots, budget, position));
         }
       }
-      Attended attended =
-          attend(queries, List.of(stored.table, stored.table), stored, list, 0);
+      Attended attended = attend(queries, List.of(stored.table, stored.table), stored, list, 0);
       for (int head = 0; head < HEADS * GROUP; head++) {
         List<Integer> slots = new ArrayList<>();
         int kept = document.list(head / GROUP).length;
@@ -318,8 +312,7 @@ class PrefixOpsTest {
         }
         double[] expected = expected(queries[1], head, document, slots, 0);
         for (int c = 0; c < DIM; c++) {
-          assertThat((double) attended.out[1][head * DIM + c])
-              .isCloseTo(expected[c], within(2e-5));
+          assertThat((double) attended.out[1][head * DIM + c]).isCloseTo(expected[c], within(2e-5));
         }
       }
     }
@@ -420,8 +413,8 @@ class PrefixOpsTest {
   }
 
   /**
-   * Values read back by attention that sees one token: within half a scale of what was stored. Fewer
-   * bits are farther off.
+   * Values read back by attention that sees one token: within half a scale of what was stored.
+   * Fewer bits are farther off.
    */
   @Test
   void elementsAreWithinHalfAScale() {
@@ -458,7 +451,9 @@ class PrefixOpsTest {
     }
   }
 
-  /** Keys with channels far from zero: groups along tokens keep logits, groups along channels not. */
+  /**
+   * Keys with channels far from zero: groups along tokens keep logits, groups along channels not.
+   */
   @Test
   void keysAreGroupedByChannel() {
     for (float offset : new float[] {8, 32}) {

@@ -2,6 +2,7 @@ package dev.questspark.engine.policy;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.policy.cache.CacheParts;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -32,6 +33,7 @@ class PolicyNamesTest {
     assertNamedByItself(ReadPolicies.KNOWN, "ReadPolicies.java", ReadPolicies.KNOWN.names());
     Set<String> parts = new LinkedHashSet<>(CacheParts.KNOWN.names());
     parts.removeAll(ReadPolicies.KNOWN.names()); // a dense prefill has its name from there
+    parts.removeAll(Stream.of(DType.values()).map(DType::optionName).toList()); // so has a format
     assertNamedByItself(CacheParts.KNOWN, "CacheParts.java", parts);
   }
 

@@ -26,10 +26,15 @@ final class PlayedScheduler {
   int preemptions;
   int evictions;
   int copies;
+  int compressions;
   int decodeRows;
 
   private final SchedulerLimits limits;
   private final long[][] memory;
+  private final List<PagePool> prefixPools = new ArrayList<>();
+  private final List<long[]> prefixOwners = new ArrayList<>(); // document of each page, by store
+  private final Map<Long, int[]> prefixes =
+      new HashMap<>(); // pages of each document that has moved
   private final Map<Long, Played> sequences = new HashMap<>();
   private final List<Long> submitted = new ArrayList<>();
   private final Set<Long> begun = new HashSet<>();
@@ -51,15 +56,24 @@ final class PlayedScheduler {
       computedTo = question == null ? 0 : document.tokens();
     }
 
+    /** Tokens that the sequence does not find in live pages. */
+    int moved() {
+      return question == null ? 0 : document.prefix().map(PrefixWork::tokens).orElse(0);
+    }
+
     int promptEnd() {
       return document.tokens() + question.tokens() + sampled;
     }
   }
 
-  PlayedScheduler(SchedulerLimits limits, int pages) {
+  PlayedScheduler(SchedulerLimits limits, int pages, int... prefixPages) {
     this.limits = limits;
     pool = new PagePool(pages);
-    scheduler = new Scheduler(limits, pool);
+    for (int store : prefixPages) {
+      prefixPools.add(new PagePool(store));
+      prefixOwners.add(new long[store + 1]);
+    }
+    scheduler = new Scheduler(limits, pool, prefixPools);
     memory = new long[pages + 1][limits.pageSize()];
   }
 
@@ -79,6 +93,14 @@ final class PlayedScheduler {
     if (own + most > pool.total()) {
       assertThat(submission).isEqualTo(new Submission.Refused(own + most, pool.total()));
       return false;
+    }
+    if (work.prefix().isPresent()) {
+      PrefixWork prefix = work.prefix().get();
+      int total = prefixPools.get(prefix.store()).total();
+      if (prefix.pages() > total) {
+        assertThat(submission).isEqualTo(new Submission.PrefixRefused(prefix.pages(), total));
+        return false;
+      }
     }
     assertThat(submission).isEqualTo(new Submission.Accepted());
     live.put(work.id(), work);
@@ -100,6 +122,7 @@ final class PlayedScheduler {
   List<Long> next() {
     Step step = scheduler.next().orElseThrow();
     steps++;
+    step.compressions().forEach(this::move);
     recount();
     checkLimitsAndOrder(step);
     for (PageCopy copy : step.copies()) {
@@ -116,6 +139,28 @@ final class PlayedScheduler {
       }
     }
     return sampled;
+  }
+
+  /**
+   * The live pages of a prefix hold its tokens for the last time; its pages of the store are its.
+   */
+  private void move(Compression compression) {
+    DocumentWork work = live.get(compression.documentId());
+    Played document = sequences.get(work.id());
+    PrefixWork prefix = work.prefix().orElseThrow();
+    assertThat(document.computedTo).isEqualTo(work.tokens());
+    assertThat(compression.livePages()).hasSize(prefix.tokens() / limits.pageSize());
+    for (int position = 0; position < prefix.tokens(); position++) {
+      int page = compression.livePages()[position / limits.pageSize()];
+      assertThat(memory[page][position % limits.pageSize()])
+          .isEqualTo(token(document, work.id(), position));
+    }
+    assertThat(compression.prefixPages()).hasSize(prefix.pages()).doesNotHaveDuplicates();
+    for (int page : compression.prefixPages()) {
+      prefixOwners.get(prefix.store())[page] = work.id();
+    }
+    prefixes.put(work.id(), compression.prefixPages());
+    compressions++;
   }
 
   /** Completes the step; documents whose last question ended are gone from {@link #live}. */
@@ -206,9 +251,10 @@ final class PlayedScheduler {
     } else {
       checkQuestionSpan(span, played);
     }
-    assertThat(span.pages()).hasSize((played.computedTo - 1) / limits.pageSize() + 1);
+    int moved = played.moved();
+    assertThat(span.pages()).hasSize((played.computedTo - moved - 1) / limits.pageSize() + 1);
     for (int position = span.firstPosition(); position < played.computedTo; position++) {
-      int page = span.pages()[position / limits.pageSize()];
+      int page = span.pages()[(position - moved) / limits.pageSize()];
       assertThat(pool.holders(page)).as("writers of page %s", page).isEqualTo(1);
       memory[page][position % limits.pageSize()] = token(played, span.sequenceId(), position);
     }
@@ -233,8 +279,16 @@ final class PlayedScheduler {
 
   private void readBack(Span span) {
     Played played = sequences.get(span.sequenceId());
-    for (int position = 0; position < span.firstPosition() + span.tokens(); position++) {
-      long found = memory[span.pages()[position / limits.pageSize()]][position % limits.pageSize()];
+    int moved = played.moved();
+    if (moved > 0) {
+      PrefixWork prefix = played.document.prefix().orElseThrow();
+      for (int page : prefixes.get(played.document.id())) {
+        assertThat(prefixOwners.get(prefix.store())[page]).isEqualTo(played.document.id());
+      }
+    }
+    for (int position = moved; position < span.firstPosition() + span.tokens(); position++) {
+      int page = span.pages()[(position - moved) / limits.pageSize()];
+      long found = memory[page][position % limits.pageSize()];
       if (found != token(played, span.sequenceId(), position)) {
         throw new AssertionError("wrong token at position " + position + " of " + span);
       }
@@ -255,7 +309,8 @@ final class PlayedScheduler {
         holders[page]++;
       }
       promised += document.reserved + document.leaderReserve;
-      assertThat(document.reserved + document.pages.pages()).isEqualTo(document.ownPages());
+      assertThat(document.reserved + document.pages.pages())
+          .isEqualTo(document.ownPages() - (document.compressed ? document.movedPages() : 0));
       if (!limits.overcommit() && document.leader == null) {
         for (QuestionProgress question : document.waiting) {
           assertThat((long) document.leaderReserve)
@@ -273,6 +328,7 @@ final class PlayedScheduler {
             .isGreaterThanOrEqualTo(question.largestPrivatePages());
       }
     }
+    recountPrefixes();
     int used = 0;
     for (int page = 1; page <= pool.total(); page++) {
       assertThat(pool.holders(page)).as("holders of page %s", page).isEqualTo(holders[page]);
@@ -285,5 +341,39 @@ final class PlayedScheduler {
     assertThat(scheduler.pagesUsed()).isEqualTo(used);
     assertThat(scheduler.runQueue().promisedPages()).isEqualTo(promised);
     assertThat(used + promised).isLessThanOrEqualTo(pool.total());
+  }
+
+  /** The same of the prefix stores: a document holds all its pages there, or is promised them. */
+  private void recountPrefixes() {
+    for (int store = 0; store < prefixPools.size(); store++) {
+      PagePool pages = prefixPools.get(store);
+      int[] holders = new int[pages.total() + 1];
+      int promised = 0;
+      for (DocumentProgress document : scheduler.runQueue().admitted) {
+        if (document.prefix != null && document.prefix.store() == store) {
+          for (int page : document.prefixPages.snapshot()) {
+            holders[page]++;
+          }
+          promised += document.prefixReserved;
+          assertThat(document.prefixReserved)
+              .isEqualTo(document.compressed ? 0 : document.prefix.pages());
+          assertThat(document.prefixPages.pages() + document.prefixReserved)
+              .isEqualTo(document.prefix.pages());
+        }
+      }
+      int used = 0;
+      for (int page = 1; page <= pages.total(); page++) {
+        assertThat(pages.holders(page)).isEqualTo(holders[page]).isLessThanOrEqualTo(1);
+        used += holders[page];
+      }
+      assertThat(scheduler.prefixPagesUsed(store)).isEqualTo(used);
+      assertThat(scheduler.runQueue().promisedPrefixPages(store)).isEqualTo(promised);
+      assertThat(used + promised).isLessThanOrEqualTo(pages.total());
+    }
+  }
+
+  /** Pages that nobody holds, of all stores. */
+  int freePrefixPages() {
+    return prefixPools.stream().mapToInt(PagePool::free).sum();
   }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -31,14 +32,17 @@ class SchedulerInvariantsTest {
     int preemptions = 0;
     int evictions = 0;
     int copies = 0;
+    int compressions = 0;
     for (int seed = 0; steps < STEPS; seed++) {
       PlayedScheduler played = playOne(new Random(seed), overcommit);
       steps += played.steps;
       preemptions += played.preemptions;
       evictions += played.evictions;
       copies += played.copies;
+      compressions += played.compressions;
     }
-    assertThat(List.of(cancelled, refused, stoppedEarly, copies)).allMatch(count -> count > 100);
+    assertThat(List.of(cancelled, refused, stoppedEarly, copies, compressions))
+        .allMatch(count -> count > 100);
     if (overcommit) {
       assertThat(preemptions).isGreaterThan(1000);
       assertThat(evictions).isGreaterThan(10);
@@ -54,7 +58,8 @@ class SchedulerInvariantsTest {
     int longest = 1 + random.nextInt(60);
     int pages = 2 + (longest * (1 + random.nextInt(3))) / pageSize;
     SchedulerLimits limits = new SchedulerLimits(pageSize, seqs, rows, overcommit);
-    PlayedScheduler played = new PlayedScheduler(limits, pages);
+    int[] stores = {1 + random.nextInt(30), 1 + random.nextInt(8)};
+    PlayedScheduler played = new PlayedScheduler(limits, pages, stores);
 
     int submissions = 20 + random.nextInt(40);
     double cancelRate = random.nextInt(3) == 0 ? 0.05 : 0.002;
@@ -63,7 +68,7 @@ class SchedulerInvariantsTest {
     while (submissions > 0 || !played.live.isEmpty()) {
       if (submissions > 0 && (played.live.isEmpty() || random.nextInt(3) == 0)) {
         submissions--;
-        refused += played.submit(randomDocument(random, longest, rows - seqs)) ? 0 : 1;
+        refused += played.submit(randomDocument(random, longest, rows - seqs, pageSize)) ? 0 : 1;
         continue;
       }
       int waitingAndRunning = unfinished(played);
@@ -80,6 +85,7 @@ class SchedulerInvariantsTest {
     assertThat(played.scheduler.next()).isEmpty();
     assertThat(played.scheduler.running() + played.scheduler.waiting()).isZero();
     assertThat(played.pool.free()).isEqualTo(pages);
+    assertThat(played.freePrefixPages()).isEqualTo(stores[0] + stores[1]);
     return played;
   }
 
@@ -119,7 +125,8 @@ class SchedulerInvariantsTest {
   /**
    * @param largestSegment at most; less than 1 for none
    */
-  private DocumentWork randomDocument(Random random, int longest, int largestSegment) {
+  private DocumentWork randomDocument(
+      Random random, int longest, int largestSegment, int pageSize) {
     int tokens = random.nextInt(5) == 0 ? 0 : random.nextInt(longest + 1);
     List<QuestionWork> questions = new ArrayList<>();
     long document = nextId++;
@@ -129,6 +136,15 @@ class SchedulerInvariantsTest {
     }
     boolean segmented = largestSegment > 0 && random.nextBoolean();
     int segment = segmented ? 1 + random.nextInt(largestSegment) : 1;
-    return new DocumentWork(document, tokens, segment, questions);
+    int pages = tokens / pageSize;
+    Optional<PrefixWork> prefix =
+        pages == 0 || random.nextInt(3) > 0
+            ? Optional.empty()
+            : Optional.of(
+                new PrefixWork(
+                    pageSize * (1 + random.nextInt(pages)),
+                    random.nextInt(2),
+                    1 + random.nextInt(10)));
+    return new DocumentWork(document, tokens, segment, questions, prefix);
   }
 }

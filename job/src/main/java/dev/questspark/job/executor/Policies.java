@@ -89,8 +89,10 @@ public final class Policies {
     selection
         .cachePolicies()
         .forEach(
-            cache ->
-                cache.requireRuns(device, batching.maxNumSeqs(), batching.maxNumBatchedTokens()));
+            cache -> {
+              cache.requireRuns(device, batching.maxNumSeqs(), batching.maxNumBatchedTokens());
+              policies.forEach(policy -> cache.requireReadBy(policy, shape.digestBlockSize()));
+            });
     List<ReadPolicy> denseFirst = new ArrayList<>();
     policies.stream().filter(ReadPolicy::dense).forEach(denseFirst::add);
     policies.stream().filter(policy -> !policy.dense()).forEach(denseFirst::add);

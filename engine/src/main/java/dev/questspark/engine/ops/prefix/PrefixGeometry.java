@@ -5,8 +5,8 @@ import dev.questspark.engine.ops.KvGeometry;
 
 /**
  * The shape of a prefix store's pages, and all byte arithmetic about them. A page holds {@link
- * #SLOTS} tokens of one KV head of one layer, wherever in the document they stood. Keys lie in tiles
- * of {@link #tile} slots, (tile, headDim, slot in tile), values as (slot, headDim).
+ * #SLOTS} tokens of one KV head of one layer, wherever in the document they stood. Keys lie in
+ * tiles of {@link #tile} slots, (tile, headDim, slot in tile), values as (slot, headDim).
  *
  * <pre>
  * WHOLE     keys, values                                                of the cache's dtype

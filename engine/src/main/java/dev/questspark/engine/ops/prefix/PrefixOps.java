@@ -15,7 +15,8 @@ import dev.questspark.engine.ops.Tensor;
  *
  * <p>An entry of a {@link PageList} is here a unit of consecutive slots of the row's prefix of one
  * KV head. The keys and values after the prefix, in live pages, are always read; so a budget counts
- * a row's position + 1 tokens of them first, and the prefix has what is left, but at least one unit.
+ * a row's position + 1 tokens of them first, and the prefix has what is left, but at least one
+ * unit.
  */
 public interface PrefixOps {
 

@@ -25,7 +25,7 @@ public final class CacheParts {
           .add("int8", FormatPart.Int8.class)
           .add("int4", FormatPart.Int4.class)
           .add("int2", FormatPart.Int2.class)
-          .add("k4v2", FormatPart.K4V2.class);
+          .add("k4v2", FormatPart.Int4KeysInt2Values.class);
 
   private static final String NONE = "none";
   private static final char JOIN = '+';

@@ -1,10 +1,13 @@
 package dev.questspark.engine.policy.cache;
 
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.ops.PageShape;
 import dev.questspark.engine.ops.backend.DeviceName;
 import dev.questspark.engine.ops.prefix.KeptSlots;
 import dev.questspark.engine.ops.prefix.PageFormat;
+import dev.questspark.engine.ops.prefix.PrefixGeometry;
 import dev.questspark.engine.policy.Dense;
+import dev.questspark.engine.policy.ReadPolicy;
 import java.io.Serializable;
 import java.util.Comparator;
 import java.util.EnumSet;
@@ -26,6 +29,9 @@ public record CachePolicy(List<CachePart> parts) implements Serializable {
 
   private static final Set<CachePart.Slot> COMPRESSING =
       EnumSet.of(CachePart.Slot.KEPT_SLOTS, CachePart.Slot.CHANNELS, CachePart.Slot.FORMAT);
+
+  /** What {@link #parseFormat} reads as a format that is no part. */
+  public static final String AUTO = "auto";
 
   /** What {@link #parsePrefill} reads as a prefill that is no part. */
   public static final String DENSE = Dense.NAME;
@@ -99,6 +105,68 @@ public record CachePolicy(List<CachePart> parts) implements Serializable {
               + "; give it to cache_policy");
     }
     return new CachePolicy(List.of(part));
+  }
+
+  /**
+   * This policy with the number format of another one.
+   *
+   * @param asked a policy of {@link #parseFormat}
+   * @throws ConfigException when this policy has a format of its own
+   */
+  public CachePolicy withFormat(CachePolicy asked) {
+    Optional<FormatPart> own = part(FormatPart.class);
+    Optional<FormatPart> other = asked.part(FormatPart.class);
+    if (own.isPresent() && !own.equals(other)) {
+      throw new ConfigException(
+          "kv_cache_dtype is "
+              + other.map(CacheParts.KNOWN::text).orElse(AUTO)
+              + ", but cache_policy is "
+              + text()
+              + "; give one of them");
+    }
+    return own.isPresent()
+        ? this
+        : new CachePolicy(Stream.concat(asked.parts.stream(), parts.stream()).toList());
+  }
+
+  /**
+   * Reads the text of one part that decides the number format, such as {@code int4}, or {@code
+   * auto}: the numbers of the live cache.
+   *
+   * @throws ConfigException when it is unknown, or decides anything else
+   */
+  public static CachePolicy parseFormat(String text) {
+    if (text.strip().equals(AUTO)) {
+      return NONE;
+    }
+    CachePart part = CacheParts.KNOWN.parse(text);
+    if (part.slot() != CachePart.Slot.FORMAT) {
+      throw new ConfigException(
+          "kv_cache_dtype is "
+              + CacheParts.KNOWN.text(part)
+              + ", which decides the "
+              + part.slot()
+              + "; give it to cache_policy");
+    }
+    return new CachePolicy(List.of(part));
+  }
+
+  /**
+   * Requires a policy of questions that can read what this one leaves of a document.
+   *
+   * @param digestBlockSize tokens of the live cache that share a digest
+   * @throws ConfigException naming both
+   */
+  public void requireReadBy(ReadPolicy policy, int digestBlockSize) {
+    PageShape shape = new PageShape(PrefixGeometry.SLOTS, PrefixGeometry.tileOf(digestBlockSize));
+    if (compresses() && policy.selector(shape).ofPrefix().isEmpty()) {
+      throw new ConfigException(
+          "policy "
+              + policy.text()
+              + " chooses among keys as they were computed, but cache_policy "
+              + text()
+              + " compresses them; take another policy, or leave that part out");
+    }
   }
 
   /**

@@ -103,12 +103,12 @@ public interface FormatPart extends CachePart {
   @Description(
       "Stores the document's keys in 4 bits and its values in 2: keys bear fewer bits worse (KIVI's"
           + " groups, arXiv 2402.02750).")
-  record K4V2(
+  record Int4KeysInt2Values(
       @Parameter(defaultValue = WHOLE, description = "Last tokens that stay as they are.")
           int whole)
       implements FormatPart {
-    public K4V2 {
-      requireWhole(K4V2.class, whole);
+    public Int4KeysInt2Values {
+      requireWhole(Int4KeysInt2Values.class, whole);
     }
 
     @Override

@@ -15,8 +15,7 @@ public final class KeptPrefix implements PrefixSelector {
   public boolean select(PageList list, Query query) {
     query
         .ops()
-        .keepPrefix(
-            list, query.prefixes(), query.layer(), query.batch(), query.rows(), budget);
+        .keepPrefix(list, query.prefixes(), query.layer(), query.batch(), query.rows(), budget);
     return true;
   }
 }

@@ -24,6 +24,7 @@ import dev.questspark.job.options.SelectionOptions;
 import dev.questspark.job.options.keys.Scope.Decides;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /** Which pages a decode step reads; {@link SelectionOptions} has the values. */
@@ -63,6 +64,17 @@ public final class SelectionKeys {
           .description(
               SECTION,
               "Which keys a document's own rows read while it is prefilled, such as a_shape(recent=960). It becomes a part of cache_policy.");
+  public static final OptionKey<CachePolicy> KV_CACHE_DTYPE =
+      OptionDeclaration.single(
+              "kv_cache_dtype",
+              "policy",
+              "auto, or a part of cache_policy that decides the format",
+              CachePolicy::parseFormat)
+          .defaultValue(CachePolicy.AUTO)
+          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .description(
+              SECTION,
+              "How a document's keys and values are stored once it is prefilled, such as int4. It becomes a part of cache_policy; auto stores them as they were computed.");
   public static final OptionKey<List<CachePolicy>> CACHE_POLICIES =
       OptionDeclaration.list(
               "cache_policies",
@@ -77,6 +89,9 @@ public final class SelectionKeys {
           .excludes(
               PREFILL,
               "--cache-policies says which cache policies are compared, and --prefill is a part of one; name it in --cache-policies, as in 'a_shape(recent=960)'.")
+          .excludes(
+              KV_CACHE_DTYPE,
+              "--cache-policies says which cache policies are compared, and --kv-cache-dtype is a part of one; name it in --cache-policies, as in 'int4'.")
           .description(
               SECTION,
               "Cache policies to compare, each with every policy of the questions; given several times. Every document is prefilled once for each. none comes first, named or not. Without it cache_policy is compared with none.");
@@ -175,6 +190,10 @@ public final class SelectionKeys {
               SECTION,
               "What the question's tokens attend to: all of the document (dense), which they read once together, or each token to what the policy lists for it (sparse), as in the paper's passkey test. Tokens of the answer always attend as the policy says.");
 
+  /** What together makes a document's cache policy. */
+  public static final Set<OptionKey<?>> OF_THE_DOCUMENT =
+      Set.of(CACHE_POLICY, PREFILL, KV_CACHE_DTYPE);
+
   /** What {@link #POLICIES} says in one text. */
   private static List<OptionKey<?>> shorthand() {
     return List.of(
@@ -216,10 +235,13 @@ public final class SelectionKeys {
     return OptionKey.checked(name, ReadPolicies.KNOWN.namesOfSelections()::contains);
   }
 
-  /** The document's policy, of both options; a dense prefill counts as one only if it was given. */
+  /** The document's policy, of all options; a default counts as one only if it was given. */
   private static CachePolicy cachePolicy(JobOptions options) {
     CachePolicy policy = options.get(CACHE_POLICY);
-    return options.given(PREFILL) ? policy.withPrefill(options.get(PREFILL)) : policy;
+    if (options.given(PREFILL)) {
+      policy = policy.withPrefill(options.get(PREFILL));
+    }
+    return options.given(KV_CACHE_DTYPE) ? policy.withFormat(options.get(KV_CACHE_DTYPE)) : policy;
   }
 
   /**

@@ -62,7 +62,7 @@ public final class OptionBinder {
     boolean measured = Scope.MEASUREMENT.contains(options.get(RunKeys.COMMAND));
     Map<String, String> deciding = new LinkedHashMap<>();
     for (OptionKey<?> key : OptionRegistry.all()) {
-      if (measured && (key == SelectionKeys.CACHE_POLICY || key == SelectionKeys.PREFILL)) {
+      if (measured && SelectionKeys.OF_THE_DOCUMENT.contains(key)) {
         continue; // a measurement's results are kept by their policies
       }
       if (key.decides() == Decides.ANSWERS || measured && key.decides() == Decides.MEASUREMENTS) {

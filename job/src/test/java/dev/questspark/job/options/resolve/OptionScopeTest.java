@@ -52,6 +52,7 @@ class OptionScopeTest {
             "batch_invariant",
             "cache_policy",
             "prefill",
+            "kv_cache_dtype",
             "digest_block_size",
             "digest_dtype",
             "question_attention",

@@ -32,7 +32,10 @@ public final class CpuDigests {
         tensor,
         pages,
         new int[] {
-          pages.pages(), pages.pageSize / pages.blockSize, pages.kvHeads, pages.headDim,
+          pages.pages(),
+          pages.pageSize / pages.blockSize,
+          pages.kvHeads,
+          pages.headDim,
           pages.digestColumns
         });
   }
@@ -44,7 +47,10 @@ public final class CpuDigests {
         tensor,
         null,
         new int[] {
-          pages, geometry.blocksPerPage(), geometry.kvHeads(), geometry.headDim(),
+          pages,
+          geometry.blocksPerPage(),
+          geometry.kvHeads(),
+          geometry.headDim(),
           geometry.digestColumns()
         });
   }
@@ -58,11 +64,7 @@ public final class CpuDigests {
     this.headDim = shape[3];
     this.columns = shape[4];
     int width = columns;
-    OpArguments.require(
-        score + " digests",
-        tensor,
-        shape[0] * blocks * kvHeads,
-        width);
+    OpArguments.require(score + " digests", tensor, shape[0] * blocks * kvHeads, width);
     if (tensor.rowStride() != width) {
       throw new IllegalArgumentException(
           score + " digests have stride " + tensor.rowStride() + "; it must be " + width);

@@ -68,8 +68,7 @@ final class CpuCompression {
                     + " slots");
           }
           int count = Math.min(SLOTS, positions.length - from);
-          write(
-              target, table.pages()[place], source, livePages, head, positions, from, count);
+          write(target, table.pages()[place], source, livePages, head, positions, from, count);
           digest(target, table.pages()[place], count, digests, scratch[worker], simd[worker]);
         });
   }

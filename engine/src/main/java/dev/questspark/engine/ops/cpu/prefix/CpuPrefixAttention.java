@@ -21,9 +21,9 @@ import java.util.List;
 /**
  * attendPrefix. Rows of one document with equal lists are a tile, which brings each page once into
  * the first-level cache, as floats, for all of them. A task is one chunk of the list of a (tile, KV
- * head); chunks are then merged in order, behind the state that the row came with. Blocks and chunks
- * are counted in slots of the list, and no sum crosses rows, so the bits of a row depend on the slots
- * listed alone.
+ * head); chunks are then merged in order, behind the state that the row came with. Blocks and
+ * chunks are counted in slots of the list, and no sum crosses rows, so the bits of a row depend on
+ * the slots listed alone.
  */
 final class CpuPrefixAttention {
   /** Slots of a chunk. */
@@ -169,10 +169,8 @@ final class CpuPrefixAttention {
     workers.run(
         tileOfTask.length,
         2L * group * CHUNK * pages.headDim,
-        (task, worker) ->
-            attend(call, tiles.get(tileOfTask[task]), task, scratch[worker]));
-    workers.run(
-        tiles.size(), 8L * group * pages.headDim, (i, worker) -> merge(call, tiles.get(i)));
+        (task, worker) -> attend(call, tiles.get(tileOfTask[task]), task, scratch[worker]));
+    workers.run(tiles.size(), 8L * group * pages.headDim, (i, worker) -> merge(call, tiles.get(i)));
   }
 
   private void grow(int states, int headDim) {
@@ -328,17 +326,7 @@ final class CpuPrefixAttention {
       sum[state + h] += scratch.simd.exponentiate(weights, at, slots, largest);
     }
     scratch.simd.addValues(
-        partial,
-        state * headDim,
-        heads,
-        headDim,
-        weights,
-        0,
-        BLOCK,
-        scratch.values,
-        0,
-        0,
-        slots);
+        partial, state * headDim, heads, headDim, weights, 0, BLOCK, scratch.values, 0, 0, slots);
   }
 
   /** Adds a tile's chunks to the states that its rows came with. */

@@ -91,8 +91,7 @@ public final class CpuPrefixOps implements PrefixOps {
       float cap) {
     int kvHeads = prefixes.tables().get(0).kvHeads();
     CpuPageList lists = CpuPageList.of(list, rows.count(), kvHeads);
-    attention.attendPrefix(
-        out, logSumExp, q, prefixes, layer, batch, rows, lists, scale, cap);
+    attention.attendPrefix(out, logSumExp, q, prefixes, layer, batch, rows, lists, scale, cap);
   }
 
   @Override

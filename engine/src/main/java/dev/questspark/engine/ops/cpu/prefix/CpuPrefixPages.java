@@ -52,8 +52,7 @@ final class CpuPrefixPages {
   }
 
   private int at(int page) {
-    return Math.toIntExact(
-        starts[slab(page)] + (long) inSlab(page) * geometry.pageElements());
+    return Math.toIntExact(starts[slab(page)] + (long) inSlab(page) * geometry.pageElements());
   }
 
   /** The digests of a score, one per slab. */
@@ -66,8 +65,7 @@ final class CpuPrefixPages {
             "no " + score + " digests are kept; the prefix store has " + slab.digests().keySet());
       }
       digests[i] =
-          new CpuDigests(
-              score, slab.digests().get(score), geometry.digests(), slab.pages().rows());
+          new CpuDigests(score, slab.digests().get(score), geometry.digests(), slab.pages().rows());
     }
     return digests;
   }

@@ -104,7 +104,8 @@ final class CpuPrefixScores {
                     pages.headDim);
           }
           multiply(pages, digests, table, layer, head, tiles, group, mine);
-          reduce(scoring, group, tiles, mine, HeapBuffer.floats(scores), HeapBuffer.at(scores, task));
+          reduce(
+              scoring, group, tiles, mine, HeapBuffer.floats(scores), HeapBuffer.at(scores, task));
           batch.countScored(row, tiles);
         });
   }

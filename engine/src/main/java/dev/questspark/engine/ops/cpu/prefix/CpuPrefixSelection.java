@@ -62,8 +62,7 @@ final class CpuPrefixSelection {
           PrefixTable table = prefixes.table(row);
           int slots = table.slots(layer, task % kvHeads);
           int suffix = batch.position(row) + 1;
-          PrefixBudget read =
-              PrefixBudget.of(budget, slots, suffix, table.tokens() + suffix);
+          PrefixBudget read = PrefixBudget.of(budget, slots, suffix, table.tokens() + suffix);
           list.count(task, read.read());
           int[] entries = list.entries();
           int at = fill(entries, list.start(task), 0, read.sink());

@@ -58,8 +58,7 @@ final class GroupCodec {
   }
 
   /** Widens {@code count} integers: zero + integer * scale, rounded once. */
-  static void read(
-      byte[] bytes, int at, int count, int bits, int scaleAt, float[] target, int to) {
+  static void read(byte[] bytes, int at, int count, int bits, int scaleAt, float[] target, int to) {
     float scale = bf16(bytes, scaleAt);
     float zero = bf16(bytes, scaleAt + 2);
     switch (bits) {
