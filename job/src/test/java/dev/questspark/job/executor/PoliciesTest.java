@@ -147,9 +147,10 @@ class PoliciesTest {
         .hasMessage(
             "digest_block_size is 6, which does not divide page_size 16; use a divisor of it, or 0"
                 + " for automatic");
-    assertThatThrownBy(() -> options(Map.of(), "--cache-policy=int4"))
+    assertThatThrownBy(() -> options(Map.of(), "--cache-policy=int3"))
         .isInstanceOf(ConfigException.class)
-        .hasMessageStartingWith("cache_policy part 'int4' is unknown; known: dense, a_shape,")
+        .hasMessageStartingWith("cache_policy part 'int3' is unknown; known: dense, a_shape,")
+        .hasMessageContaining("did you mean int")
         .hasMessageEndingWith(" (cache_policy, flag).");
     assertThat(options(Map.of()).get(SelectionKeys.CACHE_POLICY)).isEqualTo(CachePolicy.NONE);
   }
@@ -210,5 +211,33 @@ class PoliciesTest {
     assertThatThrownBy(() -> cachePolicy("--prefill=a_shape", "--backend=cuda"))
         .isInstanceOf(ConfigException.class)
         .hasMessageEndingWith("backend is cuda; use prefill dense or backend cpu");
+  }
+
+  @Test
+  void aNumberFormatIsAPartOfTheDocumentsPolicy() {
+    assertThat(cachePolicy("--kv-cache-dtype=auto")).isEqualTo(CachePolicy.NONE);
+    assertThat(cachePolicy("--kv-cache-dtype=int4", "--prefill=a_shape"))
+        .isEqualTo(CachePolicy.parse("int4 + a_shape"));
+    assertThat(cachePolicy("--cache-policy=k4v2", "--kv-cache-dtype=k4v2").text())
+        .isEqualTo("k4v2(whole=32)");
+    assertThat(compared("eval", "--kv-cache-dtype=int8")).containsExactly("none", "int8");
+    assertThatThrownBy(() -> cachePolicy("--cache-policy=int8", "--kv-cache-dtype=int4"))
+        .isInstanceOf(ConfigException.class)
+        .hasMessage(
+            "kv_cache_dtype is int4(whole=32), but cache_policy is int8(whole=32); give one of"
+                + " them");
+    assertThatThrownBy(() -> cachePolicy("--kv-cache-dtype=a_shape"))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContainingAll("decides the prefill; give it to cache_policy");
+    assertThatThrownBy(() -> cachePolicy("--kv-cache-dtype=int4", "--policies=twilight"))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContainingAll("policy twilight", "cache_policy int4", "compresses them");
+    assertThatThrownBy(() -> cachePolicy("--kv-cache-dtype=int4", "--backend=cuda"))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageEndingWith("backend is cuda; use backend cpu, or leave that part out");
+    assertThatThrownBy(
+            () -> compared("sweep", "--cache-policies=int8", "--kv-cache-dtype=int4"))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContainingAll("--cache-policies", "--kv-cache-dtype");
   }
 }
