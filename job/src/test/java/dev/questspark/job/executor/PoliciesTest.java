@@ -235,9 +235,5 @@ class PoliciesTest {
     assertThatThrownBy(() -> cachePolicy("--kv-cache-dtype=int4", "--backend=cuda"))
         .isInstanceOf(ConfigException.class)
         .hasMessageEndingWith("backend is cuda; use backend cpu, or leave that part out");
-    assertThatThrownBy(
-            () -> compared("sweep", "--cache-policies=int8", "--kv-cache-dtype=int4"))
-        .isInstanceOf(ConfigException.class)
-        .hasMessageContainingAll("--cache-policies", "--kv-cache-dtype");
   }
 }
