@@ -32,7 +32,7 @@ import java.util.stream.Stream;
  */
 final class BuildKernels {
   /** 90a has the warpgroup instructions that 90 has not, and runs on the same GPUs, but on no later ones. */
-  private static final List<String> ARCHITECTURES = List.of("80", "86", "89", "90a", "100");
+  private static final List<String> ARCHITECTURES = List.of("80", "86", "89", "90a", "100", "120");
 
   /** The oldest architecture's, so that every newer GPU that has no image of its own can compile it. */
   private static final int PTX_ARCHITECTURE = 80;
@@ -100,11 +100,29 @@ final class BuildKernels {
     }
     Files.deleteIfExists(built);
     long start = System.nanoTime();
-    compile(nvcc.get(), sources, fatbin);
+    List<String> architectures = architectures(nvcc.get());
+    compile(nvcc.get(), sources, architectures, fatbin);
     Files.writeString(built, key);
     System.out.printf(
         "kernels: compiled %d files for %s in %d s, %d KB%n",
-        sources.size(), ARCHITECTURES, (System.nanoTime() - start) / 1_000_000_000, Files.size(fatbin) / 1024);
+        sources.size(), architectures, (System.nanoTime() - start) / 1_000_000_000, Files.size(fatbin) / 1024);
+  }
+
+  /** Those that this nvcc knows; GPUs of the others compile the PTX when they load it. */
+  private static List<String> architectures(String nvcc) {
+    List<String> known = List.of(run(List.of(nvcc, "--list-gpu-code")).split("\\s+"));
+    List<String> left = new ArrayList<>(ARCHITECTURES);
+    left.removeIf(architecture -> known.contains("sm_" + architecture));
+    if (left.contains(String.valueOf(PTX_ARCHITECTURE))) {
+      throw new BuildFailure(nvcc + " does not know sm_" + PTX_ARCHITECTURE + "; use nvcc of CUDA 12 or 13");
+    }
+    if (!left.isEmpty()) {
+      System.out.println(
+          "kernels: this nvcc does not know the architectures "
+              + left
+              + ", whose GPUs will compile the kernels from PTX when they start; nvcc of CUDA 12.8 or newer knows them");
+    }
+    return ARCHITECTURES.stream().filter(architecture -> !left.contains(architecture)).toList();
   }
 
   private static Optional<String> findNvcc() {
@@ -137,14 +155,14 @@ final class BuildKernels {
   }
 
   /** All files as one unit: a driver loads one module, and nvcc's start-up is paid once per architecture. */
-  private void compile(String nvcc, List<Path> sources, Path fatbin) throws Exception {
+  private void compile(String nvcc, List<Path> sources, List<String> architectures, Path fatbin) throws Exception {
     Path unit = work.resolve("quest.cu");
     Files.write(unit, sources.stream().map(file -> "#include \"" + file.toAbsolutePath() + "\"").toList());
     List<String> images = new ArrayList<>();
     ExecutorService pool = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors());
     try {
       List<Future<String>> logs = new ArrayList<>();
-      for (String architecture : ARCHITECTURES) {
+      for (String architecture : architectures) {
         Path cubin = work.resolve("sm_" + architecture + ".cubin");
         logs.add(pool.submit(compileTo(nvcc, unit, "-cubin", "sm_" + architecture, cubin)));
         images.add("--image3=kind=elf,sm=" + architecture + ",file=" + cubin);
@@ -152,8 +170,8 @@ final class BuildKernels {
       Path ptx = work.resolve("compute_" + PTX_ARCHITECTURE + ".ptx");
       Future<String> portable = pool.submit(compileTo(nvcc, unit, "-ptx", "compute_" + PTX_ARCHITECTURE, ptx));
       images.add("--image3=kind=ptx,sm=" + PTX_ARCHITECTURE + ",file=" + ptx);
-      for (int i = 0; i < ARCHITECTURES.size(); i++) {
-        Path log = work.resolve("sm_" + ARCHITECTURES.get(i) + ".resources");
+      for (int i = 0; i < architectures.size(); i++) {
+        Path log = work.resolve("sm_" + architectures.get(i) + ".resources");
         Files.writeString(log, await(logs.get(i)));
         refuseSpills(log);
       }

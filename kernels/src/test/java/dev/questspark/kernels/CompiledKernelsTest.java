@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Test;
 class CompiledKernelsTest {
   private static final Path OUTPUT = Path.of(System.getProperty("questspark.kernels.output"));
   private static final Path WORK = Path.of(System.getProperty("questspark.kernels.work"));
-  private static final List<String> ARCHITECTURES = List.of("80", "86", "89", "90a", "100");
+  private static final List<String> ARCHITECTURES = List.of("80", "86", "89", "90a", "100", "120");
   private static final Pattern ENTRY =
       Pattern.compile("Compiling entry function '(\\w+)' for 'sm_(\\w+)'");
   private static final Pattern PTX_ENTRY = Pattern.compile("(?m)^\\.visible \\.entry (\\w+)\\(");
@@ -93,7 +93,8 @@ class CompiledKernelsTest {
           fatbin.getInt(at + ENTRY_SIZE_OF_HEADER) + (int) fatbin.getLong(at + ENTRY_SIZE_OF_IMAGE);
     }
     assertThat(images)
-        .containsExactlyInAnyOrder("sm_80", "sm_86", "sm_89", "sm_90", "sm_100", "compute_80");
+        .containsExactlyInAnyOrder(
+            "sm_80", "sm_86", "sm_89", "sm_90", "sm_100", "sm_120", "compute_80");
     assertThat(new String(bytes, StandardCharsets.ISO_8859_1))
         .as("what a refusal of an old driver names")
         .contains("Cuda compilation tools, release ");

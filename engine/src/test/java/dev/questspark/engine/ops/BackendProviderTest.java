@@ -1,11 +1,14 @@
 package dev.questspark.engine.ops;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.ops.backend.BackendRequest;
 import dev.questspark.engine.ops.backend.ComputeDType;
 import dev.questspark.engine.ops.backend.DeviceName;
 import dev.questspark.engine.ops.backend.WeightDType;
+import dev.questspark.engine.ops.cuda.CudaBackendProvider;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -73,5 +76,24 @@ class BackendProviderTest {
         device.provider().open(request).close();
       }
     }
+  }
+
+  /** A grid's second dimension ends there; found at the first large step otherwise. */
+  @Test
+  void stepsThatNoGridHoldsAreRefusedBeforeAGpuIsLookedFor() {
+    BackendRequest request =
+        new BackendRequest(
+            DeviceName.parse("cuda"),
+            0,
+            ComputeDType.AUTO,
+            Optional.empty(),
+            WeightDType.AUTO,
+            true,
+            65_536,
+            1_000);
+    assertThatThrownBy(() -> new CudaBackendProvider().open(request))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContaining("65536 rows")
+        .hasMessageContaining("lower max_num_batched_tokens");
   }
 }

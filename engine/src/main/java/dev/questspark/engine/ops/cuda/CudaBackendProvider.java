@@ -10,6 +10,9 @@ import dev.questspark.engine.ops.backend.WeightDType;
 
 /** {@code cuda}, {@code cuda:N}: an NVIDIA GPU among those that the process sees. */
 public final class CudaBackendProvider implements BackendProvider {
+  /** A grid's second dimension, which counts rows in several kernels. */
+  private static final int MAX_ROWS = 65_535;
+
   @Override
   public String name() {
     return "cuda";
@@ -28,6 +31,14 @@ public final class CudaBackendProvider implements BackendProvider {
           "weight_dtype int8 is for backend cpu, and the backend is "
               + request.device()
               + "; use auto");
+    }
+    if (request.maxRows() > MAX_ROWS) {
+      throw new ConfigException(
+          "max_num_batched_tokens and max_num_seqs make steps of up to "
+              + request.maxRows()
+              + " rows; backend cuda takes at most "
+              + MAX_ROWS
+              + ", so lower max_num_batched_tokens");
     }
     DType dtype = request.dtype().or(DType.BF16);
     return CudaBackend.open(

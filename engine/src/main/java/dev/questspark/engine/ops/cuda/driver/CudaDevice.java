@@ -139,6 +139,25 @@ public record CudaDevice(
     return device;
   }
 
+  /** The oldest compute capability that the kernels are written for: Ampere. */
+  private static final int OLDEST_MAJOR = 8;
+
+  /**
+   * Refuses a GPU that no image of the kernels, and no PTX, can run on.
+   *
+   * @throws ConfigException if it is older than Ampere
+   */
+  void requireCapability() {
+    if (major < OLDEST_MAJOR) {
+      throw new ConfigException(
+          "backend cuda: "
+              + report()
+              + " is older than the kernels, which need compute capability 8.0 (Ampere: A100, A10,"
+              + " L4, RTX 30) or later; no driver and no build changes that. Choose another GPU, or"
+              + " backend cpu");
+    }
+  }
+
   /** Whether warpgroup kernels run here: their image is for this one compute capability. */
   public boolean warpgroups() {
     return major == 9 && minor == 0;

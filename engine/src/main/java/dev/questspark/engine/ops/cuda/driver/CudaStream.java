@@ -2,8 +2,6 @@ package dev.questspark.engine.ops.cuda.driver;
 
 import jcuda.CudaException;
 import jcuda.driver.CUdeviceptr;
-import jcuda.driver.CUevent;
-import jcuda.driver.CUevent_flags;
 import jcuda.driver.CUstream;
 import jcuda.driver.CUstream_flags;
 import jcuda.driver.JCudaDriver;
@@ -12,17 +10,15 @@ import jcuda.driver.JCudaDriver;
 public final class CudaStream implements AutoCloseable {
   private final CudaContext context;
   private final CUstream stream = new CUstream();
-  private final CUevent uploaded = new CUevent();
+  private final UploadEvent uploaded;
   private boolean closed;
 
   public CudaStream(CudaContext context) {
     this.context = context;
     context.run(
         "creating a stream",
-        () -> {
-          JCudaDriver.cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING);
-          JCudaDriver.cuEventCreate(uploaded, CUevent_flags.CU_EVENT_DISABLE_TIMING);
-        });
+        () -> JCudaDriver.cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING));
+    this.uploaded = new UploadEvent(context);
   }
 
   public CUstream handle() {
@@ -31,18 +27,24 @@ public final class CudaStream implements AutoCloseable {
 
   /** Queues a copy out of pinned memory; {@link #awaitUpload} says when that may be overwritten. */
   public void upload(DeviceBuffer target, long targetOffset, PinnedBuffer source, long bytes) {
+    upload(target, targetOffset, source, bytes, uploaded);
+  }
+
+  /** As above; {@code read} says when the pinned memory may be overwritten. */
+  void upload(
+      DeviceBuffer target, long targetOffset, PinnedBuffer source, long bytes, UploadEvent read) {
     context.run(
         "uploading " + bytes + " bytes",
         () -> {
           JCudaDriver.cuMemcpyHtoDAsync(
               target.pointer(targetOffset), source.pointer(), bytes, stream);
-          JCudaDriver.cuEventRecord(uploaded, stream);
+          read.record(stream);
         });
   }
 
   /** Waits until the last {@link #upload} has read its pinned memory. */
   public void awaitUpload() {
-    context.run("waiting for an upload", () -> JCudaDriver.cuEventSynchronize(uploaded));
+    uploaded.await();
   }
 
   /** Queues a copy into pinned memory; it is there after {@link #await}. */
@@ -78,13 +80,9 @@ public final class CudaStream implements AutoCloseable {
       return;
     }
     closed = true;
+    uploaded.close();
     if (!context.lost()) {
-      context.run(
-          "closing the stream",
-          () -> {
-            JCudaDriver.cuEventDestroy(uploaded);
-            JCudaDriver.cuStreamDestroy(stream);
-          });
+      context.run("closing the stream", () -> JCudaDriver.cuStreamDestroy(stream));
     }
   }
 }

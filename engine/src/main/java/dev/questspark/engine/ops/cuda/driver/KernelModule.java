@@ -37,6 +37,7 @@ public final class KernelModule implements AutoCloseable {
    * @throws ConfigException if this build has none, or the driver or GPU cannot run it
    */
   public static KernelModule load(CudaContext context, CudaDevice device) {
+    device.requireCapability();
     KernelModule loaded = new KernelModule(context, CudaKernels.all().size());
     byte[] image = image();
     try {

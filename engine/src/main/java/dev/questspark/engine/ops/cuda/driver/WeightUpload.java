@@ -5,17 +5,25 @@ import dev.questspark.engine.ops.HostTensor;
 import dev.questspark.engine.ops.Tensor;
 import java.nio.ByteBuffer;
 
-/** Brings checkpoint tensors to the device, converted on the way, through one pinned buffer. */
+/**
+ * Brings checkpoint tensors to the device, converted on the way, through two pinned buffers: one is
+ * filled while the other is on the bus.
+ */
 public final class WeightUpload implements AutoCloseable {
   /** Large enough for the bus to be busy, small enough to be converted while it is in cache. */
   private static final int CHUNK_BYTES = 4 << 20;
 
   private final CudaStream stream;
-  private final PinnedBuffer staging;
+  private final PinnedBuffer[] staging = new PinnedBuffer[2];
+  private final UploadEvent[] copied = new UploadEvent[2];
+  private int next;
 
   public WeightUpload(CudaContext context, CudaStream stream) {
     this.stream = stream;
-    this.staging = new PinnedBuffer(context, CHUNK_BYTES);
+    for (int i = 0; i < staging.length; i++) {
+      staging[i] = new PinnedBuffer(context, CHUNK_BYTES);
+      copied[i] = new UploadEvent(context);
+    }
   }
 
   /**
@@ -37,18 +45,20 @@ public final class WeightUpload implements AutoCloseable {
     int chunk = CHUNK_BYTES / to.bytes();
     for (int first = 0; first < elements; first += chunk) {
       int count = Math.min(chunk, elements - first);
-      stream.awaitUpload();
-      convert(data, first * from.bytes(), count, from, to);
+      copied[next].await();
+      convert(data, first * from.bytes(), count, from, to, staging[next].bytes());
       stream.upload(
           DeviceBuffer.of(target),
           (target.offset() + at + first) * to.bytes(),
-          staging,
-          (long) count * to.bytes());
+          staging[next],
+          (long) count * to.bytes(),
+          copied[next]);
+      next = 1 - next;
     }
   }
 
-  private void convert(ByteBuffer data, int at, int count, DType from, DType to) {
-    ByteBuffer pinned = staging.bytes();
+  private static void convert(
+      ByteBuffer data, int at, int count, DType from, DType to, ByteBuffer pinned) {
     if (from == to) {
       pinned.put(0, data, at, count * from.bytes());
       return;
@@ -75,6 +85,9 @@ public final class WeightUpload implements AutoCloseable {
 
   @Override
   public void close() {
-    staging.close();
+    for (int i = 0; i < staging.length; i++) {
+      staging[i].close();
+      copied[i].close();
+    }
   }
 }

@@ -1,12 +1,14 @@
 package dev.questspark.engine.ops.cuda.driver;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.questspark.engine.failure.ConfigException;
 import java.nio.charset.StandardCharsets;
 import jcuda.CudaException;
 import org.junit.jupiter.api.Test;
 
-/** What a user reads whose driver is older than the kernels. */
+/** What a user reads whose driver or GPU is older than the kernels. */
 class KernelModuleTest {
   private static final CudaDevice OLD =
       new CudaDevice(0, "Old GPU", 80L << 30, 8, 0, 108, 166_912, 12_040);
@@ -29,6 +31,19 @@ class KernelModuleTest {
         .hasMessageContaining("kernels/README.md");
     assertThat(KernelModule.refusal(unsupported, OLD, new byte[4]))
         .hasMessageContaining("an unknown toolkit");
+  }
+
+  /** No driver and no build helps there: the sentence must not send the user for one. */
+  @Test
+  void aGpuBeforeAmpereIsRefusedForWhatItIs() {
+    CudaDevice turing = new CudaDevice(0, "Tesla T4", 15L << 30, 7, 5, 40, 65_536, 13_000);
+    assertThatThrownBy(turing::requireCapability)
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContaining("Tesla T4")
+        .hasMessageContaining("compute capability 7.5")
+        .hasMessageContaining("need compute capability 8.0")
+        .hasMessageNotContaining("update");
+    OLD.requireCapability();
   }
 
   @Test
