@@ -284,6 +284,8 @@ public final class PolicyRegistry<P> {
     try {
       if (wanted == int.class) {
         return Integer.valueOf(text);
+      } else if (wanted == String.class) {
+        return text;
       } else if (wanted == double.class) {
         return Double.valueOf(text);
       } else if (choice(wanted)) {
@@ -311,7 +313,9 @@ public final class PolicyRegistry<P> {
         ? "a " + kind
         : wanted == int.class
             ? "a whole number"
-            : wanted == double.class ? "a number" : "true or false";
+            : wanted == double.class
+                ? "a number"
+                : wanted == String.class ? "a path without , ( ) and +" : "true or false";
   }
 
   /** The parameter of an argument without a name: the policy inside another, if it has one. */

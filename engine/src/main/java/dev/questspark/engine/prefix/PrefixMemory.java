@@ -8,10 +8,13 @@ import dev.questspark.engine.ops.prefix.KeptSlots;
 import dev.questspark.engine.ops.prefix.PageFormat;
 import dev.questspark.engine.ops.prefix.PrefixGeometry;
 import dev.questspark.engine.policy.cache.CachePolicy;
+import dev.questspark.engine.policy.cache.KeptPart;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * How many pages each prefix store has, decided once at open by what documents take at most: pure
@@ -24,6 +27,8 @@ import java.util.Optional;
  */
 public record PrefixMemory(
     KvGeometry live, List<PageFormat> formats, List<Integer> pages, long bytes) {
+
+  private static final Logger LOG = LoggerFactory.getLogger(PrefixMemory.class);
 
   /** Of {@code max_model_len}, the part that a question and its answer are taken to have. */
   private static final int SUFFIX_PART = 8;
@@ -128,6 +133,11 @@ public record PrefixMemory(
       if (!policy.compresses()) {
         continue;
       }
+      policy.kept(PrefixGeometry.SLOTS, PrefixGeometry.SLOTS, model.layers(), model.kvHeads());
+      policy
+          .part(KeptPart.class)
+          .flatMap(part -> part.note(model.layers(), model.kvHeads()))
+          .ifPresent(note -> LOG.info("cache_policy {}: {}", policy.text(), note));
       if (policy.format().quantized() && model.headDim() % PageFormat.GROUP != 0) {
         throw new ConfigException(
             "cache_policy "

@@ -25,7 +25,9 @@ public final class CacheParts {
           .add("int8", FormatPart.Int8.class)
           .add("int4", FormatPart.Int4.class)
           .add("int2", FormatPart.Int2.class)
-          .add("k4v2", FormatPart.Int4KeysInt2Values.class);
+          .add("k4v2", FormatPart.Int4KeysInt2Values.class)
+          .add("streaming_llm", StreamingLlm.class)
+          .add("duoattention", DuoAttention.class);
 
   private static final String NONE = "none";
   private static final char JOIN = '+';
@@ -34,7 +36,12 @@ public final class CacheParts {
 
   /** What a registered part decides. */
   public static CachePart.Slot slot(String name) {
-    return KNOWN.parse(name).slot();
+    String required =
+        KNOWN.parameters(name).stream()
+            .filter(facts -> facts.defaultValue().isEmpty())
+            .map(facts -> facts.name() + "=any")
+            .collect(Collectors.joining(", ", "(", ")"));
+    return KNOWN.parse(name + required).slot();
   }
 
   static CachePolicy parse(PolicyRegistry<CachePart> registry, String text) {

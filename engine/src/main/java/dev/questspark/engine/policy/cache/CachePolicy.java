@@ -63,10 +63,11 @@ public record CachePolicy(List<CachePart> parts) implements Serializable {
 
   /** How the document is prefilled; empty if densely. */
   public Optional<PrefillPart> prefill() {
-    return parts.stream()
-        .filter(part -> part.slot() == CachePart.Slot.PREFILL)
-        .map(PrefillPart.class::cast)
-        .findFirst();
+    Optional<PrefillPart> asked = part(PrefillPart.class);
+    return part(KeptPart.class)
+        .filter(KeptPart::prefillsLess)
+        .<PrefillPart>map(kept -> new HeadwisePrefill(asked.orElseGet(DensePrefill::new), kept))
+        .or(() -> asked);
   }
 
   /**
@@ -76,7 +77,8 @@ public record CachePolicy(List<CachePart> parts) implements Serializable {
    * @throws ConfigException when this policy has a prefill of its own
    */
   public CachePolicy withPrefill(CachePolicy asked) {
-    if (prefill().isPresent() && !prefill().equals(asked.prefill())) {
+    Optional<PrefillPart> own = part(PrefillPart.class);
+    if (own.isPresent() && !own.equals(asked.prefill())) {
       throw new ConfigException(
           "prefill is "
               + asked.prefill().map(CacheParts.KNOWN::text).orElse(DENSE)
@@ -84,7 +86,7 @@ public record CachePolicy(List<CachePart> parts) implements Serializable {
               + text()
               + "; give one of them");
     }
-    return prefill().isPresent()
+    return own.isPresent()
         ? this
         : new CachePolicy(Stream.concat(asked.parts.stream(), parts.stream()).toList());
   }
@@ -178,7 +180,6 @@ public record CachePolicy(List<CachePart> parts) implements Serializable {
    * @throws ConfigException naming what does not fit and what to set
    */
   public void requireRuns(DeviceName device, int maxNumSeqs, int maxNumBatchedTokens) {
-    prefill().ifPresent(part -> part.requireRuns(device, maxNumSeqs, maxNumBatchedTokens));
     if (compresses() && !device.equals(DeviceName.CPU)) {
       throw new ConfigException(
           "cache_policy "
@@ -189,6 +190,7 @@ public record CachePolicy(List<CachePart> parts) implements Serializable {
               + DeviceName.CPU
               + ", or leave that part out");
     }
+    prefill().ifPresent(part -> part.requireRuns(device, maxNumSeqs, maxNumBatchedTokens));
   }
 
   /** Whether a document is compressed once it is prefilled. */
