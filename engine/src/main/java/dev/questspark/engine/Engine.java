@@ -206,6 +206,7 @@ public final class Engine implements AutoCloseable {
                   config.pageScores(),
                   config.scratch().contains(SelectionScratch.INT4_KEYS),
                   model::window));
+      int beyond = PrefixMemory.positionsBeyond(config.cachePolicies(), maxModelLen);
       decoder =
           keep(
               new Decoder(
@@ -214,11 +215,18 @@ public final class Engine implements AutoCloseable {
                   weights,
                   kvStore,
                   maxModelLen,
-                  rope -> RopeTable.build(rope, model.headDim(), maxModelLen),
+                  rope -> RopeTable.build(rope, model.headDim(), maxModelLen, beyond),
                   config.maxNumBatchedTokens(),
                   config.maxNumSeqs(),
                   config.scratch(),
                   MemoryPlan.blockLists(config, model, maxModelLen)));
+      prefixes.scoreBy(
+          backend,
+          decoder,
+          model,
+          kvStore,
+          text -> tokenizer.encode(text, false),
+          config.maxNumBatchedTokens());
       if (readingLayers > 0) {
         reader =
             Optional.of(

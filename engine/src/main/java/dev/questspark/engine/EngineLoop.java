@@ -198,7 +198,8 @@ final class EngineLoop implements Runnable {
                         sequence.request.sampling().maxTokens()))
             .toList(),
         document.prefix.map(
-            plan -> new PrefixWork(plan.tokens(), plan.store(), plan.kept().pages())));
+            plan ->
+                new PrefixWork(plan.tokens(), plan.store(), plan.pages(), plan.scratchPages())));
   }
 
   private static int privateTokens(Sequence sequence) {
@@ -260,6 +261,11 @@ final class EngineLoop implements Runnable {
     }
     for (Compression compression : step.compressions()) {
       runner.compress(documents.get(compression.documentId()), compression);
+    }
+    if (!step.compressions().isEmpty()) {
+      long now = System.nanoTime();
+      totals.compressed(now - start);
+      start = now;
     }
     StepPlan plan = planner.plan(step, sequences::get, documents::get, runner::prefixPages);
     StepRunner.Outcome outcome = runner.run(plan, step.copies());

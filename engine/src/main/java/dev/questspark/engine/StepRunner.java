@@ -25,6 +25,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /** Runs one planned step on the device: copies, forward pass, sampling, counters. */
 final class StepRunner {
@@ -77,8 +78,12 @@ final class StepRunner {
             backend,
             kvStore,
             document.prefix.orElseThrow(),
-            compression.livePages(),
-            compression.prefixPages());
+            new PrefixStores.Prefilled(
+                IntStream.range(0, document.kept.tokens()).map(document::tokenAt).toArray(),
+                document.kept.ropePosition(document.kept.tokens() - 1),
+                compression.livePages(),
+                compression.scratchPages(),
+                compression.prefixPages()));
   }
 
   /** The store of a document's prefix, as the ops see it. */

@@ -145,6 +145,40 @@ public final class Decoder implements AutoCloseable {
    * @param watched what to add up, of layers that see the whole sequence
    */
   public void read(LoadedBatch batch, int layers, KvStore cache, Optional<KeyMass> watched) {
+    int heads = config.heads();
+    read(
+        batch,
+        layers,
+        cache,
+        (layer, q, kv) -> {
+          if (watched.isPresent() && kv.window() == 0) {
+            KeyMass sums = watched.get();
+            ops.columnMass(
+                sums.mass.rows(layer * heads, (layer + 1) * heads),
+                workspace.logSumExp,
+                q,
+                kv,
+                batch,
+                sums.rows,
+                config.attentionScale(),
+                config.scales().attentionCap(),
+                sums.add);
+          }
+        });
+  }
+
+  /** Somebody who looks at a layer's rotated queries (R, Hq * D) before they attend. */
+  @FunctionalInterface
+  public interface QueryWatch {
+    void see(int layer, Tensor q, KvLayer kv);
+  }
+
+  /**
+   * The same with somebody who looks at every layer's queries, once its keys are stored.
+   *
+   * @param cache may be the decoder's own
+   */
+  public void read(LoadedBatch batch, int layers, KvStore cache, QueryWatch watch) {
     int rows = batch.host().rows();
     List<AttentionGroup> dense =
         List.of(new AttentionGroup.Prefill(new RowRange(0, rows), 0, batch.host().spans()));
@@ -153,20 +187,7 @@ public final class Decoder implements AutoCloseable {
     for (int layer = 0; layer < layers; layer++) {
       KvLayer kv = cache.layer(layer);
       Tensor q = project(layer, input, kv, batch);
-      if (watched.isPresent() && kv.window() == 0) {
-        KeyMass sums = watched.get();
-        int heads = config.heads();
-        ops.columnMass(
-            sums.mass.rows(layer * heads, (layer + 1) * heads),
-            workspace.logSumExp,
-            q,
-            kv,
-            batch,
-            sums.rows,
-            config.attentionScale(),
-            config.scales().attentionCap(),
-            sums.add);
-      }
+      watch.see(layer, q, kv);
       if (layer + 1 < layers) {
         attention.attend(layer, q, kv, batch, dense, false, new long[1]);
         input =

@@ -9,6 +9,7 @@ import dev.questspark.engine.ops.prefix.PageFormat;
 import dev.questspark.engine.ops.prefix.PrefixGeometry;
 import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.engine.policy.cache.KeptPart;
+import dev.questspark.engine.policy.cache.heads.Reconstruction;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -74,13 +75,14 @@ public record PrefixMemory(
     }
     PrefixMemory shape = new PrefixMemory(live, formats, List.of(), 0);
     long[] documentPages = new long[formats.size()];
+    int scratchPages = 0;
     for (CachePolicy policy : policies) {
-      shape
-          .plan(policy, budget.maxModelLen())
-          .ifPresent(
-              plan ->
-                  documentPages[plan.store()] =
-                      Math.max(documentPages[plan.store()], plan.kept().pages()));
+      Optional<PrefixPlan> plan = shape.plan(policy, budget.maxModelLen());
+      if (plan.isPresent()) {
+        int store = plan.get().store();
+        documentPages[store] = Math.max(documentPages[store], plan.get().pages());
+        scratchPages = Math.max(scratchPages, plan.get().scratchPages());
+      }
     }
     long[] pageBytes = new long[formats.size()];
     long documentBytes = 0; // of one in each store
@@ -91,7 +93,7 @@ public record PrefixMemory(
     }
     int suffixPages = live.pagesFor(budget.maxModelLen() / SUFFIX_PART) + 1;
     long livePageBytes = live.pageBytes(budget.digestPairs());
-    long leastLive = (live.pagesFor(budget.maxModelLen()) + 1L) * livePageBytes;
+    long leastLive = (live.pagesFor(budget.maxModelLen()) + scratchPages + 1L) * livePageBytes;
     long usefulLive = leastLive + (long) budget.maxNumSeqs() * suffixPages * livePageBytes;
     long mostLive = Math.min(budget.bytes() / 2, budget.bytes() - documentBytes);
     long forLive = Math.max(leastLive, Math.min(usefulLive, mostLive));
@@ -133,7 +135,9 @@ public record PrefixMemory(
       if (!policy.compresses()) {
         continue;
       }
-      policy.kept(PrefixGeometry.SLOTS, PrefixGeometry.SLOTS, model.layers(), model.kvHeads());
+      if (policy.reconstruction().isEmpty()) {
+        policy.kept(PrefixGeometry.SLOTS, PrefixGeometry.SLOTS, model.layers(), model.kvHeads());
+      }
       policy
           .part(KeptPart.class)
           .flatMap(part -> part.note(model.layers(), model.kvHeads()))
@@ -166,6 +170,15 @@ public record PrefixMemory(
     }
   }
 
+  /** Positions beyond {@code max_model_len} at which rows of these policies stand. */
+  public static int positionsBeyond(Collection<CachePolicy> policies, int maxModelLen) {
+    return policies.stream()
+        .flatMap(policy -> policy.reconstruction().stream())
+        .mapToInt(how -> how.mostRows(maxModelLen))
+        .max()
+        .orElse(0);
+  }
+
   /** The pages of a format beside a live cache. */
   static PrefixGeometry geometry(KvGeometry live, PageFormat format) {
     return new PrefixGeometry(
@@ -192,10 +205,21 @@ public record PrefixMemory(
     if (tokens == 0) {
       return Optional.empty();
     }
+    int store = formats.indexOf(policy.format());
+    Optional<Reconstruction> reconstruction = policy.reconstruction();
+    if (reconstruction.isPresent()) {
+      Reconstruction how = reconstruction.get();
+      int pages = how.mostPages(tokens, documentTokens, live.layers() * live.kvHeads());
+      int behind = documentTokens % live.pageSize() + how.mostRows(tokens);
+      return Optional.of(
+          new PrefixPlan(
+              store, tokens, pages, live.pagesFor(behind), Optional.empty(), reconstruction));
+    }
     KeptSlots kept = policy.kept(tokens, documentTokens, live.layers(), live.kvHeads());
     return kept.pages() == 0
         ? Optional.empty()
-        : Optional.of(new PrefixPlan(formats.indexOf(policy.format()), tokens, kept));
+        : Optional.of(
+            new PrefixPlan(store, tokens, kept.pages(), 0, Optional.of(kept), reconstruction));
   }
 
   private static int commonMultiple(int a, int b) {

@@ -5,7 +5,9 @@ package dev.questspark.engine.schedule;
  * step; its live pages belong to others from then on.
  *
  * @param documentId which document
- * @param livePages page ids of the tokens that move, in order
+ * @param livePages page ids of the whole document, in order
+ * @param scratchPages live page ids that nobody else reads or writes meanwhile
  * @param prefixPages page ids of the prefix store, in no order
  */
-public record Compression(long documentId, int[] livePages, int[] prefixPages) {}
+public record Compression(
+    long documentId, int[] livePages, int[] scratchPages, int[] prefixPages) {}

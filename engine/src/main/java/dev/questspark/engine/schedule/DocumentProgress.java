@@ -105,6 +105,11 @@ final class DocumentProgress {
     return (tokens + pages.pageSize() - 1) / pages.pageSize();
   }
 
+  /** Live pages that it needs beside them while it moves. */
+  int scratchPages() {
+    return prefix == null ? 0 : prefix.scratchPages();
+  }
+
   /** Live pages that its prefix leaves when it moves. */
   int movedPages() {
     return prefixTokens() / pages.pageSize();

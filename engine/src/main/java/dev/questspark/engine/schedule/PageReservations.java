@@ -57,13 +57,12 @@ final class PageReservations {
     }
   }
 
-  /** Gives up the first {@code pages} pages of a table, which it returns. */
-  int[] releaseFirst(PageTable table, int pages) {
+  /** Gives up the first {@code pages} pages of a table. */
+  void releaseFirst(PageTable table, int pages) {
     int[] released = table.removeFirst(pages);
     for (int i = pages - 1; i >= 0; i--) {
       pool.release(released[i]);
     }
-    return released;
   }
 
   /** Gives up all pages of a table, last first. */

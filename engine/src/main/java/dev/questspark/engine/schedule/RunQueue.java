@@ -46,19 +46,19 @@ final class RunQueue {
     for (QuestionProgress question : document.waiting) {
       largest = Math.max(largest, need(question));
     }
-    if (!reservations.reserve(document.ownPages() + largest)) {
+    if (!reservations.reserve(document.ownPages() + document.scratchPages() + largest)) {
       return false;
     }
     if (document.prefix != null) {
       if (!prefixes.get(document.prefix.store()).reserve(document.prefix.pages())) {
-        reservations.unreserve(document.ownPages() + largest);
+        reservations.unreserve(document.ownPages() + document.scratchPages() + largest);
         return false;
       }
       document.prefixReserved = document.prefix.pages();
     }
     queue.removeFirst();
     admitted.add(document);
-    document.reserved = document.ownPages();
+    document.reserved = document.ownPages() + document.scratchPages();
     document.largestNeed = largest;
     document.leaderReserve = largest;
     slotsTaken += document.ready() ? 0 : 1;

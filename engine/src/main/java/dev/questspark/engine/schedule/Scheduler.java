@@ -85,8 +85,9 @@ public final class Scheduler {
     for (QuestionProgress question : document.waiting) {
       need = Math.max(need, question.largestPrivatePages());
     }
-    if (document.ownPages() + need > reservations.total()) {
-      return new Submission.Refused(document.ownPages() + need, reservations.total());
+    need += document.ownPages() + document.scratchPages();
+    if (need > reservations.total()) {
+      return new Submission.Refused(need, reservations.total());
     }
     if (work.prefix().isPresent()) {
       PrefixWork prefix = work.prefix().get();

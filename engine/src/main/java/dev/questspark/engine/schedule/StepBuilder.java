@@ -1,5 +1,6 @@
 package dev.questspark.engine.schedule;
 
+import dev.questspark.engine.pages.PageTable;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -51,9 +52,17 @@ final class StepBuilder {
       prefixes.take(document.prefixPages);
       document.prefixReserved--;
     }
-    int[] moved = reservations.releaseFirst(document.pages, document.movedPages());
+    int[] live = document.pages.snapshot();
+    PageTable scratch = new PageTable(1);
+    for (; document.reserved > 0; document.reserved--) {
+      reservations.take(scratch);
+    }
+    compressions.add(
+        new Compression(document.id, live, scratch.snapshot(), document.prefixPages.snapshot()));
+    // Whoever gets these pages next uses them after the compression has.
+    reservations.release(scratch);
+    reservations.releaseFirst(document.pages, document.movedPages());
     document.compressed = true;
-    compressions.add(new Compression(document.id, moved, document.prefixPages.snapshot()));
   }
 
   /** The page table of a question that starts: shared full pages, a copy of the partial one. */

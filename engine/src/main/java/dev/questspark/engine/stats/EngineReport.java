@@ -74,7 +74,7 @@ public record EngineReport(
    * @param preemptions rows that lost their pages and were recomputed
    * @param documents documents prefilled (a recomputed one counts again)
    * @param prefillTokens document tokens computed
-   * @param prefillNanos their share of step time
+   * @param prefillNanos their share of step time, and the compression of documents
    * @param prefillSelectionNanos the part of it in which key blocks were scored and listed
    */
   public record Work(

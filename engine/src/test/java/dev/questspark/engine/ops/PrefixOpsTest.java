@@ -397,6 +397,64 @@ class PrefixOpsTest {
     backend.prefixOps().keepPrefix(list, prefixes, LAYER, batch(0, 0), rows, budget);
   }
 
+  /** A chunk's largest softmax over rows and heads that share a KV head, each in double. */
+  @ParameterizedTest
+  @CsvSource({"4, 100, 700, 0", "0, 0, 33, 2"})
+  void theMostAttentionOfAnyRow(int first, int from, int to, float cap) {
+    Document document = Document.of(1, 0);
+    int ownFrom = 2000;
+    int rows = 70; // more than a task takes
+    float[][] queries = queries(4, rows);
+    RaggedBatch host =
+        new RaggedBatch(
+            new int[rows],
+            IntStream.range(ownFrom, ownFrom + rows).toArray(),
+            new int[] {0, rows},
+            new int[] {0, document.pages.length},
+            document.pages,
+            new int[0]);
+    RowRange chunk = new RowRange(from, to);
+    Tensor scores = backend.allocate(HEADS, to - from);
+    KvLayer kv = document.kv.upload(backend);
+    Tensor q = backend.upload(GuardedTensor.host("q", queries));
+    RowRange[] halves = {new RowRange(0, 65), new RowRange(65, rows)};
+    for (RowRange some : halves) {
+      backend
+          .prefixOps()
+          .columnMax(scores, q, kv, backend.load(host), some, first, chunk, ownFrom, SCALE, cap);
+    }
+    float[][] found = GuardedTensor.matrix(backend, scores);
+    for (int h = 0; h < HEADS; h++) {
+      double[] most = new double[to - from];
+      for (int r = 0; r < rows; r++) {
+        int last = ownFrom + r;
+        int[] keys =
+            IntStream.rangeClosed(0, last)
+                .filter(p -> p < first || p >= from && p < to || p >= ownFrom)
+                .toArray();
+        for (int g = 0; g < GROUP; g++) {
+          double[] weights = new double[keys.length];
+          double total = 0;
+          for (int i = 0; i < keys.length; i++) {
+            int p = keys[i];
+            float[] key = document.kv.key(document.pages[p / PAGE], h, p % PAGE);
+            double logit = SCALE * dot(queries[r], h * GROUP + g, key);
+            weights[i] = Math.exp(cap == 0 ? logit : cap * Math.tanh(logit / cap));
+            total += weights[i];
+          }
+          for (int i = 0; i < keys.length; i++) {
+            if (keys[i] >= from && keys[i] < to) {
+              most[keys[i] - from] = Math.max(most[keys[i] - from], weights[i] / total);
+            }
+          }
+        }
+      }
+      for (int i = 0; i < most.length; i++) {
+        assertThat((double) found[h][i]).isCloseTo(most[i], within(1e-5 * most[i] + 1e-9));
+      }
+    }
+  }
+
   /** KIVI's bytes: N d (b / 4 + 8 / G) for keys and values of b bits in groups of G = 32. */
   @ParameterizedTest
   @CsvSource({"INT8, 8, 8", "INT4, 4, 4", "INT2, 2, 2", "K4V2, 4, 2"})

@@ -90,6 +90,7 @@ final class PlayedScheduler {
       most = Math.max(most, privatePages.size());
     }
     long own = (long) Math.ceil(work.tokens() / (double) limits.pageSize());
+    own += work.prefix().map(PrefixWork::scratchPages).orElse(0);
     if (own + most > pool.total()) {
       assertThat(submission).isEqualTo(new Submission.Refused(own + most, pool.total()));
       return false;
@@ -149,11 +150,19 @@ final class PlayedScheduler {
     Played document = sequences.get(work.id());
     PrefixWork prefix = work.prefix().orElseThrow();
     assertThat(document.computedTo).isEqualTo(work.tokens());
-    assertThat(compression.livePages()).hasSize(prefix.tokens() / limits.pageSize());
-    for (int position = 0; position < prefix.tokens(); position++) {
+    assertThat(compression.livePages())
+        .hasSize((work.tokens() + limits.pageSize() - 1) / limits.pageSize());
+    for (int position = 0; position < work.tokens(); position++) {
       int page = compression.livePages()[position / limits.pageSize()];
       assertThat(memory[page][position % limits.pageSize()])
           .isEqualTo(token(document, work.id(), position));
+    }
+    assertThat(compression.scratchPages())
+        .hasSize(prefix.scratchPages())
+        .doesNotHaveDuplicates()
+        .doesNotContain(compression.livePages());
+    for (int page : compression.scratchPages()) {
+      Arrays.fill(memory[page], -1); // whoever has it next finds what was written there
     }
     assertThat(compression.prefixPages()).hasSize(prefix.pages()).doesNotHaveDuplicates();
     for (int page : compression.prefixPages()) {
@@ -310,7 +319,9 @@ final class PlayedScheduler {
       }
       promised += document.reserved + document.leaderReserve;
       assertThat(document.reserved + document.pages.pages())
-          .isEqualTo(document.ownPages() - (document.compressed ? document.movedPages() : 0));
+          .isEqualTo(
+              document.ownPages()
+                  + (document.compressed ? -document.movedPages() : document.scratchPages()));
       if (!limits.overcommit() && document.leader == null) {
         for (QuestionProgress question : document.waiting) {
           assertThat((long) document.leaderReserve)

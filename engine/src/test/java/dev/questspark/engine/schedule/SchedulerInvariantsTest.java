@@ -144,7 +144,8 @@ class SchedulerInvariantsTest {
                 new PrefixWork(
                     pageSize * (1 + random.nextInt(pages)),
                     random.nextInt(2),
-                    1 + random.nextInt(10)));
+                    1 + random.nextInt(10),
+                    random.nextInt(4)));
     return new DocumentWork(document, tokens, segment, questions, prefix);
   }
 }

@@ -21,7 +21,17 @@ public final class RopeTable {
    * @return (maxModelLen, headDim): per row headDim / 2 cosines, then as many sines
    */
   public static HostTensor build(RopeConfig rope, int headDim, int maxModelLen) {
-    long bytes = (long) maxModelLen * headDim * DType.F32.bytes();
+    return build(rope, headDim, maxModelLen, 0);
+  }
+
+  /**
+   * The same with more positions, at the angles that sequences of {@code maxModelLen} have.
+   *
+   * @param beyond how many
+   */
+  public static HostTensor build(RopeConfig rope, int headDim, int maxModelLen, int beyond) {
+    int positions = Math.addExact(maxModelLen, beyond);
+    long bytes = (long) positions * headDim * DType.F32.bytes();
     if (bytes > Integer.MAX_VALUE) {
       throw new ConfigException(
           "max_model_len is "
@@ -52,7 +62,7 @@ public final class RopeTable {
     int turning = rope.rotatedChannels(headDim) / 2;
     ByteBuffer table = ByteBuffer.allocateDirect((int) bytes).order(ByteOrder.LITTLE_ENDIAN);
     int half = headDim / 2;
-    for (int position = 0; position < maxModelLen; position++) {
+    for (int position = 0; position < positions; position++) {
       int row = position * headDim;
       for (int i = 0; i < half; i++) {
         float angle = position * frequencies[i]; // rounded to float, as the reference does
@@ -63,7 +73,7 @@ public final class RopeTable {
         table.putFloat((row + half + i) * Float.BYTES, sin);
       }
     }
-    return new HostTensor("rope table", DType.F32, maxModelLen, headDim, table);
+    return new HostTensor("rope table", DType.F32, positions, headDim, table);
   }
 
   private static RopeConfig unwrapped(RopeConfig rope) {

@@ -39,6 +39,30 @@ public interface PrefixOps {
       KeptSlots kept);
 
   /**
+   * The most attention that rows of one sequence give the keys of a chunk: scores[h, p] becomes the
+   * largest of what it was and the softmax of scale * q.k at position chunk.from() + p, over the
+   * rows and the query heads that share KV head h. The softmax is over the first positions, the
+   * chunk, and what the row sees from {@code ownFrom} on (KVzip, arXiv 2505.23416, equation 2).
+   *
+   * @param scores (Hkv, at least chunk.count())
+   * @param q (R, Hq * D), rotated; indexed by batch row
+   * @param first positions before the chunk's that count
+   * @param chunk positions
+   * @param ownFrom a position behind the chunk
+   */
+  void columnMax(
+      Tensor scores,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch batch,
+      RowRange rows,
+      int first,
+      RowRange chunk,
+      int ownFrom,
+      float scale,
+      float cap);
+
+  /**
    * Scores every tile of each row's prefix, per KV head, as {@link
    * dev.questspark.engine.ops.TensorOps#scorePages} scores digest blocks. Rows whose budget lets a
    * head read its prefix whole are not scored for it. Counts digests scored.

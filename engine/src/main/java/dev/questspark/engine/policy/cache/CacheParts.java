@@ -27,7 +27,8 @@ public final class CacheParts {
           .add("int2", FormatPart.Int2.class)
           .add("k4v2", FormatPart.Int4KeysInt2Values.class)
           .add("streaming_llm", StreamingLlm.class)
-          .add("duoattention", DuoAttention.class);
+          .add("duoattention", DuoAttention.class)
+          .add("kvzip", KvZip.class);
 
   private static final String NONE = "none";
   private static final char JOIN = '+';

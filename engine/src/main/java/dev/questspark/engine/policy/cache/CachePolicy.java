@@ -8,6 +8,7 @@ import dev.questspark.engine.ops.prefix.PageFormat;
 import dev.questspark.engine.ops.prefix.PrefixGeometry;
 import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.engine.policy.cache.heads.Reconstruction;
 import java.io.Serializable;
 import java.util.Comparator;
 import java.util.EnumSet;
@@ -66,7 +67,8 @@ public record CachePolicy(List<CachePart> parts) implements Serializable {
     Optional<PrefillPart> asked = part(PrefillPart.class);
     return part(KeptPart.class)
         .filter(KeptPart::prefillsLess)
-        .<PrefillPart>map(kept -> new HeadwisePrefill(asked.orElseGet(DensePrefill::new), kept))
+        .<PrefillPart>map(
+            kept -> new KeptPart.HeadwisePrefill(asked.orElseGet(DensePrefill::new), kept))
         .or(() -> asked);
   }
 
@@ -206,6 +208,11 @@ public record CachePolicy(List<CachePart> parts) implements Serializable {
   /** Last tokens of a compressed document, at least, that stay as they are. */
   public int whole() {
     return part(FormatPart.class).map(FormatPart::whole).orElse(0);
+  }
+
+  /** How tokens of a compressed document are scored, if any are. */
+  public Optional<Reconstruction> reconstruction() {
+    return part(KeptPart.class).flatMap(KeptPart::reconstruction);
   }
 
   /**

@@ -1,6 +1,9 @@
 package dev.questspark.engine.policy.cache;
 
+import dev.questspark.engine.ops.backend.DeviceName;
+import dev.questspark.engine.ops.prefill.TileSkipping;
 import dev.questspark.engine.ops.prefix.KeptSlots;
+import dev.questspark.engine.policy.cache.heads.Reconstruction;
 import dev.questspark.engine.select.prefill.PrefillSelector;
 import java.util.Optional;
 import java.util.stream.IntStream;
@@ -33,6 +36,14 @@ public interface KeptPart extends CachePart {
    */
   PrefillSelector prefill(PrefillSelector others);
 
+  /**
+   * How tokens are scored before {@link #kept} can be known; empty where nothing is scored. Then
+   * what stays is the reconstruction's choice, and {@link #kept} is not asked.
+   */
+  default Optional<Reconstruction> reconstruction() {
+    return Optional.empty();
+  }
+
   /** What a run should know of it when the engine opens, in one line. */
   default Optional<String> note(int layers, int kvHeads) {
     return Optional.empty();
@@ -44,5 +55,33 @@ public interface KeptPart extends CachePart {
     return IntStream.concat(
             IntStream.range(0, Math.min(sink, prefixTokens)), IntStream.range(from, prefixTokens))
         .toArray();
+  }
+
+  /** A prefill of a policy some of whose heads read less than it says. */
+  record HeadwisePrefill(PrefillPart others, KeptPart kept) implements PrefillPart {
+    @Override
+    public int segment() {
+      return others.segment();
+    }
+
+    @Override
+    public int block() {
+      return others.block();
+    }
+
+    @Override
+    public PrefillSelector selector() {
+      return kept.prefill(others.selector());
+    }
+
+    @Override
+    public TileSkipping skipping() {
+      return others.skipping();
+    }
+
+    @Override
+    public void requireRuns(DeviceName device, int maxNumSeqs, int maxNumBatchedTokens) {
+      others.requireRuns(device, maxNumSeqs, maxNumBatchedTokens);
+    }
   }
 }

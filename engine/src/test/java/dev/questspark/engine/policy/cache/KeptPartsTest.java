@@ -15,12 +15,14 @@ import dev.questspark.engine.ops.prefix.KeptSlots;
 import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.cache.heads.HeadPattern;
+import dev.questspark.engine.policy.cache.heads.Reconstruction;
 import dev.questspark.engine.tokens.ByteTokenizer;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
@@ -73,7 +75,11 @@ class KeptPartsTest {
   }
 
   private static Completion ask(CachePolicy policy, ReadPolicy read) {
-    try (Engine engine = Engine.open(config(policy).build(), new ByteTokenizer(), step -> {})) {
+    return ask(config(policy), policy, read);
+  }
+
+  private static Completion ask(EngineConfig.Builder config, CachePolicy policy, ReadPolicy read) {
+    try (Engine engine = Engine.open(config.build(), new ByteTokenizer(), step -> {})) {
       QuestionRequest question = QuestionRequest.scoring(tokens(2, 9), read, tokens(3, 30));
       return engine
           .submit(new DocumentRequest("d", tokens(1, TOKENS), policy, List.of(question)))
@@ -158,6 +164,67 @@ class KeptPartsTest {
     }
     assertThat(answer.reads().tokensAttended()).isEqualTo(read);
     assertThat(answer.reads().denseSteps()).isEqualTo(29);
+  }
+
+  @Test
+  void whatIsChosenIsTheBestOfOneBudget() {
+    Random random = new Random(3);
+    for (double keep : new double[] {0.01, 0.1, 0.3, 0.9, 1}) {
+      Reconstruction how = new Reconstruction(keep, 4, 32, 100);
+      float[][] scores = new float[8][480];
+      for (float[] head : scores) {
+        for (int token = 0; token < head.length; token++) {
+          head[token] = random.nextInt(60); // many are equal
+        }
+      }
+      KeptSlots kept = how.choose(scores, TOKENS);
+      List<int[]> ranked = new ArrayList<>(); // head and token, what is always kept first
+      for (int head = 0; head < 8; head++) {
+        for (int token = 0; token < 480; token++) {
+          ranked.add(new int[] {head, token, token < 4 || token >= TOKENS - 32 ? 1 : 0});
+        }
+      }
+      ranked.sort(
+          Comparator.comparingInt((int[] it) -> -it[2])
+              .thenComparingDouble(it -> it[2] == 1 ? 0 : -scores[it[0]][it[1]])
+              .thenComparingInt(it -> it[0])
+              .thenComparingInt(it -> it[1]));
+      int always = 8 * (4 + 480 - TOKENS + 32);
+      int budget = Math.max(always, (int) Math.round(keep * 8 * 480));
+      for (int head = 0; head < 8; head++) {
+        int of = head;
+        assertThat(kept.list(head))
+            .isEqualTo(
+                ranked.stream()
+                    .limit(budget)
+                    .filter(it -> it[0] == of)
+                    .mapToInt(it -> it[1])
+                    .sorted()
+                    .toArray());
+      }
+      assertThat(kept.pages()).isLessThanOrEqualTo(how.mostPages(480, TOKENS, 8));
+    }
+  }
+
+  @Test
+  void aDocumentIsRepeatedInAnyNumberOfSteps() {
+    List<Double> all = logProbs(CachePolicy.parse("keep_all"));
+    assertThat(logProbs(CachePolicy.parse("kvzip(keep=1)"))).isEqualTo(all);
+    CachePolicy third = CachePolicy.parse("kvzip(keep=0.3, chunk=200)");
+    Completion answer = ask(third, new Dense());
+    assertThat(answer.logProbs()).isNotEqualTo(all);
+    int kept = (int) Math.round(0.3 * 480 * 8) + 8 * 20; // with the last 20, in live pages
+    long read = 0;
+    for (int decoded = 1; decoded < 30; decoded++) {
+      read += kept + 8 * (9 + decoded);
+    }
+    assertThat(answer.reads().tokensAttended()).isEqualTo(read);
+    EngineConfig.Builder small = config(third).maxNumBatchedTokens(37).maxNumSeqs(3);
+    assertThat(ask(small, third, new Dense()).logProbs()).isEqualTo(answer.logProbs());
+    assertThat(logProbs(CachePolicy.parse("kvzip(keep=0.3, chunk=200) + int4")))
+        .isNotEqualTo(answer.logProbs());
+    // One chunk or several: what a token gets depends on it.
+    assertThat(logProbs(CachePolicy.parse("kvzip(keep=0.3)"))).isNotEqualTo(answer.logProbs());
   }
 
   /** Heads of a policy with a budget: those that keep less than it are read whole. */

@@ -19,12 +19,14 @@ import dev.questspark.engine.ops.prefix.PrefixTable;
 /** The ops on prefixes: a table of contents. */
 public final class CpuPrefixOps implements PrefixOps {
   private final CpuCompression compression;
+  private final CpuColumnMax columns;
   private final CpuPrefixScores scores;
   private final CpuPrefixSelection selection;
   private final CpuPrefixAttention attention;
 
   public CpuPrefixOps(Workers workers, SimdOps[] simd) {
     this.compression = new CpuCompression(workers, simd);
+    this.columns = new CpuColumnMax(workers, simd);
     this.scores = new CpuPrefixScores(workers, simd);
     this.selection = new CpuPrefixSelection(workers, simd);
     this.attention = new CpuPrefixAttention(workers, simd);
@@ -39,6 +41,21 @@ public final class CpuPrefixOps implements PrefixOps {
       int[] livePages,
       KeptSlots kept) {
     compression.compressPages(prefix, table, kv, layer, livePages, kept);
+  }
+
+  @Override
+  public void columnMax(
+      Tensor ofKeys,
+      Tensor q,
+      KvLayer kv,
+      LoadedBatch batch,
+      RowRange rows,
+      int first,
+      RowRange chunk,
+      int ownFrom,
+      float scale,
+      float cap) {
+    columns.columnMax(ofKeys, q, kv, batch, rows, first, chunk, ownFrom, scale, cap);
   }
 
   @Override
