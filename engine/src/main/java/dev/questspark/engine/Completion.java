@@ -1,6 +1,7 @@
 package dev.questspark.engine;
 
 import java.util.List;
+import java.util.OptionalDouble;
 
 /**
  * One finished row.
@@ -59,6 +60,7 @@ public record Completion(
    * @param keptTokens of the prompt whose KV is stored: all, or what is chosen of the document and
    *     the rest
    * @param computedTokens of the prompt that the model prefilled for this answer
+   * @param union what is kept of the document for all its questions together
    */
   public record Usage(
       int promptTokens,
@@ -66,7 +68,32 @@ public record Completion(
       int cachedTokens,
       int readTokens,
       int keptTokens,
-      int computedTokens) {}
+      int computedTokens,
+      Union union) {}
+
+  /**
+   * What the questions of a document keep of it together.
+   *
+   * @param keptTokens of the document
+   * @param documentTokens of the whole document; 0 where nothing is chosen or each question has a
+   *     choice of its own
+   */
+  public record Union(int keptTokens, int documentTokens) {
+    /** None. */
+    public static final Union NONE = new Union(0, 0);
+
+    /** The sum. */
+    public Union plus(Union other) {
+      return new Union(keptTokens + other.keptTokens, documentTokens + other.documentTokens);
+    }
+
+    /** Kept, of the whole; empty where questions have nothing together. */
+    public OptionalDouble share() {
+      return documentTokens == 0
+          ? OptionalDouble.empty()
+          : OptionalDouble.of((double) keptTokens / documentTokens);
+    }
+  }
 
   /**
    * Intervals of one process's monotonic clock, in nanoseconds.

@@ -1,6 +1,7 @@
 package dev.questspark.engine;
 
 import dev.questspark.engine.policy.cache.CachePolicy;
+import dev.questspark.engine.reader.TokenChoice;
 import java.util.List;
 
 /**
@@ -10,44 +11,33 @@ import java.util.List;
  * @param documentId for messages and traces
  * @param tokens everything before the question: begin-of-sequence, template prefix, document; may
  *     be empty
- * @param templateTokens how many of them stand before the document: a policy that leaves tokens out
- *     keeps these
  * @param cachePolicy how the document is prefilled and kept
  * @param questions at least one
- * @param unasked tokens of questions that are not asked here and yet belong to the document: what
- *     is kept for all its questions is kept for them too
- * @param askingTail how many of the document's last tokens stand in for the questions, where tokens
- *     are chosen by what is asked: for a text that goes on, and for no question; else 0
+ * @param choice what a policy goes by that leaves tokens out
  */
 public record DocumentRequest(
     String documentId,
     int[] tokens,
-    int templateTokens,
     CachePolicy cachePolicy,
     List<QuestionRequest> questions,
-    List<int[]> unasked,
-    int askingTail) {
+    TokenChoice choice) {
 
   public DocumentRequest {
     questions = List.copyOf(questions);
-    unasked = List.copyOf(unasked);
     if (questions.isEmpty()) {
       throw new IllegalArgumentException(
           documentId + ": a document request needs at least one question");
     }
-    if (templateTokens < 0 || templateTokens > tokens.length) {
+    if (choice.templateTokens() > tokens.length) {
       throw new IllegalArgumentException(
-          documentId + ": " + templateTokens + " template tokens of " + tokens.length);
-    }
-    if (askingTail < 0) {
-      throw new IllegalArgumentException(documentId + ": an asking tail of " + askingTail);
+          documentId + ": " + choice.templateTokens() + " template tokens of " + tokens.length);
     }
   }
 
   /** A document without a template before it, all of whose questions are asked. */
   public DocumentRequest(
       String documentId, int[] tokens, CachePolicy cachePolicy, List<QuestionRequest> questions) {
-    this(documentId, tokens, 0, cachePolicy, questions, List.of(), 0);
+    this(documentId, tokens, cachePolicy, questions, TokenChoice.PLAIN);
   }
 
   /** A document that is prefilled densely and kept whole. */
@@ -57,6 +47,6 @@ public record DocumentRequest(
 
   /** Tokens of the document itself. */
   public int documentTokens() {
-    return tokens.length - templateTokens;
+    return tokens.length - choice.templateTokens();
   }
 }

@@ -2,8 +2,11 @@ package dev.questspark.engine;
 
 import dev.questspark.engine.failure.DocumentException;
 import dev.questspark.engine.failure.ErrorCode;
+import dev.questspark.engine.policy.cache.AskingRows;
 import dev.questspark.engine.policy.cache.TokenSelection;
+import dev.questspark.engine.reader.LayerAttention;
 import dev.questspark.engine.reader.PromptReader;
+import dev.questspark.engine.reader.SharedReading;
 import dev.questspark.engine.schedule.ReadingQueue;
 import dev.questspark.engine.schedule.ReadingSpan;
 import dev.questspark.engine.schedule.ReadingWork;
@@ -60,8 +63,15 @@ final class Readings {
     /** What is read before the questions: the request's tokens, but for a tail that asks. */
     final int[] text;
 
+    /** Of each question the rows that ask. */
     final List<int[]> questions;
-    final List<BitSet> kept = new ArrayList<>();
+
+    final BitSet[] kept;
+
+    /** Numbers of the questions that are read here, and with how many layers. */
+    final List<Integer> read = new ArrayList<>();
+
+    int layers;
     boolean ready;
 
     /** One that passes as it is. */
@@ -75,10 +85,10 @@ final class Readings {
     static Waiting toChoose(EngineLoop.Arrival arrival) {
       DocumentRequest request = arrival.document().request;
       int[] tokens = request.tokens();
-      if (request.askingTail() == 0) {
+      if (request.choice().askingTail() == 0) {
         return new Waiting(arrival, tokens, different(arrival));
       }
-      int end = tokens.length - request.askingTail();
+      int end = tokens.length - request.choice().askingTail();
       return new Waiting(
           arrival,
           Arrays.copyOf(tokens, end),
@@ -89,29 +99,63 @@ final class Readings {
       this.arrival = arrival;
       this.text = text;
       this.questions = questions;
+      this.kept = new BitSet[questions.size()];
     }
 
-    /** The tokens of each question once, asked or not, however many policies ask it. */
+    /** The rows of each question once, asked or not, however many policies ask it. */
     private static List<int[]> different(EngineLoop.Arrival arrival) {
       List<int[]> different = new ArrayList<>();
       Stream.concat(
               arrival.sequences().stream().map(sequence -> sequence.request.tokens()),
-              arrival.document().request.unasked().stream())
-          .filter(tokens -> different.stream().noneMatch(known -> Arrays.equals(known, tokens)))
+              arrival.document().request.choice().unasked().stream())
+          .map(tokens -> asking(arrival.document(), tokens))
+          .filter(rows -> different.stream().noneMatch(known -> Arrays.equals(known, rows)))
           .forEach(different::add);
       return different;
     }
 
+    /** The rows of a question that ask: all of them where nothing else is left. */
+    private static int[] asking(Sequence.Document document, int[] question) {
+      int[] closing = document.request.choice().closing();
+      if (document.selection.orElseThrow().rows() == AskingRows.SUFFIX) {
+        return question;
+      }
+      int end = question.length;
+      int left = closing.length;
+      while (left > 0 && end > 0 && question[end - 1] == closing[left - 1]) {
+        end--;
+        left--;
+      }
+      return end == 0 ? question : Arrays.copyOf(question, end);
+    }
+
     int questionOf(Sequence sequence) {
-      if (arrival.document().request.askingTail() > 0) {
+      if (arrival.document().request.choice().askingTail() > 0) {
         return 0;
       }
+      int[] rows = asking(arrival.document(), sequence.request.tokens());
       for (int i = 0; i < questions.size(); i++) {
-        if (Arrays.equals(questions.get(i), sequence.request.tokens())) {
+        if (Arrays.equals(questions.get(i), rows)) {
           return i;
         }
       }
       throw new IllegalStateException("a sequence whose question was not read");
+    }
+
+    /** Chooses for a question by what a reading has shown. */
+    void choose(int question, LayerAttention shown) {
+      Sequence.Document document = arrival.document();
+      TokenSelection selection = document.selection.orElseThrow();
+      float[] attention =
+          Arrays.copyOf(
+              shown.most(selection.layers(), document.request.choice().templateTokens()),
+              document.request.documentTokens());
+      kept[question] = selection.kept(attention, seed(document));
+    }
+
+    /** Tokens that have to be read for all its questions, by whomever. */
+    int tokensToRead() {
+      return text.length + questions.stream().mapToInt(rows -> rows.length).sum();
     }
   }
 
@@ -120,25 +164,50 @@ final class Readings {
     Sequence.Document document = arrival.document();
     int tokens = document.request.documentTokens();
     if (document.selection.filter(it -> !it.keepsAll(tokens)).isEmpty()
-        || document.request.askingTail() >= tokens) {
+        || document.request.choice().askingTail() >= tokens) {
       waiting.add(Waiting.ready(arrival));
       return;
     }
     Waiting added = Waiting.toChoose(arrival);
     TokenSelection selection = document.selection.orElseThrow();
     if (selection.layers() == 0) {
-      float[] nothing = new float[tokens];
-      added.questions.forEach(question -> added.kept.add(selection.kept(nothing, seed(document))));
+      BitSet kept = selection.kept(new float[tokens], seed(document));
+      Arrays.fill(added.kept, kept);
       added.ready = true;
     } else {
+      addToRead(added, selection);
+    }
+    waiting.add(added);
+  }
+
+  /** Queues what no earlier request has read. */
+  private void addToRead(Waiting added, TokenSelection selection) {
+    Sequence.Document document = added.arrival.document();
+    Optional<SharedReading> shared = document.request.choice().reading();
+    document.reading.tokens = added.tokensToRead();
+    added.layers =
+        Math.min(
+            reader.orElseThrow().layers(),
+            Math.max(selection.layers(), shared.map(SharedReading::layers).orElse(0)));
+    for (int i = 0; i < added.questions.size(); i++) {
+      int[] question = added.questions.get(i);
+      Optional<LayerAttention> known =
+          shared.flatMap(it -> it.find(added.text, question, selection.layers()));
+      if (known.isPresent()) {
+        added.choose(i, known.get());
+      } else {
+        added.read.add(i);
+      }
+    }
+    added.ready = added.read.isEmpty();
+    if (!added.ready) {
       byDocument.put(document.id, added);
       queue.add(
           new ReadingWork(
               document.id,
               added.text.length,
-              added.questions.stream().map(question -> question.length).toList()));
+              added.read.stream().map(question -> added.questions.get(question).length).toList()));
     }
-    waiting.add(added);
   }
 
   private static long seed(Sequence.Document document) {
@@ -215,33 +284,30 @@ final class Readings {
       long start = System.nanoTime();
       Waiting of = byDocument.get(span.id());
       Sequence.Document document = of.arrival.document();
-      TokenSelection selection = document.selection.orElseThrow();
-      PromptReader.Passage passage = passage(of, span, selection.layers());
+      PromptReader.Passage passage = passage(of, span);
       reader.orElseThrow().read(passage);
       if (span.endsQuestion()) {
-        int template = document.request.templateTokens();
-        int questionRows = of.questions.get(span.question()).length;
-        float[] attention =
-            Arrays.copyOf(
-                reader.orElseThrow().attention(passage, template, questionRows),
-                document.request.documentTokens());
-        of.kept.add(selection.kept(attention, seed(document)));
+        int question = of.read.get(span.question());
+        int[] rows = of.questions.get(question);
+        LayerAttention shown = reader.orElseThrow().attention(passage, rows.length);
+        document.request.choice().reading().ifPresent(it -> it.put(of.text, rows, shown));
+        of.choose(question, shown);
       }
       if (span.endsDocument()) {
         of.ready = true;
         byDocument.remove(span.id());
       }
       long end = System.nanoTime();
-      document.reading.add(span.tokens(), start, end);
+      document.reading.add(start, end);
       totals.read(span.tokens(), end - start, span.endsDocument());
       read += span.tokens();
     }
     return read;
   }
 
-  private static PromptReader.Passage passage(Waiting of, ReadingSpan span, int layers) {
+  private static PromptReader.Passage passage(Waiting of, ReadingSpan span) {
     int[] document = of.text;
-    int[] question = of.questions.get(span.question());
+    int[] question = of.questions.get(of.read.get(span.question()));
     int[] tokens = new int[span.tokens()];
     for (int i = 0; i < tokens.length; i++) {
       int position = span.firstPosition() + i;
@@ -249,18 +315,18 @@ final class Readings {
           position < document.length ? document[position] : question[position - document.length];
     }
     return new PromptReader.Passage(
-        span.place(), layers, tokens, span.firstPosition(), document.length);
+        span.place(), of.layers, tokens, span.firstPosition(), document.length);
   }
 
   /** The arrival with what was chosen: for all its questions together, or one for each. */
   private List<EngineLoop.Arrival> chosen(Waiting chosen) {
     EngineLoop.Arrival arrival = chosen.arrival;
-    if (chosen.kept.isEmpty()) {
+    if (chosen.kept.length == 0) {
       return List.of(arrival);
     }
     if (arrival.document().selection.orElseThrow().union()) {
       BitSet union = new BitSet();
-      chosen.kept.forEach(union::or);
+      Arrays.stream(chosen.kept).forEach(union::or);
       arrival.document().keep(union);
       return List.of(arrival);
     }
@@ -274,7 +340,7 @@ final class Readings {
     byQuestion.forEach(
         (question, sequences) -> {
           Sequence.Document own = arrival.document().sibling(ids.getAsLong());
-          own.keep(chosen.kept.get(question));
+          own.keep(chosen.kept[question]);
           sequences.forEach(sequence -> sequence.document = own);
           arrivals.add(new EngineLoop.Arrival(own, sequences));
         });

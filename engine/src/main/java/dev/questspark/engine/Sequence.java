@@ -147,7 +147,8 @@ final class Sequence {
             cachedTokens,
             document.reading.tokens,
             storedPromptTokens(),
-            cachedTokens > 0 ? request.tokens().length : storedPromptTokens()),
+            cachedTokens > 0 ? request.tokens().length : storedPromptTokens(),
+            document.union()),
         new Completion.Timings(
             document.firstStepNanos - submitted - document.reading.nanos(),
             document.reading.nanos(),
@@ -232,11 +233,19 @@ final class Sequence {
       return request.cachePolicy().prefill().map(PrefillPart::segment).orElse(1);
     }
 
+    /** What its questions keep together. */
+    Completion.Union union() {
+      return selection.filter(TokenSelection::union).isPresent()
+          ? new Completion.Union(
+              kept.tokens() - request.choice().templateTokens(), request.documentTokens())
+          : Completion.Union.NONE;
+    }
+
     void keep(BitSet documentTokens) {
       kept =
           KeptTokens.of(
               request.tokens().length,
-              request.templateTokens(),
+              request.choice().templateTokens(),
               documentTokens,
               selection.orElseThrow().positions());
     }
@@ -244,14 +253,14 @@ final class Sequence {
 
   /**
    * What choosing a document's tokens took: rows, and a clock from the first of them to the last.
+   * Where an earlier request has read them, its rows count and the clock stands.
    */
   static final class Reading {
     int tokens;
     private long firstNanos;
     private long lastNanos;
 
-    void add(int rows, long fromNanos, long toNanos) {
-      tokens += rows;
+    void add(long fromNanos, long toNanos) {
       firstNanos = firstNanos == 0 ? fromNanos : firstNanos;
       lastNanos = toNanos;
     }

@@ -13,6 +13,8 @@ import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.cache.CachePolicy;
+import dev.questspark.engine.reader.SharedReading;
+import dev.questspark.engine.reader.TokenChoice;
 import dev.questspark.engine.stats.EngineReport;
 import dev.questspark.engine.tokens.ByteTokenizer;
 import java.net.URISyntaxException;
@@ -155,11 +157,10 @@ class SelectivePrefillTest {
                 new DocumentRequest(
                     "d" + d,
                     text,
-                    Math.min(text.length, d),
                     policies.get(d % policies.size()),
                     questions,
-                    List.of(),
-                    d % 5 == 4 ? 32 : 0)));
+                    TokenChoice.behind(Math.min(text.length, d))
+                        .withAskingTail(d % 5 == 4 ? 32 : 0))));
       }
       List<List<Integer>> answers = new ArrayList<>();
       for (Completion completion : join(futures)) {
@@ -209,7 +210,12 @@ class SelectivePrefillTest {
         }
         Completion alone =
             join(engine.submit(
-                    new DocumentRequest("d", text, 0, FIFTH, List.of(all.get(i)), unasked, 0)))
+                    new DocumentRequest(
+                        "d",
+                        text,
+                        FIFTH,
+                        List.of(all.get(i)),
+                        TokenChoice.PLAIN.withUnasked(unasked))))
                 .get(0);
         assertThat(alone.tokens()).isEqualTo(together.get(i).tokens());
         assertThat(alone.usage().keptTokens()).isEqualTo(together.get(i).usage().keptTokens());
@@ -218,6 +224,73 @@ class SelectivePrefillTest {
           join(engine.submit(new DocumentRequest("d", text, FIFTH, all.subList(0, 1)))).get(0);
       assertThat(own.usage().keptTokens()).isLessThan(together.get(0).usage().keptTokens());
     }
+  }
+
+  /** Policies that differ in what they keep, and in how many layers choose it. */
+  @Test
+  void oneReadingServesEveryShareAndFewerLayers() {
+    int[] text = tokens(1, 700);
+    List<CachePolicy> policies =
+        List.of(EACH, FIFTH, FIFTH_COMPACTED, CachePolicy.parse("selective(keep=0.4, layers=1)"));
+    EngineConfig.Builder config = config().cachePolicies(Set.copyOf(policies));
+    SharedReading shared = new SharedReading(3);
+    TokenChoice choice = TokenChoice.behind(3);
+    try (Engine engine = open(config)) {
+      for (CachePolicy policy : List.of(FIFTH, EACH, policies.get(3), FIFTH_COMPACTED)) {
+        List<Completion> own =
+            join(engine.submit(new DocumentRequest("d", text, policy, questions(), choice)));
+        long read = engine.report().reading().tokens();
+        List<Completion> sharing =
+            join(
+                engine.submit(
+                    new DocumentRequest(
+                        "d", text, policy, questions(), choice.withReading(shared))));
+        assertThat(engine.report().reading().tokens() - read)
+            .as("only the first that shares reads, with the layers of all")
+            .isEqualTo(policy == FIFTH ? 745 : 0);
+        for (int i = 0; i < own.size(); i++) {
+          assertThat(sharing.get(i).tokens()).isEqualTo(own.get(i).tokens());
+          assertThat(sharing.get(i).usage()).isEqualTo(own.get(i).usage());
+        }
+      }
+      CachePolicy another = policies.get(3);
+      QuestionRequest unknown = question(77, 9, QUEST, 3);
+      long read = engine.report().reading().tokens();
+      join(
+          engine.submit(
+              new DocumentRequest(
+                  "d", text, another, List.of(unknown), choice.withReading(shared))));
+      assertThat(engine.report().reading().tokens() - read).isEqualTo(709);
+    }
+  }
+
+  @Test
+  void whatATemplatePutsBehindAQuestionNeedNotAsk() {
+    int[] text = tokens(1, 700);
+    CachePolicy policy = CachePolicy.parse("selective(keep=0.2, layers=2, rows=question)");
+    int[] closing = {5, 6, 7};
+    int[] bare = tokens(10, 7);
+    int[] closed = IntStream.concat(IntStream.of(bare), IntStream.of(closing)).toArray();
+    try (Engine engine = open(config().cachePolicies(Set.of(policy, FIFTH)))) {
+      TokenChoice choice = TokenChoice.PLAIN.withClosing(closing);
+      assertThat(usage(engine, text, policy, closed, choice).readTokens()).isEqualTo(707);
+      assertThat(usage(engine, text, FIFTH, closed, choice).readTokens()).isEqualTo(710);
+      assertThat(usage(engine, text, policy, bare, choice).readTokens()).isEqualTo(707);
+      assertThat(usage(engine, text, policy, closing, choice).readTokens())
+          .as("of nothing else all rows ask")
+          .isEqualTo(703);
+    }
+  }
+
+  private static Completion.Usage usage(
+      Engine engine, int[] text, CachePolicy policy, int[] question, TokenChoice choice) {
+    QuestionRequest asked =
+        new QuestionRequest(question, QUEST, false, SamplingParams.greedy(2, List.of()));
+    return engine
+        .submit(new DocumentRequest("d", text, policy, List.of(asked), choice))
+        .get(0)
+        .join()
+        .usage();
   }
 
   @Test

@@ -7,7 +7,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.job.JobHarness.Ended;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -60,6 +63,73 @@ class SelectivePrefillJobTest {
                 "select sum(read) from (select doc_id, max(read_tokens) as read from "
                     + answers
                     + " group by doc_id)"));
+  }
+
+  @Test
+  void anEvaluationReadsADocumentOnceForAllPolicies() throws IOException {
+    Path input = folder.resolve("reports.jsonl");
+    StringBuilder text = new StringBuilder();
+    for (int i = 0; i < 90; i++) {
+      text.append("Call me Ishmael, said captain %d of the ship. ".formatted(i * 37 % 89));
+    }
+    Files.writeString(input, "{\"id\": \"a\", \"text\": \"%s\"}\n".formatted(text));
+    Path output = folder.resolve("out");
+    List<String> args =
+        new ArrayList<>(
+            List.of(
+                "--suite=divergence",
+                "--input=" + input,
+                "--prefix-tokens=400",
+                "--window-tokens=8",
+                "--windows=2",
+                "--policies=dense",
+                "--cache-policies=selective(keep=0.2, layers=2, chunk=16)",
+                "--cache-policies=selective(keep=0.5, layers=2, chunk=16, positions=compacted)",
+                "--cache-policies=selective(keep=0.2, layers=1, chunk=16)"));
+    Ended ended = JobHarness.eval(output, args.toArray(String[]::new));
+    assertThat(ended.code()).as(ended.err() + ended.out()).isZero();
+    String quality = table(output, "quality");
+    assertThat(
+            query(
+                "select cache_policy = 'none', read_tokens, kept_tokens < prompt_tokens, count(*)"
+                    + " from "
+                    + quality
+                    + " group by all order by all"))
+        .containsExactly("false|400|true|6", "true|0|false|2");
+    assertThat(query("select sum(reading_tokens) from " + table(output, "steps")))
+        .as("two windows, whatever the number of policies")
+        .containsExactly("800");
+    assertThat(
+            query(
+                "select count(tokens_kept_share), max(tokens_kept_share) < 0.6 from "
+                    + table(output, "stats")))
+        .containsExactly("3|true");
+    assertThat(Files.readString(output.resolve("report.html"))).contains("of the tokens kept");
+
+    List<String> before = query("select * from " + quality + " order by all");
+    args.add("--cache-policies=selective(keep=0.3, layers=1, chunk=16)");
+    Ended more = JobHarness.eval(output, args.toArray(String[]::new));
+    assertThat(more.code()).as(more.err()).isZero();
+    assertThat(
+            query("select * from " + quality + " where cache_policy not like '%0.3%' order by all"))
+        .isEqualTo(before);
+    Files.delete(firstCell(output, "keep=0.5"));
+    assertThat(JobHarness.eval(output, args.toArray(String[]::new)).code()).isZero();
+    assertThat(
+            query("select * from " + quality + " where cache_policy not like '%0.3%' order by all"))
+        .as("a cell that reads alone comes to the same")
+        .isEqualTo(before);
+  }
+
+  private static Path firstCell(Path output, String policy) throws IOException {
+    try (var files = Files.list(output.resolve("cells"))) {
+      for (Path file : files.sorted().toList()) {
+        if (file.toString().endsWith(".json") && Files.readString(file).contains(policy)) {
+          return file;
+        }
+      }
+    }
+    throw new AssertionError("no cell of " + policy);
   }
 
   @Test

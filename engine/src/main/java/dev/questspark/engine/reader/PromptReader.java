@@ -147,15 +147,13 @@ public final class PromptReader implements AutoCloseable {
   }
 
   /**
-   * What the rows of the question that a place read last attend to: the mean probability that they
-   * give each token before them, of the head and layer that gives it most.
+   * What the rows of the question that a place read last attend to.
    *
-   * @param from the first token that is wanted
    * @param rows of the question
    */
-  public float[] attention(Passage last, int from, int rows) {
+  public LayerAttention attention(Passage last, int rows) {
     int tokens = last.documentTokens;
-    float[] most = new float[tokens - from];
+    float[][] byLayer = new float[last.layers][tokens];
     float[] sums = new float[tokens];
     Tensor mass = masses.get(last.place).cols(0, tokens);
     for (int layer = 0; layer < last.layers; layer++) {
@@ -164,12 +162,17 @@ public final class PromptReader implements AutoCloseable {
       }
       for (int head = 0; head < model.heads(); head++) {
         backend.read(mass, layer * model.heads() + head, sums);
-        for (int token = from; token < tokens; token++) {
-          most[token - from] = Math.max(most[token - from], sums[token] / rows);
+        for (int token = 0; token < tokens; token++) {
+          byLayer[layer][token] = Math.max(byLayer[layer][token], sums[token] / rows);
         }
       }
     }
-    return most;
+    return new LayerAttention(byLayer);
+  }
+
+  /** Most layers that read. */
+  public int layers() {
+    return cache.geometry().layers();
   }
 
   /** Bytes of all places. */

@@ -39,9 +39,17 @@ public final class PromptTemplate {
   /** Template text after the document; a question stands between neighbours. */
   private final List<String> afterDocument;
 
+  /** What ends the user's turn where nothing else is known to stand behind the question. */
+  private final String turnEnd;
+
   private PromptTemplate(
-      Tokenizer tokenizer, int[] begin, String beforeDocument, List<String> afterDocument) {
+      Tokenizer tokenizer,
+      int[] begin,
+      String beforeDocument,
+      List<String> afterDocument,
+      String turnEnd) {
     this.tokenizer = tokenizer;
+    this.turnEnd = turnEnd;
     this.begin = begin;
     this.beforeDocument = beforeDocument;
     this.afterDocument = afterDocument;
@@ -49,21 +57,28 @@ public final class PromptTemplate {
 
   /** A template without chat turns; the tokenizer's begin-of-sequence comes first, once. */
   public static PromptTemplate plain(String template, Tokenizer tokenizer) {
-    return split(template, PLACEHOLDER, tokenizer, tokensBefore(tokenizer));
+    return split(template, PLACEHOLDER, tokenizer, tokensBefore(tokenizer), "");
   }
 
   /**
    * The template as the user's turn of a conversation, with the model's chat template around it.
    */
   public static PromptTemplate chat(String template, ChatTurns chat, Tokenizer tokenizer) {
-    split(template, PLACEHOLDER, tokenizer, new int[0]); // its mistakes are told before rendering
+    split(
+        template, PLACEHOLDER, tokenizer, new int[0], ""); // its mistakes are told before rendering
     String mark = "x" + UUID.randomUUID().toString().replace("-", "");
     String rendered = chat.render(PLACEHOLDER.matcher(template).replaceAll(mark + "$1" + mark));
-    return split(rendered, Pattern.compile(mark + "(\\w+?)" + mark), tokenizer, new int[0]);
+    String turn = chat.render(mark);
+    return split(
+        rendered,
+        Pattern.compile(mark + "(\\w+?)" + mark),
+        tokenizer,
+        new int[0],
+        turn.substring(turn.indexOf(mark) + mark.length()));
   }
 
   private static PromptTemplate split(
-      String template, Pattern placeholder, Tokenizer tokenizer, int[] begin) {
+      String template, Pattern placeholder, Tokenizer tokenizer, int[] begin, String turnEnd) {
     Optional<String> beforeDocument = Optional.empty();
     List<String> after = new ArrayList<>();
     int from = 0;
@@ -91,7 +106,7 @@ public final class PromptTemplate {
     if (after.size() == 1 && after.get(0).isEmpty()) {
       throw wrong("has nothing after {{document}}; add {{question}} or an instruction");
     }
-    return new PromptTemplate(tokenizer, begin, beforeDocument.get(), after);
+    return new PromptTemplate(tokenizer, begin, beforeDocument.get(), after, turnEnd);
   }
 
   private static ConfigException wrong(String what) {
@@ -152,6 +167,16 @@ public final class PromptTemplate {
   /** Text of every prompt behind its last document or question. */
   public String end() {
     return afterDocument.get(afterDocument.size() - 1);
+  }
+
+  /**
+   * Tokens of what every prompt has behind its question, or behind the instruction of a template
+   * that asks none: the end of a conversation's turn, say.
+   */
+  public int[] closing() {
+    return new PromptEncoder()
+        .template(asksQuestion() ? end() : turnEnd)
+        .encodeContinuation(tokenizer);
   }
 
   /** Whether the template asks a question at all; a summary's does not. */

@@ -95,7 +95,7 @@ class PromptReaderTest {
         last = new Passage(1, layers, rows, from, document.length);
         reader.read(last);
       }
-      return reader.attention(last, 0, questionRows);
+      return reader.attention(last, questionRows).most(layers, 0);
     }
   }
 
@@ -218,7 +218,11 @@ class PromptReaderTest {
     try (Engine engine = Engine.open(config, new ByteTokenizer(), step -> {})) {
       DocumentRequest request =
           new DocumentRequest(
-              "d", whole, 0, policy, List.of(next), List.of(), expected.question.length);
+              "d",
+              whole,
+              policy,
+              List.of(next),
+              TokenChoice.PLAIN.withAskingTail(expected.question.length));
       Completion completion = engine.submit(request).get(0).join();
       // The chunks of the document that its question chose, less its last, and the text's last.
       assertThat(completion.usage().readTokens()).isEqualTo(whole.length);

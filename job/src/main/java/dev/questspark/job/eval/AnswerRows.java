@@ -105,7 +105,12 @@ final class AnswerRows {
         pair.columns(),
         Outcome.OK,
         answer,
-        new Tokens(found.usage().promptTokens(), found.usage().completionTokens(), droppedTokens),
+        new Tokens(
+            found.usage().promptTokens(),
+            found.usage().completionTokens(),
+            droppedTokens,
+            found.usage().readTokens(),
+            found.usage().keptTokens()),
         new Reads(
             found.reads().bytesRead(),
             found.reads().bytesDense(),

@@ -7,6 +7,9 @@ import dev.questspark.engine.QuestionRequest;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.cache.CachePolicy;
+import dev.questspark.engine.policy.cache.TokenSelection;
+import dev.questspark.engine.reader.SharedReading;
+import dev.questspark.engine.reader.TokenChoice;
 import dev.questspark.engine.stats.EngineReport;
 import dev.questspark.job.answer.PolicyColumns;
 import dev.questspark.job.eval.QualityMeasurement.Pass;
@@ -60,6 +63,7 @@ final class DocumentMeasurement {
       DocumentCells.Missing missing,
       BiConsumer<String, DocumentResult> write) {
     QualityMeasurement asked = asked(document);
+    SharedReading shared = sharedReading(missing);
     int repetitions = missing.together() ? settings.protocol().repetitions() : 0;
     List<CachePolicy> cachePolicies = settings.infer().cachePolicies();
     int onFirstPrefill = cachePolicies.size() == 1 ? repetitions : Math.min(repetitions, 1);
@@ -72,6 +76,7 @@ final class DocumentMeasurement {
               asked,
               document,
               cache,
+              shared,
               missing.asked(cache, policies),
               blocks(cache, 0, onFirstPrefill),
               watched && cache.equals(CachePolicy.NONE) ? asked.watch() : Optional.empty());
@@ -89,7 +94,8 @@ final class DocumentMeasurement {
     for (int repetition = onFirstPrefill; repetition < repetitions; repetition++) {
       for (CachePolicy cache : cachePolicies) {
         Optional<SpeedBlocks> blocks = blocks(cache, repetition, 1);
-        speed.addAll(measure(asked, document, cache, List.of(), blocks, Optional.empty()).speed());
+        speed.addAll(
+            measure(asked, document, cache, shared, List.of(), blocks, Optional.empty()).speed());
       }
     }
     if (missing.together()) {
@@ -131,12 +137,14 @@ final class DocumentMeasurement {
   /**
    * On one prefill, but where a question has a prefix of its own.
    *
+   * @param shared what answers that are not timed share
    * @param reads whose answers are wanted, maybe none
    */
   private Measured measure(
       QualityMeasurement asked,
       EvalDocument document,
       CachePolicy cache,
+      SharedReading shared,
       List<ReadPolicy> reads,
       Optional<SpeedBlocks> blocks,
       Optional<WatchedQuestion> watch) {
@@ -146,8 +154,7 @@ final class DocumentMeasurement {
     if (timed.isEmpty() && watch.isEmpty()) {
       for (Pass pass : passes) {
         quality.addAll(
-            pass.rows()
-                .apply(submit(asked, document, pass.tokens(), cache, pass.requests(), List.of())));
+            pass.rows().apply(engine.submit(request(asked, document, pass, cache, shared))));
       }
       return new Measured(quality, List.of(), List.of());
     }
@@ -166,7 +173,13 @@ final class DocumentMeasurement {
     long prefillBefore = prefillNanos();
     // A batch may ask fewer than all questions, and each prefill keeps what all of them choose.
     List<CompletableFuture<Completion>> futures =
-        submit(asked, document, prompt.document(), cache, requests, prompt.questions());
+        engine.submit(
+            new DocumentRequest(
+                document.docId(),
+                prompt.document(),
+                cache,
+                requests,
+                asked.choice().withUnasked(prompt.questions())));
     List<CompletableFuture<Completion>> timedFutures = futures.subList(0, speedRows);
     List<SpeedRow> speed = List.of();
     // of a document that the engine refused, the quality rows say why
@@ -199,22 +212,35 @@ final class DocumentMeasurement {
     return report.work().prefillNanos() + report.reading().nanos();
   }
 
-  private List<CompletableFuture<Completion>> submit(
+  /** Answers alone need no clock of their own, so that one reading serves all that want it. */
+  private static DocumentRequest request(
       QualityMeasurement asked,
       EvalDocument document,
-      int[] tokens,
+      Pass pass,
       CachePolicy cache,
-      List<QuestionRequest> requests,
-      List<int[]> unasked) {
-    return engine.submit(
-        new DocumentRequest(
-            document.docId(),
-            tokens,
-            Math.min(tokens.length, asked.templateTokens()),
-            cache,
-            requests,
-            unasked,
-            asked.askingTail()));
+      SharedReading shared) {
+    TokenChoice choice = asked.choice();
+    int template = Math.min(pass.tokens().length, choice.templateTokens());
+    return new DocumentRequest(
+        document.docId(),
+        pass.tokens(),
+        cache,
+        pass.requests(),
+        new TokenChoice(
+            template, List.of(), choice.askingTail(), choice.closing(), Optional.of(shared)));
+  }
+
+  /** A reading for all that is missing, with as many layers as the policy that reads with most. */
+  private SharedReading sharedReading(DocumentCells.Missing missing) {
+    return new SharedReading(
+        missing.pairs().stream()
+            .map(PolicyPair::cache)
+            .flatMap(
+                policy ->
+                    policy.forModel(engine.model().layers()).part(TokenSelection.class).stream())
+            .mapToInt(TokenSelection::layers)
+            .max()
+            .orElse(0));
   }
 
   /** Nothing of a document that the engine refused: its error is in the quality rows. */

@@ -5,6 +5,7 @@ import dev.questspark.engine.QuestionRequest;
 import dev.questspark.engine.failure.DocumentException;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.cache.CachePolicy;
+import dev.questspark.engine.reader.TokenChoice;
 import dev.questspark.job.corpus.Defect;
 import dev.questspark.job.eval.rows.QualityRow;
 import java.util.List;
@@ -38,17 +39,9 @@ interface QualityMeasurement {
    */
   List<Pass> passes(CachePolicy cache, List<ReadPolicy> policies);
 
-  /** Prefilled tokens that stand before the document, which a choice of tokens keeps. */
-  default int templateTokens() {
-    return 0;
-  }
-
-  /**
-   * How many of the last prefilled tokens stand in for a question, where tokens are chosen by what
-   * is asked; 0 where there are questions.
-   */
-  default int askingTail() {
-    return 0;
+  /** What stands around the document and the questions, or in for these. */
+  default TokenChoice choice() {
+    return TokenChoice.PLAIN;
   }
 
   /** Rows of the questions that no pass asks. */

@@ -4,6 +4,7 @@ import dev.questspark.engine.QuestionRequest;
 import dev.questspark.engine.model.SamplingParams;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.cache.CachePolicy;
+import dev.questspark.engine.reader.TokenChoice;
 import dev.questspark.engine.tokens.GenerationDefaults;
 import dev.questspark.job.eval.rows.QualityRow;
 import dev.questspark.job.executor.ExecutorEngine;
@@ -104,8 +105,8 @@ final class QuestionMeasurement implements QualityMeasurement {
   }
 
   @Override
-  public int templateTokens() {
-    return prompt.templateTokens();
+  public TokenChoice choice() {
+    return TokenChoice.behind(prompt.templateTokens()).withClosing(prompt.closing());
   }
 
   @Override

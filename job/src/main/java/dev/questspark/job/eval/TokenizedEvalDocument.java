@@ -26,6 +26,7 @@ import java.util.TreeMap;
  * @param refused the other questions' numbers, and why they are not asked
  * @param droppedTokens document tokens left out of its middle
  * @param templateTokens how many of {@code document} are the template's, before the text
+ * @param closing the template's tokens behind every question
  */
 record TokenizedEvalDocument(
     int[] document,
@@ -33,7 +34,8 @@ record TokenizedEvalDocument(
     List<int[]> questions,
     Map<Integer, Defect> refused,
     int droppedTokens,
-    int templateTokens) {
+    int templateTokens,
+    int[] closing) {
 
   /** A document cut to less has no beginning or no end. */
   private static final int LEAST_KEPT = 2;
@@ -73,7 +75,8 @@ record TokenizedEvalDocument(
         questions,
         refused,
         asked.isEmpty() ? 0 : prefix.length - kept,
-        template.tokensBefore(prefix));
+        template.tokensBefore(prefix),
+        template.closing());
   }
 
   private static Defect tooLong(
@@ -132,6 +135,7 @@ record TokenizedEvalDocument(
         List.of(Arrays.copyOfRange(all, all.length - tail, all.length)),
         Map.of(),
         droppedTokens,
-        templateTokens);
+        templateTokens,
+        closing);
   }
 }

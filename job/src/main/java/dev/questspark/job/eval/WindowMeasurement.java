@@ -5,6 +5,7 @@ import dev.questspark.engine.LogitsListener;
 import dev.questspark.engine.QuestionRequest;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.cache.CachePolicy;
+import dev.questspark.engine.reader.TokenChoice;
 import dev.questspark.engine.study.ReferenceWindow;
 import dev.questspark.job.corpus.Defect;
 import dev.questspark.job.eval.rows.QualityRow;
@@ -100,13 +101,13 @@ final class WindowMeasurement implements QualityMeasurement {
   }
 
   @Override
-  public int askingTail() {
-    return ASKING_TOKENS;
+  public TokenChoice choice() {
+    return TokenChoice.PLAIN.withAskingTail(ASKING_TOKENS);
   }
 
   @Override
   public Optional<TokenizedEvalDocument> timed() {
     return Optional.of(
-        new TokenizedEvalDocument(prefix, List.of(0), List.of(first), Map.of(), 0, 0));
+        new TokenizedEvalDocument(prefix, List.of(0), List.of(first), Map.of(), 0, 0, new int[0]));
   }
 }

@@ -61,6 +61,7 @@ final class AggregatedCompletion {
     int read = 0;
     int kept = 0;
     int computed = 0;
+    Completion.Union union = Completion.Union.NONE;
     for (Completion completion : completions) {
       prompt += completion.usage().promptTokens();
       generated += completion.usage().completionTokens();
@@ -68,8 +69,9 @@ final class AggregatedCompletion {
       read += completion.usage().readTokens();
       kept += completion.usage().keptTokens();
       computed += completion.usage().computedTokens();
+      union = union.plus(completion.usage().union());
     }
-    return new Usage(prompt, generated, cached, read, kept, computed);
+    return new Usage(prompt, generated, cached, read, kept, computed, union);
   }
 
   private Timings timings(long startedNanos, Timings last) {

@@ -8,6 +8,7 @@ import dev.questspark.engine.failure.ErrorCode;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.cache.TokenSelection;
 import dev.questspark.engine.policy.cache.tokens.Positions;
+import dev.questspark.engine.reader.TokenChoice;
 import dev.questspark.job.answer.Answer;
 import dev.questspark.job.answer.DocumentCoverage;
 import dev.questspark.job.corpus.Defect;
@@ -196,11 +197,11 @@ final class DocumentSession {
             new DocumentRequest(
                 document.id(),
                 prompt.prefix(),
-                prompt.head().length,
                 settings.cachePolicy(),
                 requests(document, asked),
-                others.stream().map(prompts::suffix).toList(),
-                0));
+                TokenChoice.behind(prompt.head().length)
+                    .withUnasked(others.stream().map(prompts::suffix).toList())
+                    .withClosing(prompts.closing())));
     List<CompletableFuture<Answer>> answers = new ArrayList<>();
     for (Question question : asked) {
       for (ReadPolicy policy : settings.policies()) {

@@ -9,6 +9,7 @@ import dev.questspark.engine.failure.ErrorCode;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.engine.policy.cache.TokenSelection;
+import dev.questspark.engine.reader.TokenChoice;
 import dev.questspark.job.answer.Answer;
 import dev.questspark.job.answer.DocumentCoverage;
 import dev.questspark.job.answer.DocumentCoverage.Source;
@@ -263,11 +264,11 @@ final class MapReduce {
     return new DocumentRequest(
         document.id(),
         prompt.prefix(),
-        prompt.head().length,
         passage.cachePolicy,
         requests,
-        passage.unasked,
-        0);
+        TokenChoice.behind(prompt.head().length)
+            .withUnasked(passage.unasked)
+            .withClosing(prompts.closing()));
   }
 
   private List<CompletableFuture<String>> record(

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.function.Function;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
@@ -155,10 +156,21 @@ public final class AnswerSchema implements Serializable {
             "kept_tokens",
             "prompt tokens whose KV is stored; all of them without a choice",
             ok(o -> o.usage().keptTokens())),
+        new Column(
+            "union_share",
+            DataTypes.FloatType,
+            "share of the document that is kept for all its questions together; null where nothing"
+                + " is chosen, or each has a choice of its own",
+            ok(AnswerSchema::unionShare)),
         integer(
             "dropped_tokens",
             "tokens that truncation left out",
             a -> a.coverage().droppedTokens()));
+  }
+
+  private static Float unionShare(Outcome outcome) {
+    OptionalDouble share = outcome.usage().union().share();
+    return share.isPresent() ? (float) share.getAsDouble() : null;
   }
 
   private static List<Column> coverage() {

@@ -23,6 +23,7 @@ public final class PromptTokenizer {
   private static final int SEAMS = 1024;
 
   private final PromptTemplate ask;
+  private final int[] closing;
   private final PromptTemplate combine;
   private final ReasoningMarks reasoning;
   private final List<Integer> endTokenIds;
@@ -37,6 +38,7 @@ public final class PromptTokenizer {
       int maxModelLen,
       boolean stopsAtTooLong) {
     this.ask = ask;
+    this.closing = ask.closing();
     this.combine = combine;
     this.reasoning = reasoning;
     this.endTokenIds = endTokenIds;
@@ -94,6 +96,11 @@ public final class PromptTokenizer {
   /** Takes answers apart. */
   public ReasoningMarks reasoning() {
     return reasoning;
+  }
+
+  /** Tokens behind every question. */
+  public int[] closing() {
+    return closing;
   }
 
   /** Whether a blank question is an error. */

@@ -150,7 +150,10 @@ final class CacheFigures {
                 text.apply(found.mean())
                     + (found.low() == null
                         ? ""
-                        : ", " + text.apply(found.low()) + " to " + text.apply(found.high()))));
+                        : ", " + text.apply(found.low()) + " to " + text.apply(found.high()))
+                    + (summary.keptShare() == null
+                        ? ""
+                        : "; " + Format.percent(summary.keptShare()) + " of the tokens kept")));
       }
     }
     return Figures.bars(title + " by cache policy", title, format, parts);

@@ -138,6 +138,14 @@ final class PolicySummary {
     return batches == null ? answers.kvReadShare() : Double.valueOf(batches.kvReadShare());
   }
 
+  Double readShare() {
+    return answers.readShare();
+  }
+
+  Double keptShare() {
+    return answers.keptShare();
+  }
+
   Interval attentionMass() {
     return attentionMass;
   }

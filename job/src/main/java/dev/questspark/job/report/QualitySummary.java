@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.ToLongFunction;
 
 /** The answers of one policy, summed up and compared with dense attention question by question. */
 final class QualitySummary {
@@ -156,6 +157,32 @@ final class QualitySummary {
       }
     }
     return steps == 0 ? null : tokens / steps;
+  }
+
+  /** Rows read to choose what is kept, over prompt tokens; null where nothing is chosen. */
+  Double readShare() {
+    return choosing() ? ofPrompts(row -> row.tokens().readTokens()) : null;
+  }
+
+  /** Prompt tokens whose KV is stored, over all; null where nothing is chosen. */
+  Double keptShare() {
+    return choosing() ? ofPrompts(row -> row.tokens().keptTokens()) : null;
+  }
+
+  private boolean choosing() {
+    return rows.stream()
+        .map(QualityRow::tokens)
+        .anyMatch(
+            row ->
+                row.keptTokens() != null
+                    && (row.readTokens() > 0 || row.keptTokens() < row.promptTokens()));
+  }
+
+  private double ofPrompts(ToLongFunction<QualityRow> tokens) {
+    List<QualityRow> answered =
+        rows.stream().filter(row -> row.tokens().keptTokens() != null).toList();
+    return (double) answered.stream().mapToLong(tokens).sum()
+        / answered.stream().mapToLong(row -> row.tokens().promptTokens()).sum();
   }
 
   /** Blocks that the documents' prefill computed, of what dense attention computes. */

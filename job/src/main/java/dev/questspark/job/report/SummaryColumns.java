@@ -178,6 +178,18 @@ final class SummaryColumns {
                 + " attention; null where no cache policies are compared",
             PolicySummary::prefillDensity,
             percent("prefill density")));
+    columns.add(
+        number(
+            "tokens_read_share",
+            "rows read to choose what is prefilled, over prompt tokens; null where nothing is chosen",
+            PolicySummary::readShare,
+            percent("tokens read first").onPageOnly()));
+    columns.add(
+        number(
+            "tokens_kept_share",
+            "prompt tokens that are prefilled and stored, over all; null where nothing is chosen",
+            PolicySummary::keptShare,
+            percent("tokens kept")));
     columns.addAll(
         interval(
             "attention_mass",

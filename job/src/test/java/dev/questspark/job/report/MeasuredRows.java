@@ -136,7 +136,7 @@ final class MeasuredRows {
         columns(selector, budget),
         QualityRow.Outcome.OK,
         QualityRow.Answer.none(List.of()),
-        new QualityRow.Tokens(2000, 100, 0),
+        new QualityRow.Tokens(2000, 100, 0, 0, 2000),
         new QualityRow.Reads(100L, 900L, 12.5, 5, 0),
         new QualityRow.GivenText(100 * loss, null, null),
         QualityRow.Prefill.NONE);
@@ -165,7 +165,7 @@ final class MeasuredRows {
         columns(selector, budget),
         QualityRow.Outcome.OK,
         QualityRow.Answer.none(List.of()),
-        new QualityRow.Tokens(2049, 100, 0),
+        new QualityRow.Tokens(2049, 100, 0, 0, 2049),
         new QualityRow.Reads(
             99 * 1024L * (budget < 0 ? 2048 : budget),
             99 * 1024L * 2048,
@@ -214,7 +214,7 @@ final class MeasuredRows {
         QualityRow.Outcome.OK,
         new QualityRow.Answer(
             "1", List.of("1"), score, score == null || score == 1, score == null ? 1 : score),
-        new QualityRow.Tokens(2000, 6, 0),
+        new QualityRow.Tokens(2000, 6, 0, 0, 2000),
         new QualityRow.Reads(100L, 900L, 12.5, 5, 0),
         QualityRow.GivenText.NONE,
         QualityRow.Prefill.NONE);

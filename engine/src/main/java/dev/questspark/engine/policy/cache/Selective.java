@@ -32,6 +32,12 @@ public record Selective(
                 "The model's first layers that read; 0 for a third of them, rounded up, which the"
                     + " stored text then says.")
         int layers,
+    @Parameter(
+            defaultValue = AskingRows.DEFAULT,
+            description =
+                "Rows whose attention scores: all behind the document, or those up to the question's"
+                    + " end, without what the template puts behind it.")
+        AskingRows rows,
     @Parameter(defaultValue = "13", description = "Neighbouring tokens whose mean is a score.")
         int smooth,
     @Parameter(defaultValue = "32", description = "Document tokens that are kept together.")
@@ -73,12 +79,12 @@ public record Selective(
               + "; give at most as many");
     }
     int reading = layers > 0 ? layers : (modelLayers + 2) / 3;
-    return new Selective(keep, reading, smooth, chunk, mass, positions, union);
+    return new Selective(keep, reading, rows, smooth, chunk, mass, positions, union);
   }
 
   @Override
   public Selective apart() {
-    return new Selective(keep, layers, smooth, chunk, mass, positions, false);
+    return new Selective(keep, layers, rows, smooth, chunk, mass, positions, false);
   }
 
   @Override

@@ -25,6 +25,11 @@ public interface TokenSelection extends CachePart {
     return 0;
   }
 
+  /** Whose attention chooses, where anything is read. */
+  default AskingRows rows() {
+    return AskingRows.SUFFIX;
+  }
+
   /**
    * Whether the questions of a document share one prefill, of every token that one of them chooses;
    * otherwise each has a prefill of its own.

@@ -74,9 +74,17 @@ public record QualityRow(
    *
    * @param promptTokens document and question, after truncation
    * @param droppedTokens document tokens that middle truncation left out; 0 on error
+   * @param readTokens rows of document and questions that a choice of what is kept goes by; 0
+   *     without a choice
+   * @param keptTokens prompt tokens whose KV is stored; all without a choice
    */
-  public record Tokens(Integer promptTokens, Integer completionTokens, int droppedTokens) {
-    public static final Tokens NONE = new Tokens(null, null, 0);
+  public record Tokens(
+      Integer promptTokens,
+      Integer completionTokens,
+      int droppedTokens,
+      Integer readTokens,
+      Integer keptTokens) {
+    public static final Tokens NONE = new Tokens(null, null, 0, null, null);
   }
 
   /**

@@ -29,7 +29,7 @@ class RecordTableTest {
                 + "kv_budget INT,status STRING,error_code STRING,error_message STRING,"
                 + "prediction STRING,references ARRAY<STRING>,score DOUBLE,"
                 + "agrees_with_dense BOOLEAN,token_agreement DOUBLE,prompt_tokens INT,"
-                + "completion_tokens INT,dropped_tokens INT,kv_bytes_read BIGINT,"
+                + "completion_tokens INT,dropped_tokens INT,read_tokens INT,kept_tokens INT,kv_bytes_read BIGINT,"
                 + "kv_bytes_dense BIGINT,kv_tokens_mean DOUBLE,sparse_steps INT,dense_steps INT,"
                 + "neg_log_likelihood DOUBLE,kl DOUBLE,same_argmax DOUBLE,"
                 + "prefill_blocks_total BIGINT,prefill_blocks_computed BIGINT");
@@ -65,7 +65,7 @@ class RecordTableTest {
             policy,
             QualityRow.Outcome.OK,
             new QualityRow.Answer("p", List.of("a", "b"), 0.5, false, 0.25),
-            new QualityRow.Tokens(11, 12, 13),
+            new QualityRow.Tokens(11, 12, 13, 14, 15),
             new QualityRow.Reads(21L, 22L, 22.5, 23, 24),
             new QualityRow.GivenText(1.5, 0.125, 0.75),
             new QualityRow.Prefill(32L, 31L));
@@ -86,6 +86,6 @@ class RecordTableTest {
     assertThat(TestSpark.session().read().parquet(quality).first().mkString("|"))
         .isEqualTo(
             "s|t|m|d|3|2048|null|quest|none|256|ok|null|null|p|ArraySeq(a, b)|0.5|false|0.25"
-                + "|11|12|13|21|22|22.5|23|24|1.5|0.125|0.75|32|31");
+                + "|11|12|13|14|15|21|22|22.5|23|24|1.5|0.125|0.75|32|31");
   }
 }
