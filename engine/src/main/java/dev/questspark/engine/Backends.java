@@ -16,10 +16,12 @@ public final class Backends {
    *
    * @param model decides an automatic dtype, together with the hardware
    * @param maxModelLen tokens per sequence, for the largest page table of a step
+   * @param readTokens of the longest prompt that is read, likewise
    * @throws ConfigException if it is not there, or cannot do what the configuration asks for
    */
-  static Backend open(EngineConfig config, ModelConfig model, int maxModelLen) {
+  static Backend open(EngineConfig config, ModelConfig model, int maxModelLen, int readTokens) {
     int pagesPerSequence = (maxModelLen + config.pageSize() - 1) / config.pageSize();
+    int readPages = (readTokens + config.pageSize() - 1) / config.pageSize();
     return config
         .device()
         .provider()
@@ -32,7 +34,7 @@ public final class Backends {
                 config.weightDType(),
                 config.batchInvariant(),
                 config.maxNumBatchedTokens(),
-                Math.multiplyExact(config.maxNumSeqs(), pagesPerSequence)));
+                Math.max(readPages, Math.multiplyExact(config.maxNumSeqs(), pagesPerSequence))));
   }
 
   /**

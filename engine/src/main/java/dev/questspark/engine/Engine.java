@@ -20,7 +20,9 @@ import dev.questspark.engine.policy.cache.TokenSelection;
 import dev.questspark.engine.policy.cache.tokens.Positions;
 import dev.questspark.engine.prefix.PrefixMemory;
 import dev.questspark.engine.prefix.PrefixStores;
-import dev.questspark.engine.reader.PromptReader;
+import dev.questspark.engine.reader.ReaderModel;
+import dev.questspark.engine.reader.Readers;
+import dev.questspark.engine.reader.ReadingPlan;
 import dev.questspark.engine.schedule.Scheduler;
 import dev.questspark.engine.schedule.SchedulerLimits;
 import dev.questspark.engine.select.SelectionScratch;
@@ -62,6 +64,7 @@ public final class Engine implements AutoCloseable {
   private final int maxModelLen;
   private final PageShape shape;
   private final PageShape prefixShape;
+  private final ReadingPlan reading;
   private final Deque<AutoCloseable> resources;
   private final EngineTotals totals;
   private final EngineReport.Setup setup;
@@ -77,6 +80,7 @@ public final class Engine implements AutoCloseable {
     this.tokenizer = opening.tokenizer;
     this.maxModelLen = opening.maxModelLen;
     this.shape = opening.kvStore.geometry().shape();
+    this.reading = opening.reading;
     this.resources = opening.resources;
     this.totals = new EngineTotals();
     this.setup = opening.setup;
@@ -98,7 +102,7 @@ public final class Engine implements AutoCloseable {
             new PagePool(opening.kvStore.pages()),
             opening.prefixes.stores().stream().map(s -> new PagePool(s.pages())).toList());
     Readings readings =
-        new Readings(opening.reader, config, maxModelLen, nextId::getAndIncrement, totals);
+        new Readings(opening.readers, config, maxModelLen, nextId::getAndIncrement, totals);
     this.loop = new EngineLoop(scheduler, readings, planner, runner, totals, listener);
     this.thread = new Thread(loop, "quest-engine");
     thread.setDaemon(true);
@@ -155,7 +159,8 @@ public final class Engine implements AutoCloseable {
     KvStore kvStore;
     PrefixStores prefixes;
     Decoder decoder;
-    Optional<PromptReader> reader = Optional.empty();
+    ReadingPlan reading;
+    Readers readers;
     int maxModelLen;
     EngineReport.Setup setup;
     EngineReport.Memory memory;
@@ -170,8 +175,17 @@ public final class Engine implements AutoCloseable {
       model = ModelConfigReader.read(config.model(), config.configOverrides());
       maxModelLen = MemoryPlan.maxModelLen(config, model);
       PrefixMemory.requireModel(config.cachePolicies(), model, maxModelLen);
-      backend = keep(Backends.open(config, model, maxModelLen));
+      reading =
+          new ReadingPlan(
+              model,
+              maxModelLen,
+              config.cachePolicies(),
+              config.readerModel(),
+              config.readingDocuments());
+      backend = keep(Backends.open(config, model, maxModelLen, reading.longestPrompt()));
       ModelWeights weights = keep(ModelWeights.load(config.model(), model, backend));
+      Optional<ReaderModel> second = reading.load(backend);
+      second.ifPresent(this::keep);
       DType cache = backend.cacheDType();
       DType digests = MemoryPlan.digestDType(config, model.headDim(), cache);
       PageShape shape =
@@ -185,12 +199,7 @@ public final class Engine implements AutoCloseable {
               cache,
               digests,
               shape.digestBlockSize());
-      int places = config.readingDocuments();
-      int readingLayers = readingLayers();
-      long readerBytes =
-          readingLayers == 0
-              ? 0
-              : PromptReader.bytes(model, geometry, readingLayers, places, maxModelLen);
+      long readerBytes = reading.bytes(geometry);
       long free = backend.freeBytes();
       PrefixMemory prefixMemory =
           MemoryPlan.prefixes(config, geometry, maxModelLen, free, readerBytes);
@@ -227,13 +236,8 @@ public final class Engine implements AutoCloseable {
           kvStore,
           text -> tokenizer.encode(text, false),
           config.maxNumBatchedTokens());
-      if (readingLayers > 0) {
-        reader =
-            Optional.of(
-                keep(
-                    new PromptReader(
-                        backend, decoder, model, geometry, readingLayers, places, maxModelLen)));
-      }
+      readers =
+          keep(reading.open(backend, decoder, geometry, second, config.maxNumBatchedTokens()));
       long loaded = System.nanoTime();
       WarmUp.run(backend, decoder, config, shape, maxModelLen);
       if (!WarmUp.computesNumbers(backend, decoder, config.pageSize(), shape)) {
@@ -242,7 +246,7 @@ public final class Engine implements AutoCloseable {
       warnOfUnknownTokens();
       memory =
           new EngineReport.Memory(
-              weights.bytes(),
+              weights.bytes() + second.map(ReaderModel::bytes).orElse(0L),
               kvStore.bytes() + readerBytes + prefixes.bytes(),
               decoder.workspaceBytes());
       setup =
@@ -266,17 +270,6 @@ public final class Engine implements AutoCloseable {
           maxModelLen,
           setup.loadNanos() / 1_000_000,
           setup.warmupNanos() / 1_000_000);
-    }
-
-    /** Most layers that a document policy reads with, each of which must be able to. */
-    private int readingLayers() {
-      return config.cachePolicies().stream()
-          .flatMap(policy -> policy.forModel(model.layers()).part(TokenSelection.class).stream())
-          .mapToInt(TokenSelection::layers)
-          .filter(layers -> layers > 0)
-          .peek(layers -> PromptReader.requireScores(model, layers, maxModelLen))
-          .max()
-          .orElse(0);
     }
 
     private void warnOfUnknownTokens() {
@@ -322,15 +315,12 @@ public final class Engine implements AutoCloseable {
               probe.watch(question),
               new StopChecker(tokenizer, question.sampling()));
       futures.add(sequence.future);
-      // With positions counted anew, the answer follows what is kept: EngineLoop knows how much.
-      boolean compacted =
-          selection.isPresent() && selection.get().positions() == Positions.COMPACTED;
-      int total = sequence.promptTokens() + (compacted ? 0 : question.sampling().maxTokens());
-      OptionalInt unknown = unknownToken(request.tokens(), question.tokens());
+      OptionalInt unknown = unknownToken(selection, request.tokens(), question.tokens());
       if (unknown.isPresent()) {
-        sequence.future.completeExceptionally(unknown(unknown.getAsInt()));
-      } else if (total > maxModelLen) {
-        sequence.future.completeExceptionally(tooLong(sequence, total));
+        sequence.future.completeExceptionally(unknown(selection, unknown.getAsInt()));
+      } else if (sequence.promptTokens()
+          > reading.longestPrompt(selection, question.sampling().maxTokens())) {
+        sequence.future.completeExceptionally(tooLong(sequence, selection));
       } else {
         sequences.add(sequence);
         sequence.future.whenComplete(
@@ -372,10 +362,10 @@ public final class Engine implements AutoCloseable {
 
   /** What chooses the tokens that are prefilled, if anything does. */
   private Optional<TokenSelection> checked(CachePolicy policy) {
-    CachePolicy ofModel = policy.forModel(model.layers());
+    CachePolicy ofModel = resolved(policy);
     if (!policy.equals(CachePolicy.NONE)
         && config.cachePolicies().stream()
-            .noneMatch(planned -> planned.forModel(model.layers()).equals(ofModel))) {
+            .noneMatch(planned -> resolved(planned).equals(ofModel))) {
       throw new ConfigException(
           "cache_policy is "
               + ofModel.text()
@@ -404,37 +394,60 @@ public final class Engine implements AutoCloseable {
     return selection;
   }
 
-  private OptionalInt unknownToken(int[] document, int[] question) {
+  /** A policy with every number that follows from the models written out. */
+  public CachePolicy resolved(CachePolicy policy) {
+    return reading.resolved(policy);
+  }
+
+  /**
+   * Most tokens of document and question together.
+   *
+   * @param policy of the document
+   * @param answerTokens most tokens of the answer
+   */
+  public int longestPrompt(CachePolicy policy, int answerTokens) {
+    return reading.longestPrompt(resolved(policy).part(TokenSelection.class), answerTokens);
+  }
+
+  private OptionalInt unknownToken(
+      Optional<TokenSelection> selection, int[] document, int[] question) {
+    int known = reading.vocabSize(selection);
     return IntStream.concat(Arrays.stream(document), Arrays.stream(question))
-        .filter(token -> token >= model.vocabSize())
+        .filter(token -> token >= known)
         .findFirst();
   }
 
-  private DocumentException unknown(int token) {
+  private DocumentException unknown(Optional<TokenSelection> selection, int token) {
+    boolean toModel = token >= model.vocabSize();
     return new DocumentException(
         ErrorCode.UNKNOWN_TOKEN,
         "the prompt has token "
             + token
             + " ("
             + tokenizer.decode(new int[] {token}, false)
-            + "), but the model's embedding has "
-            + model.vocabSize()
+            + "), but the "
+            + (toModel ? "model's" : "reader model's")
+            + " embedding has "
+            + (toModel ? model.vocabSize() : reading.vocabSize(selection))
             + " rows");
   }
 
-  private DocumentException tooLong(Sequence sequence, int total) {
+  private DocumentException tooLong(Sequence sequence, Optional<TokenSelection> selection) {
+    boolean compacted = selection.filter(it -> it.positions() == Positions.COMPACTED).isPresent();
+    int answer = compacted ? 0 : sequence.request.sampling().maxTokens();
     return new DocumentException(
         ErrorCode.TOO_LONG,
         "document "
             + sequence.document.request.tokens().length
             + " + question "
             + sequence.request.tokens().length
-            + " + max_tokens "
-            + sequence.request.sampling().maxTokens()
+            + (compacted ? "" : " + max_tokens " + answer)
             + " = "
-            + total
-            + " tokens, but max_model_len is "
-            + maxModelLen);
+            + (sequence.promptTokens() + answer)
+            + " tokens"
+            + (compacted ? " to read" : "")
+            + ", but "
+            + reading.bound(selection));
   }
 
   /** Sums since open. */

@@ -14,6 +14,7 @@ import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.engine.select.SelectionScratch;
 import java.nio.file.Path;
 import java.util.Collections;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -40,6 +41,7 @@ import java.util.Set;
  * @param pageScores scores whose digests to keep: those that the run uses; empty for a dense run
  * @param scratch what the selectors of the run need beside
  * @param cachePolicies those that documents will have, beside none
+ * @param readerModel folder of a second model that reads documents for cache policies that say so
  * @param readingDocuments documents that are read at a time before their tokens are chosen, each
  *     with room for the longest prompt
  * @param digestDType how page digests are kept
@@ -64,6 +66,7 @@ public record EngineConfig(
     Set<PageScore> pageScores,
     Set<SelectionScratch> scratch,
     Set<CachePolicy> cachePolicies,
+    Optional<Path> readerModel,
     int readingDocuments,
     DigestDType digestDType,
     int threads,
@@ -139,6 +142,7 @@ public record EngineConfig(
         .pageScores(pageScores)
         .scratch(scratch)
         .cachePolicies(cachePolicies)
+        .readerModel(readerModel)
         .readingDocuments(readingDocuments)
         .digestDType(digestDType)
         .threads(threads)
@@ -195,6 +199,7 @@ public record EngineConfig(
     private Set<PageScore> pageScores = Set.of(PageScores.find(PageScores.DEFAULT).orElseThrow());
     private Set<SelectionScratch> scratch = Set.of();
     private Set<CachePolicy> cachePolicies = Set.of();
+    private Optional<Path> readerModel = Optional.empty();
     private int readingDocuments = 1;
     private DigestDType digestDType = DigestDType.AUTO;
     private int threads = Runtime.getRuntime().availableProcessors();
@@ -275,6 +280,11 @@ public record EngineConfig(
       return this;
     }
 
+    public Builder readerModel(Optional<Path> readerModel) {
+      this.readerModel = readerModel;
+      return this;
+    }
+
     public Builder readingDocuments(int readingDocuments) {
       this.readingDocuments = readingDocuments;
       return this;
@@ -322,6 +332,7 @@ public record EngineConfig(
           pageScores,
           scratch,
           cachePolicies,
+          readerModel,
           readingDocuments,
           digestDType,
           threads,

@@ -3,9 +3,11 @@ package dev.questspark.engine;
 import dev.questspark.engine.failure.DocumentException;
 import dev.questspark.engine.failure.ErrorCode;
 import dev.questspark.engine.policy.cache.AskingRows;
+import dev.questspark.engine.policy.cache.ReaderKind;
 import dev.questspark.engine.policy.cache.TokenSelection;
 import dev.questspark.engine.reader.LayerAttention;
 import dev.questspark.engine.reader.PromptReader;
+import dev.questspark.engine.reader.Readers;
 import dev.questspark.engine.reader.SharedReading;
 import dev.questspark.engine.schedule.ReadingQueue;
 import dev.questspark.engine.schedule.ReadingSpan;
@@ -29,7 +31,7 @@ import java.util.stream.Stream;
  * so that a document which is read is not put off by those that are not. Engine thread only.
  */
 final class Readings {
-  private final Optional<PromptReader> reader;
+  private final Readers readers;
   private final ReadingQueue queue;
   private final int maxRows;
   private final int maxModelLen;
@@ -39,16 +41,16 @@ final class Readings {
   private final Map<Long, Waiting> byDocument = new HashMap<>();
 
   /**
-   * @param reader empty in an engine that reads nothing
+   * @param readers those that documents' policies name
    * @param ids of documents that come of one
    */
   Readings(
-      Optional<PromptReader> reader,
+      Readers readers,
       EngineConfig config,
       int maxModelLen,
       LongSupplier ids,
       EngineTotals totals) {
-    this.reader = reader;
+    this.readers = readers;
     this.queue = new ReadingQueue(config.readingDocuments());
     this.maxRows = config.maxNumBatchedTokens();
     this.maxModelLen = maxModelLen;
@@ -187,12 +189,13 @@ final class Readings {
     document.reading.tokens = added.tokensToRead();
     added.layers =
         Math.min(
-            reader.orElseThrow().layers(),
-            Math.max(selection.layers(), shared.map(SharedReading::layers).orElse(0)));
+            readers.get(selection.reader()).layers(),
+            Math.max(
+                selection.layers(), shared.map(it -> it.layers(selection.reader())).orElse(0)));
     for (int i = 0; i < added.questions.size(); i++) {
       int[] question = added.questions.get(i);
       Optional<LayerAttention> known =
-          shared.flatMap(it -> it.find(added.text, question, selection.layers()));
+          shared.flatMap(it -> it.find(added.text, question, selection));
       if (known.isPresent()) {
         added.choose(i, known.get());
       } else {
@@ -284,13 +287,15 @@ final class Readings {
       long start = System.nanoTime();
       Waiting of = byDocument.get(span.id());
       Sequence.Document document = of.arrival.document();
+      ReaderKind kind = document.selection.orElseThrow().reader();
+      PromptReader reader = readers.get(kind);
       PromptReader.Passage passage = passage(of, span);
-      reader.orElseThrow().read(passage);
+      reader.read(passage);
       if (span.endsQuestion()) {
         int question = of.read.get(span.question());
         int[] rows = of.questions.get(question);
-        LayerAttention shown = reader.orElseThrow().attention(passage, rows.length);
-        document.request.choice().reading().ifPresent(it -> it.put(of.text, rows, shown));
+        LayerAttention shown = reader.attention(passage, rows.length);
+        document.request.choice().reading().ifPresent(it -> it.put(kind, of.text, rows, shown));
         of.choose(question, shown);
       }
       if (span.endsDocument()) {

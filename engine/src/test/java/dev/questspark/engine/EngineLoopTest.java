@@ -3,10 +3,10 @@ package dev.questspark.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.questspark.engine.pages.PagePool;
+import dev.questspark.engine.reader.Readers;
 import dev.questspark.engine.schedule.Scheduler;
 import dev.questspark.engine.schedule.SchedulerLimits;
 import java.nio.file.Path;
-import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class EngineLoopTest {
@@ -19,7 +19,7 @@ class EngineLoopTest {
     EngineConfig config = EngineConfig.of(Path.of("model"));
     for (int i = 0; i < TRIES; i++) {
       Scheduler scheduler = new Scheduler(new SchedulerLimits(16, 1, 16, true), new PagePool(4));
-      Readings readings = new Readings(Optional.empty(), config, 64, () -> 0, null);
+      Readings readings = new Readings(Readers.NONE, config, 64, () -> 0, null);
       EngineLoop loop = new EngineLoop(scheduler, readings, null, null, null, null);
       Thread thread = new Thread(loop, "loop-" + i);
       thread.setDaemon(true);

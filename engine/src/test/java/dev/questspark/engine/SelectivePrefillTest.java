@@ -13,6 +13,7 @@ import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.cache.CachePolicy;
+import dev.questspark.engine.policy.cache.TokenSelection;
 import dev.questspark.engine.reader.SharedReading;
 import dev.questspark.engine.reader.TokenChoice;
 import dev.questspark.engine.stats.EngineReport;
@@ -233,7 +234,7 @@ class SelectivePrefillTest {
     List<CachePolicy> policies =
         List.of(EACH, FIFTH, FIFTH_COMPACTED, CachePolicy.parse("selective(keep=0.4, layers=1)"));
     EngineConfig.Builder config = config().cachePolicies(Set.copyOf(policies));
-    SharedReading shared = new SharedReading(3);
+    SharedReading shared = new SharedReading(selections(policies));
     TokenChoice choice = TokenChoice.behind(3);
     try (Engine engine = open(config)) {
       for (CachePolicy policy : List.of(FIFTH, EACH, policies.get(3), FIFTH_COMPACTED)) {
@@ -262,6 +263,12 @@ class SelectivePrefillTest {
                   "d", text, another, List.of(unknown), choice.withReading(shared))));
       assertThat(engine.report().reading().tokens() - read).isEqualTo(709);
     }
+  }
+
+  private static List<TokenSelection> selections(List<CachePolicy> policies) {
+    return policies.stream()
+        .map(policy -> policy.part(TokenSelection.class).orElseThrow())
+        .toList();
   }
 
   @Test

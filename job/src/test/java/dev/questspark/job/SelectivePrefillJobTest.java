@@ -4,6 +4,8 @@ import static dev.questspark.job.JobHarness.query;
 import static dev.questspark.job.JobHarness.table;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.job.JobHarness.Ended;
 import java.io.IOException;
@@ -130,6 +132,81 @@ class SelectivePrefillJobTest {
       }
     }
     throw new AssertionError("no cell of " + policy);
+  }
+
+  /** The demo's model with fewer layers: the same tokens. */
+  private Path reader(int layers) throws IOException {
+    Path reader = Files.createDirectories(folder.resolve("reader-" + layers));
+    try (var files = Files.list(JobHarness.MODEL)) {
+      for (Path file : files.toList()) {
+        Files.copy(file, reader.resolve(file.getFileName()));
+      }
+    }
+    Path config = reader.resolve("config.json");
+    JsonObject fields = JsonParser.parseString(Files.readString(config)).getAsJsonObject();
+    fields.addProperty("num_hidden_layers", layers);
+    Files.writeString(config, fields.toString());
+    return reader;
+  }
+
+  @Test
+  void aSecondModelReads() throws IOException {
+    Path corpus = JobHarness.corpus(folder, 4);
+    Path output = folder.resolve("out");
+    List<String> args =
+        new ArrayList<>(
+            List.of(
+                "--cache-policy=selective(keep=0.2, chunk=16, reader=model)",
+                "--policies=dense",
+                "--reading-documents=2",
+                "--reader-model=" + reader(2)));
+    Ended ended = JobHarness.run(corpus, output, args.toArray(String[]::new));
+    assertThat(ended.code()).as(ended.err()).isZero();
+    String answers = table(output, "answers");
+    assertThat(
+            query(
+                "select distinct cache_policy like '%reader=model, layers=2%', status,"
+                    + " union_share < 0.8, read_tokens > prompt_tokens from "
+                    + answers
+                    + " where doc_id = 'doc-3'"))
+        .containsExactly("true|ok|true|true");
+    assertThat(Files.readString(output.resolve("run.json")))
+        .contains("\"reader_model_fingerprint\": \"", "\"the reader model\": \"");
+    List<String> before = query("select * from " + answers + " order by all");
+    args.add("--resume");
+    Ended again = JobHarness.run(corpus, output, args.toArray(String[]::new));
+    assertThat(again.code()).as(again.err()).isZero();
+    assertThat(query("select * from " + answers + " order by all")).isEqualTo(before);
+    args.set(3, "--reader-model=" + reader(3));
+    Ended other = JobHarness.run(corpus, output, args.toArray(String[]::new));
+    assertThat(other.code()).as("answers of another reader are not this one's").isEqualTo(2);
+    assertThat(other.err()).contains("the reader model");
+  }
+
+  @Test
+  void whatCannotReadIsRefusedInOneSentence() throws IOException {
+    Path corpus = JobHarness.corpus(folder, 1);
+    Path reader = reader(2);
+    Path tokenizer = reader.resolve("tokenizer.json");
+    JsonObject changed = JsonParser.parseString(Files.readString(tokenizer)).getAsJsonObject();
+    changed.addProperty("normalizer", "another");
+    Files.writeString(tokenizer, changed.toString());
+    String policy = "--cache-policy=selective(reader=model)";
+    assertRefused(corpus, "--reader-model names none", policy);
+    assertRefused(corpus, "no cache_policy reads with it", "--reader-model=" + reader);
+    assertRefused(corpus, "they differ in normalizer", policy, "--reader-model=" + reader);
+    assertRefused(corpus, "nowhere does not exist", policy, "--reader-model=/nowhere");
+    assertRefused(corpus, "layers is 9, but the model has 4", "--cache-policy=selective(layers=9)");
+    for (String keep : List.of("0", "1.5", "-0.1")) {
+      assertRefused(corpus, "keep", "--cache-policy=selective(keep=" + keep + ")");
+    }
+  }
+
+  private void assertRefused(Path corpus, String sentence, String... args) {
+    Ended ended = JobHarness.run(corpus, folder.resolve("out"), args);
+    assertThat(ended.code()).as(ended.out()).isEqualTo(2);
+    assertThat(ended.err().strip()).contains(sentence);
+    assertThat(ended.err().strip().lines()).hasSize(1);
   }
 
   @Test

@@ -18,17 +18,38 @@ import java.util.Set;
 import java.util.stream.IntStream;
 
 /**
- * The model's first layers, reading documents with a question to see which tokens the question
- * attends to. They have a cache of their own: a place for each document that is read at a time, as
- * long as the longest prompt. Layers whose window hides part of a prompt read, but do not score.
+ * The first layers of a model, reading documents with a question to see which tokens the question
+ * attends to: of the model itself, or of a second one. They have a cache of their own: a place for
+ * each document that is read at a time, as long as the longest prompt. Layers whose window hides
+ * part of a prompt read, but do not score.
  */
 public final class PromptReader implements AutoCloseable {
   private final Backend backend;
   private final Decoder decoder;
+  private final boolean ownsDecoder;
   private final ModelConfig model;
-  private final int maxModelLen;
+  private final int maxTokens;
   private final KvStore cache;
-  private final List<Tensor> masses = new ArrayList<>(); // per place (layers * Hq, maxModelLen)
+  private final List<Tensor> masses = new ArrayList<>(); // per place (layers * Hq, maxTokens)
+
+  private PromptReader(
+      Backend backend,
+      Decoder decoder,
+      boolean ownsDecoder,
+      ModelConfig model,
+      KvStore cache,
+      int places,
+      int maxTokens) {
+    this.backend = backend;
+    this.decoder = decoder;
+    this.ownsDecoder = ownsDecoder;
+    this.model = model;
+    this.maxTokens = maxTokens;
+    this.cache = cache;
+    for (int place = 0; place < places; place++) {
+      masses.add(backend.allocate(cache.geometry().layers() * model.heads(), maxTokens));
+    }
+  }
 
   /**
    * Allocates the places.
@@ -37,6 +58,7 @@ public final class PromptReader implements AutoCloseable {
    * @param geometry of the model's cache
    * @param layers most layers that read
    * @param places documents that are read at a time
+   * @param maxTokens of the longest prompt
    */
   public PromptReader(
       Backend backend,
@@ -45,26 +67,51 @@ public final class PromptReader implements AutoCloseable {
       KvGeometry geometry,
       int layers,
       int places,
-      int maxModelLen) {
-    this.backend = backend;
-    this.decoder = decoder;
-    this.model = model;
-    this.maxModelLen = maxModelLen;
+      int maxTokens) {
+    this(
+        backend,
+        decoder,
+        false,
+        model,
+        cache(backend, model, geometry, layers, places, maxTokens),
+        places,
+        maxTokens);
+  }
+
+  /** One that closes the decoder with its cache. */
+  static PromptReader owning(
+      Backend backend,
+      Decoder decoder,
+      ModelConfig model,
+      KvStore cache,
+      int places,
+      int maxTokens) {
+    return new PromptReader(backend, decoder, true, model, cache, places, maxTokens);
+  }
+
+  /** The places' pages. */
+  static KvStore cache(
+      Backend backend,
+      ModelConfig model,
+      KvGeometry geometry,
+      int layers,
+      int places,
+      int maxTokens) {
     KvGeometry own = geometry(geometry, layers);
-    this.cache =
-        new KvStore(
-            backend, own, places * own.pagesFor(maxModelLen), Set.of(), layer -> window(layer));
-    for (int place = 0; place < places; place++) {
-      masses.add(backend.allocate(layers * model.heads(), maxModelLen));
-    }
+    return new KvStore(
+        backend,
+        own,
+        places * own.pagesFor(maxTokens),
+        Set.of(),
+        layer -> window(model, layer, maxTokens));
   }
 
   /** Bytes that a reader of these sizes takes. */
   public static long bytes(
-      ModelConfig model, KvGeometry geometry, int layers, int places, int maxModelLen) {
+      ModelConfig model, KvGeometry geometry, int layers, int places, int maxTokens) {
     KvGeometry own = geometry(geometry, layers);
-    long pages = (long) places * own.pagesFor(maxModelLen) + 1; // the null page takes one
-    long masses = (long) places * layers * model.heads() * maxModelLen * DType.F32.bytes();
+    long pages = (long) places * own.pagesFor(maxTokens) + 1; // the null page takes one
+    long masses = (long) places * layers * model.heads() * maxTokens * DType.F32.bytes();
     return Math.addExact(Math.multiplyExact(pages, own.pageBytes(0)), masses);
   }
 
@@ -74,8 +121,8 @@ public final class PromptReader implements AutoCloseable {
   }
 
   /** A window as long as any prompt hides nothing. */
-  private int window(int layer) {
-    return model.window(layer) >= maxModelLen ? 0 : model.window(layer);
+  private static int window(ModelConfig model, int layer, int maxTokens) {
+    return model.window(layer) >= maxTokens ? 0 : model.window(layer);
   }
 
   /**
@@ -182,6 +229,9 @@ public final class PromptReader implements AutoCloseable {
 
   @Override
   public void close() {
+    if (ownsDecoder) {
+      decoder.close();
+    }
     cache.close();
     masses.forEach(mass -> mass.buffer().close());
   }

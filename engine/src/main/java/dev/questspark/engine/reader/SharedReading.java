@@ -1,6 +1,10 @@
 package dev.questspark.engine.reader;
 
+import dev.questspark.engine.policy.cache.ReaderKind;
+import dev.questspark.engine.policy.cache.TokenSelection;
 import java.util.Arrays;
+import java.util.Collection;
+import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -12,20 +16,22 @@ import java.util.Optional;
  * may use it.
  */
 public final class SharedReading {
-  private final int layers;
+  private final Map<ReaderKind, Integer> layers = new EnumMap<>(ReaderKind.class);
   private final Map<Key, LayerAttention> readings = new HashMap<>();
 
   /**
-   * @param layers most that any request will want; the first one reads with as many
+   * @param wanted every choice that requests will ask for; the first of a reader reads with the
+   *     layers of all
    */
-  public SharedReading(int layers) {
-    this.layers = layers;
+  public SharedReading(Collection<TokenSelection> wanted) {
+    wanted.forEach(it -> layers.merge(it.reader(), it.layers(), Math::max));
   }
 
-  private record Key(int[] text, int[] question) {
+  private record Key(ReaderKind reader, int[] text, int[] question) {
     @Override
     public boolean equals(Object other) {
       return other instanceof Key key
+          && reader == key.reader
           && Arrays.equals(text, key.text)
           && Arrays.equals(question, key.question);
     }
@@ -37,23 +43,25 @@ public final class SharedReading {
   }
 
   /** Layers that a reading for all requests has. */
-  public int layers() {
-    return layers;
+  public int layers(ReaderKind reader) {
+    return layers.getOrDefault(reader, 0);
   }
 
   /**
    * What is known.
    *
    * @param text tokens before the question, the template's too
-   * @param atLeast layers that must have read
+   * @param selection whose reader and layers must have read
    */
-  public synchronized Optional<LayerAttention> find(int[] text, int[] question, int atLeast) {
-    return Optional.ofNullable(readings.get(new Key(text, question)))
-        .filter(known -> known.layers() >= atLeast);
+  public synchronized Optional<LayerAttention> find(
+      int[] text, int[] question, TokenSelection selection) {
+    return Optional.ofNullable(readings.get(new Key(selection.reader(), text, question)))
+        .filter(known -> known.layers() >= selection.layers());
   }
 
   /** Keeps what a reading has shown. */
-  public synchronized void put(int[] text, int[] question, LayerAttention shown) {
-    readings.put(new Key(text, question), shown);
+  public synchronized void put(
+      ReaderKind reader, int[] text, int[] question, LayerAttention shown) {
+    readings.put(new Key(reader, text, question), shown);
   }
 }

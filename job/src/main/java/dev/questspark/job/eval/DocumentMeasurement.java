@@ -235,12 +235,8 @@ final class DocumentMeasurement {
     return new SharedReading(
         missing.pairs().stream()
             .map(PolicyPair::cache)
-            .flatMap(
-                policy ->
-                    policy.forModel(engine.model().layers()).part(TokenSelection.class).stream())
-            .mapToInt(TokenSelection::layers)
-            .max()
-            .orElse(0));
+            .flatMap(policy -> engine.resolved(policy).part(TokenSelection.class).stream())
+            .toList());
   }
 
   /** Nothing of a document that the engine refused: its error is in the quality rows. */

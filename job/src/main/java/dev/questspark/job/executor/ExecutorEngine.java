@@ -5,6 +5,7 @@ import dev.questspark.engine.EngineConfig;
 import dev.questspark.engine.stats.StepStats;
 import dev.questspark.engine.study.WatchedQuestions;
 import dev.questspark.engine.tokens.HfTokenizer;
+import dev.questspark.engine.tokens.SameTokens;
 import dev.questspark.engine.tokens.Tokenizer;
 import dev.questspark.job.prompt.ChatPrompts;
 import dev.questspark.job.prompt.PromptTokenizer;
@@ -141,6 +142,7 @@ public final class ExecutorEngine {
     if (!said.isEmpty()) {
       LOG.info(said);
     }
+    key.config.readerModel().ifPresent(it -> SameTokens.require(key.config.model(), it));
     LatestStep latest = new LatestStep();
     WatchedQuestions watched = new WatchedQuestions();
     Engine engine = Engine.open(key.config, tokenizer, trace.andThen(latest), watched);

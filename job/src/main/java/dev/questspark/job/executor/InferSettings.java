@@ -13,6 +13,7 @@ import dev.questspark.job.prompt.TaskTemplates;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import org.apache.spark.util.SerializableConfiguration;
 
@@ -45,6 +46,7 @@ public record InferSettings(
     EngineOptions engine = options.engine();
     return engine.config(
         engine.model().location().folder(hadoop.value()),
+        Optional.ofNullable(engine.model().reader()).map(it -> it.folder(hadoop.value())),
         backend,
         Policies.pageScores(policies),
         Policies.scratch(policies),

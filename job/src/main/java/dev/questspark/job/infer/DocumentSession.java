@@ -6,8 +6,6 @@ import dev.questspark.engine.Engine;
 import dev.questspark.engine.QuestionRequest;
 import dev.questspark.engine.failure.ErrorCode;
 import dev.questspark.engine.policy.ReadPolicy;
-import dev.questspark.engine.policy.cache.TokenSelection;
-import dev.questspark.engine.policy.cache.tokens.Positions;
 import dev.questspark.engine.reader.TokenChoice;
 import dev.questspark.job.answer.Answer;
 import dev.questspark.job.answer.DocumentCoverage;
@@ -152,15 +150,8 @@ final class DocumentSession {
    * much of it stays.
    */
   private boolean fits(PromptTokens prompt, Question question) {
-    boolean compacted =
-        settings
-            .cachePolicy()
-            .part(TokenSelection.class)
-            .filter(selection -> selection.positions() == Positions.COMPACTED)
-            .isPresent();
-    int needed =
-        prompt.prefixTokens() + prompts.suffix(question).length + (compacted ? 0 : maxTokens());
-    return needed <= engine.maxModelLen();
+    return prompt.prefixTokens() + prompts.suffix(question).length
+        <= engine.longestPrompt(settings.cachePolicy(), maxTokens());
   }
 
   private List<CompletableFuture<Answer>> truncated(

@@ -11,6 +11,7 @@ import dev.questspark.engine.select.SelectionScratch;
 import dev.questspark.job.model.ModelLocation;
 import java.io.Serializable;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -39,14 +40,20 @@ public record EngineOptions(
    * @param location null in a report, which needs no model
    * @param configOverrides a JSON object for {@link EngineConfig#configOverrides}
    * @param generationConfig {@code auto}, {@code none} or a path
+   * @param reader where a second model is that reads; null where there is none
    */
-  public record Model(ModelLocation location, String configOverrides, String generationConfig)
+  public record Model(
+      ModelLocation location, String configOverrides, String generationConfig, ModelLocation reader)
       implements Serializable {}
 
-  /** The same of a model elsewhere. */
-  EngineOptions of(ModelLocation location) {
+  /**
+   * The same of models elsewhere.
+   *
+   * @param reader null where there is none
+   */
+  EngineOptions of(ModelLocation location, ModelLocation reader) {
     return new EngineOptions(
-        new Model(location, model.configOverrides, model.generationConfig),
+        new Model(location, model.configOverrides, model.generationConfig, reader),
         device,
         types,
         batching,
@@ -65,6 +72,7 @@ public record EngineOptions(
    *
    * @param maxModelLen tokens; 0 takes the model's
    * @param digestBlockSize tokens that share a digest; 0 for automatic
+   * @param readingDocuments that are read at a time
    */
   public record Batching(
       int maxModelLen,
@@ -72,6 +80,7 @@ public record EngineOptions(
       int digestBlockSize,
       int maxNumSeqs,
       int maxNumBatchedTokens,
+      int readingDocuments,
       boolean batchInvariant,
       boolean overcommit)
       implements Serializable {}
@@ -87,6 +96,7 @@ public record EngineOptions(
    * What an engine opens with.
    *
    * @param model folder on this machine
+   * @param readerModel folder of a second model that reads
    * @param device {@link #device}, or the one of its GPUs that Spark assigned
    * @param scores whose digests the policies read
    * @param scratch what their selectors need beside
@@ -95,6 +105,7 @@ public record EngineOptions(
    */
   public EngineConfig config(
       Path model,
+      Optional<Path> readerModel,
       String device,
       Set<PageScore> scores,
       Set<SelectionScratch> scratch,
@@ -115,6 +126,8 @@ public record EngineOptions(
         .pageScores(scores)
         .scratch(scratch)
         .cachePolicies(cachePolicies)
+        .readerModel(readerModel)
+        .readingDocuments(batching.readingDocuments)
         .digestDType(types.digests)
         .threads(threads)
         .batchInvariant(batching.batchInvariant)

@@ -1,12 +1,14 @@
 package dev.questspark.job.output;
 
 import java.time.Instant;
+import java.util.Optional;
 
 /**
  * What is known of a run besides its options.
  *
  * @param durationNanos inference, from the first task's start to the last commit, on the driver's
  *     clock
+ * @param readerFingerprint of a second model that reads
  */
 public record RunFacts(
     String runId,
@@ -14,6 +16,7 @@ public record RunFacts(
     long durationNanos,
     Application application,
     String modelFingerprint,
+    Optional<String> readerFingerprint,
     long records,
     int partitions) {
 

@@ -85,9 +85,13 @@ public final class RunJson {
 
   /** Everything that goes into the parameters' hash, by name. */
   public static Map<String, String> decides(
-      OptionListing options, InferSettings settings, String modelFingerprint) {
+      OptionListing options,
+      InferSettings settings,
+      String modelFingerprint,
+      Optional<String> readerFingerprint) {
     Map<String, String> deciding = new LinkedHashMap<>(options.deciding());
     deciding.put("the model", modelFingerprint);
+    readerFingerprint.ifPresent(it -> deciding.put("the reader model", it));
     deciding.put("the prompt template", settings.templates().ask());
     deciding.put("the combine template", settings.templates().combine());
     return deciding;
@@ -106,9 +110,11 @@ public final class RunJson {
     run.addProperty("spark_version", facts.application().sparkVersion());
     run.addProperty("java_version", System.getProperty("java.version"));
     run.addProperty("model_fingerprint", facts.modelFingerprint());
+    run.addProperty("reader_model_fingerprint", facts.readerFingerprint().orElse(null));
     run.addProperty("params_hash", settings.paramsHash());
     JsonObject decides = new JsonObject();
-    decides(listing, settings, facts.modelFingerprint()).forEach(decides::addProperty);
+    decides(listing, settings, facts.modelFingerprint(), facts.readerFingerprint())
+        .forEach(decides::addProperty);
     run.add("decides", decides);
     JsonObject options = new JsonObject();
     listing

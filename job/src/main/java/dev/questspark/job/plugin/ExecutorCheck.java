@@ -2,6 +2,7 @@ package dev.questspark.job.plugin;
 
 import dev.questspark.engine.Backends;
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.model.family.ConfigOverrides;
 import dev.questspark.engine.ops.backend.DeviceName;
 import dev.questspark.job.model.ModelFolder;
 import dev.questspark.job.model.ModelLocation;
@@ -43,29 +44,39 @@ public final class ExecutorCheck {
     for (String device : DeviceClaim.backends(needs.device(), resources)) {
       found.add(Backends.check(DeviceName.parse(device)));
     }
+    Configuration hadoop = SparkHadoopUtil.get().newConfiguration(conf);
     if (needs.model() != null) {
-      ModelFolder.of(needs.model(), false, SparkHadoopUtil.get().newConfiguration(conf))
-          .check(needs.configOverrides());
+      ModelFolder.of(needs.model(), false, hadoop).check(needs.configOverrides());
       found.add("model " + needs.model().model());
+    }
+    if (needs.reader() != null) {
+      ModelFolder.of(needs.reader(), false, hadoop).check(ConfigOverrides.NONE);
+      found.add("reader model " + needs.reader().model());
     }
     return String.join("; ", found);
   }
 
   /**
-   * Checks the model before Spark starts, where this machine has it. What Spark brings, or another
+   * Checks the models before Spark starts, where this machine has it. What Spark brings, or another
    * file system has, is checked later; and so is, on a cluster, what only executors have.
    *
    * @throws ConfigException with the remedy, if it cannot be used
    */
   public static void model(EngineOptions options, SparkConf conf) {
-    ModelLocation location = options.model().location();
+    model(options.model().location(), options.model().configOverrides(), conf);
+    if (options.model().reader() != null) {
+      model(options.model().reader(), ConfigOverrides.NONE, conf);
+    }
+  }
+
+  private static void model(ModelLocation location, String configOverrides, SparkConf conf) {
     if (location.remote()) {
       return;
     }
     boolean here = local(conf); // whatever this machine needs it gets before Spark starts
     ModelFolder model = ModelFolder.of(location, here, new Configuration(false));
     if (model.visible() || here && model.path().isAbsolute()) {
-      model.check(options.model().configOverrides());
+      model.check(configOverrides);
     }
   }
 

@@ -10,6 +10,7 @@ import dev.questspark.job.executor.Policies;
 import dev.questspark.job.infer.InferStage;
 import dev.questspark.job.infer.RunCounters;
 import dev.questspark.job.input.FileInput;
+import dev.questspark.job.model.ModelFolder;
 import dev.questspark.job.options.BoundOptions;
 import dev.questspark.job.options.Choices.FailOn;
 import dev.questspark.job.options.ExitCode;
@@ -58,6 +59,7 @@ public final class JobRun {
   public JobRun(BoundOptions options, PrintStream out) {
     this.options = options;
     this.out = out;
+    options.inference().requireReader();
     this.policies = Policies.ofAnswers(options.inference());
     this.templates = TaskTemplates.of(options.inference().prompt());
     this.console = new RunConsole(out);
@@ -181,7 +183,11 @@ public final class JobRun {
             run.spark(),
             run.output(),
             run.settings(),
-            RunJson.decides(options.listing(), run.settings(), run.model().fingerprint()));
+            RunJson.decides(
+                options.listing(),
+                run.settings(),
+                run.model().fingerprint(),
+                run.reader().map(ModelFolder::fingerprint)));
     earlier.checkOptions();
     if (!options.output().existing().update()) {
       earlier.checkDocuments(records);

@@ -1,6 +1,8 @@
 package dev.questspark.job.run;
 
+import dev.questspark.engine.model.family.ConfigOverrides;
 import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.engine.tokens.SameTokens;
 import dev.questspark.job.executor.InferSettings;
 import dev.questspark.job.model.ModelFolder;
 import dev.questspark.job.model.ModelLocation;
@@ -15,6 +17,7 @@ import java.time.Instant;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.UUID;
 import org.apache.hadoop.conf.Configuration;
@@ -25,9 +28,15 @@ import org.apache.spark.util.SerializableConfiguration;
 /**
  * A run's model, its output folder and what its tasks need to know, put together on the driver;
  * every command that runs an engine begins with it.
+ *
+ * @param reader a second model that reads
  */
 public record OpenRun(
-    SparkSession spark, ModelFolder model, OutputFolder output, InferSettings settings) {
+    SparkSession spark,
+    ModelFolder model,
+    Optional<ModelFolder> reader,
+    OutputFolder output,
+    InferSettings settings) {
   private static final int SUFFIX = 4;
 
   /**
@@ -50,25 +59,37 @@ public record OpenRun(
       model.check(options.inference().engine().model().configOverrides());
       PromptTokenizer.check(options.inference().prompt(), templates, model.path());
     }
+    ModelLocation readerLocation = options.inference().engine().model().reader();
+    Optional<ModelFolder> reader =
+        Optional.ofNullable(readerLocation).map(it -> ModelFolder.of(it, local, hadoop));
+    reader.ifPresent(it -> check(it, model, local));
     OptionalInt layers = model.layers(options.inference().engine().model().configOverrides());
     OutputFolder output = new OutputFolder(options.output().folder(), hadoop);
     String paramsHash =
         ModelFolder.hash(
             model.fingerprint()
+                + reader.map(it -> " " + it.fingerprint()).orElse("")
                 + options.listing().deciding()
                 + templates.ask()
                 + templates.combine()
                 + deciding);
     InferenceOptions found =
-        model
-            .pinned()
-            .map(name -> options.inference().of(location.named(name)))
-            .orElse(options.inference());
+        options
+            .inference()
+            .of(
+                model.pinned().map(location::named).orElse(location),
+                reader
+                    .flatMap(ModelFolder::pinned)
+                    .map(readerLocation::named)
+                    .orElse(readerLocation));
+    OptionalInt readerLayers =
+        reader.map(it -> it.layers(ConfigOverrides.NONE)).orElse(OptionalInt.of(0));
     InferSettings settings =
         new InferSettings(
-            layers.isEmpty()
+            layers.isEmpty() || readerLayers.isEmpty()
                 ? found
-                : found.withCachePolicies(it -> it.forModel(layers.getAsInt())),
+                : found.withCachePolicies(
+                    it -> it.forModel(layers.getAsInt(), readerLayers.getAsInt())),
             policies,
             templates,
             newId(),
@@ -76,7 +97,17 @@ public record OpenRun(
             InferResources.threads(options.inference(), spark.sparkContext()),
             output.steps(),
             new SerializableConfiguration(hadoop));
-    return new OpenRun(spark, model, output, settings);
+    return new OpenRun(spark, model, reader, output, settings);
+  }
+
+  /** A second model's ids must mean what they mean to the first. */
+  private static void check(ModelFolder reader, ModelFolder model, boolean local) {
+    if (local || reader.visible()) {
+      reader.check(ConfigOverrides.NONE);
+      if (model.visible()) {
+        SameTokens.require(model.path(), reader.path());
+      }
+    }
   }
 
   private static String newId() {
@@ -105,6 +136,7 @@ public record OpenRun(
             version(),
             spark.version()),
         model.fingerprint(),
+        reader.map(ModelFolder::fingerprint),
         records,
         partitions);
   }

@@ -28,6 +28,7 @@ public final class EmbeddedEngine {
    */
   public static void check(InferenceOptions options) {
     TaskTemplates.of(options.prompt());
+    options.requireReader();
     policies(options);
   }
 

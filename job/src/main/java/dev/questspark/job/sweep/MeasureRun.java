@@ -79,6 +79,7 @@ public final class MeasureRun {
     this.policies = SweepPolicies.of(options.inference(), options.measure());
     this.templates = TaskTemplates.of(options.inference().prompt());
     this.onTooLong = Suites.onTooLong(suite, options.inference().longDocuments());
+    options.inference().requireReader();
     this.cachePolicies = options.inference().selection().cachePolicies();
     if (suite == Suite.PERPLEXITY && cachePolicies.size() > 1) {
       throw new ConfigException(

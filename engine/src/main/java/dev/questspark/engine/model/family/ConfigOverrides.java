@@ -13,6 +13,9 @@ import java.util.List;
  * edit it: above all the RoPE scaling that makes a model read longer documents.
  */
 public final class ConfigOverrides {
+  /** None, as JSON. */
+  public static final String NONE = "{}";
+
   private static final String SCALING = "rope_scaling";
 
   /** Of {@code rope_parameters}; kept where an override only names another scaling. */

@@ -47,9 +47,10 @@ public interface CachePart extends Serializable {
    * The same with every number that follows from the model written out.
    *
    * @param layers of the model
+   * @param readerLayers of a second model that reads; 0 where there is none
    * @throws dev.questspark.engine.failure.ConfigException if the model has not what the part needs
    */
-  default CachePart forModel(int layers) {
+  default CachePart forModel(int layers, int readerLayers) {
     return this;
   }
 

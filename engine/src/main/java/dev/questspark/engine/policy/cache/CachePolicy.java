@@ -240,7 +240,17 @@ public record CachePolicy(List<CachePart> parts) implements Serializable {
    * @throws ConfigException if the model has not what a part needs
    */
   public CachePolicy forModel(int layers) {
-    return new CachePolicy(parts.stream().map(part -> part.forModel(layers)).toList());
+    return forModel(layers, 0);
+  }
+
+  /**
+   * The same beside a second model that reads.
+   *
+   * @param readerLayers of it; 0 where there is none
+   */
+  public CachePolicy forModel(int layers, int readerLayers) {
+    return new CachePolicy(
+        parts.stream().map(part -> part.forModel(layers, readerLayers)).toList());
   }
 
   /** The same for questions that know nothing of each other, though one request asks them. */

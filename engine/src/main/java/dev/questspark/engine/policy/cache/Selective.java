@@ -8,17 +8,17 @@ import dev.questspark.engine.policy.cache.tokens.Positions;
 import java.util.BitSet;
 
 /**
- * Token-selective prefill: the model's first layers read the whole document with the question, and
- * the whole model prefills only the chunks of it that the question's rows attend to. The first
- * layers as reader are GemFilter's idea (arXiv 2409.17422), kept chunks and original positions
- * SpecPrefill's (arXiv 2502.02789).
+ * Token-selective prefill: the model's first layers, or a second model, read the whole document
+ * with the question, and the whole model prefills only the chunks of it that the question's rows
+ * attend to. The first layers as reader are GemFilter's idea (arXiv 2409.17422), a second model,
+ * kept chunks and original positions SpecPrefill's (arXiv 2502.02789).
  *
  * <p>A token's score is the attention probability that the rows after the document give it: mean
  * over rows, maximum over query heads and layers, then the mean over {@code smooth} neighbours,
  * where those outside the document have none. A chunk's score is its largest token's.
  */
 @Description(
-    "The model's first layers read the document and the question, and the whole model prefills only"
+    "The model's first layers, or a second model, read the document and the question, and the whole model prefills only"
         + " the chunks that the question attends to (SpecPrefill, arXiv 2502.02789; GemFilter, arXiv"
         + " 2409.17422). Not lossless: what is left out cannot be answered from.")
 public record Selective(
@@ -27,10 +27,15 @@ public record Selective(
             description = "Share of the document's chunks that are prefilled, above 0, at most 1.")
         double keep,
     @Parameter(
+            defaultValue = ReaderKind.DEFAULT,
+            description =
+                "Who reads: the model's own first layers, or the second model of --reader-model.")
+        ReaderKind reader,
+    @Parameter(
             defaultValue = "0",
             description =
-                "The model's first layers that read; 0 for a third of them, rounded up, which the"
-                    + " stored text then says.")
+                "The reader's first layers that read; 0 for a third of the model's own, rounded up,"
+                    + " or for all of a second model's, which the stored text then says.")
         int layers,
     @Parameter(
             defaultValue = AskingRows.DEFAULT,
@@ -69,22 +74,39 @@ public record Selective(
   }
 
   @Override
-  public Selective forModel(int modelLayers) {
-    if (layers > modelLayers) {
+  public Selective forModel(int modelLayers, int readerLayers) {
+    boolean own = reader == ReaderKind.LAYERS;
+    if (!own && readerLayers == 0) {
+      throw new ConfigException(
+          "cache_policy part selective: reader is model, but no second model is given; give"
+              + " --reader-model, or reader=layers");
+    }
+    int most = own ? modelLayers : readerLayers;
+    if (layers > most) {
       throw new ConfigException(
           "cache_policy part selective: layers is "
               + layers
-              + ", but the model has "
-              + modelLayers
+              + ", but the "
+              + (own ? "model has " : "reader model has ")
+              + most
               + "; give at most as many");
     }
-    int reading = layers > 0 ? layers : (modelLayers + 2) / 3;
-    return new Selective(keep, reading, rows, smooth, chunk, mass, positions, union);
+    int automatic = own ? (modelLayers + 2) / 3 : readerLayers;
+    int reading = layers > 0 ? layers : automatic;
+    return new Builder(this).layers(reading).build();
+  }
+
+  /** A second model may read a prompt of which only what is kept must fit the model itself. */
+  @Override
+  public int mostRead(int maxModelLen) {
+    return reader == ReaderKind.MODEL && positions == Positions.COMPACTED
+        ? (int) Math.min(Integer.MAX_VALUE / 2, Math.ceil(maxModelLen / keep) + 2L * chunk)
+        : maxModelLen;
   }
 
   @Override
   public Selective apart() {
-    return new Selective(keep, layers, rows, smooth, chunk, mass, positions, false);
+    return new Builder(this).union(false).build();
   }
 
   @Override
@@ -112,5 +134,33 @@ public record Selective(
       smoothed[token] = sum / smooth;
     }
     return smoothed;
+  }
+
+  /** The same policy with other values, by name. */
+  public static final class Builder {
+    private final Selective of;
+    private int layers;
+    private boolean union;
+
+    private Builder(Selective of) {
+      this.of = of;
+      this.layers = of.layers;
+      this.union = of.union;
+    }
+
+    public Builder layers(int layers) {
+      this.layers = layers;
+      return this;
+    }
+
+    public Builder union(boolean union) {
+      this.union = union;
+      return this;
+    }
+
+    public Selective build() {
+      return new Selective(
+          of.keep, of.reader, layers, of.rows, of.smooth, of.chunk, of.mass, of.positions, union);
+    }
   }
 }

@@ -17,9 +17,23 @@ public interface TokenSelection extends CachePart {
   /** Where kept tokens stand for the rotary embedding. */
   Positions positions();
 
+  /** Who reads, where anything is read. */
+  default ReaderKind reader() {
+    return ReaderKind.LAYERS;
+  }
+
   /**
-   * The model's first layers that read the document with a question before the tokens are chosen; 0
-   * where nothing is read.
+   * Most tokens of a prompt that may be read.
+   *
+   * @param maxModelLen most tokens that the model itself takes
+   */
+  default int mostRead(int maxModelLen) {
+    return maxModelLen;
+  }
+
+  /**
+   * The reader's first layers that read the document with a question before the tokens are chosen;
+   * 0 where nothing is read.
    */
   default int layers() {
     return 0;

@@ -22,8 +22,8 @@ import dev.questspark.job.model.ModelLocation;
 import dev.questspark.job.options.EngineOptions;
 
 /**
- * The model and how an engine runs it; {@link EngineOptions} has the values. The model itself is in
- * the parameters' hash by its fingerprint.
+ * The models and how an engine runs them; {@link EngineOptions} has the values. The models
+ * themselves are in the parameters' hash by their fingerprints.
  */
 public final class EngineKeys {
   static final OptionSection SECTION = new OptionSection("Model and engine");
@@ -47,6 +47,20 @@ public final class EngineKeys {
           .description(
               SECTION,
               "Folder where a node keeps its copy of a model given as a URI, for all its executors and later runs. Only damaged copies are deleted.");
+  public static final OptionKey<String> READER_MODEL =
+      text("reader_model", "a Hugging Face model folder, a GGUF file or org/name")
+          .scope(INFERENCE, NOTHING, IN_QUERY)
+          .description(
+              SECTION,
+              "A second, smaller model that reads documents for cache_policy 'selective(reader=model)', found like --model. Its tokenizer must be the model's.");
+  public static final OptionKey<Integer> READING_DOCUMENTS =
+      integer("reading_documents", 1, "at least 1")
+          .unit("documents")
+          .defaultValue("1")
+          .scope(INFERENCE, NOTHING, IN_QUERY)
+          .description(
+              SECTION,
+              "Documents that are read at a time where cache_policy chooses tokens by reading. Each takes memory for the longest prompt in the layers that read, out of the KV cache's.");
   public static final OptionKey<String> HF_OVERRIDES =
       text("hf_overrides", "a JSON object")
           .scope(INFERENCE, ANSWERS, IN_QUERY)
@@ -176,7 +190,8 @@ public final class EngineKeys {
         new EngineOptions.Model(
             location(options),
             ConfigOverrides.joined(options.get(HF_OVERRIDES), options.get(ROPE_SCALING)),
-            options.get(GENERATION_CONFIG)),
+            options.get(GENERATION_CONFIG),
+            readerLocation(options)),
         options.get(BACKEND).toString(),
         new EngineOptions.Types(
             options.get(DTYPE), options.get(WEIGHT_DTYPE), options.get(SelectionKeys.DIGEST_DTYPE)),
@@ -186,6 +201,7 @@ public final class EngineKeys {
             options.get(SelectionKeys.DIGEST_BLOCK_SIZE),
             maxNumSeqs,
             options.get(MAX_NUM_BATCHED_TOKENS),
+            options.get(READING_DOCUMENTS),
             options.get(BATCH_INVARIANT),
             options.get(OVERCOMMIT)),
         new EngineOptions.Memory(
@@ -193,6 +209,12 @@ public final class EngineKeys {
         options.get(THREADS),
         maxInFlight > 0 ? maxInFlight : maxNumSeqs + 1,
         options.get(PARTITIONS));
+  }
+
+  /** Where the second model is that reads; null when there is none. */
+  public static ModelLocation readerLocation(JobOptions options) {
+    String model = options.get(READER_MODEL);
+    return model == null ? null : new ModelLocation(model, options.get(MODEL_CACHE));
   }
 
   /** Where the model is; null when nobody named one. */

@@ -15,15 +15,21 @@ import org.apache.spark.SparkConf;
  *
  * @param device what {@link EngineOptions#device} says
  * @param model null when nobody named one
+ * @param reader a second model that reads; null likewise
  * @param configOverrides a JSON object of fields in the place of config.json's
  * @param executorsWithGpus whether executors that infer are others than those that read, with GPUs
  */
 public record ExecutorNeeds(
-    String device, ModelLocation model, String configOverrides, boolean executorsWithGpus) {
+    String device,
+    ModelLocation model,
+    ModelLocation reader,
+    String configOverrides,
+    boolean executorsWithGpus) {
   private static final OptionKey<?>[] CARRIED = {
     EngineKeys.BACKEND,
     EngineKeys.MODEL,
     EngineKeys.MODEL_CACHE,
+    EngineKeys.READER_MODEL,
     EngineKeys.HF_OVERRIDES,
     EngineKeys.ROPE_SCALING,
     StageKeys.INFER_EXECUTOR_GPUS
@@ -41,13 +47,18 @@ public record ExecutorNeeds(
 
   /** What the driver left; the default where it left nothing. */
   public static ExecutorNeeds of(SparkConf conf) {
-    String model = carried(conf, EngineKeys.MODEL);
     return new ExecutorNeeds(
         carried(conf, EngineKeys.BACKEND),
-        model.isEmpty() ? null : new ModelLocation(model, carried(conf, EngineKeys.MODEL_CACHE)),
+        location(conf, EngineKeys.MODEL),
+        location(conf, EngineKeys.READER_MODEL),
         ConfigOverrides.joined(
             given(conf, EngineKeys.HF_OVERRIDES), given(conf, EngineKeys.ROPE_SCALING)),
         Integer.parseInt(carried(conf, StageKeys.INFER_EXECUTOR_GPUS)) > 0);
+  }
+
+  private static ModelLocation location(SparkConf conf, OptionKey<String> key) {
+    String model = carried(conf, key);
+    return model.isEmpty() ? null : new ModelLocation(model, carried(conf, EngineKeys.MODEL_CACHE));
   }
 
   private static String carried(SparkConf conf, OptionKey<?> key) {

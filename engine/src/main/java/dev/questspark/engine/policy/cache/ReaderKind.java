@@ -1,0 +1,12 @@
+package dev.questspark.engine.policy.cache;
+
+/** Who reads a document before its tokens are chosen. */
+public enum ReaderKind {
+  /** The model's own first layers. */
+  LAYERS,
+  /** A second, smaller model with the same tokenizer. */
+  MODEL;
+
+  /** The default of a policy, as users write it. */
+  static final String DEFAULT = "layers";
+}
