@@ -80,7 +80,7 @@ public record OpenRun(
                 model.pinned().map(location::named).orElse(location),
                 reader
                     .flatMap(ModelFolder::pinned)
-                    .map(readerLocation::named)
+                    .map(name -> readerLocation.named(name)) // there may be no location to name
                     .orElse(readerLocation));
     OptionalInt readerLayers =
         reader.map(it -> it.layers(ConfigOverrides.NONE)).orElse(OptionalInt.of(0));
