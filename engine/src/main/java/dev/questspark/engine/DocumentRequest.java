@@ -3,6 +3,7 @@ package dev.questspark.engine;
 import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.engine.reader.TokenChoice;
 import java.util.List;
+import java.util.function.Predicate;
 
 /**
  * One document and all its questions. The document is prefilled once; its pages are shared by the
@@ -43,6 +44,18 @@ public record DocumentRequest(
   /** A document that is prefilled densely and kept whole. */
   public DocumentRequest(String documentId, int[] tokens, List<QuestionRequest> questions) {
     this(documentId, tokens, CachePolicy.NONE, questions);
+  }
+
+  /** The same with some of its unasked questions. */
+  DocumentRequest withUnasked(Predicate<int[]> counts) {
+    return choice.unasked().isEmpty()
+        ? this
+        : new DocumentRequest(
+            documentId,
+            tokens,
+            cachePolicy,
+            questions,
+            choice.withUnasked(choice.unasked().stream().filter(counts).toList()));
   }
 
   /** Tokens of the document itself. */

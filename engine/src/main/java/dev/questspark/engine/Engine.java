@@ -299,8 +299,11 @@ public final class Engine implements AutoCloseable {
    * @throws ConfigException if a policy's budget has no room, or the engine lacks what a policy
    *     needs
    */
-  public List<CompletableFuture<Completion>> submit(DocumentRequest request) {
-    Optional<TokenSelection> selection = checked(request.cachePolicy());
+  public List<CompletableFuture<Completion>> submit(DocumentRequest asked) {
+    Optional<TokenSelection> selection = checked(asked.cachePolicy());
+    // What cannot be asked chooses nothing, whether it is asked or not.
+    DocumentRequest request =
+        asked.withUnasked(it -> unknownToken(selection, asked.tokens(), it).isEmpty());
     Sequence.Document document =
         new Sequence.Document(nextId.getAndIncrement(), request, selection, System.nanoTime());
     List<CompletableFuture<Completion>> futures = new ArrayList<>();
@@ -399,12 +402,7 @@ public final class Engine implements AutoCloseable {
     return reading.resolved(policy);
   }
 
-  /**
-   * Most tokens of document and question together.
-   *
-   * @param policy of the document
-   * @param answerTokens most tokens of the answer
-   */
+  /** Most tokens of document and question together, beside an answer of so many. */
   public int longestPrompt(CachePolicy policy, int answerTokens) {
     return reading.longestPrompt(resolved(policy).part(TokenSelection.class), answerTokens);
   }

@@ -2,9 +2,9 @@ package dev.questspark.engine;
 
 import dev.questspark.engine.failure.DocumentException;
 import dev.questspark.engine.failure.ErrorCode;
-import dev.questspark.engine.policy.cache.AskingRows;
-import dev.questspark.engine.policy.cache.ReaderKind;
 import dev.questspark.engine.policy.cache.TokenSelection;
+import dev.questspark.engine.policy.cache.tokens.AskingRows;
+import dev.questspark.engine.policy.cache.tokens.ReaderKind;
 import dev.questspark.engine.reader.LayerAttention;
 import dev.questspark.engine.reader.PromptReader;
 import dev.questspark.engine.reader.Readers;

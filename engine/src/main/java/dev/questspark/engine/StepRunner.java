@@ -17,6 +17,7 @@ import dev.questspark.engine.ops.prefix.PrefixGeometry;
 import dev.questspark.engine.ops.prefix.PrefixPages;
 import dev.questspark.engine.ops.sample.RowSampling;
 import dev.questspark.engine.policy.cache.PrefillPart;
+import dev.questspark.engine.policy.cache.TokenSelection;
 import dev.questspark.engine.prefix.PrefixStores;
 import dev.questspark.engine.schedule.Compression;
 import dev.questspark.engine.schedule.PageCopy;
@@ -68,7 +69,8 @@ final class StepRunner {
   void planPrefix(Sequence.Document document) {
     document.prefix =
         prefixes.plan(
-            document.request.cachePolicy().forModel(model.layers()), document.kept.tokens());
+            document.request.cachePolicy().without(TokenSelection.class).forModel(model.layers()),
+            document.kept.tokens());
   }
 
   /** Moves a document's prefix to its store. */

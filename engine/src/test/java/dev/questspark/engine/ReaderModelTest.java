@@ -229,6 +229,6 @@ class ReaderModelTest {
         .hasMessageContaining("none can say what matters");
     assertThatThrownBy(() -> open(config(READER, all).kvCacheBytes(200_000)))
         .isInstanceOf(ConfigException.class)
-        .hasMessageContaining("of which reading documents for cache_policy takes");
+        .hasMessageContaining("of which cache_policy takes");
   }
 }

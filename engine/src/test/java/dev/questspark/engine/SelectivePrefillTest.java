@@ -221,6 +221,21 @@ class SelectivePrefillTest {
         assertThat(alone.tokens()).isEqualTo(together.get(i).tokens());
         assertThat(alone.usage().keptTokens()).isEqualTo(together.get(i).usage().keptTokens());
       }
+      List<int[]> unknown = List.of(all.get(1).tokens(), new int[] {4, VOCABULARY + 1, 5});
+      List<QuestionRequest> two = all.subList(0, 2);
+      Completion beside =
+          join(engine.submit(
+                  new DocumentRequest(
+                      "d",
+                      text,
+                      FIFTH,
+                      List.of(all.get(0)),
+                      TokenChoice.PLAIN.withUnasked(unknown))))
+              .get(0);
+      assertThat(beside.usage())
+          .as("a question with an unknown token is answered nowhere")
+          .isEqualTo(
+              join(engine.submit(new DocumentRequest("d", text, FIFTH, two))).get(0).usage());
       Completion own =
           join(engine.submit(new DocumentRequest("d", text, FIFTH, all.subList(0, 1)))).get(0);
       assertThat(own.usage().keptTokens()).isLessThan(together.get(0).usage().keptTokens());

@@ -1,6 +1,6 @@
 package dev.questspark.engine.reader;
 
-import dev.questspark.engine.policy.cache.ReaderKind;
+import dev.questspark.engine.policy.cache.tokens.ReaderKind;
 import java.util.Map;
 
 /** An engine's readers. */

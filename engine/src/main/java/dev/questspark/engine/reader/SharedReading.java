@@ -1,7 +1,7 @@
 package dev.questspark.engine.reader;
 
-import dev.questspark.engine.policy.cache.ReaderKind;
 import dev.questspark.engine.policy.cache.TokenSelection;
+import dev.questspark.engine.policy.cache.tokens.ReaderKind;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.EnumMap;

@@ -2,8 +2,8 @@ package dev.questspark.job.options;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.policy.cache.CachePolicy;
-import dev.questspark.engine.policy.cache.ReaderKind;
 import dev.questspark.engine.policy.cache.TokenSelection;
+import dev.questspark.engine.policy.cache.tokens.ReaderKind;
 import dev.questspark.job.model.ModelLocation;
 import java.io.Serializable;
 import java.util.function.UnaryOperator;

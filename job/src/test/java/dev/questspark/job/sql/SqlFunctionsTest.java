@@ -122,6 +122,39 @@ class SqlFunctionsTest {
         .containsExactlyElementsOf(IntStream.range(0, 60).boxed().toList());
   }
 
+  /** Each has a prefill of its own, also where the plan joins two of a row into one request. */
+  @Test
+  void aCallChoosesTokensForItselfWhateverIsBesideIt() {
+    String policy = "selective(keep=0.4, layers=2, chunk=4)";
+    String call = "ai_answer(text, " + QUESTION + ", cache_policy => '" + policy + "') as answer";
+    String beside =
+        "ai_answer(text, 'Who spoke of the morning?', cache_policy => '" + policy + "')";
+    String from = " from documents where code < 40012";
+    List<String> alone = answers("select code, " + call + from);
+    assertThat(alone).hasSize(12);
+    long before = report(Map.of("cache_policy", List.of(policy))).work().documents();
+    assertThat(answers("select code, " + call + ", " + beside + from)).isEqualTo(alone);
+    assertThat(report(Map.of("cache_policy", List.of(policy))).work().documents() - before)
+        .as("prefills of twelve rows with two calls")
+        .isEqualTo(24);
+    assertThat(
+            answers(
+                "select code, "
+                    + call
+                    + " from (select /*+ REPARTITION(5) */ * from (select *"
+                    + from
+                    + " order by code desc))"))
+        .isEqualTo(alone);
+    assertThat(alone).containsAll(answers("select code, " + call + from + " limit 4"));
+  }
+
+  private static List<String> answers(String query) {
+    return sql(query).collectAsList().stream()
+        .map(row -> row.getInt(0) + row.getString(1))
+        .sorted()
+        .toList();
+  }
+
   @Test
   void manyDocumentsShareAStep() {
     String query = "select ai_answer(text, " + QUESTION + ", max_in_flight => 9) from documents";
@@ -136,10 +169,14 @@ class SqlFunctionsTest {
   }
 
   private static EngineReport report() {
+    return report(Map.of());
+  }
+
+  private static EngineReport report(Map<String, List<String>> options) {
     try (ExecutorEngine.Lease lease =
         ExecutorEngine.lease(
             EmbeddedEngine.settings(
-                QueryOptions.resolve(Task.QA, Map.of(), CONF.entrySet()), spark.sparkContext()),
+                QueryOptions.resolve(Task.QA, options, CONF.entrySet()), spark.sparkContext()),
             "driver")) {
       return lease.engine().report();
     }

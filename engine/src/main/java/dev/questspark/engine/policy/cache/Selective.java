@@ -3,8 +3,10 @@ package dev.questspark.engine.policy.cache;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.policy.Description;
 import dev.questspark.engine.policy.Parameter;
+import dev.questspark.engine.policy.cache.tokens.AskingRows;
 import dev.questspark.engine.policy.cache.tokens.Chunks;
 import dev.questspark.engine.policy.cache.tokens.Positions;
+import dev.questspark.engine.policy.cache.tokens.ReaderKind;
 import java.util.BitSet;
 
 /**

@@ -1,6 +1,8 @@
 package dev.questspark.engine.policy.cache;
 
+import dev.questspark.engine.policy.cache.tokens.AskingRows;
 import dev.questspark.engine.policy.cache.tokens.Positions;
+import dev.questspark.engine.policy.cache.tokens.ReaderKind;
 import java.util.BitSet;
 
 /**

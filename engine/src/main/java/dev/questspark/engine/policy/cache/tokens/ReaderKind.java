@@ -1,4 +1,4 @@
-package dev.questspark.engine.policy.cache;
+package dev.questspark.engine.policy.cache.tokens;
 
 /** Who reads a document before its tokens are chosen. */
 public enum ReaderKind {
@@ -8,5 +8,5 @@ public enum ReaderKind {
   MODEL;
 
   /** The default of a policy, as users write it. */
-  static final String DEFAULT = "layers";
+  public static final String DEFAULT = "layers";
 }

@@ -1,4 +1,4 @@
-package dev.questspark.engine.policy.cache;
+package dev.questspark.engine.policy.cache.tokens;
 
 /** Rows behind a document whose attention says what matters of it. */
 public enum AskingRows {
@@ -8,5 +8,5 @@ public enum AskingRows {
   QUESTION;
 
   /** The default of a policy, as users write it. */
-  static final String DEFAULT = "suffix";
+  public static final String DEFAULT = "suffix";
 }
