@@ -300,7 +300,7 @@ public final class Engine implements AutoCloseable {
    *     needs
    */
   public List<CompletableFuture<Completion>> submit(DocumentRequest asked) {
-    Optional<TokenSelection> selection = checked(asked.cachePolicy());
+    Optional<TokenSelection> selection = reading.selection(asked.cachePolicy());
     // What cannot be asked chooses nothing, whether it is asked or not.
     DocumentRequest request =
         asked.withUnasked(it -> unknownToken(selection, asked.tokens(), it).isEmpty());
@@ -361,40 +361,6 @@ public final class Engine implements AutoCloseable {
               + " has; take quest");
     }
     config.requirePlanned(policy);
-  }
-
-  /** What chooses the tokens that are prefilled, if anything does. */
-  private Optional<TokenSelection> checked(CachePolicy policy) {
-    CachePolicy ofModel = resolved(policy);
-    if (!policy.equals(CachePolicy.NONE)
-        && config.cachePolicies().stream()
-            .noneMatch(planned -> resolved(planned).equals(ofModel))) {
-      throw new ConfigException(
-          "cache_policy is "
-              + ofModel.text()
-              + ", but the engine was opened with "
-              + config.cachePolicies().stream().map(CachePolicy::text).sorted().toList());
-    }
-    Optional<TokenSelection> selection = ofModel.part(TokenSelection.class);
-    if (selection.isEmpty()) {
-      return selection;
-    }
-    OptionalInt shortest =
-        model.layerWindows().stream()
-            .mapToInt(Integer::intValue)
-            .filter(window -> window > 0 && window < maxModelLen)
-            .min();
-    if (selection.get().positions() == Positions.ORIGINAL && shortest.isPresent()) {
-      throw new ConfigException(
-          "cache_policy "
-              + ofModel.text()
-              + " keeps original positions, but the model has layers that see only the last "
-              + shortest.getAsInt()
-              + " tokens, which are counted as they are stored; use positions=compacted, or lower"
-              + " max_model_len to "
-              + shortest.getAsInt());
-    }
-    return selection;
   }
 
   /** A policy with every number that follows from the models written out. */

@@ -210,45 +210,6 @@ class SelectivePrefillJobTest {
   }
 
   @Test
-  void anAnswerThatIsGivenAgainCountsTheQuestionsThatNeedNone() throws IOException {
-    Path corpus = JobHarness.corpus(folder, 4);
-    Path output = folder.resolve("out");
-    List<String> args =
-        new ArrayList<>(
-            List.of(
-                "--cache-policy=selective(keep=0.2, chunk=16)",
-                "--policies=dense",
-                "--answer-batch-rows=1",
-                "--compact-answers=false"));
-    Ended ended = JobHarness.run(corpus, output, args.toArray(String[]::new));
-    assertThat(ended.code()).as(ended.err()).isZero();
-    String rows =
-        "select doc_id, question_id, output_text, kept_tokens, read_tokens, union_share from "
-            + table(output, "answers")
-            + " order by all";
-    List<String> before = query(rows);
-    Path lost = null;
-    try (var files = Files.walk(output.resolve("answers"))) {
-      for (Path file : files.filter(it -> it.toString().endsWith(".parquet")).toList()) {
-        List<String> found =
-            query(
-                "select doc_id, question_id from read_parquet('"
-                    + file
-                    + "') where doc_id = 'doc-3'");
-        if (found.size() == 1) {
-          lost = file;
-        }
-      }
-    }
-    Files.delete(lost);
-    args.add("--resume");
-    Ended resumed = JobHarness.run(corpus, output, args.toArray(String[]::new));
-    assertThat(resumed.code()).as(resumed.err()).isZero();
-    assertThat(resumed.out()).contains("7 rows were found finished");
-    assertThat(query(rows)).isEqualTo(before);
-  }
-
-  @Test
   void aControlAnswersNobody() throws IOException {
     Ended ended =
         JobHarness.run(

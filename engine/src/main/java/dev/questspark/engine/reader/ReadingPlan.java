@@ -1,5 +1,6 @@
 package dev.questspark.engine.reader;
 
+import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.model.Decoder;
 import dev.questspark.engine.model.family.ConfigOverrides;
 import dev.questspark.engine.model.family.ModelConfig;
@@ -14,6 +15,7 @@ import java.nio.file.Path;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.stream.Stream;
 
@@ -31,8 +33,7 @@ public final class ReadingPlan {
    * @param policies that documents will have
    * @param readerFolder of a second model
    * @param places documents that are read at a time
-   * @throws dev.questspark.engine.failure.ConfigException when the second model's configuration
-   *     cannot be read
+   * @throws ConfigException when the second model's configuration cannot be read
    */
   public ReadingPlan(
       ModelConfig model,
@@ -52,10 +53,45 @@ public final class ReadingPlan {
   /**
    * A policy with every number that follows from the models written out.
    *
-   * @throws dev.questspark.engine.failure.ConfigException when they have not what it needs
+   * @throws ConfigException when they have not what it needs
    */
   public CachePolicy resolved(CachePolicy policy) {
     return policy.forModel(model.layers(), readerModel.map(ModelConfig::layers).orElse(0));
+  }
+
+  /**
+   * What chooses the tokens of a document that are prefilled, if anything does.
+   *
+   * @throws ConfigException when the policy was not planned, or asks what the model cannot do
+   */
+  public Optional<TokenSelection> selection(CachePolicy policy) {
+    CachePolicy ofModel = resolved(policy);
+    if (!policy.equals(CachePolicy.NONE)
+        && policies.stream().noneMatch(planned -> resolved(planned).equals(ofModel))) {
+      throw new ConfigException(
+          "cache_policy is "
+              + ofModel.text()
+              + ", but the engine was opened with "
+              + policies.stream().map(CachePolicy::text).sorted().toList());
+    }
+    Optional<TokenSelection> selection = ofModel.part(TokenSelection.class);
+    OptionalInt shortest =
+        model.layerWindows().stream()
+            .mapToInt(Integer::intValue)
+            .filter(window -> window > 0 && window < maxModelLen)
+            .min();
+    if (selection.filter(it -> it.positions() == Positions.ORIGINAL).isPresent()
+        && shortest.isPresent()) {
+      throw new ConfigException(
+          "cache_policy "
+              + ofModel.text()
+              + " keeps original positions, but the model has layers that see only the last "
+              + shortest.getAsInt()
+              + " tokens, which are counted as they are stored; use positions=compacted, or lower"
+              + " max_model_len to "
+              + shortest.getAsInt());
+    }
+    return selection;
   }
 
   private Stream<TokenSelection> selections(ReaderKind kind) {
@@ -98,7 +134,7 @@ public final class ReadingPlan {
    * Bytes of all readers, the weights of a second model aside.
    *
    * @param geometry of the model's cache
-   * @throws dev.questspark.engine.failure.ConfigException when no layer of a reader can score
+   * @throws ConfigException when no layer of a reader can score
    */
   public long bytes(KvGeometry geometry) {
     long bytes = 0;
