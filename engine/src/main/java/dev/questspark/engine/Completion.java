@@ -32,14 +32,19 @@ public record Completion(
    *
    * @param blocksTotal what dense attention computes
    * @param blocksComputed counted by the op; with dense attention all
+   * @param storedBytes of keys, values and digests that the document holds in whole pages while its
+   *     questions are answered
    */
-  public record Prefill(long blocksTotal, long blocksComputed) {
+  public record Prefill(long blocksTotal, long blocksComputed, long storedBytes) {
     /** Nothing computed. */
-    public static final Prefill NONE = new Prefill(0, 0);
+    public static final Prefill NONE = new Prefill(0, 0, 0);
 
     /** The sum. */
     public Prefill plus(Prefill other) {
-      return new Prefill(blocksTotal + other.blocksTotal, blocksComputed + other.blocksComputed);
+      return new Prefill(
+          blocksTotal + other.blocksTotal,
+          blocksComputed + other.blocksComputed,
+          storedBytes + other.storedBytes);
     }
 
     /** Computed, of the total; 1 without a document. */

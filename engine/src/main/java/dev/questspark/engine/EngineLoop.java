@@ -316,7 +316,9 @@ final class EngineLoop implements Runnable {
 
   private void finish(long id) {
     Sequence sequence = sequences.remove(id);
-    sequence.future.complete(sequence.completion(planner.pagesFor(sequence.contextTokens())));
+    sequence.future.complete(
+        sequence.completion(
+            planner.pagesFor(sequence.contextTokens()), runner.storedBytes(sequence.document)));
     if (sequences.values().stream().noneMatch(other -> other.document == sequence.document)) {
       documents.remove(sequence.document.id);
     }

@@ -134,8 +134,12 @@ final class Sequence {
     return reason != null;
   }
 
-  /** The sequence's answer, at the time of its last token. */
-  Completion completion(int pagesTotal) {
+  /**
+   * The sequence's answer, at the time of its last token.
+   *
+   * @param storedBytes of the document
+   */
+  Completion completion(int pagesTotal, long storedBytes) {
     long submitted = document.submittedNanos;
     return new Completion(
         stop.tokens(),
@@ -158,7 +162,7 @@ final class Sequence {
             lastTokenNanos - submitted,
             preemptions),
         reads.total(pagesTotal),
-        document.prefill,
+        document.prefill.plus(new Completion.Prefill(0, 0, storedBytes)),
         Arrays.stream(logProbs).boxed().toList());
   }
 

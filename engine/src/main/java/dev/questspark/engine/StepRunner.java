@@ -88,6 +88,16 @@ final class StepRunner {
                 compression.prefixPages()));
   }
 
+  /** Bytes of the pages that a prefilled document holds, live ones and its prefix's. */
+  long storedBytes(Sequence.Document document) {
+    long live =
+        kvStore.geometry().pagesFor(document.kept.tokens() - document.prefixTokens())
+            * kvStore.pageBytes();
+    return document.prefix.isEmpty()
+        ? live
+        : live + prefixes.bytes(document.prefix.get().store(), document.prefixTable);
+  }
+
   /** The store of a document's prefix, as the ops see it. */
   PrefixPages prefixPages(int store) {
     return prefixes.stores().get(store).memory();
@@ -197,7 +207,7 @@ final class StepRunner {
       }
       computed += counters.blocksComputed()[row];
     }
-    return new Completion.Prefill(total, part.isPresent() ? computed : total);
+    return new Completion.Prefill(total, part.isPresent() ? computed : total, 0);
   }
 
   /** Keys and values, digests and 4-bit keys that each row read. */

@@ -129,7 +129,8 @@ public final class KvStore implements AutoCloseable {
     return Math.multiplyExact(pages + 1L, pageBytes());
   }
 
-  private long pageBytes() {
+  /** Bytes of a page of all layers, with its digests. */
+  public long pageBytes() {
     return geometry.pageBytes(digestPairs) + (int4Keys ? geometry.int4KeyBytes() : 0);
   }
 

@@ -72,9 +72,9 @@ public final class PrefixStores implements AutoCloseable {
     return memory.plan(policy, documentTokens);
   }
 
-  /** Bytes that a document's prefix holds. */
-  public long bytes(PrefixPlan plan) {
-    return plan.pages() * stores.get(plan.store()).pageBytes();
+  /** Bytes of a prefix's pages, digests included. */
+  public long bytes(int store, PrefixTable table) {
+    return table.pages().length * stores.get(store).pageBytes();
   }
 
   /**

@@ -28,6 +28,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Documents compressed once they are prefilled, on a small grouped-query checkpoint. */
@@ -146,6 +147,25 @@ class PrefixEngineTest {
     }
     assertThat(answer.reads().bytesDense()).isEqualTo(dense);
     assertThat(answer.reads().bytesRead()).isEqualTo(read);
+  }
+
+  /** Whole pages, with a digest pair of 32-bit numbers for every 16 tokens. */
+  @ParameterizedTest
+  @CsvSource({
+    "none, 37, 0",
+    "keep_all, 1, 256",
+    "int8(whole=40), 5, 72",
+    "int4, 3, 40",
+    "k4v2, 3, 32"
+  })
+  void whatIsHeldIsWhatIsStored(String text, int livePages, double tokenBytes) {
+    CachePolicy policy = CachePolicy.parse(text);
+    EngineConfig.Builder config = config().cachePolicies(Set.of(policy));
+    long held = ask(config, policy, 577, question(2, 5, QUEST, 2)).get(0).prefill().storedBytes();
+    int prefix = livePages == 37 ? 0 : 592 - 16 * livePages;
+    double digests = 2 * 32 * 4 / 16.0;
+    assertThat((double) held)
+        .isEqualTo(4 * 2 * (livePages * 16 * (256 + digests) + prefix * (tokenBytes + digests)));
   }
 
   @ParameterizedTest

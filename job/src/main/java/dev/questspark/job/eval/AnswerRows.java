@@ -118,7 +118,10 @@ final class AnswerRows {
             found.reads().sparseSteps(),
             found.reads().denseSteps()),
         text,
-        new Prefill(found.prefill().blocksTotal(), found.prefill().blocksComputed()));
+        new Prefill(
+            found.prefill().blocksTotal(),
+            found.prefill().blocksComputed(),
+            found.prefill().storedBytes()));
   }
 
   private Answer answer(int question, Completion found, Completion reference) {

@@ -243,6 +243,10 @@ public final class AnswerSchema implements Serializable {
             DataTypes.FloatType,
             "tokens attended per decode step, layer and KV head",
             ok(o -> (float) o.attended().tokens())),
+        longInteger(
+            "kv_bytes_document",
+            "bytes of the document's pages, digests included, while its questions are answered",
+            ok(o -> o.prefill().storedBytes())),
         longInteger("kv_bytes_read", "bytes decode steps read", ok(o -> o.reads().bytesRead())),
         longInteger(
             "kv_bytes_dense",

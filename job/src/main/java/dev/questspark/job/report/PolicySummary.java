@@ -163,6 +163,11 @@ final class PolicySummary {
     return prefillsAnew ? answers.prefillDensity() : null;
   }
 
+  /** Null where all documents are prefilled alike. */
+  Double storedBytesPerToken() {
+    return prefillsAnew ? answers.storedBytesPerToken() : null;
+  }
+
   /** Per document; null where one prefill served all repetitions. */
   Interval prefillSeconds() {
     return prefillSeconds;

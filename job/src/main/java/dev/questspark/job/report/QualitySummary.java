@@ -198,6 +198,19 @@ final class QualitySummary {
     return total == 0 ? null : (double) computed / total;
   }
 
+  /** Bytes of the documents' pages for each token of their prompts. */
+  Double storedBytesPerToken() {
+    long bytes = 0;
+    long tokens = 0;
+    for (QualityRow row : rows) {
+      if (row.prefill().kvBytesDocument() != null) {
+        bytes += row.prefill().kvBytesDocument();
+        tokens += row.tokens().promptTokens();
+      }
+    }
+    return tokens == 0 ? null : (double) bytes / tokens;
+  }
+
   Double kvReadShare() {
     long read = 0;
     long dense = 0;

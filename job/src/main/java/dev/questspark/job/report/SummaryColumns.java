@@ -190,6 +190,13 @@ final class SummaryColumns {
             "prompt tokens that are prefilled and stored, over all; null where nothing is chosen",
             PolicySummary::keptShare,
             percent("tokens kept")));
+    columns.add(
+        number(
+            "kv_bytes_stored_per_token",
+            "bytes of a document's pages, digests included, while its questions are answered, for each"
+                + " token of the prompt; null where no cache policies are compared",
+            PolicySummary::storedBytesPerToken,
+            inConsole("stored KV bytes per token").onPageOnly()));
     columns.addAll(
         interval(
             "attention_mass",

@@ -87,7 +87,7 @@ final class MeasuredRows {
                   row.tokens(),
                   row.reads(),
                   row.text(),
-                  new QualityRow.Prefill(400L, whole ? 400L : 100L)));
+                  new QualityRow.Prefill(400L, whole ? 400L : 100L, whole ? 4000L : 1000L)));
         }
         for (int document = 0; document < 3; document++) {
           for (int repetition = 0; repetition < 3; repetition++) {

@@ -122,9 +122,10 @@ public record QualityRow(
    *
    * @param prefillBlocksTotal what dense attention computes
    * @param prefillBlocksComputed what was computed
+   * @param kvBytesDocument bytes of the document's pages while its questions are answered
    */
-  public record Prefill(Long prefillBlocksTotal, Long prefillBlocksComputed) {
+  public record Prefill(Long prefillBlocksTotal, Long prefillBlocksComputed, Long kvBytesDocument) {
     /** Nothing was prefilled. */
-    public static final Prefill NONE = new Prefill(null, null);
+    public static final Prefill NONE = new Prefill(null, null, null);
   }
 }

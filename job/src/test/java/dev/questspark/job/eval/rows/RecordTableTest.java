@@ -32,7 +32,7 @@ class RecordTableTest {
                 + "completion_tokens INT,dropped_tokens INT,read_tokens INT,kept_tokens INT,kv_bytes_read BIGINT,"
                 + "kv_bytes_dense BIGINT,kv_tokens_mean DOUBLE,sparse_steps INT,dense_steps INT,"
                 + "neg_log_likelihood DOUBLE,kl DOUBLE,same_argmax DOUBLE,"
-                + "prefill_blocks_total BIGINT,prefill_blocks_computed BIGINT");
+                + "prefill_blocks_total BIGINT,prefill_blocks_computed BIGINT,kv_bytes_document BIGINT");
   }
 
   @Test
@@ -68,7 +68,7 @@ class RecordTableTest {
             new QualityRow.Tokens(11, 12, 13, 14, 15),
             new QualityRow.Reads(21L, 22L, 22.5, 23, 24),
             new QualityRow.GivenText(1.5, 0.125, 0.75),
-            new QualityRow.Prefill(32L, 31L));
+            new QualityRow.Prefill(32L, 31L, 33L));
     QualityRow refused =
         new QualityRow(
             question,
@@ -86,6 +86,6 @@ class RecordTableTest {
     assertThat(TestSpark.session().read().parquet(quality).first().mkString("|"))
         .isEqualTo(
             "s|t|m|d|3|2048|null|quest|none|256|ok|null|null|p|ArraySeq(a, b)|0.5|false|0.25"
-                + "|11|12|13|14|15|21|22|22.5|23|24|1.5|0.125|0.75|32|31");
+                + "|11|12|13|14|15|21|22|22.5|23|24|1.5|0.125|0.75|32|31|33");
   }
 }

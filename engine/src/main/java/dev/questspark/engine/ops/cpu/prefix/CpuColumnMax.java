@@ -20,6 +20,9 @@ final class CpuColumnMax {
   /** Rows of a task. */
   private static final int ROWS = 64;
 
+  /** Rows whose products are computed together: enough query heads to keep registers busy. */
+  private static final int TOGETHER = 4;
+
   private final Workers workers;
   private final SimdOps[] simd;
 
@@ -64,16 +67,9 @@ final class CpuColumnMax {
           Keys keys = new Keys(pages, batch, some.from(), head, first, chunk, ownFrom, end);
           keys.load(simd[worker]);
           most[task] = new float[chunk.count()];
-          for (int row = some.from(); row < some.to(); row++) {
-            keys.raise(
-                most[task],
-                HeapBuffer.floats(q),
-                HeapBuffer.at(q, row) + head * group * pages.headDim,
-                group,
-                batch.position(row),
-                scale,
-                cap,
-                simd[worker]);
+          for (int row = some.from(); row < some.to(); row += TOGETHER) {
+            int count = Math.min(TOGETHER, some.to() - row);
+            keys.raise(most[task], q, row, count, group, scale, cap, simd[worker]);
           }
         });
     for (int task = 0; task < most.length; task++) {
@@ -99,7 +95,8 @@ final class CpuColumnMax {
     private final int ownFrom;
     private final int count;
     private final float[] tiles;
-    private float[] weights = new float[0];
+    private float[] weights = new float[0]; // (TOGETHER, G, keys)
+    private float[] queries = new float[0]; // (TOGETHER, G, D)
 
     Keys(
         CpuKvPages pages,
@@ -139,33 +136,53 @@ final class CpuColumnMax {
       }
     }
 
-    /** Raises the maxima by what one row's query heads give the chunk. */
+    /** Raises the maxima by what the query heads of consecutive rows give the chunk. */
     void raise(
         float[] most,
-        float[] queries,
-        int query,
+        Tensor q,
+        int firstRow,
+        int rows,
         int group,
-        int position,
         float scale,
         float cap,
         SimdOps simd) {
-      int seen = first + chunk.count() + position + 1 - ownFrom;
-      int needed = (seen + TILE - 1) / TILE;
+      int width = group * pages.headDim;
+      int behind = first + chunk.count() + 1 - ownFrom; // with a position: the keys its row sees
+      int needed = (behind + batch.position(firstRow + rows - 1) + TILE - 1) / TILE;
       int stride = needed * TILE;
-      if (weights.length < group * stride) {
-        weights = new float[group * (count + TILE)];
+      if (queries.length < TOGETHER * width) {
+        queries = new float[TOGETHER * width];
+      }
+      if (weights.length < TOGETHER * group * stride) {
+        weights = new float[TOGETHER * group * (count + TILE)];
+      }
+      for (int i = 0; i < rows; i++) {
+        int at = HeapBuffer.at(q, firstRow + i) + head * width;
+        System.arraycopy(HeapBuffer.floats(q), at, queries, i * width, width);
       }
       simd.tileLogits(
-          weights, 0, stride, queries, query, group, tiles, 0, pages.headDim, TILE, needed, scale);
-      for (int g = 0; g < group; g++) {
-        int at = g * stride;
+          weights,
+          0,
+          stride,
+          queries,
+          0,
+          rows * group,
+          tiles,
+          0,
+          pages.headDim,
+          TILE,
+          needed,
+          scale);
+      for (int i = 0; i < rows * group; i++) {
+        int at = i * stride;
+        int seen = behind + batch.position(firstRow + i / group);
         if (cap != 0) {
           SoftCap.apply(weights, at, seen, cap);
         }
         float largest = simd.max(weights, at, seen);
         float share = 1 / simd.exponentiate(weights, at, seen, largest);
-        for (int i = 0; i < most.length; i++) {
-          most[i] = Math.max(most[i], share * weights[at + first + i]);
+        for (int key = 0; key < most.length; key++) {
+          most[key] = Math.max(most[key], share * weights[at + first + key]);
         }
       }
     }
