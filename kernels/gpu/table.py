@@ -67,6 +67,17 @@ def main():
         print(f"| {line['what']} | {shape} | {line['us']:,.1f} | {rate(line['flop_per_s'], 'TFLOP/s', 1e12)} |"
               + (f" {rate(peer['flop_per_s'], 'TFLOP/s', 1e12)} | {line['flop_per_s'] / peer['flop_per_s']:.2f}x |"
                  if peer else " not measured | |"))
+    listed = [line for line in ops if line["what"] in ("attend_prefill_blocks", "attend_prefill_skip")]
+    if listed:
+        print("\n| over block lists | tokens | rows | density | us | on computed blocks | of the dense rate |")
+        print("|---|---|---|---|---|---|---|")
+        for line in listed:
+            print(f"| {line['what']} | {line['tokens']:,} | {line['rows']:,} | {line['density']:.2f} | {line['us']:,.1f} |"
+                  f" {rate(line['flop_per_s'], 'TFLOP/s', 1e12)} | {line['over_dense_rate']:.2f}x |")
+        print("\n| op | tokens | rows | scoring | us |\n|---|---|---|---|---|")
+        for line in ops:
+            if line["what"] in ("score_blocks", "top_blocks"):
+                print(f"| {line['what']} | {line['tokens']:,} | {line['rows']:,} | {line['scoring']} | {line['us']:,.1f} |")
     if models:
         print("\n| model | batch | context | prefill tok/s | ms per step | decode tok/s | bytes/s | of copy bandwidth |")
         print("|---|---|---|---|---|---|---|---|")

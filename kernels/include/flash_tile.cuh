@@ -37,6 +37,20 @@ __device__ __forceinline__ void tileScores(FragmentC (&scores)[Keys / 8], const 
   }
 }
 
+/** Makes scores -inf that visible(row, key) does not count (row 0: g, row 1: g + 8). */
+template <int Keys, typename Visible>
+__device__ __forceinline__ void hideScores(FragmentC (&scores)[Keys / 8], const Visible& visible) {
+  const int column = threadIdx.x % 4 * 2;
+#pragma unroll
+  for (int n = 0; n < Keys / 8; n++) {
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      float& score = scores[n].at[i];
+      score = visible(i / 2, n * 8 + column + i % 2) ? score : negativeInfinity();
+    }
+  }
+}
+
 /** The softmax of a warp's rows so far: a lane's two rows, and its columns of their output (D / 8 tiles). */
 template <typename T, int D>
 struct FlashRows {
@@ -91,6 +105,28 @@ struct FlashRows {
         }
       }
     }
+  }
+
+  /**
+   * Whether the largest score of one of the lane's two rows lies above what was largest before, or no further below it
+   * than `margin`. A row that sees none of them, all -inf, has no say, nor has one past the first `left` from the lane's
+   * first row on.
+   */
+  template <int Keys>
+  __device__ __forceinline__ bool wants(const FragmentC (&scores)[Keys / 8], float scaleLog2, float margin,
+                                        int left) const {
+    bool wanted = false;
+#pragma unroll
+    for (int row = 0; row < 2; row++) {
+      float best = negativeInfinity();
+#pragma unroll
+      for (int n = 0; n < Keys / 8; n++) {
+        best = fmaxf(best, fmaxf(scores[n].at[2 * row], scores[n].at[2 * row + 1]));
+      }
+      best = reduceLanes<Max, 4>(best) * scaleLog2;
+      wanted |= 8 * row < left && best > negativeInfinity() && !(best - state[row].maximum < margin);
+    }
+    return wanted;
   }
 
   /** out += weights (16, Keys) . values (Keys, D). */

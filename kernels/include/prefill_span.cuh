@@ -8,8 +8,16 @@ namespace quest {
 
 constexpr int kKeyBlock = 64;
 
+struct CausalKeys;
+struct KeyBlocks;
+
 /** What a span's blocks read: its rows and its sequence's pages. */
 struct PrefillSpan {
+  static constexpr bool kListed = false;
+  static constexpr bool kSkips = false;
+  using Keys = CausalKeys;
+  using Blocks = KeyBlocks;
+
   int firstRow;
   int rows;
   int firstPosition;  // of the first row
@@ -26,6 +34,11 @@ struct PrefillSpan {
   __device__ __forceinline__ int firstVisible(int position) const {
     return window == 0 || position < window ? 0 : position - window + 1;
   }
+
+  /** The keys of a tile whose first row stands at `position`. */
+  __device__ __forceinline__ CausalKeys keys(const PagedKv& kv, int kvHead, int position) const;
+
+  __device__ __forceinline__ void leave(size_t, int, int, float) const {}
 };
 
 /** The keys of one row, by position. */
@@ -40,6 +53,10 @@ struct CausalKeys {
                                    : kv.token(table[position / kv.pageSize], kvHead, position % kv.pageSize);
   }
 };
+
+__device__ __forceinline__ CausalKeys PrefillSpan::keys(const PagedKv& kv, int kvHead, int position) const {
+  return {table, kv, kvHead, firstVisible(position)};
+}
 
 /**
  * Where a key block's keys stand, looked up once for both copies: a lane holds those of keys lane and lane + 32, as

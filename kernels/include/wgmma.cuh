@@ -77,6 +77,7 @@ inline void wgmma(float (&c)[N / 2], WgmmaTile a, WgmmaTile b) {
   testdriver::startProduct({addProducts<N>, c, a, b, {}, true});
 }
 
+inline void syncWarpgroup() { testdriver::meetWarpgroup(); }
 inline void publishCopies() { testdriver::publish(); }
 inline void beginWgmma() {}
 inline void commitWgmma() { testdriver::commitProducts(); }
@@ -105,6 +106,11 @@ __device__ __forceinline__ WgmmaTile wgmmaTile(const unsigned char* tile) {
 
 /** The tile from its channel 16 * sixteens on; the address field counts 16 bytes. */
 __device__ __forceinline__ WgmmaTile wgmmaAhead(WgmmaTile tile, int sixteens) { return tile + 2 * sixteens; }
+
+/** A barrier of this warpgroup's 128 threads alone; the block's own barrier is number 0. */
+__device__ __forceinline__ void syncWarpgroup() {
+  asm volatile("bar.sync %0, 128;" ::"r"(1 + static_cast<int>(threadIdx.x) / kWgmmaThreads) : "memory");
+}
 
 /** Makes what this thread wrote or copied into shared memory visible to the tensor cores; a barrier follows. */
 __device__ __forceinline__ void publishCopies() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }

@@ -55,6 +55,7 @@ namespace {
 
 constexpr size_t kStackBytes = 256 << 10;
 constexpr int kWarp = 32;
+constexpr int kWarpgroup = 128;
 constexpr uint64_t kPoison = 0xffffffffffffffffull;  // what a lane reads from one that has returned
 
 enum class State : uint8_t { kFresh, kReady, kWaiting, kDone };
@@ -63,6 +64,7 @@ struct Fiber {
   void* stackPointer;
   Index3 index;
   State state;
+  bool atGroupBarrier;
 };
 
 /** Lanes of one mask on their way into the same warp operation. */
@@ -92,6 +94,7 @@ struct Block {
   void* scheduler;
   Fiber fibers[kMaxThreads];
   Warp warps[kMaxThreads / kWarp];
+  int atGroupBarrier[kMaxThreads / kWarpgroup];
 };
 
 Block& block = *new Block();  // never destroyed: at the JVM's exit another thread may still run it
@@ -247,7 +250,9 @@ void runBlock(const std::vector<int>& order) {
   orderBlock(block.threads);
   for (int t = 0; t < block.threads; t++) {
     block.fibers[t].state = State::kFresh;
+    block.fibers[t].atGroupBarrier = false;
   }
+  std::fill(std::begin(block.atGroupBarrier), std::end(block.atGroupBarrier), 0);
   int warps = (block.threads + kWarp - 1) / kWarp;
   for (int w = 0; w < warps; w++) {
     block.warps[w].meetings.clear();
@@ -273,7 +278,7 @@ void runBlock(const std::vector<int>& order) {
     }
     if (!progress) {
       block.failure = block.atBarrier > 0 ? "deadlock: some threads wait at __syncthreads, others elsewhere"
-                                          : "deadlock: lanes of a mask never meet";
+                                          : "deadlock: lanes of a mask, or a warpgroup's threads, never meet";
       return;
     }
   }
@@ -342,6 +347,24 @@ Votes meetBlock(int vote) {
     toScheduler();
   }
   return block.counted;
+}
+
+void meetWarpgroup() {
+  const int group = currentThread / kWarpgroup;
+  if (++block.atGroupBarrier[group] < kWarpgroup) {
+    block.fibers[currentThread].atGroupBarrier = true;
+    block.fibers[currentThread].state = State::kWaiting;
+    toScheduler();
+    return;
+  }
+  orderWarpgroup(group);
+  block.atGroupBarrier[group] = 0;
+  for (int t = group * kWarpgroup; t < (group + 1) * kWarpgroup; t++) {
+    if (block.fibers[t].atGroupBarrier) {
+      block.fibers[t].atGroupBarrier = false;
+      ready(t);
+    }
+  }
 }
 
 int lane() { return currentThread % kWarp; }

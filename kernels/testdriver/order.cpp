@@ -14,6 +14,8 @@ BlockOrder present;
 namespace {
 
 constexpr unsigned kAllLanes = 0xffffffffu;
+constexpr int kGroupWarps = 4;
+constexpr int kGroupThreads = kGroupWarps * kLanes;
 
 /** An atomic operation after a fence: who reads its value, and then passes a fence, comes after that first fence. */
 struct Release {
@@ -49,6 +51,7 @@ auto& tickets = *new std::unordered_map<uintptr_t, Ticket>;
 auto& threads = *new std::array<Thread, kMaxThreads>();
 auto& acquiredByAll = *new std::vector<Release>;  // before the present of all threads of the block
 std::array<Warp, kMaxThreads / kLanes> warps;
+std::array<uint32_t, kMaxThreads / kLanes> metByGroup;  // ticks of each warp at its warpgroup's last barrier
 int blockThreads;
 
 Thread& own() { return threads[static_cast<size_t>(currentThread)]; }
@@ -74,7 +77,14 @@ bool happenedBefore(uint32_t block, int thread, Time time) {
   if (time.barriers < present.barriers || thread == currentThread) {
     return true;
   }
-  if (thread == kSeveral || thread / kLanes != currentThread / kLanes) {
+  if (thread == kSeveral) {
+    return false;
+  }
+  if (thread / kGroupThreads == currentThread / kGroupThreads &&
+      metByGroup[static_cast<size_t>(thread / kLanes)] > time.ticks) {
+    return true;
+  }
+  if (thread / kLanes != currentThread / kLanes) {
     return false;
   }
   const Warp& warp = warps[static_cast<size_t>(currentThread / kLanes)];
@@ -107,6 +117,7 @@ void orderBlock(int count) {
   }
   for (size_t w = 0; w < static_cast<size_t>((count + kLanes - 1) / kLanes); w++) {
     present.ticks[w] = 1;
+    metByGroup[w] = 0;
     warps[w].allMet = 0;
     if (warps[w].partly) {
       warps[w] = {};
@@ -140,6 +151,12 @@ void orderWarp(int index, unsigned lanes) {
     for (int b = 0; b < kLanes && (lanes >> a & 1); b++) {
       warp.met[a][b] = known[b];
     }
+  }
+}
+
+void orderWarpgroup(int group) {
+  for (size_t w = static_cast<size_t>(group) * kGroupWarps; w < (static_cast<size_t>(group) + 1) * kGroupWarps; w++) {
+    metByGroup[w] = ++present.ticks[w];
   }
 }
 

@@ -1,5 +1,5 @@
 // What happened before what in a launch, as far as the kernel asks for it: a block barrier orders all accesses of the
-// block before it and after it; __syncwarp those of its lanes; a fence, an atomic operation and a fence those of two
+// block before it and after it, a warpgroup's barrier those of its threads; __syncwarp those of its lanes; a fence, an atomic operation and a fence those of two
 // blocks (PTX ISA, "Memory Consistency Model"). Shuffles, votes and tensor-core instructions order nothing.
 #pragma once
 
@@ -50,6 +50,9 @@ void orderBlock(int threads);
 
 /** All threads of the block have met. */
 void orderBarrier();
+
+/** The four warps of a warpgroup have met. */
+void orderWarpgroup(int group);
 
 /** These lanes of a warp have met at __syncwarp. */
 void orderWarp(int warp, unsigned lanes);

@@ -45,6 +45,9 @@ struct Votes {
 /** Meets all threads of the block that have not returned; counts the votes. */
 Votes meetBlock(int vote);
 
+/** Meets the 128 threads of this one's warpgroup. */
+void meetWarpgroup();
+
 int lane();
 unsigned char* dynamicShared();
 [[noreturn]] void trap(const char* what);

@@ -5,6 +5,7 @@ import dev.questspark.engine.model.family.ModelConfig;
 import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.ops.backend.BackendRequest;
 import dev.questspark.engine.ops.backend.DeviceName;
+import java.util.stream.IntStream;
 
 /** The hardware that an engine runs on. */
 public final class Backends {
@@ -20,6 +21,7 @@ public final class Backends {
    * @throws ConfigException if it is not there, or cannot do what the configuration asks for
    */
   static Backend open(EngineConfig config, ModelConfig model, int maxModelLen, int readTokens) {
+    refuseWindows(config, model);
     int pagesPerSequence = (maxModelLen + config.pageSize() - 1) / config.pageSize();
     int readPages = (readTokens + config.pageSize() - 1) / config.pageSize();
     return config
@@ -35,6 +37,21 @@ public final class Backends {
                 config.batchInvariant(),
                 config.maxNumBatchedTokens(),
                 Math.max(readPages, Math.multiplyExact(config.maxNumSeqs(), pagesPerSequence))));
+  }
+
+  /** A GPU's block lists say nothing of how far back a window reaches. */
+  private static void refuseWindows(EngineConfig config, ModelConfig model) {
+    boolean lists = config.cachePolicies().stream().anyMatch(p -> p.prefill().isPresent());
+    boolean windows = IntStream.range(0, model.layers()).anyMatch(l -> model.window(l) > 0);
+    if (lists && windows && !config.device().equals(DeviceName.CPU)) {
+      throw new ConfigException(
+          "prefill reads lists of blocks on "
+              + config.device()
+              + " where no layer has a sliding window, but "
+              + model.family()
+              + " has some; use prefill dense or backend "
+              + DeviceName.CPU);
+    }
   }
 
   /**

@@ -216,6 +216,12 @@ public interface TensorOps {
       float cap);
 
   /**
+   * Fills the list, which has begun, without looking at scores: the first blocks and the last ones
+   * before each segment. With as many as there are it is every block.
+   */
+  void keepBlocks(BlockList list, int first, int last);
+
+  /**
    * Scores the key blocks before each segment, per KV head: {@link BlockScoring} says how. Segments
    * that the budget lets read everything are not scored.
    *

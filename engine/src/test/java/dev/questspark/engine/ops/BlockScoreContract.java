@@ -63,7 +63,7 @@ abstract class BlockScoreContract {
         new Case(new BlockShape(96, 8), 1, 2, 16, 12, 4, 0),
         new Case(new BlockShape(64, 32), 1, 2, 16, 16, 16, 70),
         new Case(new BlockShape(128, 32), 2, 2, 16, 32, 8, 45),
-        new Case(new BlockShape(300, 20), 1, 4, 16, 16, 16, 0),
+        new Case(new BlockShape(140, 20), 1, 4, 16, 16, 16, 0),
         new Case(new BlockShape(5, 1), 2, 2, 16, 16, 16, 0));
   }
 
@@ -84,6 +84,27 @@ abstract class BlockScoreContract {
         backend.allocateBlockList(new BlockListShape(segments.count() + 1, kvHeads, blocks));
     list.begin(segments);
     return list;
+  }
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void firstAndLastBlocksAreKept(Case c) {
+    Segments segments = c.segments(c.scenario().batch());
+    try (BlockList list = lists(segments, c.kvHeads)) {
+      for (int[] ends : new int[][] {{0, 0}, {1, 0}, {0, 2}, {1, 3}, {Integer.MAX_VALUE, 0}}) {
+        backend.ops().keepBlocks(list, ends[0], ends[1]);
+        for (int segment = 0; segment < segments.count(); segment++) {
+          int before = segments.blocksBefore(segment);
+          int[] expected =
+              IntStream.range(0, before)
+                  .filter(block -> block < ends[0] || block >= before - ends[1])
+                  .toArray();
+          for (int kvHead = 0; kvHead < c.kvHeads; kvHead++) {
+            assertThat(list.read(segment, kvHead)).containsExactly(expected);
+          }
+        }
+      }
+    }
   }
 
   private static final BlockBudget ALL_SCORED = new BlockBudget(2, 1, 0, false);

@@ -85,7 +85,7 @@ class CudaPrefillFormsTest {
     return out;
   }
 
-  private static KvLayer upload(CudaBackend on, HostKv kv) {
+  static KvLayer upload(CudaBackend on, HostKv kv) {
     DType dtype = kv.geometry().dtype();
     HostTensor keys = HalfFloats.host(kv.inMemory(on.keyOrder()), dtype);
     HostTensor values = HalfFloats.host(kv.values(), dtype);

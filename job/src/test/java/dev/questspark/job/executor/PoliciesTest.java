@@ -208,9 +208,7 @@ class PoliciesTest {
         .isInstanceOf(ConfigException.class)
         .hasMessageContaining("needs a step with a segment of 512 rows beside max_num_seqs 8; set")
         .hasMessageEndingWith(" it to 520 or more");
-    assertThatThrownBy(() -> cachePolicy("--prefill=a_shape", "--backend=cuda"))
-        .isInstanceOf(ConfigException.class)
-        .hasMessageEndingWith("backend is cuda; use prefill dense or backend cpu");
+    assertThat(cachePolicy("--prefill=sampled", "--backend=cuda").prefill()).isPresent();
   }
 
   @Test

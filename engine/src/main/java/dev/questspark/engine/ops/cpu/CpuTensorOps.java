@@ -189,6 +189,11 @@ final class CpuTensorOps implements TensorOps {
   }
 
   @Override
+  public void keepBlocks(BlockList list, int first, int last) {
+    blockSelection.keepBlocks(list, first, last);
+  }
+
+  @Override
   public void scoreBlocks(
       Tensor scores,
       Tensor q,

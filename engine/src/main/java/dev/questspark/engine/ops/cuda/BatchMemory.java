@@ -64,7 +64,7 @@ final class BatchMemory implements AutoCloseable {
     this.staging = new PinnedBuffer(context, bytes);
     this.ints = staging.bytes().asIntBuffer();
     this.device = pool.allocate(bytes);
-    this.counters = pool.allocate(8L * COUNTERS * maxRows);
+    this.counters = pool.allocate(8L * (COUNTERS + 1) * maxRows);
   }
 
   /** Queues the copy of a batch, and zeroed counters. */
@@ -96,7 +96,7 @@ final class BatchMemory implements AutoCloseable {
     put(Section.LOGIT_ROWS, batch.logitRows());
     put(Section.PAGE_TABLE, batch.pageTable());
     stream.upload(device, 0, staging, 4L * (ROW_SECTIONS * sectionInts + batch.pageTable().length));
-    stream.zero(counters, 8L * COUNTERS * batch.rows());
+    stream.zero(counters, 8L * (COUNTERS + 1) * maxRows);
     current = new CudaBatch(this, batch);
     return current;
   }
@@ -117,6 +117,11 @@ final class BatchMemory implements AutoCloseable {
     return counters.address();
   }
 
+  /** (rows) 64-bit counters of key blocks, after the other ones. */
+  long blockCountersAddress() {
+    return counters.address() + 8L * COUNTERS * maxRows;
+  }
+
   /** Waits for the device, then copies the counters of the first {@code rows} rows. */
   ReadCounters readCounters(int rows) {
     ByteBuffer read = readback.read(counters, 0, 8L * COUNTERS * rows);
@@ -128,8 +133,12 @@ final class BatchMemory implements AutoCloseable {
       attended[row] = read.getLong(8 * (COUNTERS * row + 1));
       tokens[row] = read.getLong(8 * (COUNTERS * row + 2));
     }
-    return new ReadCounters(
-        scored, new long[rows], attended, tokens, new long[rows], new long[rows]);
+    ByteBuffer ofBlocks = readback.read(counters, 8L * COUNTERS * maxRows, 8L * rows);
+    long[] blocks = new long[rows];
+    for (int row = 0; row < rows; row++) {
+      blocks[row] = ofBlocks.getLong(8 * row);
+    }
+    return new ReadCounters(scored, new long[rows], attended, tokens, blocks, new long[rows]);
   }
 
   @Override

@@ -50,6 +50,7 @@ public final class CudaBackend implements Backend {
   private CudaGemm gemm;
   private GreedyTokens greedyTokens;
   private DrawnTokens drawnTokens;
+  private CudaBlockSelection blocks;
   private TensorOps ops;
 
   private CudaBackend(CudaOptions options, CudaDevice device) {
@@ -109,7 +110,8 @@ public final class CudaBackend implements Backend {
     greedyTokens = keep(new GreedyTokens(pool, readback, launch, options.maxRows()));
     drawnTokens =
         keep(new DrawnTokens(context, pool, stream, recorder, readback, launch, options.maxRows()));
-    ops = new CudaTensorOps(launch, gemm, kv);
+    blocks = keep(new CudaBlockSelection(context, pool, stream, recorder, launch));
+    ops = new CudaTensorOps(launch, gemm, kv, blocks);
   }
 
   /** cuBLAS where it is there and may be used; {@link #describe} says which it is. */
@@ -190,7 +192,8 @@ public final class CudaBackend implements Backend {
 
   @Override
   public BlockList allocateBlockList(BlockListShape shape) {
-    throw new ConfigException("backend cuda prefills documents densely; use prefill dense");
+    blocks.reserve(shape.maxSegments());
+    return new CudaBlockList(context, pool, stream, recorder, readback, shape);
   }
 
   @Override

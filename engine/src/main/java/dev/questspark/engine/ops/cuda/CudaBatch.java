@@ -89,6 +89,11 @@ final class CudaBatch implements LoadedBatch {
     return memory.countersAddress();
   }
 
+  /** (rows) 64-bit counters: blocks computed. */
+  long blockCounters() {
+    return memory.blockCountersAddress();
+  }
+
   /** Largest position of a range of rows. */
   int lastPosition(RowRange rows) {
     int last = 0;

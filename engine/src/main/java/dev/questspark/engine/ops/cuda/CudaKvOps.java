@@ -1,6 +1,6 @@
 package dev.questspark.engine.ops.cuda;
 
-import static dev.questspark.engine.ops.cuda.CudaShapes.ceilDiv;
+import static dev.questspark.engine.ops.cuda.driver.CudaShapes.ceilDiv;
 
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.KvGeometry;
@@ -12,12 +12,16 @@ import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.cuda.driver.CudaContext;
 import dev.questspark.engine.ops.cuda.driver.CudaDevice;
 import dev.questspark.engine.ops.cuda.driver.CudaKernels;
+import dev.questspark.engine.ops.cuda.driver.CudaShapes;
 import dev.questspark.engine.ops.cuda.driver.CudaStream;
 import dev.questspark.engine.ops.cuda.driver.DeviceBuffer;
 import dev.questspark.engine.ops.cuda.driver.DevicePool;
 import dev.questspark.engine.ops.cuda.driver.LaunchRecorder;
 import dev.questspark.engine.ops.cuda.driver.PinnedBuffer;
 import dev.questspark.engine.ops.digest.PageScores;
+import dev.questspark.engine.ops.prefill.BlockList;
+import dev.questspark.engine.ops.prefill.Segments;
+import dev.questspark.engine.ops.prefill.TileSkipping;
 import java.nio.IntBuffer;
 import java.util.Arrays;
 import java.util.Map;
@@ -38,6 +42,9 @@ final class CudaKvOps implements AutoCloseable {
 
   /** Threads of {@code column_lse}, on which the order of its sums depends. */
   private static final int LSE_THREADS = 256;
+
+  /** Kernels take exponentials in base 2. */
+  private static final float LOG2_E = 1.4426950408889634f;
 
   /** Columns of a block of {@code column_mass}. */
   private static final int COLUMN_THREADS = 128;
@@ -336,8 +343,87 @@ final class CudaKvOps implements AutoCloseable {
         .grid(ceilDiv(mass.cols(), COLUMN_THREADS), heads, 1, COLUMN_THREADS, 0);
   }
 
+  /** The same with block lists: a segment stands in the place of a span. */
+  void attendPrefill(
+      Tensor out,
+      Tensor logSumExp,
+      Tensor q,
+      KvLayer kv,
+      CudaBatch batch,
+      BlockList blocks,
+      TileSkipping skipping,
+      float scale,
+      float cap) {
+    KvGeometry geometry = kv.geometry();
+    int headDim = geometry.headDim();
+    int group = OpArguments.queryHeadsPerKvHead(q, kv);
+    OpArguments.require("q", q, batch.rows(), q.cols());
+    OpArguments.require("out", out, batch.rows(), q.cols());
+    OpArguments.require("logSumExp", logSumExp, batch.rows(), OpArguments.queryHeads(q, kv));
+    CudaBlockList.requireNoWindow(kv);
+    CudaBlockList list = CudaBlockList.of(blocks, geometry.kvHeads());
+    Segments segments = list.segments();
+    int longest = 0;
+    for (int segment = 0; segment < segments.count(); segment++) {
+      longest = Math.max(longest, segments.rowsOf(segment));
+    }
+    PrefillTiles tiles = // without a cap
+        cap == 0 && CudaShapes.aligned(q) ? prefillTiles(geometry, longest) : null;
+    CudaKernels.Family kernels =
+        skipping.any()
+            ? tiles == null ? CudaKernels.ATTEND_PREFILL_SKIP : tiles.skipping
+            : tiles == null ? CudaKernels.ATTEND_PREFILL_BLOCKS : tiles.ofBlocks;
+    launch
+        .of(kernels.of(q.dtype(), geometry.dtype()))
+        .out(out)
+        .out(logSumExp)
+        .counters(batch.blockCounters())
+        .in(q)
+        .in(kv.keys())
+        .in(kv.values())
+        .inInts(list.entries())
+        .inInts(list.counts())
+        .inInts(list.rows())
+        .inInts(list.starts())
+        .inInts(batch.rowSpan())
+        .inInts(batch.spanPages())
+        .inInts(batch.pageTable())
+        .integer(list.maxBlocks())
+        .integer(segments.shape().block())
+        .integer(geometry.kvHeads())
+        .integer(headDim)
+        .integer(geometry.pageSize())
+        .integer(group)
+        .integer(q.rowStride())
+        .integer(out.rowStride())
+        .integer(logSumExp.rowStride())
+        .real(scale)
+        .real(cap);
+    int heads = geometry.kvHeads() * group;
+    if (skipping.any()) {
+      launch.real(skipping.margin() * LOG2_E);
+    }
+    if (tiles == null && skipping.any()) {
+      int sharedBytes = 8 * 64 + 4 * TileSkipping.ROWS * (65 + headDim + 1);
+      int rows = ceilDiv(longest, TileSkipping.ROWS);
+      launch.grid(rows, heads, segments.count(), 128, sharedBytes);
+    } else if (tiles == null) {
+      int perRow = geometry.kvHeads() * AttentionWorkspace.tiles(group);
+      launch.grid(longest, perRow, segments.count(), 128, plainSharedBytes(group, headDim));
+    } else {
+      launch.grid(
+          ceilDiv(longest, tiles.rows), heads, segments.count(), tiles.threads, tiles.sharedBytes);
+    }
+  }
+
   /** The form of {@code attend_prefill} for a span, with what the head of its file says. */
-  private record PrefillTiles(CudaKernels.Family kernels, int rows, int threads, int sharedBytes) {}
+  private record PrefillTiles(
+      CudaKernels.Family kernels,
+      CudaKernels.Family ofBlocks,
+      CudaKernels.Family skipping,
+      int rows,
+      int threads,
+      int sharedBytes) {}
 
   /** Null where only the plain kernels fit; all forms give the same bits. */
   private PrefillTiles prefillTiles(KvGeometry geometry, int longest) {
@@ -350,11 +436,19 @@ final class CudaKvOps implements AutoCloseable {
     if (warpgroups && headDim == 128 && longest > rows) {
       return new PrefillTiles(
           CudaKernels.ATTEND_PREFILL_WG,
+          CudaKernels.ATTEND_PREFILL_BLOCKS_WG,
+          CudaKernels.ATTEND_PREFILL_SKIP_WG,
           WARPGROUP_ROWS,
           2 * WARPGROUP_ROWS,
           1024 + (WARPGROUP_ROWS + 4 * 64) * headDim * 2);
     }
-    return new PrefillTiles(tiled, rows, 128, (rows + 128) * (headDim + TILE_PADDING) * 2);
+    return new PrefillTiles(
+        tiled,
+        CudaKernels.ATTEND_PREFILL_BLOCKS_TILED.get(headDim),
+        CudaKernels.ATTEND_PREFILL_SKIP_TILED.get(headDim),
+        rows,
+        128,
+        (rows + 128) * (headDim + TILE_PADDING) * 2);
   }
 
   private static int plainSharedBytes(int group, int headDim) {
@@ -362,8 +456,7 @@ final class CudaKvOps implements AutoCloseable {
   }
 
   /** The tensor-core kernels for a head_dim, or null where only the plain ones fit. */
-  private static CudaKernels.Family tiled(
-      Map<Integer, CudaKernels.Family> byHeadDim, KvGeometry geometry) {
+  static CudaKernels.Family tiled(Map<Integer, CudaKernels.Family> byHeadDim, KvGeometry geometry) {
     return geometry.dtype() == DType.F32 ? null : byHeadDim.get(geometry.headDim());
   }
 

@@ -1,6 +1,6 @@
 package dev.questspark.engine.ops.cuda;
 
-import static dev.questspark.engine.ops.cuda.CudaShapes.ceilDiv;
+import static dev.questspark.engine.ops.cuda.driver.CudaShapes.ceilDiv;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.ops.KvLayer;
@@ -36,13 +36,15 @@ final class CudaTensorOps implements TensorOps {
   private final CudaGemm gemm;
   private final CudaKvOps kv;
   private final CudaPageSelection selection;
+  private final CudaBlockSelection blocks;
   private final CudaExpertOps experts;
 
-  CudaTensorOps(Launch launch, CudaGemm gemm, CudaKvOps kv) {
+  CudaTensorOps(Launch launch, CudaGemm gemm, CudaKvOps kv, CudaBlockSelection blocks) {
     this.launch = launch;
     this.gemm = gemm;
     this.kv = kv;
     this.selection = new CudaPageSelection(launch);
+    this.blocks = blocks;
     this.experts = new CudaExpertOps(launch);
   }
 
@@ -255,7 +257,12 @@ final class CudaTensorOps implements TensorOps {
       TileSkipping skipping,
       float scale,
       float cap) {
-    throw new ConfigException("backend cuda prefills documents densely; use prefill dense");
+    kv.attendPrefill(out, logSumExp, q, layer, CudaBatch.of(batch), list, skipping, scale, cap);
+  }
+
+  @Override
+  public void keepBlocks(BlockList list, int first, int last) {
+    blocks.keepBlocks(list, first, last);
   }
 
   @Override
@@ -269,12 +276,13 @@ final class CudaTensorOps implements TensorOps {
       BlockBudget budget,
       float scale,
       float cap) {
-    throw new ConfigException("backend cuda prefills documents densely; use prefill dense");
+    blocks.scoreBlocks(
+        scores, q, layer, CudaBatch.of(batch), segments, scoring, budget, scale, cap);
   }
 
   @Override
   public void topBlocks(BlockList list, Tensor scores, BlockBudget budget, int fewestRows) {
-    throw new ConfigException("backend cuda prefills documents densely; use prefill dense");
+    blocks.topBlocks(list, scores, budget, fewestRows);
   }
 
   @Override

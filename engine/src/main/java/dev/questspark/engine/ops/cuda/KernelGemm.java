@@ -1,6 +1,6 @@
 package dev.questspark.engine.ops.cuda;
 
-import static dev.questspark.engine.ops.cuda.CudaShapes.ceilDiv;
+import static dev.questspark.engine.ops.cuda.driver.CudaShapes.ceilDiv;
 
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.Tensor;

@@ -72,6 +72,11 @@ final class Launch {
     return pointer(address, "float", false, "output floats");
   }
 
+  /** Floats that the kernel only reads. */
+  Launch inFloats(long address) {
+    return pointer(address, "float", true, "input floats");
+  }
+
   /** Counters that the kernel adds to. */
   Launch counters(long address) {
     return pointer(address, "unsigned long long", false, "counters");

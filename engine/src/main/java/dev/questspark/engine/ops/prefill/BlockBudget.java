@@ -11,6 +11,19 @@ package dev.questspark.engine.ops.prefill;
  */
 public record BlockBudget(int blocks, double share, int denseBelow, boolean denseEnd) {
 
+  /** All of the weight. Weights are added as integers: their order changes nothing. */
+  public static final long WHOLE = 1L << 50;
+
+  /** A weight, of which {@link #WHOLE} is all. */
+  public static long parts(double weight) {
+    return (long) (weight * WHOLE);
+  }
+
+  /** Parts of the weight that are enough; more than there are where no share is. */
+  public long enough() {
+    return share >= 1 ? 1L << 62 : parts(share);
+  }
+
   /**
    * Whether a segment reads every block before it, so that nothing need be scored.
    *

@@ -192,7 +192,7 @@ public record CachePolicy(List<CachePart> parts) implements Serializable {
               + DeviceName.CPU
               + ", or leave that part out");
     }
-    prefill().ifPresent(part -> part.requireRuns(device, maxNumSeqs, maxNumBatchedTokens));
+    prefill().ifPresent(part -> part.requireRuns(maxNumSeqs, maxNumBatchedTokens));
   }
 
   /** Whether a document is compressed once it is prefilled. */

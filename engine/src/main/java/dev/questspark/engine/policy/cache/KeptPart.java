@@ -1,6 +1,5 @@
 package dev.questspark.engine.policy.cache;
 
-import dev.questspark.engine.ops.backend.DeviceName;
 import dev.questspark.engine.ops.prefill.TileSkipping;
 import dev.questspark.engine.ops.prefix.KeptSlots;
 import dev.questspark.engine.policy.cache.heads.Reconstruction;
@@ -80,8 +79,8 @@ public interface KeptPart extends CachePart {
     }
 
     @Override
-    public void requireRuns(DeviceName device, int maxNumSeqs, int maxNumBatchedTokens) {
-      others.requireRuns(device, maxNumSeqs, maxNumBatchedTokens);
+    public void requireRuns(int maxNumSeqs, int maxNumBatchedTokens) {
+      others.requireRuns(maxNumSeqs, maxNumBatchedTokens);
     }
   }
 }

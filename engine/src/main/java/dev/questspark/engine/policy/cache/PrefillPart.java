@@ -1,7 +1,6 @@
 package dev.questspark.engine.policy.cache;
 
 import dev.questspark.engine.failure.ConfigException;
-import dev.questspark.engine.ops.backend.DeviceName;
 import dev.questspark.engine.ops.prefill.BlockShape;
 import dev.questspark.engine.ops.prefill.TileSkipping;
 import dev.questspark.engine.select.prefill.PrefillSelector;
@@ -46,16 +45,7 @@ public interface PrefillPart extends CachePart {
    *
    * @throws ConfigException naming what does not fit and what to set
    */
-  default void requireRuns(DeviceName device, int maxNumSeqs, int maxNumBatchedTokens) {
-    if (!device.equals(DeviceName.CPU)) {
-      throw new ConfigException(
-          "prefill "
-              + CacheParts.KNOWN.text(this)
-              + " runs on the CPU alone, and backend is "
-              + device
-              + "; use prefill dense or backend "
-              + DeviceName.CPU);
-    }
+  default void requireRuns(int maxNumSeqs, int maxNumBatchedTokens) {
     if (maxNumBatchedTokens < segment() + maxNumSeqs) {
       throw new ConfigException(
           "max_num_batched_tokens is "

@@ -13,14 +13,7 @@ import dev.questspark.engine.select.AttentionLogits;
  */
 public interface PrefillSelector {
   /** Lists every block. */
-  PrefillSelector ALL =
-      (list, query) -> {
-        for (int segment = 0; segment < list.segments().count(); segment++) {
-          for (int kvHead = 0; kvHead < query.kvHeads(); kvHead++) {
-            list.set(segment, kvHead, BlockRanges.all(list.segments().blocksBefore(segment)));
-          }
-        }
-      };
+  PrefillSelector ALL = (list, query) -> query.ops().keepBlocks(list, Integer.MAX_VALUE, 0);
 
   /** Fills lists that have begun, all of them. */
   void select(BlockList list, Query query);

@@ -17,6 +17,7 @@ import dev.questspark.engine.ops.Scoring;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.digest.GroupReduction;
 import dev.questspark.engine.ops.digest.PageScores;
+import dev.questspark.engine.ops.prefill.BlockShape;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -140,6 +141,10 @@ public final class OpBenchmark implements AutoCloseable {
     linear();
     for (int tokens : sizes.prefills()) {
       prefill(tokens);
+      int rows = Math.min(2 * sizes.appendRows(), tokens);
+      int segment = Math.min(512, rows / 2);
+      new BlockListBenchmark(backend, inputs, this::seconds, this::write)
+          .run(tokens, rows, new BlockShape(segment, Math.min(32, segment)));
     }
   }
 

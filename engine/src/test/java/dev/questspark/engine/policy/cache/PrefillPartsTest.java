@@ -1,6 +1,7 @@
 package dev.questspark.engine.policy.cache;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.questspark.engine.Completion;
@@ -37,7 +38,7 @@ class PrefillPartsTest {
   private static final int[] DOCUMENTS = {389, 64, 30, 450};
 
   /** Each registered part: one that drops blocks, and one that covers every context here. */
-  private static final List<Row> ROWS =
+  static final List<Row> ROWS =
       List.of(
           new Row("dense", "dense"),
           new Row(
@@ -59,7 +60,7 @@ class PrefillPartsTest {
               "random_blocks(budget=96, segment=64, block=32)",
               "random_blocks(budget=448, segment=64, block=32)"));
 
-  private record Row(String tight, String whole) {
+  record Row(String tight, String whole) {
     CachePolicy ofTight() {
       return CachePolicy.parsePrefill(tight);
     }
@@ -75,24 +76,30 @@ class PrefillPartsTest {
         .collect(Collectors.toSet());
   }
 
-  private static EngineConfig.Builder config(int maxNumSeqs, int maxRows) {
+  private static Path model(String name) {
     try {
-      Path model =
-          Path.of(PrefillPartsTest.class.getResource("/hf-models/llama3-gqa/config.json").toURI())
-              .getParent();
-      return EngineConfig.builder(model)
-          .dtype(ComputeDType.FLOAT32)
-          .maxModelLen(512)
-          .maxNumSeqs(maxNumSeqs)
-          .maxNumBatchedTokens(maxRows)
-          .cachePolicies(policies())
-          .threads(2);
+      String config = "/hf-models/" + name + "/config.json";
+      return Path.of(PrefillPartsTest.class.getResource(config).toURI()).getParent();
     } catch (URISyntaxException e) {
       throw new AssertionError(e);
     }
   }
 
-  private static Engine open(EngineConfig.Builder config) {
+  static EngineConfig.Builder config(int maxNumSeqs, int maxRows) {
+    return config(model("llama3-gqa"), maxNumSeqs, maxRows);
+  }
+
+  private static EngineConfig.Builder config(Path model, int maxNumSeqs, int maxRows) {
+    return EngineConfig.builder(model)
+        .dtype(ComputeDType.FLOAT32)
+        .maxModelLen(512)
+        .maxNumSeqs(maxNumSeqs)
+        .maxNumBatchedTokens(maxRows)
+        .cachePolicies(policies())
+        .threads(2);
+  }
+
+  static Engine open(EngineConfig.Builder config) {
     return Engine.open(config.build(), new ByteTokenizer(), step -> {});
   }
 
@@ -100,21 +107,25 @@ class PrefillPartsTest {
     return new Random(seed).ints(count, 3, 320).toArray();
   }
 
-  /** Two questions, scored token by token: every bit of every logit tells. */
   private static DocumentRequest document(int number, CachePolicy policy) {
+    return document(number, DOCUMENTS[number], policy);
+  }
+
+  /** Two questions, scored token by token: every bit of every logit tells. */
+  static DocumentRequest document(int number, int length, CachePolicy policy) {
     QuestionRequest dense = QuestionRequest.scoring(tokens(7, 8), new Dense(), tokens(8, 12));
     QuestionRequest sparse =
         QuestionRequest.scoring(tokens(9, 5), ReadPolicy.parse("quest(budget=64)"), tokens(8, 12));
     return new DocumentRequest(
-        "d" + number, tokens(number, DOCUMENTS[number]), policy, List.of(dense, sparse));
+        "d" + number, tokens(number, length), policy, List.of(dense, sparse));
   }
 
-  private static List<Completion> join(List<CompletableFuture<Completion>> futures) {
+  static List<Completion> join(List<CompletableFuture<Completion>> futures) {
     return futures.stream().map(CompletableFuture::join).toList();
   }
 
   /** What must not depend on how a document came to be computed. */
-  private record Answered(List<List<Double>> logProbs, Completion.Prefill prefill) {
+  record Answered(List<List<Double>> logProbs, Completion.Prefill prefill) {
     static Answered of(List<Completion> completions) {
       assertThat(completions.stream().map(Completion::prefill).distinct()).hasSize(1);
       return new Answered(
@@ -216,10 +227,13 @@ class PrefillPartsTest {
         .isInstanceOf(ConfigException.class)
         .hasMessageContaining(
             "needs a step with a segment of 64 rows beside max_num_seqs 8; set it to 72 or more");
-    assertThatThrownBy(() -> config(8, 512).device(DeviceName.parse("cuda:1")).build())
+    assertThatCode(() -> config(8, 512).device(DeviceName.parse("cuda:1")).build())
+        .doesNotThrowAnyException();
+    Path windows = model("mistral-window");
+    assertThatThrownBy(() -> open(config(windows, 8, 512).device(DeviceName.parse("cuda"))))
         .isInstanceOf(ConfigException.class)
-        .hasMessageEndingWith(
-            "runs on the CPU alone, and backend is cuda:1; use prefill dense or backend cpu");
+        .hasMessageContaining("where no layer has a sliding window, but")
+        .hasMessageEndingWith("use prefill dense or backend cpu");
     CachePolicy other = CachePolicy.parsePrefill("a_shape");
     try (Engine engine = open(config(2, 128))) {
       assertThatThrownBy(() -> engine.submit(document(0, other)))

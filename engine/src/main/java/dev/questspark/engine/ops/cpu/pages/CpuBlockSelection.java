@@ -10,12 +10,31 @@ import dev.questspark.engine.ops.prefill.Segments;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 
-/** topBlocks: one task per (segment, KV head), which sorts the scores of its blocks. */
+/**
+ * keepBlocks, and topBlocks: one task per (segment, KV head), which sorts the scores of its blocks.
+ */
 public final class CpuBlockSelection {
   private final Workers workers;
 
   public CpuBlockSelection(Workers workers) {
     this.workers = workers;
+  }
+
+  /** See {@link dev.questspark.engine.ops.TensorOps#keepBlocks}. */
+  public void keepBlocks(BlockList blocks, int first, int last) {
+    Segments segments = blocks.segments();
+    int kvHeads = CpuBlockList.of(blocks).kvHeads();
+    for (int segment = 0; segment < segments.count(); segment++) {
+      int before = segments.blocksBefore(segment);
+      int[] kept =
+          first >= before || last >= before - first
+              ? IntStream.range(0, before).toArray()
+              : IntStream.concat(IntStream.range(0, first), IntStream.range(before - last, before))
+                  .toArray();
+      for (int kvHead = 0; kvHead < kvHeads; kvHead++) {
+        blocks.set(segment, kvHead, kept);
+      }
+    }
   }
 
   /** See {@link dev.questspark.engine.ops.TensorOps#topBlocks}. */
@@ -41,9 +60,9 @@ public final class CpuBlockSelection {
 
   private static int[] best(float[] scores, int at, int before, BlockBudget budget) {
     long[] order = new long[before];
-    double own = 1;
+    long reached = BlockBudget.WHOLE; // by the segment's own keys
     for (int block = 0; block < before; block++) {
-      own -= scores[at + block];
+      reached -= BlockBudget.parts(scores[at + block]);
       // Scores are no less than 0, so that their bits compare as they do; the best come first.
       int rank = block == 0 ? -1 : Integer.MAX_VALUE - Float.floatToIntBits(scores[at + block]);
       order[block] = (long) rank << 32 | block;
@@ -51,11 +70,9 @@ public final class CpuBlockSelection {
     Arrays.sort(order);
     int[] chosen = new int[Math.min(before, budget.blocks())];
     int count = 0;
-    double reached = own;
-    while (count < chosen.length
-        && (count == 0 || budget.share() >= 1 || reached < budget.share())) {
+    while (count < chosen.length && (count == 0 || reached < budget.enough())) {
       chosen[count] = (int) order[count];
-      reached += scores[at + chosen[count++]];
+      reached += BlockBudget.parts(scores[at + chosen[count++]]);
     }
     int[] blocks = Arrays.copyOf(chosen, count);
     Arrays.sort(blocks);

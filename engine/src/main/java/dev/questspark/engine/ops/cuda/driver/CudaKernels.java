@@ -5,6 +5,9 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Every kernel's symbol and parameters: the only place that names either. The declarations are C,
@@ -43,20 +46,10 @@ public final class CudaKernels {
       one("argmax_f32", "int* tokens, const float* logits, int vocabulary, int logitStride");
 
   public static final Family ATTEND_PAGES = attendPages("");
-  public static final Map<Integer, Family> ATTEND_PAGES_TILED =
-      Map.of(
-          64, attendPages("_d64"),
-          96, attendPages("_d96"),
-          128, attendPages("_d128"),
-          256, attendPages("_d256"));
+  public static final Map<Integer, Family> ATTEND_PAGES_TILED = tiled(CudaKernels::attendPages);
 
   public static final Family ATTEND_PREFILL = attendPrefill("");
-  public static final Map<Integer, Family> ATTEND_PREFILL_TILED =
-      Map.of(
-          64, attendPrefill("_d64"),
-          96, attendPrefill("_d96"),
-          128, attendPrefill("_d128"),
-          256, attendPrefill("_d256"));
+  public static final Map<Integer, Family> ATTEND_PREFILL_TILED = tiled(CudaKernels::attendPrefill);
 
   /** head_dim 128, on GPUs with {@link CudaDevice#warpgroups}. */
   public static final Family ATTEND_PREFILL_WG = attendPrefill("_d128_wg");
@@ -80,6 +73,29 @@ public final class CudaKernels {
               + " int window, int massStride, int qStride, int lseStride, float scale, float cap,"
               + " int add");
 
+  /** Parameters of attend_prefill with block lists. */
+  private static final String ATTEND_SEGMENTS =
+      "{act}* out, float* logSumExp, unsigned long long* counters, const {act}* q,"
+          + " const {kv}* keys, const {kv}* values, const int* list, const int* listCount,"
+          + " const int* segmentRows, const int* segmentStarts, const int* rowSpan,"
+          + " const int* spanPages, const int* pageTable, int maxBlocks, int block, int kvHeads,"
+          + " int headDim, int pageSize, int group, int qStride, int outStride, int lseStride,"
+          + " float scale, float cap";
+
+  public static final Family ATTEND_PREFILL_BLOCKS = attendPrefillBlocks("");
+  public static final Map<Integer, Family> ATTEND_PREFILL_BLOCKS_TILED =
+      tiled(CudaKernels::attendPrefillBlocks);
+
+  /** head_dim 128, on GPUs with {@link CudaDevice#warpgroups}. */
+  public static final Family ATTEND_PREFILL_BLOCKS_WG = attendPrefillBlocks("_d128_wg");
+
+  public static final Family ATTEND_PREFILL_SKIP = attendPrefillSkip("");
+  public static final Map<Integer, Family> ATTEND_PREFILL_SKIP_TILED =
+      tiled(CudaKernels::attendPrefillSkip);
+
+  /** head_dim 128, on GPUs with {@link CudaDevice#warpgroups}. */
+  public static final Family ATTEND_PREFILL_SKIP_WG = attendPrefillSkip("_d128_wg");
+
   public static final Kernel COPY_PAGES =
       one(
           "copy_pages",
@@ -102,6 +118,54 @@ public final class CudaKernels {
       byAct(
           "gelu_mul_{act}",
           "{act}* out, const {act}* gateUp, int inner, int outStride, int gateUpStride");
+
+  public static final Kernel KEEP_BLOCKS =
+      one(
+          "keep_blocks",
+          "int* list, int* listCount, const int* segmentStarts, int maxBlocks, int block, int first,"
+              + " int last");
+
+  public static final Kernel MERGE_BLOCK_SUMS =
+      one(
+          "merge_block_sums",
+          "float* logs, const float* sums, const int* segments, int segmentStride, int stride,"
+              + " int most, int chunks, int rowStride, int group");
+
+  public static final Family MIDPOINT_QUERIES =
+      byActAnd(
+          WEIGHT_OR_KV,
+          "midpoint_queries_{act}_{kv}",
+          "float* midpoints, const {act}* q, const int* segments, int segmentStride, int headDim,"
+              + " int qStride");
+
+  public static final Kernel MIX_MIDPOINTS =
+      one(
+          "mix_midpoints",
+          "float* scores, const float* products, const int* segments, int segmentStride, int block,"
+              + " int blocks, int scoreStride, float scale, float previous");
+
+  public static final Family SCORE_MIDPOINTS =
+      byActAnd(
+          WEIGHT_OR_KV,
+          "score_midpoints_{act}_{kv}",
+          "float* products, const float* midpoints, const {kv}* keys, const int* segments,"
+              + " const int* rowSpan, const int* spanPages, const int* pageTable,"
+              + " int segmentStride, int kvHeads, int headDim, int pageSize, int block, int blocks,"
+              + " int group");
+
+  public static final Family SCORE_BLOCKS_SUMS = scoreBlocksSums("");
+  public static final Map<Integer, Family> SCORE_BLOCKS_SUMS_TILED =
+      tiled(CudaKernels::scoreBlocksSums);
+  public static final Family SCORE_BLOCKS_WEIGHTS = scoreBlocksWeights("");
+  public static final Map<Integer, Family> SCORE_BLOCKS_WEIGHTS_TILED =
+      tiled(CudaKernels::scoreBlocksWeights);
+
+  public static final Kernel TOP_BLOCKS =
+      one(
+          "top_blocks",
+          "int* list, int* listCount, const float* scores, const int* segments, int segmentStride,"
+              + " int maxBlocks, int block, int scoreStride, int most, long long enough,"
+              + " long long whole");
 
   public static final Kernel KEEP_PAGES =
       one(
@@ -290,6 +354,43 @@ public final class CudaKernels {
             + " const int* spanRows, const int* spanPages, const int* pageTable, int fromSpan,"
             + " int kvHeads, int headDim, int pageSize, int group, int window, int qStride,"
             + " int outStride, float scale, float cap",
+        !suffix.isEmpty());
+  }
+
+  private static Map<Integer, Family> tiled(Function<String, Family> ofSuffix) {
+    return Stream.of(64, 96, 128, 256)
+        .collect(Collectors.toMap(headDim -> headDim, headDim -> ofSuffix.apply("_d" + headDim)));
+  }
+
+  private static Family attendPrefillBlocks(String suffix) {
+    return byHeadDim(
+        "attend_prefill_blocks_{act}_{kv}" + suffix, ATTEND_SEGMENTS, !suffix.isEmpty());
+  }
+
+  private static Family attendPrefillSkip(String suffix) {
+    return byHeadDim(
+        "attend_prefill_skip_{act}_{kv}" + suffix,
+        ATTEND_SEGMENTS + ", float margin",
+        !suffix.isEmpty());
+  }
+
+  private static Family scoreBlocksSums(String suffix) {
+    return byHeadDim(
+        "score_blocks_sums_{act}_{kv}" + suffix,
+        "float* sums, const {act}* q, const {kv}* keys, const int* segments, const int* rowSpan,"
+            + " const int* spanPages, const int* pageTable, int segmentStride, int block,"
+            + " int stride, int most, int chunks, int chunkTiles, int kvHeads, int headDim,"
+            + " int pageSize, int group, int rowStride, int qStride, float scale, float cap",
+        !suffix.isEmpty());
+  }
+
+  private static Family scoreBlocksWeights(String suffix) {
+    return byHeadDim(
+        "score_blocks_weights_{act}_{kv}" + suffix,
+        "float* scores, const float* logs, const {act}* q, const {kv}* keys, const int* segments,"
+            + " const int* rowSpan, const int* spanPages, const int* pageTable, int segmentStride,"
+            + " int block, int stride, int most, int kvHeads, int headDim, int pageSize, int group,"
+            + " int rowStride, int scoreStride, int qStride, float scale, float cap",
         !suffix.isEmpty());
   }
 
