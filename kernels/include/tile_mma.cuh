@@ -77,6 +77,7 @@ QUEST_TWIN inline void loadTiles(unsigned (&reg)[4], const void* row, bool trans
   const int warp = threadIdx.x / kWarp;
   const int lane = threadIdx.x % kWarp;
   warpRows[warp][lane] = row;
+  testdriver::checkAligned(row, "a row of ldmatrix");
   testdriver::checkRead(row, 16);
   testdriver::meetLanes();  // all lanes' addresses are laid out before any is read
   for (int tile = 0; tile < 4; tile++) {

@@ -113,7 +113,9 @@ __device__ __forceinline__ void attendPagesTiled(const AttendBlock<Act>& block, 
         narrow.at[i] = fromFloat<Kv>(toFloat(block.q[chunk * 8 + i]));  // one by one: a view may start anywhere
       }
     }
-    *reinterpret_cast<Pack<Kv, 8>*>(q + head * kTileStride<D> + chunk % (D / 8) * 8) = narrow;
+    if (kHeadsPerBlock * D / 8 % (Warps * kWarp) == 0 || head < kHeadsPerBlock) {  // D = 96 leaves threads over
+      *reinterpret_cast<Pack<Kv, 8>*>(q + head * kTileStride<D> + chunk % (D / 8) * 8) = narrow;
+    }
   }
   __syncthreads();  // the queries are complete before any warp multiplies with them
   FlashRows<Kv, D> rows;

@@ -78,6 +78,10 @@ void land(const Copy& copy) {
 }  // namespace
 
 void startCopy(void* shared, const void* global, bool present) {
+  checkAligned(shared, "the target of an asynchronous copy");
+  if (present) {
+    checkAligned(global, "the source of an asynchronous copy");
+  }
   checkCopyStart(shared, kCopyBytes);
   std::memset(shared, kNan, kCopyBytes);
   ownCopies().open.push_back({shared, present ? global : nullptr});

@@ -394,7 +394,7 @@ GridResult runGrid(const Kernel& kernel, const uint64_t* arguments, Dim3 grid, D
   }
   std::vector<int> turns = threadOrder(block.threads, order);
   orderGrid();
-  racesOfGrid();
+  racesOfGrid(sharedBytes);
   if (int signal = sigsetjmp(faulted, 1)) {
     runningThread = 0;
     if (signal == SIGILL) {

@@ -55,6 +55,7 @@ unsigned char* dynamicShared();
 // races.cpp: what a twin that is not instrumented (QUEST_TWIN) tells of its accesses, and what orders others.
 void checkRead(const void* from, size_t bytes);
 void checkTensorRead(const void* from, size_t bytes);
+void checkAligned(const void* at, const char* what);  // to 16 bytes
 void checkAtomic(const void* address, size_t bytes);
 void orderFence();
 void publish();

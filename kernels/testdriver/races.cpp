@@ -60,6 +60,7 @@ bool searching;  // not before the first launch: the registration of kernels is 
 uintptr_t exemptFrom;
 size_t exemptBytes;
 auto& failure = *new std::string;
+size_t launchedShared = kMaxSharedBytes;  // bytes of dynamic shared memory that the launch has
 
 bool isShared(uintptr_t address) {
   const uintptr_t from = reinterpret_cast<uintptr_t>(&__bss_start);
@@ -239,8 +240,19 @@ void forgetOtherBlocks(Cell& cell) {
   }
 }
 
+/** Dynamic shared memory ends where the launch said; a GPU has an illegal address there, and here is more memory. */
+void checkShared(uintptr_t from, size_t bytes, Kind kind) {
+  const size_t offset = from - reinterpret_cast<uintptr_t>(dynamicShared());
+  if (offset < kMaxSharedBytes && offset + bytes > launchedShared) {
+    failure = std::string("it ") + nameOf(kind) + " " + placeOf(from) + ", of which the launch has " +
+              std::to_string(launchedShared) + " bytes";
+    trap(failure.c_str());
+  }
+}
+
 void access(const void* at, size_t bytes, Kind kind) {
   const uintptr_t from = reinterpret_cast<uintptr_t>(at);
+  checkShared(from, bytes, kind);
   if (!searching || bytes == 0 || from - exemptFrom < exemptBytes) {
     return;
   }
@@ -273,7 +285,8 @@ void access(const void* at, size_t bytes, Kind kind) {
 
 }  // namespace
 
-void racesOfGrid() {
+void racesOfGrid(size_t sharedBytes) {
+  launchedShared = sharedBytes;
   searching = driver().faults.races;
   grids++;
   if (cells > kMostCells) {
@@ -288,8 +301,19 @@ void exemptFromRaces(const void* from, size_t bytes) {
   exemptBytes = bytes;
 }
 
+void checkAligned(const void* at, const char* what) {
+  if (reinterpret_cast<uintptr_t>(at) % 16 != 0) {
+    failure = std::string("misaligned: ") + what + " begins at " + placeOf(reinterpret_cast<uintptr_t>(at)) +
+              ", which is no multiple of 16 bytes";
+    trap(failure.c_str());
+  }
+}
+
 void checkRead(const void* from, size_t bytes) { access(from, bytes, Kind::kRead); }
-void checkTensorRead(const void* from, size_t bytes) { access(from, bytes, Kind::kTensorRead); }
+void checkTensorRead(const void* from, size_t bytes) {
+  checkAligned(from, "a tile of the tensor cores");
+  access(from, bytes, Kind::kTensorRead);
+}
 void checkCopyStart(const void* target, size_t bytes) { access(target, bytes, Kind::kCopyStart); }
 void checkCopyEnd(const void* target, size_t bytes) { access(target, bytes, Kind::kCopyEnd); }
 

@@ -8,8 +8,11 @@
 
 namespace testdriver {
 
-/** Work of one launch is over before the next begins: no race is looked for between them. */
-void racesOfGrid();
+/**
+ * Work of one launch is over before the next begins: no race is looked for between them. Accesses past the launch's
+ * dynamic shared memory are failures.
+ */
+void racesOfGrid(size_t sharedBytes);
 
 /** Memory where no race is looked for: the threads' stacks. */
 void exemptFromRaces(const void* from, size_t bytes);

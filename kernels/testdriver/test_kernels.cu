@@ -23,6 +23,8 @@ enum class Exchange {
   kReset,         // a barrier between a plain write and atomic operations
   kTicket,        // fences around the ticket that the last block draws
   kNeighbours,    // never a race: threads write neighbouring bytes
+  kPastShared,    // shared memory ends where the launch said
+  kMisaligned,    // an asynchronous copy reads at a multiple of 16 bytes
 };
 
 __device__ __forceinline__ void exchange(float* x, int* ticket, Exchange kind, bool ordered) {
@@ -127,6 +129,14 @@ __device__ __forceinline__ void exchange(float* x, int* ticket, Exchange kind, b
         __syncthreads();
       }
       atomicAdd(ticket, 1);
+      break;
+    case Exchange::kPastShared:
+      x[thread] = tile[ordered ? 4095 : 4096];
+      break;
+    case Exchange::kMisaligned:
+      copyAsync(own, x + thread / 4 * 4 + (ordered ? 0 : 1), true);
+      commitCopies();
+      waitCopies<0>();
       break;
     case Exchange::kNeighbours:
       shared[thread] = static_cast<unsigned char>(thread);

@@ -39,7 +39,9 @@ class ExchangeTest {
     COUNT(64),
     RESET(64),
     TICKET(64),
-    NEIGHBOURS(64);
+    NEIGHBOURS(64),
+    PAST_SHARED(64),
+    MISALIGNED(64);
 
     final int threads;
 
