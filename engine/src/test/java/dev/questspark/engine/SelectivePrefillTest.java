@@ -28,6 +28,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Documents of which only chosen tokens are prefilled, on a small grouped-query checkpoint. */
 class SelectivePrefillTest {
@@ -53,7 +55,11 @@ class SelectivePrefillTest {
   }
 
   private static EngineConfig.Builder config() {
-    return EngineConfig.builder(model("llama3-gqa"))
+    return config("llama3-gqa");
+  }
+
+  private static EngineConfig.Builder config(String model) {
+    return EngineConfig.builder(model(model))
         .dtype(ComputeDType.FLOAT32)
         .maxModelLen(1024)
         .maxNumSeqs(8)
@@ -277,6 +283,45 @@ class SelectivePrefillTest {
               new DocumentRequest(
                   "d", text, another, List.of(unknown), choice.withReading(shared))));
       assertThat(engine.report().reading().tokens() - read).isEqualTo(709);
+    }
+  }
+
+  /**
+   * With positions counted anew the whole model sees a document of the kept tokens and nothing
+   * else, so every other part of the policy must do to it what it does to such a document.
+   */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "a_shape(sink=32, recent=64, segment=64, block=32)",
+        "sampled(budget=64, segment=64)",
+        "keep_all",
+        "int8(whole=32)",
+        "streaming_llm(sink=16, recent=48)",
+        "kvzip(keep=0.5)",
+      })
+  void otherPartsActOnWhatIsKept(String part) {
+    int[] text = tokens(1, 700);
+    CachePolicy other = CachePolicy.parse(part);
+    CachePolicy both = CachePolicy.parse(part + " + " + FIFTH_COMPACTED.text());
+    TokenSelection selection = both.part(TokenSelection.class).orElseThrow();
+    SharedReading reading = new SharedReading(List.of(selection));
+    QuestionRequest asked = QuestionRequest.scoring(tokens(10, 9), new Dense(), tokens(11, 10));
+    EngineConfig.Builder config =
+        config("qwen3-qknorm").maxNumBatchedTokens(600).cachePolicies(Set.of(other, both));
+    try (Engine engine = open(config)) {
+      Completion found =
+          join(engine.submit(
+                  new DocumentRequest(
+                      "d", text, both, List.of(asked), TokenChoice.PLAIN.withReading(reading))))
+              .get(0);
+      float[] most = reading.find(text, asked.tokens(), selection).orElseThrow().most(2, 0);
+      int[] kept = selection.kept(most, 0).stream().map(token -> text[token]).toArray();
+      Completion expected =
+          join(engine.submit(new DocumentRequest("d", kept, other, List.of(asked)))).get(0);
+      assertThat(found.logProbs()).isEqualTo(expected.logProbs());
+      assertThat(found.prefill()).isEqualTo(expected.prefill());
+      assertThat(found.usage().keptTokens()).isEqualTo(kept.length + 9).isLessThan(300);
     }
   }
 

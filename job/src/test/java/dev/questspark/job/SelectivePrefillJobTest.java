@@ -11,6 +11,10 @@ import dev.questspark.job.JobHarness.Ended;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
@@ -207,6 +211,45 @@ class SelectivePrefillJobTest {
     assertThat(ended.code()).as(ended.out()).isEqualTo(2);
     assertThat(ended.err().strip()).contains(sentence);
     assertThat(ended.err().strip().lines()).hasSize(1);
+  }
+
+  @Test
+  void anAnswerThatIsGivenAgainCountsTheQuestionsThatNeedNone() throws IOException {
+    Path corpus = JobHarness.corpus(folder, 4);
+    Path output = folder.resolve("out");
+    List<String> args =
+        new ArrayList<>(
+            List.of("--cache-policy=selective(keep=0.2, chunk=16)", "--policies=dense"));
+    Ended ended = JobHarness.run(corpus, output, args.toArray(String[]::new));
+    assertThat(ended.code()).as(ended.err()).isZero();
+    String rows =
+        "select doc_id, question_id, output_text, kept_tokens, read_tokens, union_share from "
+            + table(output, "answers")
+            + " order by all";
+    List<String> before = query(rows);
+    lose(output, "doc_id = 'doc-3' and question_id = 0");
+    args.add("--resume");
+    Ended resumed = JobHarness.run(corpus, output, args.toArray(String[]::new));
+    assertThat(resumed.code()).as(resumed.err()).isZero();
+    assertThat(resumed.out()).contains("7 rows were found finished");
+    assertThat(query(rows)).isEqualTo(before);
+  }
+
+  /** Takes rows out of the answers' one file. */
+  private static void lose(Path output, String rows) throws IOException {
+    try (var files = Files.list(output.resolve("answers"))) {
+      for (Path file : files.filter(it -> it.toString().endsWith(".parquet")).toList()) {
+        Path left = output.resolve("left.parquet");
+        String kept = "select * from read_parquet('" + file + "') where not (" + rows + ")";
+        try (Connection duck = DriverManager.getConnection("jdbc:duckdb:")) {
+          duck.createStatement().execute("copy (" + kept + ") to '" + left + "' (format parquet)");
+        } catch (SQLException wrong) {
+          throw new AssertionError(kept, wrong);
+        }
+        Files.move(left, file, StandardCopyOption.REPLACE_EXISTING);
+        Files.deleteIfExists(file.resolveSibling("." + file.getFileName() + ".crc"));
+      }
+    }
   }
 
   @Test
