@@ -2,6 +2,8 @@ package dev.questspark.job.executor;
 
 import dev.questspark.engine.Engine;
 import dev.questspark.engine.EngineConfig;
+import dev.questspark.engine.model.ModelWeights;
+import dev.questspark.engine.model.family.ModelConfigReader;
 import dev.questspark.engine.stats.StepStats;
 import dev.questspark.engine.study.WatchedQuestions;
 import dev.questspark.engine.tokens.HfTokenizer;
@@ -9,6 +11,7 @@ import dev.questspark.engine.tokens.SameTokens;
 import dev.questspark.engine.tokens.Tokenizer;
 import dev.questspark.job.prompt.ChatPrompts;
 import dev.questspark.job.prompt.PromptTokenizer;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.Map;
@@ -116,8 +119,9 @@ public final class ExecutorEngine {
         shared = null;
       }
       if (shared == null) {
+        Tokenizer tokenizer = check(key, settings); // a mistake must not close a warm engine
         closeIdle(key);
-        shared = open(key, settings, engineId(settings.runId(), executorId, backend));
+        shared = open(key, settings, tokenizer, engineId(settings.runId(), executorId, backend));
         OPEN.put(key, shared);
         closeWithTheJvm();
       }
@@ -132,12 +136,19 @@ public final class ExecutorEngine {
     return runId + "-" + executorId + (colon < 0 ? "" : "-" + backend.substring(colon + 1));
   }
 
-  private static ExecutorEngine open(Key key, InferSettings settings, String id) {
+  /** What can be told before any weight is loaded. */
+  private static Tokenizer check(Key key, InferSettings settings) {
+    Path model = key.config.model();
+    ModelWeights.check(model, ModelConfigReader.read(model, key.config.configOverrides()));
+    Tokenizer tokenizer = HfTokenizer.open(model);
+    PromptTokenizer.check(settings.options().prompt(), settings.templates(), model, tokenizer);
+    return tokenizer;
+  }
+
+  private static ExecutorEngine open(
+      Key key, InferSettings settings, Tokenizer tokenizer, String id) {
     StepTrace trace =
         new StepTrace(settings.stepsFolder(), settings.runId(), id, settings.hadoop().value());
-    Tokenizer tokenizer = HfTokenizer.open(key.config.model());
-    PromptTokenizer.check( // before any weight is loaded
-        settings.options().prompt(), settings.templates(), key.config.model(), tokenizer);
     String said = ChatPrompts.said(settings.options().prompt(), key.config.model());
     if (!said.isEmpty()) {
       LOG.info(said);
@@ -186,6 +197,27 @@ public final class ExecutorEngine {
                       shared.leases == 0 ? null : shared.latest.step,
                       now - shared.openedNanos))
           .reduce(EngineActivity.NONE, EngineActivity::plus);
+    }
+  }
+
+  /**
+   * Closes the engines of this JVM that no task uses; the next task opens its own anew.
+   *
+   * @return how many
+   */
+  public static int closeIdle() {
+    synchronized (OPEN) {
+      int before = OPEN.size();
+      OPEN.values()
+          .removeIf(
+              shared -> {
+                boolean idle = shared.leases == 0;
+                if (idle) {
+                  shared.engine.close();
+                }
+                return idle;
+              });
+      return before - OPEN.size();
     }
   }
 

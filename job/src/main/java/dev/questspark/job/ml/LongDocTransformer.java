@@ -4,7 +4,7 @@ import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.job.options.keys.OptionKey;
 import dev.questspark.job.options.resolve.QueryOptions;
 import dev.questspark.job.sql.AnswerColumn;
-import dev.questspark.job.sql.EngineFunction;
+import dev.questspark.job.sql.call.EngineFunction;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -68,7 +68,7 @@ public final class LongDocTransformer extends Transformer implements DefaultPara
         new Param<>(
             this,
             "onError",
-            "fail, or record for a struct of text, error_code and error_message as the answer");
+            "fail, null, or record for a struct of text, error_code and error_message as the answer");
     for (OptionKey<?> key : QueryOptions.all()) {
       options.put(
           key.name(),
@@ -130,7 +130,7 @@ public final class LongDocTransformer extends Transformer implements DefaultPara
     return this;
   }
 
-  /** {@code fail} or {@code record}. */
+  /** {@code fail}, {@code null} or {@code record}. */
   public LongDocTransformer setOnError(String word) {
     set(onError, word);
     return this;

@@ -1,6 +1,11 @@
 package dev.questspark.job.sql;
 
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.job.sql.call.CallOptions;
+import dev.questspark.job.sql.call.EngineCall;
+import dev.questspark.job.sql.call.EngineFunction;
+import dev.questspark.job.sql.call.Plans;
+import dev.questspark.job.sql.call.SessionSettings;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -19,6 +24,7 @@ import org.apache.spark.sql.execution.SparkStrategy;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.internal.SQLConf;
 import org.apache.spark.sql.types.DataType;
+import scala.Option;
 
 /**
  * One call of an {@link EngineFunction} as a column, for code that writes no SQL. Works in any
@@ -41,7 +47,7 @@ public final class AnswerColumn {
    */
   public static AnswerColumn of(
       EngineFunction function, Map<String, List<String>> given, SQLConf session) {
-    return new AnswerColumn(function, CallOptions.of(function, given, session));
+    return new AnswerColumn(function, CallOptions.of(function, given, SessionSettings.all(session)));
   }
 
   /** A string, or with {@code on_error} record a struct of text, error_code and error_message. */
@@ -62,7 +68,7 @@ public final class AnswerColumn {
     FunctionRegistry known = spark.sessionState().functionRegistry();
     String call = function.sqlName() + "_" + UUID.randomUUID().toString().replace('-', '_');
     known.createOrReplaceTempFunction(
-        call, values -> new EngineCall(function, values, options), "scala_udf");
+        call, values -> new EngineCall(function, values, Option.empty(), options), "scala_udf");
     try {
       return rows.withColumn(name, functions.call_function(call, arguments));
     } finally {

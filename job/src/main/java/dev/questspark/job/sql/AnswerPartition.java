@@ -1,25 +1,19 @@
 package dev.questspark.job.sql;
 
 import dev.questspark.engine.failure.DocumentException;
-import dev.questspark.engine.failure.ErrorCode;
 import dev.questspark.job.answer.Answer;
 import dev.questspark.job.corpus.Defect;
-import dev.questspark.job.corpus.Document;
-import dev.questspark.job.corpus.Question;
 import dev.questspark.job.executor.EngineReports;
 import dev.questspark.job.executor.InferSettings;
 import dev.questspark.job.infer.EngineStream;
 import dev.questspark.job.infer.EngineStream.Answered;
 import dev.questspark.job.infer.EngineStream.Asked;
-import dev.questspark.job.input.Utf8;
-import dev.questspark.job.partition.PlannedDocument;
+import dev.questspark.job.sql.call.Plans;
+import dev.questspark.job.sql.call.SqlWords;
 import java.io.Serial;
-import java.util.ArrayList;
+import java.util.ArrayDeque;
 import java.util.Iterator;
 import java.util.List;
-import java.util.Optional;
-import java.util.UUID;
-import java.util.function.Function;
 import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.function.FlatMapFunction;
 import org.apache.spark.sql.catalyst.InternalRow;
@@ -39,96 +33,106 @@ final class AnswerPartition implements FlatMapFunction<Iterator<InternalRow>, In
   private final Seq<Attribute> input;
   private final Seq<Attribute> output;
   private final CallCounters counters;
-  private final EngineReports reports;
 
   AnswerPartition(
-      CallPlan plan,
-      Seq<Attribute> input,
-      Seq<Attribute> output,
-      CallCounters counters,
-      EngineReports reports) {
+      CallPlan plan, Seq<Attribute> input, Seq<Attribute> output, CallCounters counters) {
     this.plan = plan;
     this.input = input;
     this.output = output;
     this.counters = counters;
-    this.reports = reports;
   }
-
-  /**
-   * A row on its way.
-   *
-   * @param askedCalls per document the calls that its questions are, those without an argument left
-   *     out
-   */
-  private record RowContext(InternalRow row, List<List<CallPlan.Call>> askedCalls) {}
 
   @Override
   public Iterator<InternalRow> call(Iterator<InternalRow> rows) {
-    UnsafeProjection arguments =
-        UnsafeProjection.create(Plans.<Expression>seq(plan.arguments()), input);
-    arguments.initialize(TaskContext.getPartitionId());
+    UnsafeProjection inputs = UnsafeProjection.create(Plans.<Expression>seq(plan.inputs()), input);
+    inputs.initialize(TaskContext.getPartitionId());
     UnsafeProjection result =
         UnsafeProjection.create(Plans.<Expression>seq(Plans.list(output)), output);
     List<InferSettings> settings = plan.documents().stream().map(CallPlan.Asked::settings).toList();
-    Iterator<Answered<RowContext>> answers =
-        EngineStream.asAsked(settings, reports, mapped(rows, row -> ask(row, arguments)));
-    return mapped(
-        answers,
-        answered -> result.apply(new JoinedRow(answered.context().row(), results(answered))));
+    // The reports stay here: a query's driver may not know our classes, where the jar was added.
+    Iterator<Answered<AskedRows>> answers =
+        EngineStream.asAsked(settings, new EngineReports(), new Requests(plan, rows, inputs));
+    return new Results(answers, result);
   }
 
-  private Asked<RowContext> ask(InternalRow row, UnsafeProjection arguments) {
-    InternalRow values = arguments.apply(row);
-    List<List<CallPlan.Call>> askedCalls = new ArrayList<>();
-    List<Optional<PlannedDocument>> documents = new ArrayList<>();
-    for (CallPlan.Asked asked : plan.documents()) {
-      List<CallPlan.Call> calls = new ArrayList<>();
-      List<Question> questions = new ArrayList<>();
-      for (CallPlan.Call call : asked.calls()) {
-        if (call.question() == CallPlan.NO_QUESTION) {
-          calls.add(call);
-          questions.add(new Question(0, null, null));
-        } else if (!values.isNullAt(call.question())) {
-          calls.add(call);
-          questions.add(new Question(0, values.getUTF8String(call.question()).toString(), null));
+  /** The partition's rows, those that ask of the same texts together; reads one row ahead. */
+  private static final class Requests implements Iterator<Asked<AskedRows>> {
+    private final CallPlan plan;
+    private final Iterator<InternalRow> rows;
+    private final UnsafeProjection inputs;
+
+    /** Begins with the row that was read ahead; null before the first. */
+    private AskedRows next;
+
+    Requests(CallPlan plan, Iterator<InternalRow> rows, UnsafeProjection inputs) {
+      this.plan = plan;
+      this.rows = rows;
+      this.inputs = inputs;
+    }
+
+    @Override
+    public boolean hasNext() {
+      return next != null || rows.hasNext();
+    }
+
+    @Override
+    public Asked<AskedRows> next() {
+      AskedRows request = next == null ? begin(rows.next()) : next;
+      next = null;
+      while (next == null && rows.hasNext()) {
+        InternalRow row = rows.next();
+        if (!request.add(row, inputs.apply(row))) {
+          next = begin(row);
         }
       }
-      boolean nothing = values.isNullAt(asked.text()) || calls.isEmpty();
-      askedCalls.add(nothing ? List.of() : calls);
-      documents.add(
-          nothing
-              ? Optional.empty()
-              : Optional.of(
-                  PlannedDocument.whole(document(values.getUTF8String(asked.text()), questions))));
+      return request.request();
     }
-    return new Asked<>(new RowContext(row.copy(), askedCalls), documents);
+
+    private AskedRows begin(InternalRow row) {
+      AskedRows request = new AskedRows(plan);
+      request.add(row, inputs.apply(row));
+      return request;
+    }
   }
 
-  /** The text is all that is known of a document; its hash decides what it draws. */
-  private static Document document(UTF8String text, List<Question> questions) {
-    byte[] bytes = text.getBytes();
-    String id = UUID.nameUUIDFromBytes(bytes).toString();
-    Document document = new Document(id, text.toString(), questions, "a query", Optional.empty());
-    if (!Utf8.valid(bytes)) {
-      return document.withDefect(Defect.of(ErrorCode.INVALID_UTF8));
-    }
-    return Utf8.blank(document.text())
-        ? document.withDefect(Defect.of(ErrorCode.EMPTY_DOCUMENT))
-        : document;
-  }
+  /** Each row with the values of its calls. */
+  private final class Results implements Iterator<InternalRow> {
+    private final Iterator<Answered<AskedRows>> answers;
+    private final UnsafeProjection result;
+    private final ArrayDeque<InternalRow> ready = new ArrayDeque<>();
 
-  private InternalRow results(Answered<RowContext> answered) {
-    Object[] values = new Object[plan.calls()];
-    for (int i = 0; i < answered.answers().size(); i++) {
-      List<CallPlan.Call> calls = answered.context().askedCalls().get(i);
-      for (int j = 0; j < calls.size(); j++) {
-        Answer answer = answered.answers().get(i).get(j);
-        counters.count(answer);
-        values[calls.get(j).number()] =
-            calls.get(j).recordsErrors() ? textOrError(answer) : text(answer);
+    Results(Iterator<Answered<AskedRows>> answers, UnsafeProjection result) {
+      this.answers = answers;
+      this.result = result;
+    }
+
+    @Override
+    public boolean hasNext() {
+      return !ready.isEmpty() || answers.hasNext();
+    }
+
+    @Override
+    public InternalRow next() {
+      if (ready.isEmpty()) {
+        Answered<AskedRows> answered = answers.next();
+        answered.answers().forEach(ofDocument -> ofDocument.forEach(counters::count));
+        List<InternalRow> rows = answered.context().rows();
+        List<InternalRow> values =
+            answered.context().values(answered.answers(), AnswerPartition::value);
+        for (int i = 0; i < rows.size(); i++) {
+          ready.add(new JoinedRow(rows.get(i), values.get(i)));
+        }
       }
+      return result.apply(ready.remove());
     }
-    return new GenericInternalRow(values);
+  }
+
+  private static Object value(CallPlan.Call call, Answer answer) {
+    return switch (call.onError()) {
+      case FAIL -> text(answer);
+      case NULL -> answer.outcome().map(found -> UTF8String.fromString(found.text())).orElse(null);
+      case RECORD -> textOrError(answer);
+    };
   }
 
   private static UTF8String text(Answer answer) {
@@ -138,8 +142,9 @@ final class AnswerPartition implements FlatMapFunction<Iterator<InternalRow>, In
           defect.code(),
           defect.code()
               + ": "
-              + defect.message()
-              + "; with on_error => 'record' the row keeps the error and the query goes on");
+              + SqlWords.of(defect.message())
+              + "; with on_error => 'record' the row keeps the error, with 'null' it has no value,"
+              + " and the query goes on");
     }
     return UTF8String.fromString(answer.outcome().orElseThrow().text());
   }
@@ -149,21 +154,10 @@ final class AnswerPartition implements FlatMapFunction<Iterator<InternalRow>, In
         new Object[] {
           answer.outcome().map(found -> UTF8String.fromString(found.text())).orElse(null),
           answer.defect().map(found -> UTF8String.fromString(found.code().name())).orElse(null),
-          answer.defect().map(found -> UTF8String.fromString(found.message())).orElse(null)
+          answer
+              .defect()
+              .map(found -> UTF8String.fromString(SqlWords.of(found.message())))
+              .orElse(null)
         });
-  }
-
-  private static <A, B> Iterator<B> mapped(Iterator<A> all, Function<A, B> function) {
-    return new Iterator<>() {
-      @Override
-      public boolean hasNext() {
-        return all.hasNext();
-      }
-
-      @Override
-      public B next() {
-        return function.apply(all.next());
-      }
-    };
   }
 }

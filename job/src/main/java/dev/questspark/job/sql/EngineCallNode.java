@@ -1,5 +1,8 @@
 package dev.questspark.job.sql;
 
+import dev.questspark.job.sql.call.CatalystNode;
+import dev.questspark.job.sql.call.EngineCall;
+import dev.questspark.job.sql.call.Plans;
 import java.util.List;
 import org.apache.spark.sql.catalyst.expressions.Attribute;
 import org.apache.spark.sql.catalyst.expressions.AttributeSet;

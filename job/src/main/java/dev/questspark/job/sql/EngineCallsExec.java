@@ -1,6 +1,8 @@
 package dev.questspark.job.sql;
 
-import dev.questspark.job.executor.EngineReports;
+import dev.questspark.job.sql.call.CatalystNode;
+import dev.questspark.job.sql.call.EmbeddedEngine;
+import dev.questspark.job.sql.call.Plans;
 import java.util.List;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.rdd.RDD;
@@ -72,12 +74,10 @@ public final class EngineCallsExec extends SparkPlan implements CatalystNode {
 
   @Override
   public RDD<InternalRow> doExecute() {
-    EngineReports reports = new EngineReports();
-    sparkContext().register(reports, "engine reports");
+    EmbeddedEngine.closeWith(sparkContext());
     ClassTag<InternalRow> rows = ClassTag$.MODULE$.apply(InternalRow.class);
     AnswerPartition answer =
-        new AnswerPartition(
-            CallPlan.of(calls, sparkContext()), child.output(), output(), counters, reports);
+        new AnswerPartition(CallPlan.of(calls, sparkContext()), child.output(), output(), counters);
     return JavaRDD.fromRDD(child.execute(), rows).mapPartitions(answer, true).rdd();
   }
 

@@ -1,5 +1,6 @@
 package dev.questspark.job.sql;
 
+import dev.questspark.job.sql.call.Plans;
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
 import org.apache.spark.sql.execution.SparkPlan;
 import org.apache.spark.sql.execution.SparkStrategy;

@@ -1,5 +1,6 @@
 package dev.questspark.job.sql;
 
+import dev.questspark.job.sql.call.Plans;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -187,7 +188,8 @@ final class PushDownBelowEngineCalls extends Rule<LogicalPlan> {
     return Plans.list(project.expressions()).stream().allMatch(Expression::deterministic);
   }
 
-  private static Expression substituted(Expression expression, Project project) {
+  /** The expression in the columns below the projection. */
+  static Expression substituted(Expression expression, Project project) {
     Map<ExprId, Expression> aliases = new HashMap<>();
     for (NamedExpression named : Plans.list(project.projectList())) {
       if (named instanceof Alias alias) {

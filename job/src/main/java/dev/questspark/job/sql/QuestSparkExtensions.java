@@ -1,6 +1,8 @@
 package dev.questspark.job.sql;
 
 import dev.questspark.job.plugin.SparkVersion;
+import dev.questspark.job.sql.call.EngineFunction;
+import dev.questspark.job.sql.call.SessionSettings;
 import org.apache.spark.sql.SparkSessionExtensions;
 import org.apache.spark.sql.catalyst.FunctionIdentifier;
 import scala.Tuple3;
@@ -21,6 +23,8 @@ public final class QuestSparkExtensions
           new Tuple3<>(
               new FunctionIdentifier(function.sqlName()), function.info(), function::call));
     }
+    SessionSettings.register();
+    extensions.injectPostHocResolutionRule(session -> new RefuseMisplacedCalls());
     extensions.injectOptimizerRule(session -> new ExtractCalls());
     extensions.injectOptimizerRule(session -> new PushDownBelowEngineCalls());
     extensions.injectPlannerStrategy(session -> new EngineCallsStrategy());

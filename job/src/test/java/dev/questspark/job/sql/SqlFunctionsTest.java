@@ -9,6 +9,8 @@ import dev.questspark.job.TestSpark;
 import dev.questspark.job.executor.ExecutorEngine;
 import dev.questspark.job.options.Choices.Task;
 import dev.questspark.job.options.resolve.QueryOptions;
+import dev.questspark.job.sql.call.EmbeddedEngine;
+import dev.questspark.job.sql.call.Plans;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -31,7 +33,7 @@ import org.junit.jupiter.api.Test;
 /** The functions as a query sees them: what is computed, how often, and what is refused. */
 @Tag("spark")
 class SqlFunctionsTest {
-  private static final Map<String, String> CONF =
+  static final Map<String, String> CONF =
       Map.of(
           "spark.questspark.model",
           Path.of("..", "demo", "model").toAbsolutePath().normalize().toString(),
@@ -45,7 +47,7 @@ class SqlFunctionsTest {
           "8",
           "spark.questspark.max_in_flight",
           "3");
-  private static final String QUESTION = "'What is the gate code of the silver otter?'";
+  static final String QUESTION = "'What is the gate code of the silver otter?'";
 
   private static SparkSession spark;
   private static LongAccumulator read;
@@ -86,12 +88,12 @@ class SqlFunctionsTest {
     return read.value();
   }
 
-  private static long metric(Dataset<Row> query, String name) {
+  static long metric(Dataset<Row> query, String name) {
     query.collectAsList();
     return nodes(query).stream().mapToLong(node -> node.longMetric(name).value()).sum();
   }
 
-  private static List<EngineCallsExec> nodes(Dataset<Row> query) {
+  static List<EngineCallsExec> nodes(Dataset<Row> query) {
     List<EngineCallsExec> found = new ArrayList<>();
     collect(query.queryExecution().executedPlan(), found);
     return found;
@@ -331,7 +333,7 @@ class SqlFunctionsTest {
                 sql(
                     "select ai_summarize(text, policies => 'dense', kv_budget => 64) from"
                         + " documents"))
-        .hasMessageContaining("--policies says in full what --kv-budgets says in parts");
+        .hasMessageContaining("policies says in full what kv_budgets says in parts");
     assertThatThrownBy(() -> sql("select ai_summarize(code) from documents"))
         .hasMessageContaining("ai_summarize takes strings");
     assertThatThrownBy(() -> sql("select ai_summarize(text, output => '/x') from documents"))
@@ -341,7 +343,8 @@ class SqlFunctionsTest {
   }
 
   /**
-   * Spark resolves these under a conf of their own, which the session's options are not part of.
+   * As Spark's own settings do: what was set when they were made holds, the session's present ones
+   * for the rest.
    */
   @Test
   void theSessionsOptionsHoldInViewsCachedTablesAndFunctions() {
@@ -363,9 +366,22 @@ class SqlFunctionsTest {
       assertThat(sql("select a from kept").head().getString(0)).isEqualTo(expected);
       assertThat(sql("select ask(text)" + from).head().getString(0)).isEqualTo(expected);
       spark.conf().set("spark.questspark.max_tokens", "8");
-      assertThat(sql("select a from nested").head().getString(0)).isNotEqualTo(expected);
+      assertThat(sql(direct).head().getString(0)).isNotEqualTo(expected);
+      assertThat(sql("select a from asked").head().getString(0)).isEqualTo(expected);
+      assertThat(sql("select a from nested").head().getString(0)).isEqualTo(expected);
+      assertThat(sql("select ask(text)" + from).head().getString(0)).isEqualTo(expected);
+      Dataset<Row> kept = sql("select a from kept");
+      assertThat(kept.head().getString(0)).isEqualTo(expected);
+      assertThat(kept.queryExecution().executedPlan().toString())
+          .as("not computed again")
+          .contains("InMemoryRelation");
+      spark.conf().set("spark.questspark.seed", "3");
+      assertThat(sql("select a from asked").head().getString(0))
+          .as("with an option that was not set when the view was made")
+          .isEqualTo(expected);
     } finally {
       spark.conf().set("spark.questspark.max_tokens", CONF.get("spark.questspark.max_tokens"));
+      spark.conf().unset("spark.questspark.seed");
       sql("drop view if exists nested");
       sql("drop view if exists asked");
       sql("uncache table if exists kept");
@@ -380,7 +396,8 @@ class SqlFunctionsTest {
             "select transform(array('a', 'b'), x -> ai_answer(text, x)) from documents",
             "select filter(array('a'), x -> length(ai_answer(text, upper(x))) > 1) from documents")) {
       assertThatThrownBy(() -> sql(query))
-          .hasMessageContaining("higher-order function; explode the array");
+          .hasMessageContaining("higher-order function")
+          .hasMessageContaining("explode the array");
     }
   }
 }

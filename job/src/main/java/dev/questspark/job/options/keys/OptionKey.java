@@ -153,9 +153,14 @@ public final class OptionKey<T> {
       throw new ConfigException(
           "%s (%s, %s).".formatted(refused.getMessage(), name(), origin), refused);
     } catch (IllegalArgumentException refused) {
+      boolean word = refused instanceof NumberFormatException && !allowed().contains("number");
       throw new ConfigException(
           "%s is '%s' (%s); it must be %s."
-              .formatted(name(), String.join(",", texts), origin, allowed()));
+              .formatted(
+                  name(),
+                  String.join(",", texts),
+                  origin,
+                  word ? "a number, " + allowed() : allowed()));
     }
   }
 

@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * The job's options in somebody else's query: those of model, engine, prompt, page selection and
@@ -41,6 +42,29 @@ public final class QueryOptions {
   /** Every option that a query takes, section by section. */
   public static List<OptionKey<?>> all() {
     return OptionRegistry.all().stream().filter(OptionKey::inQuery).toList();
+  }
+
+  /** Key in Spark's conf, one for each name and alias of a query's options, to one sentence. */
+  public static Map<String, String> sparkKeys() {
+    Map<String, String> keys = new LinkedHashMap<>();
+    for (OptionKey<?> key : all()) {
+      keys.put(OptionResolver.SPARK_PREFIX + key.name(), key.description());
+      key.aliases()
+          .forEach(alias -> keys.put(OptionResolver.SPARK_PREFIX + alias, key.description()));
+    }
+    return keys;
+  }
+
+  /** The option that a key of Spark's conf sets, under whatever name; empty for other keys. */
+  public static Optional<String> ofSparkKey(String key) {
+    if (!key.startsWith(OptionResolver.SPARK_PREFIX)) {
+      return Optional.empty();
+    }
+    String name = key.substring(OptionResolver.SPARK_PREFIX.length());
+    return OptionRegistry.all().stream()
+        .filter(option -> option.name().equals(name) || option.aliases().contains(name))
+        .map(OptionKey::name)
+        .findFirst();
   }
 
   /**

@@ -1,4 +1,4 @@
-package dev.questspark.job.sql;
+package dev.questspark.job.sql.call;
 
 import java.util.List;
 import scala.Product;
@@ -7,7 +7,7 @@ import scala.Product;
  * A node of Catalyst's trees as Scala would have made it of a case class: Spark compares, prints
  * and copies nodes by their constructor's arguments.
  */
-interface CatalystNode extends Product {
+public interface CatalystNode extends Product {
   /** The constructor's arguments, in order. */
   List<Object> constructorArguments();
 

@@ -1,4 +1,4 @@
-package dev.questspark.job.sql;
+package dev.questspark.job.sql.call;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -10,32 +10,32 @@ import scala.collection.immutable.Seq;
 import scala.jdk.javaapi.CollectionConverters;
 
 /** Java lists and Scala sequences, as Spark's plans hold them. */
-final class Plans {
+public final class Plans {
   private Plans() {}
 
-  static <T> Seq<T> seq() {
+  public static <T> Seq<T> seq() {
     return seq(List.of());
   }
 
-  static <T> Seq<T> seq(T element) {
+  public static <T> Seq<T> seq(T element) {
     return seq(List.of(element));
   }
 
-  static <T> Seq<T> seq(List<? extends T> elements) {
+  public static <T> Seq<T> seq(List<? extends T> elements) {
     return CollectionConverters.<T>asScala(new ArrayList<T>(elements)).toSeq();
   }
 
-  static <T> List<T> list(Iterable<T> elements) {
+  public static <T> List<T> list(Iterable<T> elements) {
     return new ArrayList<>(CollectionConverters.asJavaCollection(elements));
   }
 
-  static <T> Seq<T> concat(Iterable<? extends T> first, Iterable<? extends T> second) {
+  public static <T> Seq<T> concat(Iterable<? extends T> first, Iterable<? extends T> second) {
     List<T> all = new ArrayList<>(CollectionConverters.asJavaCollection(first));
     all.addAll(CollectionConverters.asJavaCollection(second));
     return seq(all);
   }
 
-  static AttributeSet set(Seq<Attribute> attributes) {
+  public static AttributeSet set(Seq<Attribute> attributes) {
     return AttributeSet.apply(Plans.<Expression>seq(list(attributes)));
   }
 }

@@ -1,4 +1,4 @@
-package dev.questspark.job.sql;
+package dev.questspark.job.sql.call;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.job.options.Choices.Task;
@@ -10,6 +10,8 @@ import java.util.Map;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.ExpressionInfo;
 import org.apache.spark.sql.catalyst.expressions.NamedArgumentExpression;
+import org.apache.spark.sql.types.MapType;
+import scala.Option;
 import scala.collection.immutable.Seq;
 import scala.jdk.javaapi.CollectionConverters;
 
@@ -30,7 +32,7 @@ public enum EngineFunction {
     this.arguments = arguments;
   }
 
-  String sqlName() {
+  public String sqlName() {
     return sqlName;
   }
 
@@ -64,16 +66,18 @@ public enum EngineFunction {
   }
 
   /** What {@code DESCRIBE FUNCTION} shows. */
-  ExpressionInfo info() {
+  public ExpressionInfo info() {
     String usage =
         sqlName
             + "("
             + String.join(", ", arguments)
             + "[, option => value, ...]) - "
-            + (this == SUMMARIZE ? "Summarizes a long text." : "Answers a question about a text.")
-            + " Options are those of conf/README.md (model, kv_budget, max_tokens, ...), and"
-            + " on_error => 'record' for a struct of text, error_code and error_message. Null for"
-            + " a null argument.";
+            + (this == SUMMARIZE
+                ? "Summarizes a long text."
+                : "Answers a question about a text, or an array of questions with an array.")
+            + " Options (model, kv_budget, max_tokens, ...) are given by name or as a literal map at"
+            + " the end, and on_error => 'null' or 'record' (a struct of text, error_code and"
+            + " error_message) keeps rows that cannot be answered. Null for a null argument.";
     return new ExpressionInfo(
         EngineCall.class.getName(), null, sqlName, usage, "", "", "", "", "", "", "scala_udf");
   }
@@ -83,7 +87,7 @@ public enum EngineFunction {
    *
    * @throws ConfigException when arguments or options are not as they must be
    */
-  Expression call(Seq<Expression> given) {
+  public Expression call(Seq<Expression> given) {
     List<Expression> values = new ArrayList<>();
     Map<String, Expression> named = new LinkedHashMap<>();
     for (Expression argument : CollectionConverters.asJava(given)) {
@@ -93,6 +97,15 @@ public enum EngineFunction {
         }
       } else {
         values.add(argument);
+      }
+    }
+    Expression last = values.isEmpty() ? null : values.get(values.size() - 1);
+    if (last != null && last.resolved() && last.dataType() instanceof MapType) {
+      values.remove(last);
+      for (Map.Entry<String, Expression> option : CallOptions.ofMap(this, last).entrySet()) {
+        if (named.put(option.getKey(), option.getValue()) != null) {
+          throw new ConfigException(sqlName + " has " + option.getKey() + " twice; keep one.");
+        }
       }
     }
     for (String name :
@@ -107,11 +120,14 @@ public enum EngineFunction {
           sqlName
               + " takes ("
               + String.join(", ", arguments)
-              + "), then options by name, such as max_tokens => 64; it got "
+              + "), then options by name, such as max_tokens => 64, or in a map; it got "
               + values.size()
               + " without a name.");
     }
     return new EngineCall(
-        this, CollectionConverters.asScala(values).toSeq(), CallOptions.of(this, named));
+        this,
+        CollectionConverters.asScala(values).toSeq(),
+        Option.empty(),
+        CallOptions.of(this, named));
   }
 }
