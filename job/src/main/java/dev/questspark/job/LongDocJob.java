@@ -96,7 +96,7 @@ public final class LongDocJob {
         OptionResolver.resolve(CommandLineFlags.parse(args), conf(submitted)), submitted, out);
   }
 
-  private static Checked check(JobOptions resolved, SparkConf submitted, PrintStream out) {
+  static Checked check(JobOptions resolved, SparkConf submitted, PrintStream out) {
     BoundOptions options = OptionBinder.bind(resolved);
     SparkConf conf = SparkSettings.of(submitted);
     Command command =
@@ -127,7 +127,7 @@ public final class LongDocJob {
     int run(SparkSession spark) throws IOException;
   }
 
-  private static Iterable<Map.Entry<String, String>> conf(SparkConf submitted) {
+  static Iterable<Map.Entry<String, String>> conf(SparkConf submitted) {
     return Arrays.stream(submitted.getAll())
         .<Map.Entry<String, String>>map(entry -> Map.entry(entry._1(), entry._2()))
         .toList();

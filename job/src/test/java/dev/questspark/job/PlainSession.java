@@ -1,10 +1,13 @@
 package dev.questspark.job;
 
+import dev.questspark.engine.failure.ConfigException;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.apache.spark.api.java.function.FilterFunction;
 import org.apache.spark.ml.PipelineModel;
 import org.apache.spark.sql.Dataset;
@@ -32,6 +35,50 @@ final class PlainSession {
     return text.replace("\n", "\\n");
   }
 
+  /** Runs the job in the session, wrongly and rightly, on files and on rows. */
+  private static void job(SparkSession spark, String input, String output) {
+    Map<String, Object> options = new LinkedHashMap<>();
+    options.put("model", JobHarness.MODEL);
+    options.put("prompt_template", JobHarness.TEMPLATE);
+    options.put("kv_cache_memory_bytes", "64m");
+    options.put("max_model_len", 1024);
+    options.put("max_tokens", 8);
+    options.put("output", output);
+    spark.conf().set("spark.sql.session.timeZone", "Asia/Kolkata");
+    RunResult files = QuestSpark.run(spark, with(options, "input", input));
+    System.out.println("job: " + files.exitCode() + " " + files.output().equals(output));
+    for (String wrong : List.of("max_tokenz", "input_format")) {
+      try {
+        QuestSpark.run(spark, with(with(options, "input", input), wrong, "none"));
+      } catch (ConfigException refused) {
+        System.out.println("refused: " + refused.getMessage());
+      }
+    }
+    RunResult rows =
+        QuestSpark.run(spark.read().json(input), with(options, "output", output + "-rows"));
+    System.out.println("job on rows: " + rows.exitCode());
+    QuestSpark.register(spark);
+    String answer =
+        spark
+            .sql(
+                "select ai_answer('The gate code of the silver otter is 41234. ', 'What is the gate"
+                    + " code of the silver otter?', map('model', '%s', 'prompt_template', '%s'))"
+                        .formatted(JobHarness.MODEL, JobHarness.TEMPLATE))
+            .head()
+            .getString(0);
+    System.out.println("registered: " + answer);
+    System.out.println("released: " + (QuestSpark.release(spark) > 0));
+    System.out.println("group: " + spark.sparkContext().getLocalProperty("spark.jobGroup.id"));
+    System.out.println("zone: " + spark.conf().get("spark.sql.session.timeZone"));
+    System.out.println("session: " + spark.range(3).count());
+  }
+
+  private static Map<String, Object> with(Map<String, Object> options, String name, Object value) {
+    Map<String, Object> all = new LinkedHashMap<>(options);
+    all.put(name, value);
+    return all;
+  }
+
   /** Loads a pipeline, answers a corpus of JSON lines with it and prints what came of it. */
   public static void main(String[] args) throws IOException {
     try (SparkSession spark =
@@ -56,6 +103,7 @@ final class PlainSession {
       System.out.println("rows read for limit 1: " + read.value());
       String counted = answered.groupBy().count().queryExecution().executedPlan().toString();
       System.out.println("answers for a count: " + (counted.contains("EngineCalls") ? 1 : 0));
+      job(spark, args[0], args[2]);
     }
   }
 }

@@ -179,8 +179,10 @@ class SameTextTest {
     List<String> here =
         texts(stage.transform(documents)).stream().map(PlainSession::oneLine).toList();
 
+    Path output = folder.resolve("answered");
     Process plain =
-        PlainSession.start(folder, input.toString(), folder.resolve("pipeline").toString());
+        PlainSession.start(
+            folder, input.toString(), folder.resolve("pipeline").toString(), output.toString());
     String out = new String(plain.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertThat(plain.waitFor()).as(out).isZero();
     assertThat(out.lines().filter(line -> line.startsWith("doc-")).sorted())
@@ -188,6 +190,25 @@ class SameTextTest {
     assertThat(out).contains("rows read for limit 1: ").contains("answers for a count: 0");
     assertThat(Integer.parseInt(out.replaceAll("(?s).*for limit 1: (\\d+).*", "$1")))
         .isBetween(1, 3);
+    assertThat(out.lines())
+        .as("the job in that session, which goes on as it was")
+        .contains(
+            "job: 0 true",
+            "job on rows: 0",
+            "registered:  41234",
+            "released: true",
+            "group: null",
+            "zone: Asia/Kolkata",
+            "session: 3")
+        .anyMatch(line -> line.startsWith("refused: Unknown option 'max_tokenz'"))
+        .anyMatch(line -> line.startsWith("refused: ") && line.contains("none"));
+    assertThat(out).as("no document in the log").doesNotContain("nobody spoke on deck");
+    for (Path answers : List.of(output, Path.of(output + "-rows"))) {
+      assertThat(
+              JobHarness.query(
+                  "select count(*) from " + JobHarness.table(answers, "answers")))
+          .containsExactly("6");
+    }
   }
 
   @Test

@@ -1,5 +1,7 @@
 package dev.questspark.job.corpus;
 
+import java.io.Serializable;
+
 /**
  * One question of a document.
  *
@@ -7,4 +9,4 @@ package dev.questspark.job.corpus;
  * @param text null or blank is an error row when the task needs a question
  * @param expected reference answer; null without one
  */
-public record Question(int number, String text, String expected) {}
+public record Question(int number, String text, String expected) implements Serializable {}

@@ -77,7 +77,7 @@ public final class AnswerColumn {
   }
 
   /** What {@link QuestSparkExtensions} does when a session is built, for one that has been. */
-  private static void understandCalls(SparkSession spark) {
+  static void understandCalls(SparkSession spark) {
     ExperimentalMethods planning = spark.experimental();
     synchronized (planning) {
       List<SparkStrategy> strategies = new ArrayList<>(Plans.list(planning.extraStrategies()));

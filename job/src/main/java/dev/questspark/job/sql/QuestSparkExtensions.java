@@ -2,6 +2,7 @@ package dev.questspark.job.sql;
 
 import dev.questspark.job.plugin.SparkVersion;
 import dev.questspark.job.sql.call.EngineFunction;
+import dev.questspark.job.sql.call.ReleaseEngines;
 import dev.questspark.job.sql.call.SessionSettings;
 import org.apache.spark.sql.SparkSessionExtensions;
 import org.apache.spark.sql.catalyst.FunctionIdentifier;
@@ -23,6 +24,11 @@ public final class QuestSparkExtensions
           new Tuple3<>(
               new FunctionIdentifier(function.sqlName()), function.info(), function::call));
     }
+    extensions.injectFunction(
+        new Tuple3<>(
+            new FunctionIdentifier(ReleaseEngines.NAME),
+            ReleaseEngines.info(),
+            ReleaseEngines::of));
     SessionSettings.register();
     extensions.injectPostHocResolutionRule(session -> new RefuseMisplacedCalls());
     extensions.injectOptimizerRule(session -> new ExtractCalls());

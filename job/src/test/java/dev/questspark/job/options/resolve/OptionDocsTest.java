@@ -20,6 +20,16 @@ class OptionDocsTest {
     assertThat(Files.readString(PAGE)).isEqualTo(OptionDocs.markdown());
   }
 
+  /** The Python package's types of options are renewed the same way. */
+  @Test
+  void pythonOptionsAreNotStale() throws IOException {
+    Path module = Path.of("..", "python", "src", "questspark", "_options.py");
+    if (Boolean.getBoolean("questspark.renew.docs")) {
+      Files.writeString(module, PythonOptions.module());
+    }
+    assertThat(Files.readString(module)).isEqualTo(PythonOptions.module());
+  }
+
   @Test
   void helpNamesEveryOption() {
     String help = CommandLineFlags.help();
