@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,12 +18,14 @@ def column(rows: Any) -> list[Any]:
     return [row[0] for row in rows.collect()]
 
 
-def test_columns_names_and_lists_of_questions(documents: Any) -> None:
+def test_columns_names_and_lists_of_questions(documents: Any, tmp_path: Path) -> None:
     asked = documents.withColumn("q", F.lit(GATE)).where("id < 2")
     assert column(asked.select(ai_answer("body", "q"))) == [" 40000", " 40001"]
     assert column(asked.select(ai_answer(F.col("body"), F.lit(GATE)))) == [" 40000", " 40001"]
     assert column(asked.select(ai_answer("body", [GATE, VAULT]))) == [[" 40000", " 70000"], [" 40001", " 70001"]]
-    assert column(asked.select(ai_summarize("body", max_tokens=1)).limit(1))[0] is not None
+    (tmp_path / "summary.txt").write_text("{{document}} In short:")
+    short = ai_summarize("body", max_tokens=2, prompt_template=str(tmp_path / "summary.txt"))
+    assert column(asked.select(short).limit(1))[0] is not None
 
 
 def test_options_of_each_type(documents: Any) -> None:

@@ -158,16 +158,11 @@ class QueryOptions(TypedDict, total=False):
     chunk_overlap_tokens: int | None
     """Most tokens that neighbouring chunks share where a section is too long for one chunk. Must be less than
     chunk_tokens."""
-    preset: str | None
-    """File with options, such as conf/demo.conf."""
 
 
 class JobOptions(QueryOptions, total=False):
     """Options of a job: those of a query, and what is read and written."""
 
-    input: str | int | Sequence[str | int] | None
-    """Documents: a file, a folder or a pattern, of text files, JSON lines, CSV, Parquet, ORC, Avro, or HTML,
-    PDF, DOCX and EPUB files; may be repeated. A path that exists is that path, whatever characters are in it."""
     input_table: str | None
     """Documents: a table of a catalog, in place of input."""
     input_format: str | None
@@ -202,16 +197,12 @@ class JobOptions(QueryOptions, total=False):
     """Columns of the input that every answer row carries in kept_columns, a map from name to text."""
     task: Literal["qa", "summarize"] | None
     """Answer questions, or summarize each document (no question needed)."""
-    output: str | None
-    """Folder that receives answers/, stats/, steps/ and run.json."""
     output_table: str | None
     """Table of a catalog that receives the answers too when the run ends: one row per document, question and
     policy, in place of the row that an earlier run wrote. Delta, Iceberg and Hudi can replace rows; a table
     of another format only takes new ones."""
     mode: Literal["overwrite", "errorifexists", "append", "ignore"] | None
     """What to do if the output folder already has answers (Spark's save modes)."""
-    resume: bool | None
-    """Continue earlier runs with the same options: rows that the output already has are not computed again."""
     update: bool | None
     """Bring the answers of earlier runs with the same options up to date: answer new and changed documents,
     keep the rest, and mark those that the corpus has no more (vanished_at)."""
@@ -238,10 +229,6 @@ class JobOptions(QueryOptions, total=False):
     cache_policies: str | int | Sequence[str | int] | None
     """Cache policies to compare, each with every policy of the questions; given several times. Every document
     is prefilled once for each. none comes first, named or not. Without it cache_policy is compared with none."""
-    suite: Literal["corpus", "passkey", "passkey_facts", "needle", "multikey", "multikey_facts", "variable_tracking", "longbench", "kvpress", "perplexity", "divergence"] | None
-    """What eval asks; corpus asks the questions of the input. A sweep takes corpus, or divergence, which
-    needs no questions: how far each policy's next-token distributions are from dense attention's on windows
-    of the input's texts."""
     lengths: str | int | Sequence[str | int] | None
     """Prompt lengths of a generated suite, to within a sentence. A length that is too short for the question
     and the hidden facts, or over max_model_len, is refused."""
@@ -287,9 +274,6 @@ class JobOptions(QueryOptions, total=False):
     """With dynamic allocation, cores of the executors that infer; 0 takes spark.executor.cores."""
     infer_executor_memory: int | str | None
     """With dynamic allocation, heap of the executors that infer; 0 takes spark.executor.memory."""
-    command: Literal["run", "sweep", "eval", "report"] | None
-    """Answer the corpus (run), compare policies on it (sweep), evaluate a suite (eval), or write the report
-    of either again (report)."""
     verbose: bool | None
     """Print stack traces of failures."""
 
@@ -346,5 +330,4 @@ STAGE_PARAMETERS: tuple[tuple[str, bool], ...] = (
     ("on_too_long", False),
     ("chunk_tokens", False),
     ("chunk_overlap_tokens", False),
-    ("preset", False),
 )

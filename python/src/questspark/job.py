@@ -143,12 +143,13 @@ def sweep(
     output: str,
     *,
     spark: Any = None,
+    preset: str | None = None,
     master: str | None = None,
     conf: Mapping[str, str] | None = None,
     **options: Unpack[JobOptions],
 ) -> RunResult:
     """Compares policies on a corpus: quality, speed and memory."""
-    return _job("sweep", input, output, spark, master, conf, dict(options))
+    return _job("sweep", input, output, spark, master, conf, {**options, "preset": preset})
 
 
 def evaluate(
@@ -156,12 +157,14 @@ def evaluate(
     output: str,
     *,
     spark: Any = None,
+    preset: str | None = None,
     master: str | None = None,
     conf: Mapping[str, str] | None = None,
     **options: Unpack[JobOptions],
 ) -> RunResult:
     """Scores a model and its policies on a suite."""
-    return _job("eval", None, output, spark, master, conf, {**options, "suite": suite})
+    wanted = {**options, "suite": suite, "preset": preset}
+    return _job("eval", None, output, spark, master, conf, wanted)
 
 
 def _job(

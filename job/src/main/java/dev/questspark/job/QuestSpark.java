@@ -3,13 +3,13 @@ package dev.questspark.job;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.job.executor.ExecutorEngine;
 import dev.questspark.job.executor.FailurePolicy;
-import dev.questspark.job.options.keys.JobOptions;
 import dev.questspark.job.options.resolve.OptionResolver;
 import dev.questspark.job.options.resolve.QueryOptions;
 import dev.questspark.job.plugin.QuestDriverPlugin;
 import dev.questspark.job.plugin.SparkVersion;
 import dev.questspark.job.sql.SessionFunctions;
 import dev.questspark.job.sql.call.ReleaseEngines;
+import dev.questspark.job.sql.call.SqlWords;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -44,8 +44,8 @@ public final class QuestSpark {
   /**
    * Runs one job as {@code spark-submit} would, with the session's serializer and executors.
    *
-   * @param options by name (snake_case) to a text, number, boolean, or an array or collection of such;
-   *     {@code spark.questspark.*} of the session gives the others
+   * @param options by name (snake_case) to a text, number, boolean, or an array or collection of
+   *     such; {@code spark.questspark.*} of the session gives the others
    * @throws ConfigException when the job cannot start so, in one sentence
    */
   public static RunResult run(SparkSession spark, Map<String, ?> options) {
@@ -53,8 +53,11 @@ public final class QuestSpark {
     ByteArrayOutputStream console = new ByteArrayOutputStream();
     PrintStream out = new PrintStream(console, true, StandardCharsets.UTF_8);
     SparkConf conf = conf(spark);
-    JobOptions resolved = OptionResolver.resolve(texts(options), LongDocJob.conf(conf));
-    LongDocJob.Checked checked = LongDocJob.check(resolved, conf, out);
+    LongDocJob.Checked checked =
+        SqlWords.in(
+            () ->
+                LongDocJob.check(
+                    OptionResolver.resolve(texts(options), LongDocJob.conf(conf)), conf, out));
     SparkContext context = spark.sparkContext();
     List<String> before = JOB_GROUP.stream().map(context::getLocalProperty).toList();
     try {
@@ -96,8 +99,8 @@ public final class QuestSpark {
   }
 
   /**
-   * Makes {@code ai_answer}, {@code ai_summarize} and {@code ai_release} known to a session that was
-   * started without our extension.
+   * Makes {@code ai_answer}, {@code ai_summarize} and {@code ai_release} known to a session that
+   * was started without our extension.
    */
   public static void register(SparkSession spark) {
     SparkVersion.check();
@@ -113,7 +116,9 @@ public final class QuestSpark {
     int slots = spark.sparkContext().defaultParallelism();
     register(spark);
     return ExecutorEngine.closeIdle()
-        + spark.range(0, slots, 1, slots).selectExpr(ReleaseEngines.NAME + "() as closed")
+        + spark
+            .range(0, slots, 1, slots)
+            .selectExpr(ReleaseEngines.NAME + "() as closed")
             .collectAsList()
             .stream()
             .mapToInt(row -> row.getInt(0))

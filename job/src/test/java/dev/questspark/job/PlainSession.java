@@ -36,10 +36,11 @@ final class PlainSession {
   }
 
   /** Runs the job in the session, wrongly and rightly, on files and on rows. */
-  private static void job(SparkSession spark, String input, String output) {
+  private static void job(
+      SparkSession spark, String input, String output, String model, String template) {
     Map<String, Object> options = new LinkedHashMap<>();
-    options.put("model", JobHarness.MODEL);
-    options.put("prompt_template", JobHarness.TEMPLATE);
+    options.put("model", model);
+    options.put("prompt_template", template);
     options.put("kv_cache_memory_bytes", "64m");
     options.put("max_model_len", 1024);
     options.put("max_tokens", 8);
@@ -63,7 +64,7 @@ final class PlainSession {
             .sql(
                 "select ai_answer('The gate code of the silver otter is 41234. ', 'What is the gate"
                     + " code of the silver otter?', map('model', '%s', 'prompt_template', '%s'))"
-                        .formatted(JobHarness.MODEL, JobHarness.TEMPLATE))
+                        .formatted(model, template))
             .head()
             .getString(0);
     System.out.println("registered: " + answer);
@@ -103,7 +104,7 @@ final class PlainSession {
       System.out.println("rows read for limit 1: " + read.value());
       String counted = answered.groupBy().count().queryExecution().executedPlan().toString();
       System.out.println("answers for a count: " + (counted.contains("EngineCalls") ? 1 : 0));
-      job(spark, args[0], args[2]);
+      job(spark, args[0], args[2], args[3], args[4]);
     }
   }
 }

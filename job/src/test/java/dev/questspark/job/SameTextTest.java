@@ -182,7 +182,12 @@ class SameTextTest {
     Path output = folder.resolve("answered");
     Process plain =
         PlainSession.start(
-            folder, input.toString(), folder.resolve("pipeline").toString(), output.toString());
+            folder,
+            input.toString(),
+            folder.resolve("pipeline").toString(),
+            output.toString(),
+            JobHarness.MODEL.toString(),
+            JobHarness.TEMPLATE.toString());
     String out = new String(plain.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertThat(plain.waitFor()).as(out).isZero();
     assertThat(out.lines().filter(line -> line.startsWith("doc-")).sorted())
@@ -204,9 +209,7 @@ class SameTextTest {
         .anyMatch(line -> line.startsWith("refused: ") && line.contains("none"));
     assertThat(out).as("no document in the log").doesNotContain("nobody spoke on deck");
     for (Path answers : List.of(output, Path.of(output + "-rows"))) {
-      assertThat(
-              JobHarness.query(
-                  "select count(*) from " + JobHarness.table(answers, "answers")))
+      assertThat(JobHarness.query("select count(*) from " + JobHarness.table(answers, "answers")))
           .containsExactly("6");
     }
   }

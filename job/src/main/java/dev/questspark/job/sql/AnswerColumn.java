@@ -47,7 +47,8 @@ public final class AnswerColumn {
    */
   public static AnswerColumn of(
       EngineFunction function, Map<String, List<String>> given, SQLConf session) {
-    return new AnswerColumn(function, CallOptions.of(function, given, SessionSettings.all(session)));
+    return new AnswerColumn(
+        function, CallOptions.of(function, given, SessionSettings.all(session)));
   }
 
   /** A string, or with {@code on_error} record a struct of text, error_code and error_message. */

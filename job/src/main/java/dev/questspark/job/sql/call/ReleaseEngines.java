@@ -2,6 +2,7 @@ package dev.questspark.job.sql.call;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.job.executor.ExecutorEngine;
+import java.io.Serializable;
 import java.util.List;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.expressions.Expression;
@@ -19,7 +20,8 @@ import scala.collection.immutable.Seq;
  * gives their number. Over a range of as many partitions as the cluster has slots it reaches its
  * executors.
  */
-public final class ReleaseEngines extends Expression implements CatalystNode, CodegenFallback {
+public final class ReleaseEngines extends Expression
+    implements CatalystNode, CodegenFallback, Serializable {
   private static final long serialVersionUID = 1L;
   public static final String NAME = "ai_release";
 
@@ -29,7 +31,8 @@ public final class ReleaseEngines extends Expression implements CatalystNode, Co
         ReleaseEngines.class.getName(),
         null,
         NAME,
-        NAME + "() - Closes the engines that no task uses where it is evaluated; gives their number.",
+        NAME
+            + "() - Closes the engines that no task uses where it is evaluated; gives their number.",
         "",
         "",
         "",

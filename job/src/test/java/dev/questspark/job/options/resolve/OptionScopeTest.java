@@ -148,7 +148,8 @@ class OptionScopeTest {
               .sorted()
               .toList();
     }
-    assertThat(readers).containsExactly("LongDocJob.java", "LongDocTransformer.java", "QuestSpark.java");
+    assertThat(readers)
+        .containsExactly("LongDocJob.java", "LongDocTransformer.java", "QuestSpark.java");
   }
 
   private static String read(Path file) {

@@ -5,6 +5,7 @@ import dev.questspark.job.options.keys.OptionRegistry;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -13,6 +14,10 @@ import java.util.stream.Collectors;
 final class PythonOptions {
   private static final int WIDTH = 110;
   private static final Pattern WORDS = Pattern.compile("one of ((?:[a-z_]+)(?:, [a-z_]+)*)");
+
+  /** What the functions of the package take as arguments of their own. */
+  private static final Set<String> ARGUMENTS =
+      Set.of("command", "input", "output", "preset", "resume", "suite");
 
   private PythonOptions() {}
 
@@ -32,7 +37,8 @@ final class PythonOptions {
                 \"""Options of the SQL functions, the stage and the session.\"""
 
             """);
-    List<OptionKey<?>> query = QueryOptions.all();
+    List<OptionKey<?>> query =
+        QueryOptions.all().stream().filter(key -> !ARGUMENTS.contains(key.name())).toList();
     query.forEach(key -> field(page, key));
     page.append(
         """
@@ -42,12 +48,14 @@ final class PythonOptions {
             \"""Options of a job: those of a query, and what is read and written.\"""
 
         """);
-    OptionRegistry.all().stream().filter(key -> !key.inQuery()).forEach(key -> field(page, key));
-    page.append("\n\n#: Parameters of the stage that are options, and whether each takes a list.\n");
+    OptionRegistry.all().stream()
+        .filter(key -> !key.inQuery() && !ARGUMENTS.contains(key.name()))
+        .forEach(key -> field(page, key));
+    page.append(
+        "\n\n#: Parameters of the stage that are options, and whether each takes a list.\n");
     page.append("STAGE_PARAMETERS: tuple[tuple[str, bool], ...] = (\n");
     for (OptionKey<?> key : query) {
-      page.append(
-          "    (\"%s\", %s),\n".formatted(key.name(), key.repeated() ? "True" : "False"));
+      page.append("    (\"%s\", %s),\n".formatted(key.name(), key.repeated() ? "True" : "False"));
     }
     return page.append(")\n").toString();
   }
@@ -79,8 +87,10 @@ final class PythonOptions {
     Matcher words = WORDS.matcher(key.allowed());
     if (type.startsWith("true/false")) {
       String others =
-          Arrays.stream(type.split("/")).skip(2).map(word -> '"' + word + '"').collect(
-              Collectors.joining(", "));
+          Arrays.stream(type.split("/"))
+              .skip(2)
+              .map(word -> '"' + word + '"')
+              .collect(Collectors.joining(", "));
       return others.isEmpty() ? "bool" : "bool | Literal[" + others + "]";
     }
     if (type.equals("choice") && words.matches()) {
