@@ -29,7 +29,8 @@ class LongDocTransformer(JavaTransformer, JavaMLReadable["LongDocTransformer"], 
     are called in lower camel case (``maxTokens``), as in Java.
     """
 
-    _classpath = JAVA_CLASS
+    #: PySpark finds the Java class of a saved stage by its Python module, and the reverse.
+    __module__ = "dev.questspark.job.ml"
 
     def __init__(
         self,
@@ -89,17 +90,6 @@ class LongDocTransformer(JavaTransformer, JavaMLReadable["LongDocTransformer"], 
         stage._resetUid(java_stage.uid())
         stage._transfer_params_from_java()
         return stage
-
-    @classmethod
-    def read(cls) -> Any:
-        from pyspark.ml.util import JavaMLReader
-
-        class Reader(JavaMLReader["LongDocTransformer"]):
-            @classmethod
-            def _java_loader_class(cls, clazz: Any) -> str:
-                return JAVA_CLASS
-
-        return Reader(cls)
 
 
 #: Option to whether it takes a list.
