@@ -91,6 +91,9 @@ class QueryOptions(TypedDict, total=False):
     prefill: str | None
     """Which keys a document's own rows read while it is prefilled, such as a_shape(recent=960). It becomes a
     part of cache_policy."""
+    kv_cache_dtype: str | None
+    """How a document's keys and values are stored once it is prefilled, such as int4. It becomes a part of
+    cache_policy; auto stores them as they were computed."""
     selectors: str | int | Sequence[str | int] | None
     selector: str | int | Sequence[str | int] | None
     sparse_attention: str | int | Sequence[str | int] | None
@@ -306,6 +309,7 @@ STAGE_PARAMETERS: tuple[tuple[str, bool], ...] = (
     ("policies", True),
     ("cache_policy", False),
     ("prefill", False),
+    ("kv_cache_dtype", False),
     ("selectors", False),
     ("kv_budgets", False),
     ("page_score", False),
