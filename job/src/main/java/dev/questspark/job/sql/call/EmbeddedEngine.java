@@ -46,6 +46,7 @@ public final class EmbeddedEngine {
    */
   public static void check(InferenceOptions options) {
     TaskTemplates.of(options.prompt());
+    options.requireReader();
     policies(options);
     Option<SparkSession> active = SparkSession.getActiveSession();
     EngineOptions.Model model = options.engine().model();
