@@ -31,6 +31,12 @@ class QueryOptions(TypedDict, total=False):
     model_cache: str | None
     """Folder where a node keeps its copy of a model given as a URI, for all its executors and later runs.
     Only damaged copies are deleted."""
+    reader_model: str | None
+    """A second, smaller model that reads documents for cache_policy 'selective(reader=model)', found like
+    --model. Its tokenizer must be the model's."""
+    reading_documents: int | None
+    """Documents that are read at a time where cache_policy chooses tokens by reading. Each takes memory for
+    the longest prompt in the layers that read, out of the KV cache's."""
     hf_overrides: str | None
     """JSON object whose fields take the place of those of the model's config.json."""
     rope_scaling: str | None
@@ -290,6 +296,8 @@ STAGE_PARAMETERS: tuple[tuple[str, bool], ...] = (
     ("chat_template_kwargs", False),
     ("model", False),
     ("model_cache", False),
+    ("reader_model", False),
+    ("reading_documents", False),
     ("hf_overrides", False),
     ("rope_scaling", False),
     ("generation_config", False),
