@@ -11,7 +11,7 @@ export QUESTSPARK_JAR=${QUESTSPARK_JAR:-$PWD/../job/target/questspark-job.jar}
 
 if [[ ! -x $work/venv/bin/pytest ]]; then
   python3 -m venv "$work/venv"
-  "$work/venv/bin/pip" install --quiet --disable-pip-version-check "pyspark[connect]==4.1.*" "pandas<3" pyarrow pytest mypy hatchling
+  "$work/venv/bin/pip" install --quiet --disable-pip-version-check "pyspark[connect]==4.1.*" pandas pyarrow pytest mypy hatchling
 fi
 export PYTHONPATH=$PWD/src PYTHONDONTWRITEBYTECODE=1
 status=0
