@@ -79,18 +79,7 @@ public record CachePolicy(List<CachePart> parts) implements Serializable {
    * @throws ConfigException when this policy has a prefill of its own
    */
   public CachePolicy withPrefill(CachePolicy asked) {
-    Optional<PrefillPart> own = part(PrefillPart.class);
-    if (own.isPresent() && !own.equals(asked.prefill())) {
-      throw new ConfigException(
-          "prefill is "
-              + asked.prefill().map(CacheParts.KNOWN::text).orElse(DENSE)
-              + ", but cache_policy is "
-              + text()
-              + "; give one of them");
-    }
-    return own.isPresent()
-        ? this
-        : new CachePolicy(Stream.concat(asked.parts.stream(), parts.stream()).toList());
+    return with(CachePart.Slot.PREFILL, "prefill", asked, DENSE);
   }
 
   /**
@@ -99,16 +88,7 @@ public record CachePolicy(List<CachePart> parts) implements Serializable {
    * @throws ConfigException when it is unknown, or decides anything but the prefill
    */
   public static CachePolicy parsePrefill(String text) {
-    CachePart part = CacheParts.KNOWN.parse(text);
-    if (part.slot() != CachePart.Slot.PREFILL) {
-      throw new ConfigException(
-          "prefill is "
-              + CacheParts.KNOWN.text(part)
-              + ", which decides the "
-              + part.slot()
-              + "; give it to cache_policy");
-    }
-    return new CachePolicy(List.of(part));
+    return parseOne(CachePart.Slot.PREFILL, "prefill", text);
   }
 
   /**
@@ -118,19 +98,7 @@ public record CachePolicy(List<CachePart> parts) implements Serializable {
    * @throws ConfigException when this policy has a format of its own
    */
   public CachePolicy withFormat(CachePolicy asked) {
-    Optional<FormatPart> own = part(FormatPart.class);
-    Optional<FormatPart> other = asked.part(FormatPart.class);
-    if (own.isPresent() && !own.equals(other)) {
-      throw new ConfigException(
-          "kv_cache_dtype is "
-              + other.map(CacheParts.KNOWN::text).orElse(AUTO)
-              + ", but cache_policy is "
-              + text()
-              + "; give one of them");
-    }
-    return own.isPresent()
-        ? this
-        : new CachePolicy(Stream.concat(asked.parts.stream(), parts.stream()).toList());
+    return with(CachePart.Slot.FORMAT, "kv_cache_dtype", asked, AUTO);
   }
 
   /**
@@ -140,19 +108,45 @@ public record CachePolicy(List<CachePart> parts) implements Serializable {
    * @throws ConfigException when it is unknown, or decides anything else
    */
   public static CachePolicy parseFormat(String text) {
-    if (text.strip().equals(AUTO)) {
-      return NONE;
-    }
-    CachePart part = CacheParts.KNOWN.parse(text);
-    if (part.slot() != CachePart.Slot.FORMAT) {
+    return text.strip().equals(AUTO)
+        ? NONE
+        : parseOne(CachePart.Slot.FORMAT, "kv_cache_dtype", text);
+  }
+
+  /** An option's part beside this policy's, which may not differ. */
+  private CachePolicy with(CachePart.Slot slot, String option, CachePolicy asked, String absent) {
+    Optional<CachePart> own = part(slot);
+    Optional<CachePart> other = asked.part(slot);
+    if (own.isPresent() && !own.equals(other)) {
       throw new ConfigException(
-          "kv_cache_dtype is "
+          option
+              + " is "
+              + other.map(CacheParts.KNOWN::text).orElse(absent)
+              + ", but cache_policy is "
+              + text()
+              + "; give one of them");
+    }
+    return own.isPresent()
+        ? this
+        : new CachePolicy(Stream.concat(asked.parts.stream(), parts.stream()).toList());
+  }
+
+  private static CachePolicy parseOne(CachePart.Slot slot, String option, String text) {
+    CachePart part = CacheParts.KNOWN.parse(text);
+    if (part.slot() != slot) {
+      throw new ConfigException(
+          option
+              + " is "
               + CacheParts.KNOWN.text(part)
               + ", which decides the "
               + part.slot()
               + "; give it to cache_policy");
     }
     return new CachePolicy(List.of(part));
+  }
+
+  private Optional<CachePart> part(CachePart.Slot slot) {
+    return parts.stream().filter(part -> part.slot() == slot).findFirst();
   }
 
   /**
