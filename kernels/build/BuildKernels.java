@@ -112,7 +112,7 @@ final class BuildKernels {
   private static List<String> architectures(String nvcc) {
     List<String> known = List.of(run(List.of(nvcc, "--list-gpu-code")).split("\\s+"));
     List<String> left = new ArrayList<>(ARCHITECTURES);
-    left.removeIf(architecture -> known.contains("sm_" + architecture));
+    left.removeIf(architecture -> known.contains("sm_" + architecture.replace("a", ""))); // it lists no sm_90a
     if (left.contains(String.valueOf(PTX_ARCHITECTURE))) {
       throw new BuildFailure(nvcc + " does not know sm_" + PTX_ARCHITECTURE + "; use nvcc of CUDA 12 or 13");
     }

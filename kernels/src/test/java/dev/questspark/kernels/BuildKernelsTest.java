@@ -28,8 +28,9 @@ class BuildKernelsTest {
         [ "$last" = -o ] && out=$word
         last=$word
       done
+      base=${arch#*_}
       case " %s 80 " in
-        *" ${arch#*_} "*) echo "release %s for $arch" >"$out" ;;
+        *" ${base%%a} "*) echo "release %s for $arch" >"$out" ;;
         *) echo "nvcc fatal: Unsupported gpu architecture '$arch'"; exit 1 ;;
       esac
       """;
@@ -56,10 +57,10 @@ class BuildKernelsTest {
 
   @ParameterizedTest
   @CsvSource({
-    "12.0, 80 86 89 90 90a, '[100, 120]'",
-    "12.4, 80 86 89 90 90a, '[100, 120]'",
-    "12.8, 80 86 89 90 90a 100 100a 120, ''",
-    "13.0, 80 86 89 90 90a 100 103 120 121, ''",
+    "12.0, 80 86 89 90, '[100, 120]'",
+    "12.4, 80 86 89 90, '[100, 120]'",
+    "12.8, 80 86 89 90 100 120, ''",
+    "13.0, 80 86 89 90 100 103 120 121, ''",
   })
   void anNvccCompilesWhatItKnows(String release, String known, String left) throws Exception {
     Path nvcc = script("nvcc", NVCC.formatted(release, known, known, release));
@@ -74,7 +75,9 @@ class BuildKernelsTest {
         .containsExactlyElementsOf(
             Stream.concat(
                     Stream.of("80", "86", "89", "90a", "100", "120")
-                        .filter(architecture -> List.of(known.split(" ")).contains(architecture))
+                        .filter(
+                            architecture ->
+                                List.of(known.split(" ")).contains(architecture.replace("a", "")))
                         .map(architecture -> "--image3=kind=elf,sm=" + architecture),
                     Stream.of("--image3=kind=ptx,sm=80"))
                 .toList());

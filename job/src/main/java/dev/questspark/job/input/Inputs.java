@@ -68,6 +68,8 @@ record Inputs(
             walk(system, root.path, root, files, hidden);
           }
         }
+      } catch (ConfigException told) { // in its own words
+        throw told;
       } catch (IOException | IllegalArgumentException unreadable) {
         throw new ConfigException(
             "Input " + input + " cannot be read: " + unreadable.getMessage() + "; check --input.",

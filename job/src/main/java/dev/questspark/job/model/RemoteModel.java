@@ -60,6 +60,8 @@ record RemoteModel(FileSystem system, Path path, String name, List<FileStatus> f
       }
       files.sort(Comparator.comparing(file -> file.getPath().getName()));
       return new RemoteModel(system, path, path.getName(), files);
+    } catch (ConfigException told) { // in its own words
+      throw told;
     } catch (IOException | IllegalArgumentException unreadable) {
       throw new ConfigException(
           "Model folder "

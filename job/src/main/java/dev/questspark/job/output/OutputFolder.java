@@ -45,6 +45,8 @@ public final class OutputFolder {
       this.files = path.getFileSystem(hadoop);
       this.root = files.makeQualified(path);
       this.answers = new ParquetAnswers(root, files, hadoop);
+    } catch (ConfigException told) { // in its own words
+      throw told;
     } catch (IOException | IllegalArgumentException unusable) {
       throw new ConfigException(
           "Output " + output + " cannot be used: " + unusable.getMessage(), unusable);
