@@ -13,7 +13,7 @@ fi
   echo '# Registers, shared memory and spills'
   echo
   echo 'Written by `kernels/resources.sh` from `ptxas -v`; do not edit. Each cell: registers per thread, and spilled bytes'
-  echo 'where there are any. Static shared memory is in bytes, the same on every architecture; dynamic shared memory is'
+  echo 'where there are any. Static shared memory is in bytes, of the architecture with most; dynamic shared memory is'
   echo 'stated at the head of each `.cu` file.'
   echo
   awk '
@@ -23,7 +23,7 @@ fi
     /Used [0-9]+ registers/ {
       for (i = 1; i < NF; i++) {
         if ($i == "Used") registers[name, arch] = $(i + 1)
-        if ($(i + 1) == "bytes" && $(i + 2) ~ /^smem/) shared[name] = $i
+        if ($(i + 1) == "bytes" && $(i + 2) ~ /^smem/ && $i + 0 > shared[name]) shared[name] = $i + 0
       }
     }
     END {
@@ -38,5 +38,5 @@ fi
         print line | "sort"
       }
     }' "$work"/sm_80.resources "$work"/sm_86.resources "$work"/sm_89.resources "$work"/sm_90a.resources \
-    "$work"/sm_100.resources
+    "$work"/sm_100.resources "$work"/sm_120.resources
 } >RESOURCES.md
