@@ -25,6 +25,14 @@ OPTIONS: dict[str, Any] = {
 MODE = os.environ.get("QUESTSPARK_TEST_MODE", "classic")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests of the other mode are none of this run's: they are left out, not skipped."""
+    other = "connect" if MODE == "classic" else "classic"
+    left_out = [item for item in items if item.get_closest_marker(other)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
 def jar() -> str:
     path = os.environ.get("QUESTSPARK_JAR", str(ROOT / "job" / "target" / "questspark-job.jar"))
     assert os.path.exists(path), f"{path} is missing: ./mvnw package -DskipTests builds it"

@@ -13,11 +13,11 @@ from pyspark.errors import IllegalArgumentException
 from pyspark.sql import functions as F
 
 import questspark
-from conftest import GATE, MODE, OPTIONS, ROOT, VAULT, text
+from conftest import GATE, OPTIONS, ROOT, VAULT, text
 from questspark.functions import ai_answer
 from questspark.ml import LongDocTransformer
 
-classic = pytest.mark.skipif(MODE != "classic", reason="needs the session's JVM")
+classic = pytest.mark.classic
 
 
 @classic
@@ -55,7 +55,7 @@ def test_a_job_in_a_process_of_its_own(corpus: Path, tmp_path: Path) -> None:
     assert failed.value.exit_code == 2
 
 
-@pytest.mark.skipif(MODE == "classic", reason="of a client")
+@pytest.mark.connect
 def test_what_needs_a_jvm_says_so(spark: Any, corpus: Path, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="a client of Spark Connect has not"):
         questspark.run(str(corpus), str(tmp_path / "out"), spark=spark)
