@@ -229,13 +229,15 @@ public final class Engine implements AutoCloseable {
                   config.maxNumSeqs(),
                   config.scratch(),
                   MemoryPlan.blockLists(config, model, maxModelLen)));
-      prefixes.scoreBy(
-          backend,
-          decoder,
-          model,
-          kvStore,
-          text -> tokenizer.encode(text, false),
-          config.maxNumBatchedTokens());
+      if (config.cachePolicies().stream().anyMatch(it -> it.reconstruction().isPresent())) {
+        prefixes.scoreBy(
+            backend,
+            decoder,
+            model,
+            kvStore,
+            text -> tokenizer.encode(text, false),
+            config.maxNumBatchedTokens());
+      }
       readers =
           keep(reading.open(backend, decoder, geometry, second, config.maxNumBatchedTokens()));
       long loaded = System.nanoTime();

@@ -123,7 +123,26 @@ final class StepRunner {
   private int[] sample(
       List<Sequence> sequences, Tensor stepLogits, Map<Integer, DocumentException> failures) {
     int[] tokens = new int[sequences.size()];
+    if (sequences.stream().allMatch(StepRunner::greedy)) {
+      backend.argmax(tokens, stepLogits);
+    } else {
+      draw(sequences, stepLogits, tokens, failures);
+    }
+    for (int i = 0; i < tokens.length; i++) {
+      if (tokens[i] < 0) {
+        failures.put(i, LogProb.notANumber(-1 - tokens[i]));
+      }
+    }
+    return tokens;
+  }
+
+  private void draw(
+      List<Sequence> sequences,
+      Tensor stepLogits,
+      int[] tokens,
+      Map<Integer, DocumentException> failures) {
     RowSampling[] drawn = new RowSampling[tokens.length];
+    boolean any = false;
     for (int i = 0; i < tokens.length; i++) {
       Sequence sequence = sequences.get(i);
       if (sequence.forced()) {
@@ -135,19 +154,12 @@ final class StepRunner {
         }
       } else {
         drawn[i] = sampling(sequence);
+        any = true;
       }
     }
-    if (sequences.stream().allMatch(StepRunner::greedy)) {
-      backend.argmax(tokens, stepLogits);
-    } else if (!sequences.stream().allMatch(Sequence::forced)) {
+    if (any) {
       backend.sample(tokens, stepLogits, drawn);
     }
-    for (int i = 0; i < tokens.length; i++) {
-      if (tokens[i] < 0) {
-        failures.put(i, LogProb.notANumber(-1 - tokens[i]));
-      }
-    }
-    return tokens;
   }
 
   private static boolean greedy(Sequence sequence) {

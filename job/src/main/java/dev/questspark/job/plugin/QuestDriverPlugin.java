@@ -85,7 +85,7 @@ public final class QuestDriverPlugin extends SparkListener implements DriverPlug
       if (verdict == Admission.Verdict.QUARANTINED) {
         barren.answered();
       }
-      return verdict.name(); // a reply of a class of ours: see ExecutorMessage
+      return verdict.name(); // not the enum: see ExecutorMessage
     } else if (message instanceof ExecutorMessage.Ended ended) {
       quarantine.ended(ended.executorId(), ended.key());
       barren.answered();

@@ -317,27 +317,13 @@ public final class CpuBackend implements Backend {
     OpArguments.require("logits", logits, tokens.length, logits.cols());
     float[] values = HeapBuffer.floats(logits);
     for (int row = 0; row < tokens.length; row++) {
-      tokens[row] = argmax(values, HeapBuffer.at(logits, row), logits.cols());
+      tokens[row] = CpuSampling.argmax(values, HeapBuffer.at(logits, row), logits.cols());
     }
   }
 
   @Override
   public void sample(int[] tokens, Tensor logits, RowSampling[] rows) {
     sampling.sample(tokens, logits, rows);
-  }
-
-  private static int argmax(float[] values, int from, int count) {
-    int best = 0;
-    for (int i = 0; i < count; i++) {
-      float value = values[from + i];
-      if (Float.isNaN(value)) {
-        return -1 - i;
-      }
-      if (value > values[from + best]) {
-        best = i;
-      }
-    }
-    return best;
   }
 
   /** What the Java heap may still grow by. */

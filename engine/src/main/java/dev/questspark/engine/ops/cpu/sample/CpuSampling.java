@@ -51,4 +51,22 @@ public final class CpuSampling {
       logits[from + id] = logit > 0 ? logit / penalty : logit * penalty;
     }
   }
+
+  /**
+   * The index of the largest logit, ties to the lowest; -1 - the lowest index of a NaN where there
+   * is one.
+   */
+  public static int argmax(float[] logits, int from, int count) {
+    int best = 0;
+    for (int id = 0; id < count; id++) {
+      float logit = logits[from + id];
+      if (Float.isNaN(logit)) {
+        return -1 - id;
+      }
+      if (logit > logits[from + best]) {
+        best = id;
+      }
+    }
+    return best;
+  }
 }

@@ -33,7 +33,7 @@ final class RowSampler {
    * @param logits of the row, from {@code from} on, after the penalty
    */
   int sample(float[] logits, int from, int vocabulary, RowSampling row) {
-    int top = argmax(logits, from, vocabulary);
+    int top = CpuSampling.argmax(logits, from, vocabulary);
     if (top < 0 || row.temperature() == 0 || Float.isInfinite(logits[from + top])) {
       return top;
     }
@@ -184,20 +184,6 @@ final class RowSampler {
       bound = Math.min(bound, blockBest[candidates[i]]);
     }
     return bound;
-  }
-
-  private static int argmax(float[] logits, int from, int count) {
-    int best = 0;
-    for (int id = 0; id < count; id++) {
-      float logit = logits[from + id];
-      if (Float.isNaN(logit)) {
-        return -1 - id;
-      }
-      if (logit > logits[from + best]) {
-        best = id;
-      }
-    }
-    return best;
   }
 
   private void reserve(int vocabulary) {
