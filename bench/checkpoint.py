@@ -4,6 +4,7 @@
 Speed does not depend on what weights say, so nobody has to download any.
 
     bench/checkpoint.py FOLDER [--layers 24]
+    bench/checkpoint.py FOLDER --layers 6 --hidden 512 --inner 2048 --heads 8   # a small reader of the same vocabulary
 """
 import argparse
 import json
@@ -64,9 +65,17 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("folder", type=pathlib.Path)
     arguments.add_argument("--layers", type=int, default=SHAPE["num_hidden_layers"])
+    arguments.add_argument("--hidden", type=int, default=SHAPE["hidden_size"])
+    arguments.add_argument("--inner", type=int, default=SHAPE["intermediate_size"])
+    arguments.add_argument("--heads", type=int, default=SHAPE["num_attention_heads"])
     options = arguments.parse_args()
     torch.manual_seed(1)
-    shape = SHAPE | {"num_hidden_layers": options.layers}
+    shape = SHAPE | {
+        "num_hidden_layers": options.layers,
+        "hidden_size": options.hidden,
+        "intermediate_size": options.inner,
+        "num_attention_heads": options.heads,
+    }
     options.folder.mkdir(parents=True, exist_ok=True)
     (options.folder / "config.json").write_text(json.dumps(shape, indent=2))
     save_file(tensors(shape), str(options.folder / "model.safetensors"), metadata={"format": "pt"})

@@ -5,6 +5,7 @@ import dev.questspark.engine.ops.backend.BackendOptions;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /** {@code --key value} pairs, with defaults. */
 final class Arguments {
@@ -37,6 +38,11 @@ final class Arguments {
       throw new IllegalArgumentException("--model is missing; give a Hugging Face folder");
     }
     return Path.of(values.get("model"));
+  }
+
+  /** A folder that may be left out. */
+  Optional<Path> folder(String key) {
+    return Optional.ofNullable(values.get(key)).map(Path::of);
   }
 
   /** Worker threads; all processors by default. */

@@ -66,6 +66,7 @@ final class OpenBenchmark {
             .maxModelLen(context)
             .maxNumSeqs(sequences)
             .cachePolicies(policies)
+            .readerModel(arguments.folder("reader-model"))
             .maxNumBatchedTokens(arguments.number("rows-per-step", rowsPerStep))
             .memoryUtilization(0.9)
             .digestDType(DigestDType.parse(arguments.text("digest-dtype", "auto")))

@@ -307,7 +307,12 @@ public final class Engine implements AutoCloseable {
     DocumentRequest request =
         asked.withUnasked(it -> unknownToken(selection, asked.tokens(), it).isEmpty());
     Sequence.Document document =
-        new Sequence.Document(nextId.getAndIncrement(), request, selection, System.nanoTime());
+        new Sequence.Document(
+            nextId.getAndIncrement(),
+            request,
+            selection,
+            System.nanoTime(),
+            probe.watchPrefill(asked));
     List<CompletableFuture<Completion>> futures = new ArrayList<>();
     List<Sequence> sequences = new ArrayList<>();
     for (QuestionRequest question : request.questions()) {

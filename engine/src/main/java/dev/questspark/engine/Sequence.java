@@ -6,6 +6,7 @@ import dev.questspark.engine.policy.cache.TokenSelection;
 import dev.questspark.engine.prefix.PrefixPlan;
 import dev.questspark.engine.reader.KeptTokens;
 import dev.questspark.engine.select.AttentionWatch;
+import dev.questspark.engine.select.prefill.PrefillWatch;
 import dev.questspark.engine.tokens.StopChecker;
 import java.util.Arrays;
 import java.util.BitSet;
@@ -176,6 +177,7 @@ final class Sequence {
 
     final long submittedNanos;
     final Reading reading;
+    final Optional<PrefillWatch> watch;
     KeptTokens kept;
     long firstStepNanos;
 
@@ -189,13 +191,17 @@ final class Sequence {
     Completion.Prefill prefill = Completion.Prefill.NONE;
 
     Document(
-        long id, DocumentRequest request, Optional<TokenSelection> selection, long submittedNanos) {
-      this(id, request, selection, submittedNanos, new Reading());
+        long id,
+        DocumentRequest request,
+        Optional<TokenSelection> selection,
+        long submittedNanos,
+        Optional<PrefillWatch> watch) {
+      this(id, request, selection, submittedNanos, watch, new Reading());
     }
 
     /** A document that is prefilled whole. */
     Document(long id, DocumentRequest request, long submittedNanos) {
-      this(id, request, Optional.empty(), submittedNanos);
+      this(id, request, Optional.empty(), submittedNanos, Optional.empty());
     }
 
     private Document(
@@ -203,18 +209,20 @@ final class Sequence {
         DocumentRequest request,
         Optional<TokenSelection> selection,
         long submittedNanos,
+        Optional<PrefillWatch> watch,
         Reading reading) {
       this.id = id;
       this.request = request;
       this.selection = selection;
       this.submittedNanos = submittedNanos;
+      this.watch = watch;
       this.reading = reading;
       this.kept = KeptTokens.all(request.tokens().length);
     }
 
     /** The same request read once, of which other tokens are kept. */
     Document sibling(long siblingId) {
-      return new Document(siblingId, request, selection, submittedNanos, reading);
+      return new Document(siblingId, request, selection, submittedNanos, watch, reading);
     }
 
     /** First tokens that are in a prefix store when questions are asked. */

@@ -16,6 +16,9 @@ import dev.questspark.engine.schedule.SpanKind;
 import dev.questspark.engine.schedule.Step;
 import dev.questspark.engine.select.PageSelector;
 import dev.questspark.engine.select.WatchedPages;
+import dev.questspark.engine.select.prefill.PrefillSelector;
+import dev.questspark.engine.select.prefill.PrefillWatch;
+import dev.questspark.engine.select.prefill.WatchedBlocks;
 import dev.questspark.engine.select.prefix.PrefixSelector;
 import dev.questspark.engine.select.prefix.WholePrefix;
 import dev.questspark.engine.stats.Phase;
@@ -85,7 +88,12 @@ final class StepPlanner {
     }
 
     boolean watched() {
-      return sequence != null && sequence.watch.isPresent();
+      return sequence == null ? watchedBlocks().isPresent() : sequence.watch.isPresent();
+    }
+
+    /** Who sees which blocks its document's rows read. */
+    Optional<PrefillWatch> watchedBlocks() {
+      return phase == Phase.PREFILL ? document.watch : Optional.empty();
     }
 
     boolean samples() {
@@ -250,7 +258,13 @@ final class StepPlanner {
       documentTokens[i] = pieces.get(i).document().kept.tokens();
     }
     Segments segments = Segments.of(part.shape(), positions, spanRows, documentTokens);
-    return new AttentionGroup.Segmented(rows, segments, part.selector(), part.skipping());
+    PrefillSelector selector =
+        pieces
+            .get(0)
+            .watchedBlocks()
+            .<PrefillSelector>map(watch -> new WatchedBlocks(watch, part.selector()))
+            .orElse(part.selector());
+    return new AttentionGroup.Segmented(rows, segments, selector, part.skipping());
   }
 
   /** Dense question rows count for their sequence's policy: their time is part of what it costs. */
@@ -265,7 +279,8 @@ final class StepPlanner {
         && a.store() == b.store()
         && (a.sequence() == null
             || a.sequence().request.policy().equals(b.sequence().request.policy()))
-        && (a.sequence() == b.sequence() || !a.watched() && !b.watched());
+        && (a.phase() != Phase.PREFILL && a.sequence() == b.sequence()
+            || !a.watched() && !b.watched());
   }
 
   /** Live pages of a piece's sequence up to its last row. */

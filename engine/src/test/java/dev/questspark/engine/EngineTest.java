@@ -17,7 +17,7 @@ import dev.questspark.engine.policy.SinkRecent;
 import dev.questspark.engine.policy.SkipLayers;
 import dev.questspark.engine.stats.EngineReport;
 import dev.questspark.engine.study.SelectionStudy;
-import dev.questspark.engine.study.WatchedQuestions;
+import dev.questspark.engine.study.WatchedRequests;
 import dev.questspark.engine.tokens.ByteTokenizer;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
@@ -243,7 +243,7 @@ class EngineTest {
     QuestionRequest plain = question(2, 6, new Dense(), 9);
     SelectionStudy study =
         new SelectionStudy(List.of(QUEST, MEANSTD, SINK_RECENT), SHAPE, 0, Integer.MAX_VALUE);
-    WatchedQuestions watched = new WatchedQuestions();
+    WatchedRequests watched = new WatchedRequests();
     QuestionRequest studied = question(2, 6, new Dense(), 9);
     watched.add(studied, study);
     try (Engine engine =

@@ -15,7 +15,7 @@ import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.study.SelectionStudy;
-import dev.questspark.engine.study.WatchedQuestions;
+import dev.questspark.engine.study.WatchedRequests;
 import dev.questspark.engine.tokens.ByteTokenizer;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
@@ -176,7 +176,7 @@ class Int8DigestsTest {
   private static double[] studied(String digestDType, ReadPolicy selector) {
     SelectionStudy study =
         new SelectionStudy(List.of(selector), new PageShape(16, 8), 0, Integer.MAX_VALUE);
-    WatchedQuestions watched = new WatchedQuestions();
+    WatchedRequests watched = new WatchedRequests();
     SamplingParams sampling = SamplingParams.greedy(40, List.of());
     try (Engine engine =
         Engine.open(config(digestDType), new ByteTokenizer(), step -> {}, watched)) {

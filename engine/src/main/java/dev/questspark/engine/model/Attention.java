@@ -101,7 +101,8 @@ final class Attention {
     group
         .selector()
         .select(
-            workspace.blocks, new PrefillSelector.Query(ops, layer, q, kv, batch, logits, scores));
+            workspace.blocks,
+            new PrefillSelector.Query(backend, layer, q, kv, batch, logits, scores));
     selectionNanos += System.nanoTime() - start;
     ops.attendPrefill(
         workspace.attended,

@@ -10,9 +10,9 @@ public final class TrueAttention {
 
   /**
    * @param queries (Hq * D) of the row
-   * @param keys (position + 1, D) of the head's KV head
+   * @param keys (at least position + 1, D) of the head's KV head
    */
-  public TrueAttention(AttentionView view, int row, int head, float[] queries, float[] keys) {
+  public TrueAttention(AttentionRows view, int row, int head, float[] queries, float[] keys) {
     int headDim = view.geometry().headDim();
     this.first = view.firstVisible(row);
     this.weights = new double[view.position(row) + 1 - first];
@@ -63,6 +63,15 @@ public final class TrueAttention {
       for (int i = from; i < to; i++) {
         mass += weights[i];
       }
+    }
+    return mass;
+  }
+
+  /** Weight that stands on a position and all after it, 0 to 1. */
+  public double massFrom(int position) {
+    double mass = 0;
+    for (int i = Math.max(0, position - first); i < weights.length; i++) {
+      mass += weights[i];
     }
     return mass;
   }

@@ -18,7 +18,7 @@ import dev.questspark.engine.ops.backend.DigestDType;
 import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.select.AttentionView;
 import dev.questspark.engine.select.SelectionScratch;
-import dev.questspark.engine.study.WatchedQuestions;
+import dev.questspark.engine.study.WatchedRequests;
 import dev.questspark.engine.tokens.ByteTokenizer;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
@@ -285,7 +285,7 @@ abstract class ReadPolicyContract {
     List<String> objections = new ArrayList<>();
     List<String> toImpostor = new ArrayList<>();
     int[] seen = new int[1];
-    WatchedQuestions watched = new WatchedQuestions();
+    WatchedRequests watched = new WatchedRequests();
     QuestionRequest question = question(row.tight());
     watched.add(
         question,

@@ -5,7 +5,7 @@ import dev.questspark.engine.EngineConfig;
 import dev.questspark.engine.model.ModelWeights;
 import dev.questspark.engine.model.family.ModelConfigReader;
 import dev.questspark.engine.stats.StepStats;
-import dev.questspark.engine.study.WatchedQuestions;
+import dev.questspark.engine.study.WatchedRequests;
 import dev.questspark.engine.tokens.HfTokenizer;
 import dev.questspark.engine.tokens.SameTokens;
 import dev.questspark.engine.tokens.Tokenizer;
@@ -35,14 +35,14 @@ public final class ExecutorEngine {
 
   private final String id;
   private final Engine engine;
-  private final WatchedQuestions watched;
+  private final WatchedRequests watched;
   private final StepTrace trace;
   private final long openedNanos = System.nanoTime();
   private final LatestStep latest;
   private int leases;
 
   private ExecutorEngine(
-      String id, Engine engine, WatchedQuestions watched, StepTrace trace, LatestStep latest) {
+      String id, Engine engine, WatchedRequests watched, StepTrace trace, LatestStep latest) {
     this.id = id;
     this.watched = watched;
     this.engine = engine;
@@ -70,7 +70,7 @@ public final class ExecutorEngine {
     }
 
     /** Whose attention the engine lets others see. */
-    public WatchedQuestions watched() {
+    public WatchedRequests watched() {
       return watched;
     }
 
@@ -155,7 +155,7 @@ public final class ExecutorEngine {
     }
     key.config.readerModel().ifPresent(it -> SameTokens.require(key.config.model(), it));
     LatestStep latest = new LatestStep();
-    WatchedQuestions watched = new WatchedQuestions();
+    WatchedRequests watched = new WatchedRequests();
     Engine engine = Engine.open(key.config, tokenizer, trace.andThen(latest), watched);
     try {
       // Tasks make their own; made here once, it refuses what would fail each of them.

@@ -4,6 +4,7 @@ import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.LoadedBatch;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
+import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.ops.prefill.BlockList;
 import dev.questspark.engine.select.AttentionLogits;
 
@@ -21,7 +22,7 @@ public interface PrefillSelector {
   /**
    * What a selector may look at.
    *
-   * @param ops that run
+   * @param backend whose ops run
    * @param layer real index of the layer
    * @param q (R, Hq * D) rotated queries of the whole batch
    * @param kv the layer's pages, the segments' own keys among them
@@ -31,13 +32,18 @@ public interface PrefillSelector {
    *     for these segments is still there
    */
   record Query(
-      TensorOps ops,
+      Backend backend,
       int layer,
       Tensor q,
       KvLayer kv,
       LoadedBatch batch,
       AttentionLogits logits,
       Tensor scores) {
+
+    /** The ops. */
+    public TensorOps ops() {
+      return backend.ops();
+    }
 
     /** KV heads of the layer. */
     public int kvHeads() {

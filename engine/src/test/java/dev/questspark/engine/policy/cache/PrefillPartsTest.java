@@ -3,6 +3,7 @@ package dev.questspark.engine.policy.cache;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.questspark.engine.Completion;
 import dev.questspark.engine.DocumentRequest;
@@ -14,6 +15,8 @@ import dev.questspark.engine.ops.backend.ComputeDType;
 import dev.questspark.engine.ops.backend.DeviceName;
 import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.engine.study.PrefillStudy;
+import dev.questspark.engine.study.WatchedRequests;
 import dev.questspark.engine.tokens.ByteTokenizer;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
@@ -271,5 +274,53 @@ class PrefillPartsTest {
         .hasMessage(
             "prefill is dense, but cache_policy is a_shape(sink=64, recent=960, segment=512,"
                 + " block=32); give one of them");
+  }
+
+  /**
+   * A study sees every head of each prefill in the layers where a document's rows attend, all but
+   * the last, and changes no bit of its answers.
+   */
+  @Test
+  void aStudySeesWhatTheListsKeep() {
+    WatchedRequests watched = new WatchedRequests();
+    try (Engine plain = open(config(2, 192));
+        Engine engine =
+            Engine.open(config(2, 192).build(), new ByteTokenizer(), step -> {}, watched)) {
+      for (Row row : ROWS) {
+        List<List<PrefillStudy.Finding>> found = new ArrayList<>();
+        for (CachePolicy policy : List.of(row.ofTight(), row.ofWhole())) {
+          DocumentRequest document = document(3, policy);
+          PrefillStudy study = new PrefillStudy(4);
+          watched.add(document, study);
+          assertThat(Answered.of(join(engine.submit(document))))
+              .isEqualTo(Answered.of(join(plain.submit(document))));
+          found.add(study.findings());
+        }
+        if (row.tight().equals("dense")) {
+          assertThat(found).allSatisfy(findings -> assertThat(findings).isEmpty());
+          continue;
+        }
+        for (List<PrefillStudy.Finding> findings : found) {
+          assertThat(findings)
+              .hasSize((LAYERS - 1) * KV_HEADS)
+              .allSatisfy(
+                  finding -> {
+                    // all segments of 64 rows but the first; four rows of each, two of the last
+                    assertThat(finding.rows()).isEqualTo(6 * 4 + 2);
+                    assertThat(finding.bestMass())
+                        .isBetween(finding.attentionMass() - 1e-9, 1 + 1e-9);
+                  });
+        }
+        assertThat(found.get(1))
+            .allSatisfy(
+                whole -> {
+                  assertThat(whole.attentionMass()).isCloseTo(1, within(1e-9));
+                  assertThat(whole.listedShare()).isEqualTo(1);
+                });
+        assertThat(found.get(0))
+            .as(row.tight())
+            .anySatisfy(tight -> assertThat(tight.attentionMass()).isLessThan(0.99));
+      }
+    }
   }
 }
