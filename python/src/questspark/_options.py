@@ -265,8 +265,9 @@ class JobOptions(QueryOptions, total=False):
     speed_tokens: int | None
     """Tokens generated per request when measuring speed (end-of-sequence ignored)."""
     selection_study: int | None
-    """Documents on which each policy's pages are compared with the exact attention weights, per layer and
-    head. Copies all keys to the host, which is slow for large models; 0 for none."""
+    """Documents on which each policy's pages, and the key blocks of each cache policy's prefill, are compared
+    with the exact attention weights, per layer and head. Copies all keys to the host, which is slow for large
+    models; 0 for none."""
     max_quality_loss: float | None
     """The report recommends the smallest budget whose score is at most this much below dense."""
     max_kl: float | None

@@ -117,7 +117,24 @@ class MeasuredCachePoliciesTest {
             "true|false|true|false|false",
             "true|true|false|true|false");
     assertThat(Files.readString(output.resolve("report.html")))
-        .contains("KL from dense by cache policy", "dense under a_shape(", "prefill density");
+        .contains(
+            "KL from dense by cache policy",
+            "dense under a_shape(",
+            "prefill density",
+            "Attention mass kept by prefill",
+            "attention mass kept by layer and head");
+    assertThat(
+            query(
+                "select cache_policy like '%recent=1024%' wide, count(distinct doc_id),"
+                    + " count(distinct layer) > 1, min(attention_mass) > 0.999999,"
+                    + " min(attention_mass) < 0.999, min(best_mass - attention_mass) >= -1e-9,"
+                    + " max(listed_share), max(document_tokens) from "
+                    + table(output, "prefill_selection")
+                    + " group by wide order by wide"))
+        .as("the narrow one lists two of the 4, 8, ... blocks of 16 before each of its segments")
+        .containsExactly(
+            "false|3|true|false|true|true|0.14285714285714285|400",
+            "true|3|true|true|false|true|1.0|400");
 
     List<String> before = quality(output);
     kill(output);
@@ -132,7 +149,9 @@ class MeasuredCachePoliciesTest {
     Ended more = JobHarness.eval(output, args.toArray(String[]::new));
     assertThat(more.code()).as(more.err()).isZero();
     assertKept(finished, output);
-    assertThat(cells(output)).as("two policies on three windows").hasSize(finished.size() + 6);
+    assertThat(cells(output))
+        .as("two policies on three windows, and a study of each prefill")
+        .hasSize(finished.size() + 9);
     assertThat(quality(output)).containsAll(before).hasSize(24);
   }
 

@@ -67,7 +67,7 @@ final class DocumentMeasurement {
     int repetitions = missing.together() ? settings.protocol().repetitions() : 0;
     List<CachePolicy> cachePolicies = settings.infer().cachePolicies();
     int onFirstPrefill = cachePolicies.size() == 1 ? repetitions : Math.min(repetitions, 1);
-    boolean watched = missing.together() && settings.watched(document);
+    boolean watched = missing.together() && settings.watchesQuestion(document);
     List<SpeedRow> speed = new ArrayList<>();
     List<SelectionRow> selection = new ArrayList<>();
     for (CachePolicy cache : cachePolicies) {
@@ -98,11 +98,24 @@ final class DocumentMeasurement {
             measure(asked, document, cache, shared, List.of(), blocks, Optional.empty()).speed());
       }
     }
+    for (CachePolicy cache : missing.prefills()) {
+      write.accept(cells.prefills().get(cache), watchedPrefill(asked, document, cache));
+    }
     if (missing.together()) {
       write.accept(
           cells.together().orElseThrow(),
           DocumentResult.together(document.docId(), speed, selection));
     }
+  }
+
+  private DocumentResult watchedPrefill(
+      QualityMeasurement asked, EvalDocument document, CachePolicy cache) {
+    return DocumentResult.prefill(
+        document.docId(),
+        asked
+            .timed()
+            .map(prompt -> WatchedPrefill.rows(lease, document, prompt, asked.choice(), cache))
+            .orElse(List.of()));
   }
 
   private static DocumentResult answers(

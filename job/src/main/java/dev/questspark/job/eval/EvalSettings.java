@@ -1,5 +1,6 @@
 package dev.questspark.job.eval;
 
+import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.job.executor.InferSettings;
 import dev.questspark.job.options.Choices.OnTooLong;
 import dev.questspark.job.options.MeasureOptions;
@@ -58,12 +59,19 @@ public record EvalSettings(
         .toList();
   }
 
-  /** Whether the document's attention is watched, for policies that leave some of it out. */
-  boolean watched(EvalDocument document) {
+  /** Whether a question's attention is watched, for policies that leave some of it out. */
+  boolean watchesQuestion(EvalDocument document) {
     return studied.contains(document.docId())
         && !document.perplexity()
         && !document.divergence()
         && protocol.questionTailCharacters() == 0
         && infer.policies().stream().anyMatch(policy -> !policy.dense());
+  }
+
+  /** The cache policies whose prefill of the document is watched: those that list key blocks. */
+  List<CachePolicy> watchedPrefills(EvalDocument document) {
+    return studied.contains(document.docId()) && !document.perplexity()
+        ? infer.cachePolicies().stream().filter(cache -> cache.prefill().isPresent()).toList()
+        : List.of();
   }
 }

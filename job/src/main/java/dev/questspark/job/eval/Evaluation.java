@@ -1,5 +1,6 @@
 package dev.questspark.job.eval;
 
+import dev.questspark.job.eval.rows.PrefillRow;
 import dev.questspark.job.eval.rows.QualityRow;
 import dev.questspark.job.eval.rows.RecordTable;
 import dev.questspark.job.eval.rows.SelectionRow;
@@ -21,8 +22,8 @@ import org.apache.spark.util.LongAccumulator;
 
 /**
  * Measures a suite as one Spark job: {@code suite.jsonl} (what is asked), {@code cells/} (what is
- * finished of each document, see {@link DocumentCells}), then {@code quality/}, {@code speed/} and
- * {@code selection/} from all results.
+ * finished of each document, see {@link DocumentCells}), then {@code quality/}, {@code speed/},
+ * {@code selection/} and {@code prefill_selection/} from all results.
  */
 public final class Evaluation {
   private final SparkSession spark;
@@ -81,6 +82,7 @@ public final class Evaluation {
     List<QualityRow> quality = new ArrayList<>();
     List<SpeedRow> speed = new ArrayList<>();
     List<SelectionRow> selection = new ArrayList<>();
+    List<PrefillRow> prefill = new ArrayList<>();
     List<DocumentResult> finished =
         cells.stream()
             .flatMap(document -> document.names().stream())
@@ -92,10 +94,12 @@ public final class Evaluation {
       quality.addAll(result.quality());
       speed.addAll(result.speed());
       selection.addAll(result.selection());
+      prefill.addAll(result.prefill());
     }
     new RecordTable<>(QualityRow.class).write(spark, quality, output + "/quality");
     new RecordTable<>(SpeedRow.class).write(spark, speed, output + "/speed");
     new RecordTable<>(SelectionRow.class).write(spark, selection, output + "/selection");
+    new RecordTable<>(PrefillRow.class).write(spark, prefill, output + "/prefill_selection");
     int errors = (int) quality.stream().filter(row -> row.outcome().failed()).count();
     return new Outcome(cells.size(), found, quality.size(), errors);
   }

@@ -1,5 +1,6 @@
 package dev.questspark.job.report;
 
+import dev.questspark.job.eval.rows.PrefillRow;
 import dev.questspark.job.eval.rows.SpeedRow;
 import dev.questspark.job.report.Figures.Axis;
 import dev.questspark.job.report.Figures.Figure;
@@ -7,8 +8,10 @@ import dev.questspark.job.report.Figures.Part;
 import dev.questspark.job.report.Figures.Point;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 
@@ -42,6 +45,13 @@ final class CacheFigures {
               "End to end on one device: prefill, one batch of questions and their answers. The line reaches to the ceiling: prefill alone.",
               documentsPerHour()));
     }
+    if (!measurements.prefill.isEmpty()) {
+      figures.add(
+          new Figure(
+              "Attention mass kept by prefill",
+              "Softmax weight of a document's own rows on the key blocks that they read, mean over layers, heads and watched rows. The line reaches to the most that lists of the same lengths could keep.",
+              prefillMass()));
+    }
     if (measurements.scored()) {
       figures.add(
           new Figure(
@@ -63,15 +73,53 @@ final class CacheFigures {
     return figures;
   }
 
-  /** Every cache policy once: its questions share their prefills. */
+  /** Pictures by cache policy of the mass that the block lists of its prefill keep. */
+  Map<String, Plot> prefillMaps() {
+    Map<String, Plot> maps = new LinkedHashMap<>();
+    for (Policy policy : onePerCachePolicy()) {
+      List<PrefillRow> rows = measurements.prefill(policy.cachePolicy());
+      if (!rows.isEmpty()) {
+        maps.put(policy.cache().label(), HeatMaps.prefill(policy.cache().label(), rows));
+      }
+    }
+    return maps;
+  }
+
+  /** The lists' mass, with a line to the most that lists of their lengths could keep. */
+  private Plot prefillMass() {
+    List<Part> parts = new ArrayList<>();
+    for (Policy policy : onePerCachePolicy()) {
+      PolicySummary summary = measurements.summary(policy);
+      if (summary.prefillMass() != null) {
+        double mass = summary.prefillMass().mean();
+        double best = summary.prefillBestMass().mean();
+        parts.add(
+            new Part(
+                policy.cache().label(),
+                "var(--c" + Figures.colour(measurements, policy) + ")",
+                mass,
+                new Interval(mass, mass, best),
+                Format.percent(mass) + ", at best " + Format.percent(best)));
+      }
+    }
+    return Figures.bars("attention mass kept by prefill", "attention mass", "percent", parts);
+  }
+
+  /** A policy of each cache policy, whose questions share their prefills. */
+  private List<Policy> onePerCachePolicy() {
+    return measurements.cachePolicies().stream()
+        .map(
+            cachePolicy ->
+                measurements.policies().stream()
+                    .filter(it -> it.cachePolicy().equals(cachePolicy))
+                    .findFirst()
+                    .orElseThrow())
+        .toList();
+  }
+
   private Plot prefill() {
     List<Point> points = new ArrayList<>();
-    for (String cachePolicy : measurements.cachePolicies()) {
-      Policy policy =
-          measurements.policies().stream()
-              .filter(it -> it.cachePolicy().equals(cachePolicy))
-              .findFirst()
-              .orElseThrow();
+    for (Policy policy : onePerCachePolicy()) {
       List<List<SpeedRow>> documents =
           measurements.speed(policy).stream()
               .collect(Collectors.groupingBy(SpeedRow::docId))

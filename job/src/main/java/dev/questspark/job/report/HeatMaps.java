@@ -1,5 +1,6 @@
 package dev.questspark.job.report;
 
+import dev.questspark.job.eval.rows.PrefillRow;
 import dev.questspark.job.eval.rows.QualityRow;
 import dev.questspark.job.eval.rows.SelectionRow;
 import java.util.ArrayList;
@@ -68,6 +69,24 @@ final class HeatMaps {
             cells(
                 selection,
                 row -> row.kept().head(),
+                row -> row.kept().layer(),
+                row -> row.kept().attentionMass(),
+                "documents"));
+  }
+
+  /** Attention mass that a prefill's block lists keep, by layer and KV head. */
+  static Plot prefill(String name, List<PrefillRow> prefill) {
+    int layers = 1 + prefill.stream().mapToInt(row -> row.kept().layer()).max().orElse(0);
+    int heads = 1 + prefill.stream().mapToInt(row -> row.kept().kvHead()).max().orElse(0);
+    return new Plot("heat", name + ": attention mass kept by layer and head")
+        .signal("columnNames", IntStream.range(0, heads).mapToObj(String::valueOf).toList())
+        .signal("xTitle", "KV head")
+        .signal("rowNames", IntStream.range(0, layers).mapToObj(layer -> "layer " + layer).toList())
+        .data(
+            "cells",
+            cells(
+                prefill,
+                row -> row.kept().kvHead(),
                 row -> row.kept().layer(),
                 row -> row.kept().attentionMass(),
                 "documents"));

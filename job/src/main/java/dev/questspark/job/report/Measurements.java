@@ -1,5 +1,6 @@
 package dev.questspark.job.report;
 
+import dev.questspark.job.eval.rows.PrefillRow;
 import dev.questspark.job.eval.rows.QualityRow;
 import dev.questspark.job.eval.rows.SelectionRow;
 import dev.questspark.job.eval.rows.SpeedRow;
@@ -16,11 +17,22 @@ final class Measurements {
   final List<QualityRow> quality;
   final List<SpeedRow> speed;
   final List<SelectionRow> selection;
+  final List<PrefillRow> prefill;
   final List<PolicySummary> summaries = new ArrayList<>();
   private final SortedMap<Policy, List<QualityRow>> qualityByPolicy;
   private final SortedMap<Policy, List<SpeedRow>> speedByPolicy;
 
+  /** Without a study of prefills. */
   Measurements(List<QualityRow> quality, List<SpeedRow> speed, List<SelectionRow> selection) {
+    this(quality, speed, selection, List.of());
+  }
+
+  Measurements(
+      List<QualityRow> quality,
+      List<SpeedRow> speed,
+      List<SelectionRow> selection,
+      List<PrefillRow> prefill) {
+    this.prefill = prefill;
     this.quality = quality;
     this.speed = speed;
     this.selection = selection;
@@ -52,6 +64,11 @@ final class Measurements {
                 row.policy().policy().equals(watched)
                     && row.policy().cachePolicy().equals(policy.cachePolicy()))
         .toList();
+  }
+
+  /** What a cache policy's block lists kept, of watched documents. */
+  List<PrefillRow> prefill(String cachePolicy) {
+    return prefill.stream().filter(row -> row.cachePolicy().equals(cachePolicy)).toList();
   }
 
   List<Policy> policies() {
@@ -109,14 +126,15 @@ final class Measurements {
     return summaries.stream().anyMatch(summary -> summary.kl() != null);
   }
 
-  private PolicySummary summary(Policy policy) {
+  PolicySummary summary(Policy policy) {
     return new PolicySummary(
         policy,
         new QualitySummary(quality(policy), reference()),
         batches(policy),
         policies().stream().filter(Policy::reference).findFirst().map(this::batches).orElse(null),
         comparesCachePolicies(),
-        selection(policy));
+        selection(policy),
+        prefill(policy.cachePolicy()));
   }
 
   private List<QualityRow> reference() {

@@ -61,6 +61,11 @@ final class Page {
         "What the tightest budget keeps, layer by layer",
         "Attention mass in percent that stands on kept pages. Layers that keep little are those to leave dense.",
         figures.layerMaps());
+    maps(
+        html,
+        "What the prefill's block lists keep, layer by layer",
+        "Attention mass in percent that stands on the key blocks that a document's own rows read, and on their own segment.",
+        new CacheFigures(measurements).prefillMaps());
     html.append("<section><h2>Every number</h2><p class=\"note\">Intervals are 95 %: Wilson's for")
         .append(
             " right-or-wrong scores, Student's t otherwise (of the logarithms for tokens per second and")

@@ -1,8 +1,10 @@
 package dev.questspark.job.report;
 
+import dev.questspark.job.eval.rows.PrefillRow;
 import dev.questspark.job.eval.rows.SelectionRow;
 import java.util.List;
 import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
 
@@ -23,6 +25,8 @@ final class PolicySummary {
   private final Interval sameArgmax;
   private final Interval attentionMass;
   private final Interval topTokenRecall;
+  private final Interval prefillMass;
+  private final Interval prefillBestMass;
   private final Interval decodeThroughput;
   private final boolean prefillsAnew;
   private final Interval prefillSeconds;
@@ -33,6 +37,7 @@ final class PolicySummary {
    * @param denseBatches of the reference; null likewise
    * @param prefillsAnew whether every repetition prefilled, under each cache policy
    * @param selection of watched documents, maybe none
+   * @param prefill of watched documents under the cache policy, likewise
    */
   PolicySummary(
       Policy policy,
@@ -40,7 +45,8 @@ final class PolicySummary {
       SpeedSummary batches,
       SpeedSummary denseBatches,
       boolean prefillsAnew,
-      List<SelectionRow> selection) {
+      List<SelectionRow> selection,
+      List<PrefillRow> prefill) {
     this.policy = policy;
     this.answers = answers;
     this.batches = batches;
@@ -51,8 +57,12 @@ final class PolicySummary {
     this.perplexityOverDense = policy.reference() ? null : answers.perplexityOverDense();
     this.kl = answers.kl();
     this.sameArgmax = answers.sameArgmax();
-    this.attentionMass = byDocument(selection, row -> row.kept().attentionMass());
-    this.topTokenRecall = byDocument(selection, row -> row.kept().topTokenRecall());
+    Function<SelectionRow, String> question = row -> row.question().docId();
+    this.attentionMass = byDocument(selection, question, row -> row.kept().attentionMass());
+    this.topTokenRecall = byDocument(selection, question, row -> row.kept().topTokenRecall());
+    Function<PrefillRow, String> document = row -> row.document().docId();
+    this.prefillMass = byDocument(prefill, document, row -> row.kept().attentionMass());
+    this.prefillBestMass = byDocument(prefill, document, row -> row.kept().bestMass());
     this.decodeThroughput = batches == null ? null : batches.decodeThroughput();
     this.prefillsAnew = prefillsAnew;
     boolean prefills = prefillsAnew && batches != null;
@@ -62,13 +72,12 @@ final class PolicySummary {
   }
 
   /** Means of every watched document, then over documents; null where none was watched. */
-  private static Interval byDocument(
-      List<SelectionRow> rows, ToDoubleFunction<SelectionRow> share) {
+  private static <R> Interval byDocument(
+      List<R> rows, Function<R, String> document, ToDoubleFunction<R> share) {
     List<Double> means =
         rows.stream()
             .collect(
-                Collectors.groupingBy(
-                    row -> row.question().docId(), TreeMap::new, Collectors.averagingDouble(share)))
+                Collectors.groupingBy(document, TreeMap::new, Collectors.averagingDouble(share)))
             .values()
             .stream()
             .toList();
@@ -152,6 +161,16 @@ final class PolicySummary {
 
   Interval topTokenRecall() {
     return topTokenRecall;
+  }
+
+  /** On the key blocks that the document's own rows read; null where none were watched. */
+  Interval prefillMass() {
+    return prefillMass;
+  }
+
+  /** The most that as many blocks could have had; null likewise. */
+  Interval prefillBestMass() {
+    return prefillBestMass;
   }
 
   Interval decodeThroughput() {

@@ -4,6 +4,7 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.job.answer.PolicyColumns;
+import dev.questspark.job.eval.rows.PrefillRow;
 import dev.questspark.job.eval.rows.QualityRow;
 import dev.questspark.job.eval.rows.RecordTable;
 import dev.questspark.job.eval.rows.SelectionRow;
@@ -45,7 +46,11 @@ public final class Report {
         files.exists(new Path(folder, "selection"))
             ? new RecordTable<>(SelectionRow.class).read(spark, part("selection"))
             : List.of();
-    this.measurements = new Measurements(quality, speed, selection);
+    List<PrefillRow> prefill =
+        files.exists(new Path(folder, "prefill_selection"))
+            ? new RecordTable<>(PrefillRow.class).read(spark, part("prefill_selection"))
+            : List.of();
+    this.measurements = new Measurements(quality, speed, selection, prefill);
     this.run = runJson();
   }
 

@@ -211,6 +211,19 @@ final class SummaryColumns {
             "share of the ten heaviest tokens on kept pages, likewise",
             summary -> part(summary.topTokenRecall(), Interval::mean),
             percent("top-10 recall").onPageOnly()));
+    columns.addAll(
+        interval(
+            "prefill_attention_mass",
+            "share of the softmax weight of a prefill's own rows on the key blocks that they read,"
+                + " mean over layers, KV heads and watched rows; interval over documents",
+            PolicySummary::prefillMass,
+            percent("prefill mass")));
+    columns.add(
+        number(
+            "prefill_best_mass",
+            "the most that as many blocks could have had, likewise",
+            summary -> part(summary.prefillBestMass(), Interval::mean),
+            percent("best prefill mass")));
     return columns;
   }
 

@@ -17,7 +17,7 @@ class DocumentCellsTest {
   private static final ReadPolicy QUEST = ReadPolicy.parse("quest(budget=64)");
   private static final List<ReadPolicy> POLICIES = List.of(DENSE, QUEST);
 
-  /** Named n-dense, n-quest, a-dense, a-quest and speed. */
+  /** Named n-dense, n-quest, a-dense, a-quest, study (of A_SHAPE) and speed. */
   private static final DocumentCells CELLS = cells();
 
   private static DocumentCells cells() {
@@ -26,7 +26,7 @@ class DocumentCellsTest {
     answers.put(new PolicyPair(CachePolicy.NONE, QUEST), "n-quest");
     answers.put(new PolicyPair(A_SHAPE, DENSE), "a-dense");
     answers.put(new PolicyPair(A_SHAPE, QUEST), "a-quest");
-    return new DocumentCells(answers, Optional.of("speed"));
+    return new DocumentCells(answers, Map.of(A_SHAPE, "study"), Optional.of("speed"));
   }
 
   private static DocumentCells.Missing without(String... missing) {
@@ -37,7 +37,8 @@ class DocumentCellsTest {
   void nothingIsAskedWhereAllIsThere() {
     assertThat(without().nothing()).isTrue();
     assertThat(without("a-quest").nothing()).isFalse();
-    assertThat(CELLS.names()).containsExactly("n-dense", "n-quest", "a-dense", "a-quest", "speed");
+    assertThat(CELLS.names())
+        .containsExactly("n-dense", "n-quest", "a-dense", "a-quest", "study", "speed");
   }
 
   @Test
@@ -54,6 +55,16 @@ class DocumentCellsTest {
     assertThat(missing.together()).isTrue();
     assertThat(missing.asked(CachePolicy.NONE, POLICIES)).isEmpty();
     assertThat(missing.asked(A_SHAPE, POLICIES)).isEmpty();
+  }
+
+  @Test
+  void aStudyAloneAsksNoQuestionsAndMeasuresNoSpeed() {
+    DocumentCells.Missing missing = without("study");
+    assertThat(missing.nothing()).isFalse();
+    assertThat(missing.prefills()).containsExactly(A_SHAPE);
+    assertThat(missing.together()).isFalse();
+    assertThat(missing.asked(A_SHAPE, POLICIES)).isEmpty();
+    assertThat(without("speed").prefills()).isEmpty();
   }
 
   @Test

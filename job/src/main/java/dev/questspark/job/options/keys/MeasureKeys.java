@@ -163,7 +163,7 @@ public final class MeasureKeys {
           .aspect(Aspect.ASKING)
           .description(
               SECTION,
-              "Documents on which each policy's pages are compared with the exact attention weights, per layer and head. Copies all keys to the host, which is slow for large models; 0 for none.");
+              "Documents on which each policy's pages, and the key blocks of each cache policy's prefill, are compared with the exact attention weights, per layer and head. Copies all keys to the host, which is slow for large models; 0 for none.");
   public static final OptionKey<Double> MAX_QUALITY_LOSS =
       number("max_quality_loss", "between 0 and 1", loss -> loss >= 0 && loss <= 1)
           .defaultValue("0.01")
