@@ -42,9 +42,9 @@ Options of spark-submit pass through: --master, --deploy-mode, --name, --conf, -
 
 Spark: \$SPARK_HOME/bin/spark-submit if SPARK_HOME is set. Without it, a source tree takes Spark from
 Maven Central, and a release takes the spark-submit on the PATH or the pyspark package of python3.
-  --spark 4.1|3.5   which Spark; also QUESTSPARK_SPARK. Default: SPARK_HOME's own version, else 4.1.
+  --spark 4.1|4.2|3.5  which Spark; also QUESTSPARK_SPARK. Default: SPARK_HOME's own version, else 4.1.
 
-Java: 17 or 21 for Spark 4.1, 17 for Spark 3.5. JAVA_HOME names it, else the java on the PATH is taken.
+Java: 17 or 21 for Spark 4, 17 for Spark 3.5. JAVA_HOME names it, else the java on the PATH is taken.
 A source tree needs a JDK, since it builds; a release needs only a Java runtime.
 Exit codes: 0 done, 1 failed, 2 refused before any work, 3 too many error rows, 4 a budget was never used (sweep),
   5 stopped at --deadline.
@@ -246,6 +246,12 @@ choose_build() {
       build_folder=target
       jar=questspark-job.jar
       ;;
+    4.2)
+      javas="17 or 21"
+      build_folder=target/spark-4.2
+      jar=questspark-job-spark-4.2.jar
+      build_args=(-P spark-4.2)
+      ;;
     3.5)
       javas=17
       build_folder=target/spark-3.5
@@ -255,7 +261,7 @@ choose_build() {
       java_options=--add-modules=jdk.incubator.vector
       spark_args=(--conf "spark.executor.defaultJavaOptions=$java_options" "${spark_args[@]}")
       ;;
-    *) fail "no build for Spark $spark; there are 3.5 and 4.1" ;;
+    *) fail "no build for Spark $spark; there are 3.5, 4.1 and 4.2" ;;
   esac
   if [[ -z $sources ]]; then
     jar=$home/lib/$jar

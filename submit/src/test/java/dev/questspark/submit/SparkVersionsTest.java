@@ -131,12 +131,12 @@ class SparkVersionsTest {
         jars("target/spark-3.5"),
         "job/target/questspark-job.jar",
         "This jar was built for Spark 4.1, this is Spark 3.5.",
-        "build with ./mvnw package -P spark-3.5.");
+        "questspark-spark-3.5_2.13 fits (./mvnw package -P spark-3.5)");
     refused(
         jars("target"),
         "job/target/spark-3.5/questspark-job-spark-3.5.jar",
         "This jar was built for Spark 3.5, this is Spark 4.1.",
-        "build with ./mvnw package.");
+        "questspark-spark-4.1_2.13 fits (./mvnw package).");
   }
 
   private static Path jars(String build) {

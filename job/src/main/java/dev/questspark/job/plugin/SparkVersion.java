@@ -9,9 +9,9 @@ import org.apache.spark.package$;
 import scala.util.Properties$;
 
 /**
- * A Spark as compiled classes see it. The sources are the same for Spark 3.5 and 4.1; what javac
- * makes of them is not, because Spark moved methods between its classes: a jar runs on the minor
- * version that it was built for, and on no other.
+ * A Spark as compiled classes see it. The sources are the same for every Spark that there is a
+ * build for; what javac makes of them is not, because Spark moved methods between its classes: a
+ * jar runs on the minor version that it was built for, and on no other.
  *
  * @param spark such as 4.1.3
  * @param scala such as 2.13
@@ -56,16 +56,28 @@ public record SparkVersion(String spark, String scala) {
     String line = minor(running.spark);
     if (!minor(spark).equals(line)) {
       throw new ConfigException(
-          "This jar was built for Spark %s, this is Spark %s; %s."
+          "This jar was built for Spark %s, this is Spark %s; %s%s."
               .formatted(
                   minor(spark),
                   running.spark,
                   switch (line) {
-                    case "4.1" -> "build with ./mvnw package";
-                    case "3.5" -> "build with ./mvnw package -P spark-3.5";
-                    default -> "there are builds for Spark 3.5 and 4.1";
-                  }));
+                    case "4.1" -> artifact(line) + " fits (./mvnw package)";
+                    case "3.5", "4.2" ->
+                        artifact(line) + " fits (./mvnw package -P spark-" + line + ")";
+                    default -> "there are builds for Spark 3.5, 4.1 and 4.2";
+                  },
+                  onPyPi() ? ", or pip install \"pyspark==" + minor(spark) + ".*\"" : ""));
     }
+  }
+
+  /** Whether PyPI has a PySpark that this jar runs on: its Spark 3 is of Scala 2.12 alone. */
+  private boolean onPyPi() {
+    return !spark.startsWith("3.");
+  }
+
+  /** As the jar for a Spark is named where it is published. */
+  private String artifact(String line) {
+    return "questspark-spark-" + line + "_" + scala;
   }
 
   private static String minor(String version) {
