@@ -19,8 +19,8 @@ import scala.Tuple2;
 
 /** Runs whole jobs on the demo model and reads what they leave with DuckDB, a second reader. */
 public final class JobHarness {
-  static final Path MODEL = Path.of("..", "demo", "model").toAbsolutePath().normalize();
-  static final Path TEMPLATE =
+  public static final Path MODEL = Path.of("..", "demo", "model").toAbsolutePath().normalize();
+  public static final Path TEMPLATE =
       Path.of("..", "conf", "prompts", "demo.txt").toAbsolutePath().normalize();
 
   private JobHarness() {}

@@ -183,6 +183,7 @@ class SameTextTest {
     Process plain =
         PlainSession.start(
             folder,
+            Map.of(),
             input.toString(),
             folder.resolve("pipeline").toString(),
             output.toString(),
@@ -201,6 +202,7 @@ class SameTextTest {
             "job: 0 true",
             "job on rows: 0",
             "registered:  41234",
+            "in a session beside it:  41234",
             "released: true",
             "group: null",
             "zone: Asia/Kolkata",

@@ -81,10 +81,11 @@ public final class AnswerColumn {
   static void understandCalls(SparkSession spark) {
     ExperimentalMethods planning = spark.experimental();
     synchronized (planning) {
-      List<SparkStrategy> strategies = new ArrayList<>(Plans.list(planning.extraStrategies()));
-      if (strategies.stream().anyMatch(EngineCallsStrategy.class::isInstance)) {
+      if (Plans.list(spark.sessionState().planner().strategies()).stream()
+          .anyMatch(EngineCallsStrategy.class::isInstance)) {
         return;
       }
+      List<SparkStrategy> strategies = new ArrayList<>(Plans.list(planning.extraStrategies()));
       strategies.add(new EngineCallsStrategy());
       List<Rule<LogicalPlan>> rules = new ArrayList<>(Plans.list(planning.extraOptimizations()));
       rules.add(new ExtractCalls());

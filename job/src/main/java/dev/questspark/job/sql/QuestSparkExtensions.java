@@ -2,11 +2,7 @@ package dev.questspark.job.sql;
 
 import dev.questspark.job.plugin.SparkVersion;
 import dev.questspark.job.sql.call.EngineFunction;
-import dev.questspark.job.sql.call.ReleaseEngines;
-import dev.questspark.job.sql.call.SessionSettings;
 import org.apache.spark.sql.SparkSessionExtensions;
-import org.apache.spark.sql.catalyst.FunctionIdentifier;
-import scala.Tuple3;
 import scala.runtime.AbstractFunction1;
 import scala.runtime.BoxedUnit;
 
@@ -19,17 +15,7 @@ public final class QuestSparkExtensions
   @Override
   public BoxedUnit apply(SparkSessionExtensions extensions) {
     SparkVersion.check();
-    for (EngineFunction function : EngineFunction.values()) {
-      extensions.injectFunction(
-          new Tuple3<>(
-              new FunctionIdentifier(function.sqlName()), function.info(), function::call));
-    }
-    extensions.injectFunction(
-        new Tuple3<>(
-            new FunctionIdentifier(ReleaseEngines.NAME),
-            ReleaseEngines.info(),
-            ReleaseEngines::of));
-    SessionSettings.register();
+    SessionFunctions.registerBuiltIn();
     extensions.injectPostHocResolutionRule(session -> new RefuseMisplacedCalls());
     extensions.injectOptimizerRule(session -> new ExtractCalls());
     extensions.injectOptimizerRule(session -> new PushDownBelowEngineCalls());

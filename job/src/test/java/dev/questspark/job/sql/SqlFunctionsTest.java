@@ -389,6 +389,40 @@ class SqlFunctionsTest {
     }
   }
 
+  /** What a metastore keeps of them is their text and their options. */
+  @Test
+  void aPersistentViewAndFunctionAnswerInAnotherSession() {
+    String call = "ai_answer(text, " + QUESTION + ")";
+    String from = " from values ('The gate code of the silver otter is 41234. ') as t(text)";
+    spark.conf().set("spark.questspark.max_tokens", "1");
+    SparkSession other = spark.newSession();
+    try {
+      String expected = sql("select " + call + from).head().getString(0);
+      sql("create view asked_for_good as select " + call + " as a" + from);
+      sql(
+          "create view with_own as select "
+              + call.replace(")", ", max_tokens => 8)")
+              + " as a"
+              + from);
+      sql(
+          "create function ask_for_good(t string) returns string return ai_answer(t, "
+              + QUESTION
+              + ")");
+      other.conf().set("spark.questspark.max_tokens", "8");
+      Dataset<Row> view = other.sql("select a from asked_for_good");
+      assertThat(nodes(view)).as("one batched operator").hasSize(1);
+      assertThat(view.head().getString(0)).isEqualTo(expected).isNotEqualTo(" 41234");
+      assertThat(other.sql("select a from with_own").head().getString(0)).isEqualTo(" 41234");
+      assertThat(other.sql("select ask_for_good(text)" + from).head().getString(0))
+          .isEqualTo(expected);
+    } finally {
+      spark.conf().set("spark.questspark.max_tokens", CONF.get("spark.questspark.max_tokens"));
+      sql("drop view if exists asked_for_good");
+      sql("drop view if exists with_own");
+      sql("drop function if exists ask_for_good");
+    }
+  }
+
   @Test
   void aCallOnTheElementsOfAnArrayIsRefusedBeforeItRuns() {
     for (String query :
