@@ -380,6 +380,11 @@ public final class Engine implements AutoCloseable {
     return reading.longestPrompt(resolved(policy).part(TokenSelection.class), answerTokens);
   }
 
+  /** What bounds {@link #longestPrompt}, in words. */
+  public String promptBound(CachePolicy policy) {
+    return reading.bound(resolved(policy).part(TokenSelection.class));
+  }
+
   private OptionalInt unknownToken(
       Optional<TokenSelection> selection, int[] document, int[] question) {
     int known = reading.vocabSize(selection);

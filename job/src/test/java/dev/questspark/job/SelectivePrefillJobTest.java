@@ -187,6 +187,51 @@ class SelectivePrefillJobTest {
     assertThat(other.err()).contains("the reader model");
   }
 
+  /** Its characters alone do not say so: with positions counted anew only what is kept must fit. */
+  @Test
+  void aTextFarBeyondTheContextIsReadWhereWhatIsKeptFits() throws IOException {
+    Path corpus = folder.resolve("long.jsonl");
+    Files.write(
+        corpus,
+        List.of(
+            line("long", " themselves".repeat(24_000)),
+            line("longer", " themselves".repeat(33_000)),
+            line("chunk", "The gate code of the silver otter is 41234.")));
+    Path output = folder.resolve("out");
+    Ended ended =
+        JobHarness.run(
+            corpus,
+            output,
+            "--cache-policy=selective(keep=0.02, reader=model, positions=compacted)",
+            "--policies=dense",
+            "--max-model-len=1024",
+            "--kv-cache-memory-bytes=160m",
+            "--reader-model=" + reader(2));
+    assertThat(ended.code()).as(ended.err()).isZero();
+    assertThat(
+            query(
+                "select doc_id, status, error_code, prompt_tokens > 24000, kept_tokens < 600,"
+                    + " kept_tokens = prompt_tokens from "
+                    + table(output, "answers")
+                    + " order by doc_id"))
+        .containsExactly(
+            "chunk|ok|null|false|true|true",
+            "long|ok|null|true|true|false",
+            "longer|error|TOO_LONG|null|null|null");
+    assertThat(
+            query(
+                "select error_message from "
+                    + table(output, "answers")
+                    + " where doc_id = 'longer'"))
+        .singleElement()
+        .asString()
+        .contains("to read");
+  }
+
+  private static String line(String id, String text) {
+    return "{\"id\": \"%s\", \"text\": \"%s\", \"question\": \"Who?\"}".formatted(id, text);
+  }
+
   @Test
   void whatCannotReadIsRefusedInOneSentence() throws IOException {
     Path corpus = JobHarness.corpus(folder, 1);

@@ -6,6 +6,7 @@ import dev.questspark.engine.Engine;
 import dev.questspark.engine.QuestionRequest;
 import dev.questspark.engine.failure.ErrorCode;
 import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.engine.reader.TokenChoice;
 import dev.questspark.job.answer.Answer;
 import dev.questspark.job.answer.DocumentCoverage;
@@ -255,13 +256,22 @@ final class DocumentSession {
             + prompt.prefixTokens()
             + " + question "
             + suffix
-            + " + max_tokens "
-            + maxTokens()
-            + " tokens exceed max_model_len "
-            + engine.maxModelLen()
+            + bound()
             + (room
                 ? "; --on-too-long truncate_middle or map_reduce would answer it"
                 : "; no document has room beside them: lower --max-tokens or shorten the question"));
+  }
+
+  /** Where positions are counted anew, the answer is no part of what is read. */
+  private String bound() {
+    CachePolicy policy = settings.cachePolicy();
+    if (engine.longestPrompt(policy, 0) != engine.longestPrompt(policy, maxTokens())) {
+      return " + max_tokens "
+          + maxTokens()
+          + " tokens exceed max_model_len "
+          + engine.maxModelLen();
+    }
+    return " tokens to read, but " + engine.promptBound(policy);
   }
 
   private List<CompletableFuture<Answer>> refuse(

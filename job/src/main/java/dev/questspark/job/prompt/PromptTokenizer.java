@@ -27,7 +27,7 @@ public final class PromptTokenizer {
   private final PromptTemplate combine;
   private final ReasoningMarks reasoning;
   private final List<Integer> endTokenIds;
-  private final int maxModelLen;
+  private final int longestPrompt;
   private final boolean stopsAtTooLong;
 
   private PromptTokenizer(
@@ -35,14 +35,14 @@ public final class PromptTokenizer {
       PromptTemplate combine,
       ReasoningMarks reasoning,
       List<Integer> endTokenIds,
-      int maxModelLen,
+      int longestPrompt,
       boolean stopsAtTooLong) {
     this.ask = ask;
     this.closing = ask.closing();
     this.combine = combine;
     this.reasoning = reasoning;
     this.endTokenIds = endTokenIds;
-    this.maxModelLen = maxModelLen;
+    this.longestPrompt = longestPrompt;
     this.stopsAtTooLong = stopsAtTooLong;
   }
 
@@ -63,8 +63,15 @@ public final class PromptTokenizer {
         ReasoningMarks.of(
             engine.tokenizer(), chat.map(turns -> turns.template().text()).orElse(""), ask.end()),
         generation.stopTokenIds(engine.model().eosTokenIds(), engine.tokenizer()),
-        engine.maxModelLen(),
+        longestPrompt(options, engine),
         options.longDocuments().onTooLong() == OnTooLong.ERROR);
+  }
+
+  /** A document of which only some tokens are kept may be longer than the model's context. */
+  private static int longestPrompt(InferenceOptions options, Engine engine) {
+    return options.selection().cachePolicies().stream()
+        .mapToInt(policy -> engine.longestPrompt(policy, 0))
+        .reduce(engine.maxModelLen(), Math::max);
   }
 
   /**
@@ -140,8 +147,8 @@ public final class PromptTokenizer {
   /** A question that cannot fit is tokenised no further than to know it. */
   private int[] suffix(PromptTemplate template, String question) {
     if (question.length() > PromptTemplate.PIECE_CHARACTERS) {
-      int[] pieces = template.documentInPieces(question, maxModelLen + SEAMS);
-      if (pieces.length > maxModelLen + SEAMS) {
+      int[] pieces = template.documentInPieces(question, longestPrompt + SEAMS);
+      if (pieces.length > longestPrompt + SEAMS) {
         return pieces;
       }
     }
@@ -154,7 +161,7 @@ public final class PromptTokenizer {
    */
   private PromptTokens prompt(PromptTemplate template, String document, boolean stops) {
     if (document.length() > PromptTemplate.PIECE_CHARACTERS) {
-      int enough = maxModelLen + SEAMS;
+      int enough = longestPrompt + SEAMS;
       int[] pieces = template.documentInPieces(document, stops ? enough : Integer.MAX_VALUE);
       if (pieces.length > enough) {
         return new PromptTokens(template.prefix(""), pieces, !stops);
