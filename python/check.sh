@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The Python package against real PySpark: types, tests in a classic session and over Spark Connect, the wheel in an empty
-# environment. Needs the jar (./mvnw package -DskipTests), python3 with venv, and PyPI. Reports go where CI counts them.
+# The Python package against real PySpark: types, tests in a classic session and over Spark Connect (by pyspark-client, which
+# has no Java), the notebook, and the wheel in an empty environment. Needs the jar (./mvnw package -DskipTests), python3 with
+# venv, and PyPI. Reports go where CI counts them.
 set -euo pipefail
 cd "$(dirname "$0")"
 work=$PWD/target
@@ -8,47 +9,48 @@ reports=$work/surefire-reports/python
 mkdir -p "$reports"
 export QUESTSPARK_JAR=${QUESTSPARK_JAR:-$PWD/../job/target/questspark-job.jar}
 [[ -f $QUESTSPARK_JAR ]] || { echo "there is no $QUESTSPARK_JAR; ./mvnw package -DskipTests builds it" >&2; exit 2; }
+spark=${QUESTSPARK_TEST_SPARK:-4.1}
 
-if [[ ! -x $work/venv/bin/pytest ]]; then
-  python3 -m venv "$work/venv"
-  "$work/venv/bin/pip" install --quiet --disable-pip-version-check "pyspark[connect]==4.1.*" pandas pyarrow pytest mypy hatchling
+# One environment of tools, and beside it one for each PySpark, which sees the tools.
+install() { "$work/tools/bin/pip" --quiet --disable-pip-version-check --python "$work/$1/bin/python" install --no-compile "${@:2}"; }
+environment() {
+  python3 -m venv --without-pip "$work/$1"
+  echo "$work/tools/lib"/python3.*/site-packages >"$(echo "$work/$1/lib"/python3.*/site-packages)/tools.pth"
+  install "$1" --no-deps "${@:2}"
+}
+if [[ ! -f $work/installed ]]; then
+  rm -rf "$work"/{tools,spark,client}
+  python3 -m venv "$work/tools"
+  install tools pandas pyarrow "grpcio>=1.76" "grpcio-status>=1.76" "googleapis-common-protos>=1.71" "zstandard>=0.25" \
+    pytest mypy hatchling nbclient ipykernel matplotlib
+  environment spark "pyspark==$spark.*" "py4j<0.10.10"
+  environment client "pyspark-client==$spark.*"
+  touch "$work/installed"
 fi
 export PYTHONPATH=$PWD/src PYTHONDONTWRITEBYTECODE=1
-status=0
-running=()
+export SPARK_HOME
+SPARK_HOME=$(echo "$work/spark/lib"/python3.*/site-packages/pyspark)
 
-# Both kinds of session at once, each with a JVM of its own.
-for mode in classic connect; do
-  QUESTSPARK_TEST_MODE=$mode "$work/venv/bin/python" -m pytest -q -p no:cacheprovider \
-    -o junit_suite_name="$mode" --junitxml="$reports/TEST-python-$mode.xml" tests >"$work/$mode.log" 2>&1 &
-  running[${#running[@]}]=$!
-done
-for one in "${running[@]}"; do
-  wait "$one" || status=1
-done
-cat "$work/classic.log" "$work/connect.log"
+# tests MODE ENVIRONMENT
+tests() {
+  QUESTSPARK_TEST_MODE=$1 "$work/$2/bin/python" -m pytest -q -p no:cacheprovider --durations=5 \
+    -o junit_suite_name="$1" --junitxml="$reports/TEST-python-$1.xml" tests >"$work/$1.log" 2>&1
+}
 
 # What pip installs, in an environment that has PySpark and nothing of this checkout.
-rm -rf "$work/wheel" "$work/empty"
-"$work/venv/bin/pip" wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w "$work/wheel" .
-python3 -m venv "$work/empty"
-"$work/empty/bin/pip" install --quiet --disable-pip-version-check --no-deps "$work"/wheel/*.whl
-echo "$work/venv/lib"/python3.*/site-packages >"$(echo "$work/empty/lib"/python3.*/site-packages)/spark.pth"
-docs=$(mktemp -d)
-for i in 1 2 3; do
-  echo "The gate code of the silver otter is 4000$i. " >"$docs/$i.txt"
-done
-(
-  cd "$docs"
-  unset PYTHONPATH
-  "$work/empty/bin/questspark" run "--input=$docs" "--output=$work/wheel/answers" \
-    --question="What is the gate code of the silver otter?" "--model=$OLDPWD/../demo/model" \
-    "--prompt-template=$OLDPWD/../conf/prompts/demo.txt" --max-model-len=1024 --kv-cache-memory-bytes=64m --max-tokens=8
-  "$work/empty/bin/python" -c "
-import questspark
-answers = sorted(questspark.read('$work/wheel/answers').answers()['output_text'])
-assert answers == [' 40001', ' 40002', ' 40003'], answers
-print('the wheel answered three files:', answers)"
-) || status=1
-rm -rf "$docs"
+wheel() {
+  rm -rf "$work/wheel" "$work/empty"
+  "$work/tools/bin/pip" wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w "$work/wheel" .
+  environment empty "$work"/wheel/*.whl
+  echo "$work/spark/lib"/python3.*/site-packages >"$(echo "$work/empty/lib"/python3.*/site-packages)/spark.pth"
+  PYTHONPATH='' tests wheel empty
+}
+
+# Two at a time, each with a JVM of its own.
+status=0
+{ tests connect client && tests notebook spark; } &
+beside=$!
+{ tests classic spark && wheel; } || status=1
+wait "$beside" || status=1
+cat "$work"/{classic,wheel,connect,notebook}.log
 exit "$status"

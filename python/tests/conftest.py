@@ -25,12 +25,19 @@ OPTIONS: dict[str, Any] = {
 MODE = os.environ.get("QUESTSPARK_TEST_MODE", "classic")
 
 
+#: Each mode is a run of its own. A test without one of these marks is of the first two.
+MODES = ("classic", "connect", "notebook", "wheel")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests of the other mode are none of this run's: they are left out, not skipped."""
-    other = "connect" if MODE == "classic" else "classic"
-    left_out = [item for item in items if item.get_closest_marker(other)]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in left_out]
+    """Tests of the other modes are none of this run's: they are left out, not skipped."""
+
+    def wanted(item: pytest.Item) -> bool:
+        marks = [mode for mode in MODES if item.get_closest_marker(mode)]
+        return MODE in (marks or MODES[:2])
+
+    config.hook.pytest_deselected(items=[item for item in items if not wanted(item)])
+    items[:] = [item for item in items if wanted(item)]
 
 
 def jar() -> str:
@@ -92,9 +99,11 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 def spark_submit() -> list[str]:
+    """Of the Spark that SPARK_HOME names; pyspark-client has none."""
     import pyspark
 
-    return [os.path.join(os.path.dirname(pyspark.__file__), "bin", "spark-submit")]
+    home = os.environ.get("SPARK_HOME", os.path.dirname(pyspark.__file__))
+    return [os.path.join(home, "bin", "spark-submit")]
 
 
 def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:

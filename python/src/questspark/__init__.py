@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from questspark import functions
 from questspark._options import JobOptions, QueryOptions
-from questspark.job import JobFailed, RunResult, evaluate, read, run, sweep
+from questspark.job import JobFailed, evaluate, run, sweep
+from questspark.result import Report, RunResult, read
 from questspark.session import (
     configure,
     enable,
@@ -25,6 +26,7 @@ __all__ = [
     "JobFailed",
     "JobOptions",
     "QueryOptions",
+    "Report",
     "RunResult",
     "configure",
     "enable",

@@ -344,3 +344,32 @@ STAGE_PARAMETERS: tuple[tuple[str, bool], ...] = (
     ("chunk_tokens", False),
     ("chunk_overlap_tokens", False),
 )
+
+#: Other names of options.
+ALIASES: dict[str, str] = {
+    "model_path": "model",
+    "model_source": "model",
+    "model_name": "model",
+    "context_length": "max_model_len",
+    "n_ctx": "max_model_len",
+    "block_size": "page_size",
+    "max_running_requests": "max_num_seqs",
+    "n_parallel": "max_num_seqs",
+    "chunked_prefill_size": "max_num_batched_tokens",
+    "kv_cache_memory": "kv_cache_memory_bytes",
+    "mem_fraction_static": "gpu_memory_utilization",
+    "policy": "policies",
+    "selector": "selectors",
+    "sparse_attention": "selectors",
+    "kv_budget": "kv_budgets",
+    "token_budget": "kv_budgets",
+    "seq_len_threshold": "sparse_min_context",
+    "sparse_min_ctx": "sparse_min_context",
+    "max_new_tokens": "max_tokens",
+    "max_completion_tokens": "max_tokens",
+    "n_predict": "max_tokens",
+    "id_column": "id_col",
+    "text_column": "text_col",
+    "question_column": "question_col",
+    "answer_column": "answer_col",
+}

@@ -9,7 +9,7 @@ from pyspark.ml.param import Param, Params, TypeConverters
 from pyspark.ml.util import JavaMLReadable, JavaMLWritable
 from pyspark.ml.wrapper import JavaTransformer
 
-from questspark._options import STAGE_PARAMETERS, QueryOptions
+from questspark._options import ALIASES, STAGE_PARAMETERS, QueryOptions
 from questspark._texts import given, text, texts
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ class LongDocTransformer(JavaTransformer, JavaMLReadable["LongDocTransformer"], 
             task=task,
             onError=onError,
         )
-        for name, value in given(dict(options)).items():
+        for given_name, value in given(dict(options)).items():
+            name = ALIASES.get(given_name, given_name)
             if name not in _LISTS:
                 raise TypeError(f"{type(self).__name__} has no option {name!r}; see questspark.QueryOptions")
             own[_camel(name)] = texts(value) if _LISTS[name] else ",".join(texts(value))

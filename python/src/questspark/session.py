@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import threading
+import uuid
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from questspark._options import QueryOptions
+from questspark._options import ALIASES, STAGE_PARAMETERS, QueryOptions
 from questspark._texts import given, is_connect, texts
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ JAR_VARIABLE = "QUESTSPARK_JAR"
 #: Sparks that there is a jar for.
 SPARKS = ("3.5", "4.1")
 PREFIX = "spark.questspark."
+LOOK_AROUND_SECONDS = 0.2
+#: How long an interrupt waits for the action to end.
+CANCEL_SECONDS = 10.0
 
 
 def maven_coordinate(spark_version: str | None = None) -> str:
@@ -48,7 +51,7 @@ def _pyspark_version() -> str:
     return str(pyspark.__version__)
 
 
-def _find_jar(jar: str | None) -> str | None:
+def find_jar(jar: str | None) -> str | None:
     found = jar or os.environ.get(JAR_VARIABLE)
     if found and "://" not in found and not os.path.exists(found):
         source = "jar" if jar else JAR_VARIABLE
@@ -72,7 +75,7 @@ def configure(
         Spark's metrics
     """
     maven_coordinate()  # refuses a Spark that there is no jar for
-    found = _find_jar(jar)
+    found = find_jar(jar)
     before = dict(getattr(builder, "_options", {}))
     if found:
         _append(builder, before, "spark.jars", [found])
@@ -83,8 +86,16 @@ def configure(
     if metrics:
         _append(builder, before, "spark.plugins", [PLUGIN])
     for name, value in given(dict(options)).items():
-        builder.config(PREFIX + name, ",".join(texts(value)))
+        builder.config(PREFIX + name, _setting(name, value))
     return builder
+
+
+def _setting(name: str, value: Any) -> str:
+    """A list as one text. Elements that may hold commas themselves are not joined."""
+    several = texts(value)
+    if len(several) > 1 and dict(STAGE_PARAMETERS).get(ALIASES.get(name, name)):
+        raise ValueError(f"{name} takes one value in a session, and {len(several)} are given; give them in the call")
+    return ",".join(several)
 
 
 def _append(builder: Any, before: dict[str, Any], key: str, values: Sequence[str]) -> None:
@@ -108,7 +119,7 @@ def enable(spark: SparkSession, *, jar: str | None = None) -> None:
             "enable needs the session's JVM, which a client of Spark Connect has not; start the server"
             f" with the jar and spark.sql.extensions={EXTENSIONS}"
         )
-    found = _find_jar(jar)
+    found = find_jar(jar)
     if found:
         spark.sql(f"ADD JAR '{found}'")
     quest_spark(spark).register(spark._jsparkSession)
@@ -168,7 +179,7 @@ def set_options(spark: SparkSession, **options: Unpack[QueryOptions]) -> None:
         if value is None:
             spark.conf.unset(PREFIX + name)
         else:
-            spark.conf.set(PREFIX + name, ",".join(texts(value)))
+            spark.conf.set(PREFIX + name, _setting(name, value))
 
 
 def release(spark: SparkSession) -> int:
@@ -182,7 +193,10 @@ def release(spark: SparkSession) -> int:
 
 
 def interruptible(action: Callable[[], T]) -> T:
-    """Runs an action so that Ctrl-C cancels its Spark jobs, which it does not in a classic session.
+    """Runs an action so that Ctrl-C, or a kernel's interrupt, cancels its Spark jobs.
+
+    In a classic session Python alone hears of the interrupt, and the jobs run on; in Spark Connect
+    the client passes it on by itself.
 
     >>> questspark.interruptible(lambda: df.toPandas())
     """
@@ -193,13 +207,14 @@ def interruptible(action: Callable[[], T]) -> T:
         return action()
     from pyspark import InheritableThread
 
+    context = spark.sparkContext
     results: list[T] = []
     failures: list[BaseException] = []
-    tag = f"questspark-{threading.get_ident()}-{id(results)}"
+    tag = f"questspark-{uuid.uuid4()}"
 
     def work() -> None:
         try:
-            spark.addTag(tag)
+            context.addJobTag(tag)  # the context's, which jobs of other sessions carry too
             results.append(action())
         except BaseException as failed:  # handed to the caller's thread
             failures.append(failed)
@@ -208,10 +223,13 @@ def interruptible(action: Callable[[], T]) -> T:
     thread.start()
     try:
         while thread.is_alive():
-            thread.join(0.2)
+            thread.join(LOOK_AROUND_SECONDS)
     except KeyboardInterrupt:
-        spark.interruptTag(tag)
-        thread.join(10)
+        for _ in range(int(CANCEL_SECONDS / LOOK_AROUND_SECONDS)):  # jobs that start meanwhile, too
+            context.cancelJobsWithTag(tag)
+            thread.join(LOOK_AROUND_SECONDS)
+            if not thread.is_alive():
+                break
         raise
     if failures:
         raise failures[0]

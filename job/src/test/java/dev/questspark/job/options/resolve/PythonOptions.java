@@ -9,6 +9,7 @@ import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** Renders the Python package's types of options, and the parameters of its stage. */
 final class PythonOptions {
@@ -48,16 +49,26 @@ final class PythonOptions {
             \"""Options of a job: those of a query, and what is read and written.\"""
 
         """);
-    OptionRegistry.all().stream()
-        .filter(key -> !key.inQuery() && !ARGUMENTS.contains(key.name()))
-        .forEach(key -> field(page, key));
+    List<OptionKey<?>> job =
+        OptionRegistry.all().stream()
+            .<OptionKey<?>>filter(key -> !key.inQuery() && !ARGUMENTS.contains(key.name()))
+            .toList();
+    job.forEach(key -> field(page, key));
     page.append(
         "\n\n#: Parameters of the stage that are options, and whether each takes a list.\n");
     page.append("STAGE_PARAMETERS: tuple[tuple[str, bool], ...] = (\n");
     for (OptionKey<?> key : query) {
       page.append("    (\"%s\", %s),\n".formatted(key.name(), key.repeated() ? "True" : "False"));
     }
-    return page.append(")\n").toString();
+    page.append(")\n\n#: Other names of options.\nALIASES: dict[str, str] = {\n");
+    Stream.of(query, job).flatMap(List::stream).forEach(key -> aliases(page, key));
+    return page.append("}\n").toString();
+  }
+
+  private static void aliases(StringBuilder page, OptionKey<?> key) {
+    for (String alias : key.aliases()) {
+      page.append("    \"%s\": \"%s\",\n".formatted(alias, key.name()));
+    }
   }
 
   private static void field(StringBuilder page, OptionKey<?> key) {
