@@ -39,11 +39,12 @@ tests() {
 
 # What pip installs, in an environment that has PySpark and nothing of this checkout.
 wheel() {
-  rm -rf "$work/wheel" "$work/empty"
+  rm -rf "$work/wheel" "$work/empty" "$work/repository"
   "$work/tools/bin/pip" wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w "$work/wheel" .
   environment empty "$work"/wheel/*.whl
   echo "$work/spark/lib"/python3.*/site-packages >"$(echo "$work/empty/lib"/python3.*/site-packages)/spark.pth"
-  PYTHONPATH='' tests wheel empty
+  (cd .. && ./mvnw -B -q -pl job deploy:deploy-file@publish "-Durl=file://$work/repository")
+  PYTHONPATH='' QUESTSPARK_TEST_REPOSITORY=file://$work/repository/ tests wheel empty
 }
 
 # Two at a time, each with a JVM of its own.

@@ -23,7 +23,7 @@ PLUGIN = "dev.questspark.job.plugin.QuestSparkPlugin"
 #: Where the jar is, when neither ``jar`` nor ``packages`` says it.
 JAR_VARIABLE = "QUESTSPARK_JAR"
 #: Sparks that there is a jar for.
-SPARKS = ("3.5", "4.1")
+SPARKS = ("3.5", "4.1", "4.2")
 PREFIX = "spark.questspark."
 LOOK_AROUND_SECONDS = 0.2
 #: How long an interrupt waits for the action to end.
@@ -38,7 +38,7 @@ def maven_coordinate(spark_version: str | None = None) -> str:
     line = ".".join(version.split(".")[:2])
     if line not in SPARKS:
         raise ValueError(
-            f"there is no jar for Spark {version}, only for {' and '.join(SPARKS)};"
+            f"there is no jar for Spark {version}, only for {', '.join(SPARKS[:-1])} and {SPARKS[-1]};"
             ' pip install "pyspark==4.1.*" fits'
         )
     release = re.sub(r"\.dev\d+$", "-SNAPSHOT", __version__)
