@@ -1,0 +1,3 @@
+{{ config(materialized='table') }}
+
+SELECT id, text, questions FROM json.`{{ var('corpus') }}`
