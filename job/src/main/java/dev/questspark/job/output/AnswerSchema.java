@@ -218,7 +218,7 @@ public final class AnswerSchema implements Serializable {
             a -> columns(a).kvBudget()),
         longInteger(
             "prefill_blocks_total",
-            "pairs of a document row and a key block that dense prefill computes, over layers and KV heads",
+            "pairs of a document row and a key block that dense prefill computes, over layers and query heads",
             ok(o -> o.prefill().blocksTotal())),
         longInteger(
             "prefill_blocks_computed",

@@ -17,7 +17,7 @@ import org.apache.spark.sql.types.StructType;
  * The columns of {@code stats/}: one row per run and policy. Names as in vLLM's benchmarks. Prefill
  * is shared by all policies of a run, so its columns repeat in its rows.
  */
-final class StatsSchema {
+public final class StatsSchema {
   private static final double NANOS_PER_S = 1e9;
   private static final List<Column> COLUMNS = columns();
 
@@ -26,7 +26,7 @@ final class StatsSchema {
 
   private StatsSchema() {}
 
-  static StructType schema() {
+  public static StructType schema() {
     StructType schema = new StructType();
     for (Column column : COLUMNS) {
       schema = schema.add(column.name, column.type, true, column.meaning);
