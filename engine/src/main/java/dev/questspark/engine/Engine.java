@@ -380,6 +380,19 @@ public final class Engine implements AutoCloseable {
     return reading.longestPrompt(resolved(policy).part(TokenSelection.class), answerTokens);
   }
 
+  /**
+   * Most tokens of a document that is answered whatever the policy chooses of it.
+   *
+   * @param beside tokens of the prompt that are none of the document's, with the longest question
+   * @param answerTokens most tokens of an answer
+   * @param questions of the document, different ones
+   * @return below 1 where there is room for none
+   */
+  public int longestDocument(CachePolicy policy, int beside, int answerTokens, int questions) {
+    return reading.longestDocument(
+        resolved(policy).part(TokenSelection.class), beside, answerTokens, questions);
+  }
+
   /** What bounds {@link #longestPrompt}, in words. */
   public String promptBound(CachePolicy policy) {
     return reading.bound(resolved(policy).part(TokenSelection.class));

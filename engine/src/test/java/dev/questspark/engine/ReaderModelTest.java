@@ -203,6 +203,29 @@ class ReaderModelTest {
     }
   }
 
+  @Test
+  void theLongestDocumentIsAnsweredWhateverIsChosen() {
+    CachePolicy compacted =
+        CachePolicy.parse("selective(keep=0.5, reader=model, positions=compacted)");
+    CachePolicy original = CachePolicy.parse("selective(keep=0.5, reader=model)");
+    CachePolicy own = CachePolicy.parse("selective(keep=0.5, positions=compacted)");
+    try (Engine engine = open(config(READER, compacted, original, own))) {
+      // 480 of 512 tokens are left for what is kept: 15 chunks of 32, of 31 that are read.
+      assertThat(engine.longestDocument(compacted, 20, 12, 1)).isEqualTo(30 * CHUNK);
+      assertThat(
+              score(engine, tokens(1, 30 * CHUNK), compacted, tokens(2, 20)).usage().keptTokens())
+          .isEqualTo(500);
+      // Two questions may keep twice as many, but for the ends that they share.
+      assertThat(engine.longestDocument(compacted, 20, 12, 2)).isEqualTo(16 * CHUNK);
+      assertThat(engine.longestDocument(compacted, 20, 12, 99)).isEqualTo(480);
+      // The model itself reads no more than its length; elsewhere positions are the prompt's.
+      assertThat(engine.longestDocument(own, 20, 12, 1)).isEqualTo(492);
+      assertThat(engine.longestDocument(original, 20, 12, 1)).isEqualTo(480);
+      assertThat(engine.longestDocument(CachePolicy.NONE, 20, 12, 1)).isEqualTo(480);
+      assertThat(engine.longestDocument(compacted, 500, 20, 1)).isLessThan(1);
+    }
+  }
+
   private static void assertTooLong(
       Engine engine, CachePolicy policy, int documentTokens, String... parts) {
     assertThatThrownBy(() -> score(engine, tokens(1, documentTokens), policy, tokens(2, 20)))

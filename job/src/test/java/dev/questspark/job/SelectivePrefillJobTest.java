@@ -228,6 +228,39 @@ class SelectivePrefillJobTest {
         .contains("to read");
   }
 
+  /** The same text in fewer, longer chunks, of which what is kept fits; combined as a whole. */
+  @Test
+  void aChunkOfMapReduceHoldsWhatTheReaderReads() throws IOException {
+    Path corpus = folder.resolve("long.jsonl");
+    Files.write(corpus, List.of(line("long", " themselves".repeat(9_000))));
+    Path reader = reader(2);
+    String policy = "selective(keep=0.2, reader=model, positions=compacted)";
+    List<String> chunks = new ArrayList<>();
+    for (String cachePolicy : List.of("none", policy)) {
+      Path output = folder.resolve("out-" + chunks.size());
+      List<String> args =
+          new ArrayList<>(
+              List.of(
+                  "--cache-policy=" + cachePolicy,
+                  "--policies=dense",
+                  "--on-too-long=map_reduce",
+                  "--max-tokens=8",
+                  "--max-model-len=1024",
+                  "--kv-cache-memory-bytes=160m"));
+      if (cachePolicy.equals(policy)) {
+        args.add("--reader-model=" + reader);
+      }
+      Ended ended = JobHarness.run(corpus, output, args.toArray(String[]::new));
+      assertThat(ended.code()).as(ended.err()).isZero();
+      String answers = table(output, "answers");
+      chunks.addAll(query("select num_chunks from " + answers));
+      assertThat(query("select status, reduce_levels from " + answers)).containsExactly("ok|1");
+      assertThat(ended.out().contains("A chunk of map_reduce may be longer than max_model_len"))
+          .isEqualTo(cachePolicy.equals(policy));
+    }
+    assertThat(chunks).containsExactly("10", "2");
+  }
+
   private static String line(String id, String text) {
     return "{\"id\": \"%s\", \"text\": \"%s\", \"question\": \"Who?\"}".formatted(id, text);
   }

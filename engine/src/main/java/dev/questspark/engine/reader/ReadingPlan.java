@@ -198,6 +198,36 @@ public final class ReadingPlan {
     return compacted(selection) ? window : Math.min(maxModelLen, window) - answerTokens;
   }
 
+  /**
+   * Most tokens of a document that is answered whatever is chosen of it.
+   *
+   * @param selection of the document; empty where all is prefilled
+   * @param beside tokens of the prompt that are none of the document's, with the longest question
+   * @param answerTokens most tokens of an answer
+   * @param questions of the document, different ones
+   * @return below 1 where there is room for none
+   */
+  public int longestDocument(
+      Optional<TokenSelection> selection, int beside, int answerTokens, int questions) {
+    int read = longestPrompt(selection, answerTokens) - beside;
+    if (!compacted(selection)) {
+      return read;
+    }
+    TokenSelection chosen = selection.orElseThrow();
+    int room = maxModelLen - beside - answerTokens;
+    int fits = 0;
+    int exceeds = Math.max(0, read) + 1;
+    while (exceeds - fits > 1) {
+      int tokens = fits + (exceeds - fits) / 2;
+      if (chosen.mostKept(tokens, questions) <= room) {
+        fits = tokens;
+      } else {
+        exceeds = tokens;
+      }
+    }
+    return fits;
+  }
+
   /** What bounds {@link #longestPrompt(Optional, int)}, in words. */
   public String bound(Optional<TokenSelection> selection) {
     int window = window(selection);

@@ -16,10 +16,12 @@ import dev.questspark.job.corpus.Question;
 import dev.questspark.job.executor.FailurePolicy;
 import dev.questspark.job.executor.InferSettings;
 import dev.questspark.job.input.Utf8;
+import dev.questspark.job.options.Choices.OnTooLong;
 import dev.questspark.job.partition.PlannedDocument;
 import dev.questspark.job.prompt.LongDocument;
 import dev.questspark.job.prompt.PromptTokenizer;
 import dev.questspark.job.prompt.PromptTokens;
+import java.nio.IntBuffer;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -28,6 +30,7 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * Asks one engine everything about one document: every question under every policy, each exactly
@@ -121,13 +124,14 @@ final class DocumentSession {
     PromptTokens prompt = prompts.ask(document.text());
     List<Question> fitting = new ArrayList<>();
     List<Question> tooLong = new ArrayList<>();
+    int questions = different(all.stream().filter(this::canAsk).map(prompts::suffix));
     for (Question question : asked) {
-      (fits(prompt, question) ? fitting : tooLong).add(question);
+      (fits(prompt, question, questions) ? fitting : tooLong).add(question);
     }
     Map<Boolean, List<Question>> others =
         all.stream()
             .filter(question -> !asked.contains(question) && canAsk(question))
-            .collect(Collectors.partitioningBy(question -> fits(prompt, question)));
+            .collect(Collectors.partitioningBy(question -> fits(prompt, question, questions)));
     if (!fitting.isEmpty()) {
       answers.addAll(submit(document, fitting, others.get(true), prompt, 0));
     }
@@ -147,17 +151,36 @@ final class DocumentSession {
   }
 
   /**
-   * Whether the prompt fits with its answer; where positions are counted anew, the engine knows how
-   * much of it stays.
+   * Whether the prompt fits with its answer. Where positions are counted anew, only what is chosen
+   * of the document must leave room for the answer: an error row says so once it is known, but a
+   * document that can be cut is cut before anything is read.
+   *
+   * @param questions of the record, different ones
    */
-  private boolean fits(PromptTokens prompt, Question question) {
-    return prompt.prefixTokens() + prompts.suffix(question).length
-        <= engine.longestPrompt(settings.cachePolicy(), maxTokens());
+  private boolean fits(PromptTokens prompt, Question question, int questions) {
+    CachePolicy policy = settings.cachePolicy();
+    int suffix = prompts.suffix(question).length;
+    if (settings.options().longDocuments().onTooLong() == OnTooLong.ERROR) {
+      return prompt.prefixTokens() + suffix <= engine.longestPrompt(policy, maxTokens());
+    }
+    int beside = prompt.head().length + suffix;
+    return prompt.document().length
+        <= engine.longestDocument(policy, beside, maxTokens(), questions);
+  }
+
+  private static int different(Stream<int[]> questions) {
+    return Math.toIntExact(questions.map(IntBuffer::wrap).distinct().count());
   }
 
   private List<CompletableFuture<Answer>> truncated(
       Document document, List<Question> asked, List<Question> others, PromptTokens prompt) {
-    int room = roomForDocument(engine, prompt, requests(document, asked));
+    int room =
+        roomForDocument(
+            engine,
+            settings.cachePolicy(),
+            prompt,
+            requests(document, asked),
+            others.stream().map(prompts::suffix).toList());
     if (room < 1) {
       return refuse(document, asked, tooLong(prompt, asked.get(0)));
     }
@@ -166,14 +189,24 @@ final class DocumentSession {
     return submit(document, asked, others, kept, dropped);
   }
 
-  /** Document tokens that fit beside the longest question and its answer. */
-  static int roomForDocument(Engine engine, PromptTokens prompt, List<QuestionRequest> requests) {
-    int longest =
-        requests.stream()
-            .mapToInt(request -> request.tokens().length + request.sampling().maxTokens())
-            .max()
-            .orElse(0);
-    return engine.maxModelLen() - longest - prompt.head().length;
+  /**
+   * Document tokens that fit beside the longest question and its answer, whatever is chosen of
+   * them.
+   *
+   * @param others questions that are not asked, whose choice counts too
+   */
+  static int roomForDocument(
+      Engine engine,
+      CachePolicy policy,
+      PromptTokens prompt,
+      List<QuestionRequest> requests,
+      List<int[]> others) {
+    int longest = requests.stream().mapToInt(request -> request.tokens().length).max().orElse(0);
+    int answer =
+        requests.stream().mapToInt(request -> request.sampling().maxTokens()).max().orElse(0);
+    int questions =
+        different(Stream.concat(requests.stream().map(QuestionRequest::tokens), others.stream()));
+    return engine.longestDocument(policy, prompt.head().length + longest, answer, questions);
   }
 
   private List<CompletableFuture<Answer>> submit(

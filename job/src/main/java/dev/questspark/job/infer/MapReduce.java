@@ -136,7 +136,9 @@ final class MapReduce {
   private List<CompletableFuture<String>> level(
       Document document, Passage passage, List<Row> rows, List<QuestionRequest> requests) {
     PromptTokens prompt = passage.prompt;
-    int room = DocumentSession.roomForDocument(engine, prompt, requests);
+    int room =
+        DocumentSession.roomForDocument(
+            engine, passage.cachePolicy, prompt, requests, passage.unasked);
     if (prompt.document().length <= room) {
       return record(rows, submissions.submit(request(document, passage, prompt, requests)));
     }

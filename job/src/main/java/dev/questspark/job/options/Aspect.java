@@ -24,5 +24,7 @@ public enum Aspect {
   /** How many tokens an answer may have. */
   ANSWER_LENGTH,
   /** How an answer is asked for, whatever the question. */
-  ASKING
+  ASKING,
+  /** How many documents have their attention compared with what a policy reads of it. */
+  STUDY
 }

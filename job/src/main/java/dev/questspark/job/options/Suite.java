@@ -7,6 +7,7 @@ import static dev.questspark.job.options.Aspect.INPUT;
 import static dev.questspark.job.options.Aspect.LENGTHS;
 import static dev.questspark.job.options.Aspect.QUESTIONS;
 import static dev.questspark.job.options.Aspect.SEED;
+import static dev.questspark.job.options.Aspect.STUDY;
 import static dev.questspark.job.options.Aspect.TEMPLATE;
 import static dev.questspark.job.options.Aspect.TEXTS;
 import static dev.questspark.job.options.Aspect.WINDOWS;
@@ -18,17 +19,17 @@ import java.util.Set;
 /** {@code suite}: what a measurement asks, and which aspects of the options it reads. */
 public enum Suite {
   /** The input's own documents and questions. */
-  CORPUS(INPUT, TEXTS, QUESTIONS, TEMPLATE, ANSWER_LENGTH, ASKING),
-  PASSKEY(LENGTHS, HIDDEN_FACTS, SEED, ASKING),
-  PASSKEY_FACTS(LENGTHS, HIDDEN_FACTS, SEED, TEMPLATE, ASKING),
-  NEEDLE(INPUT, TEXTS, LENGTHS, HIDDEN_FACTS, SEED, TEMPLATE, ANSWER_LENGTH, ASKING),
-  MULTIKEY(INPUT, TEXTS, LENGTHS, HIDDEN_FACTS, SEED, ASKING),
-  MULTIKEY_FACTS(INPUT, TEXTS, LENGTHS, HIDDEN_FACTS, SEED, TEMPLATE, ANSWER_LENGTH, ASKING),
-  VARIABLE_TRACKING(INPUT, TEXTS, LENGTHS, HIDDEN_FACTS, SEED, ASKING),
-  LONGBENCH(INPUT, ASKING),
-  KVPRESS(INPUT, ASKING),
+  CORPUS(INPUT, TEXTS, QUESTIONS, TEMPLATE, ANSWER_LENGTH, ASKING, STUDY),
+  PASSKEY(LENGTHS, HIDDEN_FACTS, SEED, ASKING, STUDY),
+  PASSKEY_FACTS(LENGTHS, HIDDEN_FACTS, SEED, TEMPLATE, ASKING, STUDY),
+  NEEDLE(INPUT, TEXTS, LENGTHS, HIDDEN_FACTS, SEED, TEMPLATE, ANSWER_LENGTH, ASKING, STUDY),
+  MULTIKEY(INPUT, TEXTS, LENGTHS, HIDDEN_FACTS, SEED, ASKING, STUDY),
+  MULTIKEY_FACTS(INPUT, TEXTS, LENGTHS, HIDDEN_FACTS, SEED, TEMPLATE, ANSWER_LENGTH, ASKING, STUDY),
+  VARIABLE_TRACKING(INPUT, TEXTS, LENGTHS, HIDDEN_FACTS, SEED, ASKING, STUDY),
+  LONGBENCH(INPUT, ASKING, STUDY),
+  KVPRESS(INPUT, ASKING, STUDY),
   PERPLEXITY(INPUT, TEXTS, LENGTHS, TEMPLATE),
-  DIVERGENCE(INPUT, TEXTS, WINDOWS, SEED);
+  DIVERGENCE(INPUT, TEXTS, WINDOWS, SEED, STUDY);
 
   /** Those that a sweep can measure: they take the input's documents as they are. */
   public static final Set<Suite> SWEPT = Set.of(CORPUS, DIVERGENCE);

@@ -4,6 +4,9 @@ import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.engine.policy.cache.TokenSelection;
+import dev.questspark.engine.policy.cache.tokens.Positions;
+import dev.questspark.engine.policy.cache.tokens.ReaderKind;
+import dev.questspark.job.options.Choices.OnTooLong;
 import dev.questspark.job.options.EngineOptions;
 import dev.questspark.job.options.OutputOptions;
 import dev.questspark.job.output.CorpusChanges;
@@ -75,6 +78,16 @@ final class RunConsole {
               + " what is left out cannot be answered from.%n",
           cachePolicy.text());
     }
+    if (run.settings().options().longDocuments().onTooLong() == OnTooLong.MAP_REDUCE
+        && cachePolicy.part(TokenSelection.class).filter(RunConsole::readsBeyond).isPresent()) {
+      out.println(
+          "A chunk of map_reduce may be longer than max_model_len: the reader model reads it whole,"
+              + " and what is kept of it fits.");
+    }
+  }
+
+  private static boolean readsBeyond(TokenSelection selection) {
+    return selection.reader() == ReaderKind.MODEL && selection.positions() == Positions.COMPACTED;
   }
 
   void updates(CorpusPlan plan, CorpusChanges changes) {

@@ -43,6 +43,11 @@ public record RandomChunks(
   }
 
   @Override
+  public int mostKept(int tokens, int questions) {
+    return new Chunks(tokens, chunk).most(keep, 1); // the same for each question
+  }
+
+  @Override
   public BitSet kept(float[] attention, long documentSeed) {
     Chunks chunks = new Chunks(attention.length, chunk);
     Random random = new Random(documentSeed + seed);

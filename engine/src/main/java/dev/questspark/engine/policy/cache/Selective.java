@@ -118,6 +118,11 @@ public record Selective(
   }
 
   @Override
+  public int mostKept(int tokens, int questions) {
+    return new Chunks(tokens, chunk).most(keep, union ? questions : 1);
+  }
+
+  @Override
   public BitSet kept(float[] attention, long seed) {
     Chunks chunks = new Chunks(attention.length, chunk);
     return chunks.choose(chunks.best(smoothed(attention)), chunks.share(keep), mass);

@@ -68,6 +68,14 @@ public interface TokenSelection extends CachePart {
   boolean keepsAll(int tokens);
 
   /**
+   * Most of a document's tokens that one prefill may hold, whatever its scores are; never less for
+   * a longer document.
+   *
+   * @param questions of the document, different ones
+   */
+  int mostKept(int tokens, int questions);
+
+  /**
    * The tokens that one question keeps.
    *
    * @param mass the most attention that any head of the layers gives each document token, as a mean

@@ -35,6 +35,11 @@ public record TruncateMiddle(
   }
 
   @Override
+  public int mostKept(int tokens, int questions) {
+    return Math.min(tokens, 2 * half(tokens));
+  }
+
+  @Override
   public BitSet kept(float[] attention, long seed) {
     int tokens = attention.length;
     BitSet kept = new BitSet(tokens);

@@ -75,6 +75,33 @@ class TokenSelectionTest {
         assertThat(kept.cardinality()).isLessThanOrEqualTo(most);
         assertThat(policy.keepsAll(tokens)).isEqualTo(kept.cardinality() == tokens);
         assertThat(policy.kept(attention, 7)).isEqualTo(kept);
+        assertThat(kept.cardinality()).isLessThanOrEqualTo(policy.mostKept(tokens, 1));
+        assertThat(policy.mostKept(tokens, 1)).isLessThanOrEqualTo(Math.min(tokens, most));
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", ", mass=0.7", ", chunk=8", ", union=false"})
+  void noQuestionsKeepMoreTogetherThanIsPromised(String parameters) {
+    Random random = new Random(parameters.hashCode());
+    for (double keep : new double[] {0.05, 0.2, 0.5}) {
+      TokenSelection policy = parse("selective(keep=" + keep + parameters + ")");
+      int promised = 0;
+      for (int tokens = 1; tokens < 700; tokens += 23) {
+        BitSet together = new BitSet();
+        int most = 0;
+        for (int question = 0; question < 3; question++) {
+          float[] attention = new float[tokens];
+          IntStream.range(0, tokens).forEach(i -> attention[i] = random.nextFloat());
+          BitSet kept = policy.kept(attention, 0);
+          together.or(kept);
+          most = Math.max(most, kept.cardinality());
+        }
+        int bound = policy.mostKept(tokens, 3);
+        assertThat(policy.union() ? together.cardinality() : most).isLessThanOrEqualTo(bound);
+        assertThat(bound).isBetween(promised, tokens);
+        promised = bound;
       }
     }
   }

@@ -160,7 +160,7 @@ public final class MeasureKeys {
           .unit("documents")
           .defaultValue("4")
           .scope(MEASUREMENT, NOTHING, JOB_ONLY)
-          .aspect(Aspect.ASKING)
+          .aspect(Aspect.STUDY)
           .description(
               SECTION,
               "Documents on which each policy's pages, and the key blocks of each cache policy's prefill, are compared with the exact attention weights, per layer and head. Copies all keys to the host, which is slow for large models; 0 for none.");

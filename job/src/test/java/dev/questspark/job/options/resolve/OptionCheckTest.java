@@ -88,7 +88,7 @@ class OptionCheckTest {
     "--command=eval --suite=passkey_facts --lengths=64 --depths=1 --seed=5 --prompt-template=x",
     "--command=eval --suite=variable_tracking --samples=3 --system-prompt=x --apply-chat-template",
     "--command=sweep --suite=divergence --windows=9 --window-tokens=5 --seed=5 --repetitions=2 --max-kl=0.1",
-    "--command=eval --suite=divergence --window-offsets=9,7 --prefix-tokens=5 --text-col=x",
+    "--command=eval --suite=divergence --window-offsets=9,7 --prefix-tokens=5 --text-col=x --selection-study=0",
     "--command=eval --suite=perplexity --lengths=64 --kv-budgets=48 --verbose",
     "--command=report --output=x --max-quality-loss=0.02",
   })
@@ -183,6 +183,7 @@ class OptionCheckTest {
     assertThat(suite.reads(Aspect.INPUT))
         .isEqualTo(suite != Suite.PASSKEY && suite != Suite.PASSKEY_FACTS);
     assertThat(suite.asksInput()).isEqualTo(suite == Suite.CORPUS);
+    assertThat(suite.reads(Aspect.STUDY)).isEqualTo(suite != Suite.PERPLEXITY);
   }
 
   @Test

@@ -20,6 +20,15 @@ public record Chunks(int tokens, int size) {
     return Math.max(least, (int) Math.round(keep * count()));
   }
 
+  /**
+   * Most tokens of a prefill that so many questions share, each with such a share of the chunks and
+   * all with the first and the last.
+   */
+  public int most(double keep, int questions) {
+    long chunks = Math.min(count(), 2 + (long) questions * (share(keep) - 2));
+    return (int) Math.min(tokens, Math.max(Math.min(2, count()), chunks) * size);
+  }
+
   /** The score of each chunk: that of its largest token. A token whose score is no number has 0. */
   public double[] best(double[] tokenScores) {
     double[] best = new double[count()];
