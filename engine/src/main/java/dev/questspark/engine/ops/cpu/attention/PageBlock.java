@@ -57,7 +57,8 @@ final class PageBlock {
       start = new int[most];
     }
     // Tiles narrower than a page are faster read back to back, even if they are floats already.
-    this.gathersKeys = kv.keyFloats() == null || unit < kv.pageSize && pieceTokens == kv.blockSize;
+    this.gathersKeys =
+        kv.keyFloats() == null || kv.blockSize < kv.pageSize && pieceTokens == kv.blockSize;
     if (!gathersKeys) {
       keys = kv.keyFloats();
       values = kv.valueFloats();
