@@ -4,7 +4,6 @@ import dev.questspark.engine.failure.DocumentException;
 import dev.questspark.engine.failure.ErrorCode;
 import dev.questspark.engine.policy.cache.TokenSelection;
 import dev.questspark.engine.policy.cache.tokens.AskingRows;
-import dev.questspark.engine.policy.cache.tokens.ReaderKind;
 import dev.questspark.engine.reader.LayerAttention;
 import dev.questspark.engine.reader.PromptReader;
 import dev.questspark.engine.reader.Readers;
@@ -74,6 +73,10 @@ final class Readings {
     final List<Integer> read = new ArrayList<>();
 
     int layers;
+
+    /** What the reader has drafted after the question that is being read. */
+    int[] draft = new int[0];
+
     boolean ready;
 
     /** One that passes as it is. */
@@ -157,7 +160,8 @@ final class Readings {
 
     /** Tokens that have to be read for all its questions, by whomever. */
     int tokensToRead() {
-      return text.length + questions.stream().mapToInt(rows -> rows.length).sum();
+      int drafted = arrival.document().selection.orElseThrow().lookahead();
+      return text.length + questions.stream().mapToInt(rows -> rows.length + drafted).sum();
     }
   }
 
@@ -209,7 +213,8 @@ final class Readings {
           new ReadingWork(
               document.id,
               added.text.length,
-              added.read.stream().map(question -> added.questions.get(question).length).toList()));
+              added.read.stream().map(question -> added.questions.get(question).length).toList(),
+              selection.lookahead()));
     }
   }
 
@@ -287,16 +292,26 @@ final class Readings {
       long start = System.nanoTime();
       Waiting of = byDocument.get(span.id());
       Sequence.Document document = of.arrival.document();
-      ReaderKind kind = document.selection.orElseThrow().reader();
-      PromptReader reader = readers.get(kind);
+      TokenSelection selection = document.selection.orElseThrow();
+      PromptReader reader = readers.get(selection.reader());
       PromptReader.Passage passage = passage(of, span);
-      reader.read(passage);
+      if (span.drafts()) {
+        of.draft = Arrays.copyOf(of.draft, of.draft.length + 1);
+        of.draft[of.draft.length - 1] = reader.draft(passage);
+      } else {
+        reader.read(passage);
+      }
       if (span.endsQuestion()) {
         int question = of.read.get(span.question());
         int[] rows = of.questions.get(question);
-        LayerAttention shown = reader.attention(passage, rows.length);
-        document.request.choice().reading().ifPresent(it -> it.put(kind, of.text, rows, shown));
+        LayerAttention shown = reader.attention(passage, rows.length + of.draft.length);
+        document
+            .request
+            .choice()
+            .reading()
+            .ifPresent(it -> it.put(of.text, rows, selection, shown));
         of.choose(question, shown);
+        of.draft = new int[0];
       }
       if (span.endsDocument()) {
         of.ready = true;
@@ -316,8 +331,13 @@ final class Readings {
     int[] tokens = new int[span.tokens()];
     for (int i = 0; i < tokens.length; i++) {
       int position = span.firstPosition() + i;
-      tokens[i] =
-          position < document.length ? document[position] : question[position - document.length];
+      int behind = position - document.length;
+      if (behind < 0) {
+        tokens[i] = document[position];
+      } else {
+        tokens[i] =
+            behind < question.length ? question[behind] : of.draft[behind - question.length];
+      }
     }
     return new PromptReader.Passage(
         span.place(), of.layers, tokens, span.firstPosition(), document.length);

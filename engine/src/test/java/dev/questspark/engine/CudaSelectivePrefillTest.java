@@ -28,6 +28,8 @@ class CudaSelectivePrefillTest {
   private static final CachePolicy OWN = CachePolicy.parse("selective(keep=0.4, layers=2)");
   private static final CachePolicy SECOND =
       CachePolicy.parse("selective(keep=0.4, reader=model, positions=compacted)");
+  private static final CachePolicy DRAFTED =
+      CachePolicy.parse("selective(keep=0.4, reader=model, lookahead=3)");
 
   private static Path folder(String model) {
     try {
@@ -49,14 +51,14 @@ class CudaSelectivePrefillTest {
             .dtype(ComputeDType.FLOAT32)
             .maxModelLen(256)
             .maxNumBatchedTokens(64)
-            .cachePolicies(Set.of(OWN, SECOND))
+            .cachePolicies(Set.of(OWN, SECOND, DRAFTED))
             .threads(2)
             .build();
     int[] text = new Random(1).ints(220, 3, 320).toArray();
     int[] question = new Random(2).ints(7, 3, 320).toArray();
     int[] answer = new Random(3).ints(6, 3, 320).toArray();
     try (Engine engine = Engine.open(config, new ByteTokenizer(), step -> {})) {
-      return List.of(OWN, SECOND).stream()
+      return List.of(OWN, SECOND, DRAFTED).stream()
           .map(
               policy ->
                   engine

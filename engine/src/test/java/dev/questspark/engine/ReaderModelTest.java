@@ -7,16 +7,29 @@ import com.google.gson.Gson;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.failure.DocumentException;
 import dev.questspark.engine.model.SamplingParams;
+import dev.questspark.engine.model.family.ConfigOverrides;
+import dev.questspark.engine.model.family.ModelConfig;
+import dev.questspark.engine.model.family.ModelConfigReader;
+import dev.questspark.engine.ops.DType;
+import dev.questspark.engine.ops.KvGeometry;
+import dev.questspark.engine.ops.backend.Backend;
+import dev.questspark.engine.ops.backend.BackendOptions;
 import dev.questspark.engine.ops.backend.ComputeDType;
+import dev.questspark.engine.ops.cpu.CpuBackend;
 import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.ReadPolicy;
 import dev.questspark.engine.policy.cache.CachePolicy;
+import dev.questspark.engine.reader.LayerAttention;
+import dev.questspark.engine.reader.PromptReader;
+import dev.questspark.engine.reader.PromptReader.Passage;
+import dev.questspark.engine.reader.ReaderModel;
 import dev.questspark.engine.tokens.ByteTokenizer;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -117,8 +130,10 @@ class ReaderModelTest {
     CachePolicy compacted =
         CachePolicy.parse("selective(keep=0.2, reader=model, layers=2, positions=compacted)");
     CachePolicy own = CachePolicy.parse("selective(keep=0.3, layers=2, union=false)");
-    List<CachePolicy> policies = List.of(model, own, CachePolicy.NONE, compacted);
-    CachePolicy[] planned = {model, compacted, own};
+    CachePolicy drafted =
+        CachePolicy.parse("selective(keep=0.3, reader=model, lookahead=3, union=false)");
+    CachePolicy[] planned = {model, compacted, own, drafted};
+    List<CachePolicy> policies = List.of(model, own, CachePolicy.NONE, compacted, drafted);
     long[] preemptions = new long[1];
     List<List<Integer>> alone = run(config(READER, planned).maxNumSeqs(1), policies, preemptions);
     assertThat(
@@ -184,6 +199,79 @@ class ReaderModelTest {
       preemptions[0] += engine.report().work().preemptions();
       return answers;
     }
+  }
+
+  /** Of transformers' greedy tokens, the first ones. */
+  @Test
+  void theRowsOfADraftAskToo() throws IOException {
+    Greedy greedy =
+        new Gson()
+            .fromJson(
+                Files.readString(resource("/hf-models/" + READER + "/expected.json")),
+                Greedy.class);
+    int[] prompt = greedy.prompt;
+    int document = prompt.length - 12;
+    int drafted = 4;
+    ModelConfig config = ModelConfigReader.read(folder(READER), ConfigOverrides.NONE);
+    KvGeometry like = new KvGeometry(1, 1, 16, 16, DType.F32);
+    try (Backend backend = CpuBackend.open(new BackendOptions(2, DType.F32, true));
+        ReaderModel model = new ReaderModel(backend, folder(READER), config);
+        PromptReader reader = model.reader(like, config.layers(), 2, 512, 512)) {
+      int[] all = Arrays.copyOf(prompt, prompt.length + drafted);
+      Passage last = null;
+      for (int from = 0; from < all.length; ) {
+        int to = from == 0 ? document + 5 : Math.max(prompt.length, from + 1);
+        int[] rows = Arrays.copyOfRange(all, from, to);
+        last = new Passage(0, config.layers(), rows, from, document);
+        if (to >= prompt.length && to < all.length) {
+          all[to] = reader.draft(last);
+          assertThat(all[to]).isEqualTo(greedy.greedy[to - prompt.length]);
+        } else {
+          reader.read(last);
+        }
+        from = to;
+      }
+      LayerAttention shown = reader.attention(last, all.length - document);
+      Passage whole = new Passage(1, config.layers(), all, 0, document);
+      reader.read(whole);
+      for (int layers = 1; layers <= config.layers(); layers++) {
+        assertThat(shown.most(layers, 0))
+            .as("%d layers that read the draft as a question", layers)
+            .isEqualTo(reader.attention(whole, all.length - document).most(layers, 0));
+      }
+    }
+  }
+
+  /** The fields of a checkpoint's expected.json that are used here. */
+  private record Greedy(int[] prompt, int[] greedy) {}
+
+  @Test
+  void aDraftIsReadAndCountedButNoPartOfThePrompt() {
+    CachePolicy drafts = CachePolicy.parse("selective(keep=0.3, reader=model, lookahead=7)");
+    CachePolicy plain = CachePolicy.parse("selective(keep=0.3, reader=model)");
+    try (Engine engine = open(config(READER, drafts, plain))) {
+      int differ = 0;
+      for (int d = 0; d < 6; d++) {
+        Completion answer = score(engine, tokens(d, 400), drafts, tokens(90 + d, 9));
+        Completion without = score(engine, tokens(d, 400), plain, tokens(90 + d, 9));
+        assertThat(answer.usage().promptTokens()).isEqualTo(409);
+        assertThat(answer.usage().readTokens()).isEqualTo(416);
+        assertThat(without.usage().readTokens()).isEqualTo(409);
+        differ += answer.logProbs().equals(without.logProbs()) ? 0 : 1;
+      }
+      assertThat(differ).as("answers from another choice").isPositive();
+    }
+    assertThatThrownBy(() -> CachePolicy.parse("selective(lookahead=3)"))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContaining("lookahead is 3, but only a second model");
+    assertThatThrownBy(
+            () -> CachePolicy.parse("selective(lookahead=3, reader=model, rows=question)"))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContaining("take reader=model and rows=suffix");
+    CachePolicy few = CachePolicy.parse("selective(lookahead=3, reader=model, layers=2)");
+    assertThatThrownBy(() -> open(config(READER, few)))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContaining("a draft takes all 4 layers of the reader model and layers is 2");
   }
 
   @Test

@@ -28,6 +28,8 @@ import java.util.function.Function;
  * {@link TensorOps}.
  */
 public final class Decoder implements AutoCloseable {
+  private static final QueryWatch UNWATCHED = (layer, q, kv) -> {};
+
   private final ModelConfig config;
   private final ModelWeights weights;
   private final KvStore kvStore;
@@ -115,7 +117,7 @@ public final class Decoder implements AutoCloseable {
    * @return logits (logit rows, vocabulary), valid until the next step
    */
   public Tensor forward(LoadedBatch batch, List<AttentionGroup> groups, long[] groupNanos) {
-    return forward(batch, groups, groupNanos, config.layers());
+    return forward(batch, groups, groupNanos, config.layers(), UNWATCHED);
   }
 
   /**
@@ -124,7 +126,7 @@ public final class Decoder implements AutoCloseable {
    * nothing.
    */
   public void warmUp(LoadedBatch batch, List<AttentionGroup> groups) {
-    forward(batch, groups, new long[groups.size()], Math.min(2, config.layers()));
+    forward(batch, groups, new long[groups.size()], Math.min(2, config.layers()), UNWATCHED);
   }
 
   /**
@@ -145,26 +147,41 @@ public final class Decoder implements AutoCloseable {
    * @param watched what to add up, of layers that see the whole sequence
    */
   public void read(LoadedBatch batch, int layers, KvStore cache, Optional<KeyMass> watched) {
+    read(batch, layers, cache, adding(watched, batch));
+  }
+
+  /**
+   * Runs rows, which attend densely, through all layers over the decoder's own cache.
+   *
+   * @param watched what to add up, of layers that see the whole sequence
+   * @return logits (logit rows, vocabulary), valid until the next step
+   */
+  public Tensor readToLogits(LoadedBatch batch, Optional<KeyMass> watched) {
+    return forward(batch, dense(batch), new long[1], config.layers(), adding(watched, batch));
+  }
+
+  private QueryWatch adding(Optional<KeyMass> watched, LoadedBatch batch) {
     int heads = config.heads();
-    read(
-        batch,
-        layers,
-        cache,
-        (layer, q, kv) -> {
-          if (watched.isPresent() && kv.window() == 0) {
-            KeyMass sums = watched.get();
-            ops.columnMass(
-                sums.mass.rows(layer * heads, (layer + 1) * heads),
-                workspace.logSumExp,
-                q,
-                kv,
-                batch,
-                sums.rows,
-                config.attentionScale(),
-                config.scales().attentionCap(),
-                sums.add);
-          }
-        });
+    return (layer, q, kv) -> {
+      if (watched.isPresent() && kv.window() == 0) {
+        KeyMass sums = watched.get();
+        ops.columnMass(
+            sums.mass.rows(layer * heads, (layer + 1) * heads),
+            workspace.logSumExp,
+            q,
+            kv,
+            batch,
+            sums.rows,
+            config.attentionScale(),
+            config.scales().attentionCap(),
+            sums.add);
+      }
+    };
+  }
+
+  private static List<AttentionGroup> dense(LoadedBatch batch) {
+    RowRange rows = new RowRange(0, batch.host().rows());
+    return List.of(new AttentionGroup.Prefill(rows, 0, batch.host().spans()));
   }
 
   /** Somebody who looks at a layer's rotated queries (R, Hq * D) before they attend. */
@@ -180,8 +197,7 @@ public final class Decoder implements AutoCloseable {
    */
   public void read(LoadedBatch batch, int layers, KvStore cache, QueryWatch watch) {
     int rows = batch.host().rows();
-    List<AttentionGroup> dense =
-        List.of(new AttentionGroup.Prefill(new RowRange(0, rows), 0, batch.host().spans()));
+    List<AttentionGroup> dense = dense(batch);
     Tensor x = embed(batch);
     Tensor input = firstInput(x);
     for (int layer = 0; layer < layers; layer++) {
@@ -224,16 +240,21 @@ public final class Decoder implements AutoCloseable {
 
   /**
    * @param layers how many run: the first ones, and the last
+   * @param watch looks at each of them
    */
   private Tensor forward(
-      LoadedBatch batch, List<AttentionGroup> groups, long[] groupNanos, int layers) {
+      LoadedBatch batch,
+      List<AttentionGroup> groups,
+      long[] groupNanos,
+      int layers,
+      QueryWatch watch) {
     int rows = batch.host().rows();
     int logitRows = batch.host().logitRows().length;
     Tensor x = embed(batch);
     int last = config.layers() - 1;
     Tensor input = firstInput(x);
     for (int layer = 0; layer < layers - 1; layer++) {
-      attend(layer, input, batch, groups, false, groupNanos);
+      attend(layer, input, batch, groups, false, groupNanos, watch);
       Tensor attended = workspace.attended.rows(0, rows);
       int next = layer < layers - 2 ? layer + 1 : last;
       input =
@@ -246,7 +267,7 @@ public final class Decoder implements AutoCloseable {
     }
     // The last layer's output is read at the logit rows only: every row still appends its key and
     // value, but the projections after attention run on those rows alone.
-    attend(last, input, batch, groups, true, groupNanos);
+    attend(last, input, batch, groups, true, groupNanos, watch);
     if (logitRows == 0) {
       return workspace.logits.rows(0, 0);
     }
@@ -277,9 +298,11 @@ public final class Decoder implements AutoCloseable {
       LoadedBatch batch,
       List<AttentionGroup> groups,
       boolean logitsOnly,
-      long[] groupNanos) {
+      long[] groupNanos,
+      QueryWatch watch) {
     KvLayer kv = kvStore.layer(layer);
     Tensor q = project(layer, input, kv, batch);
+    watch.see(layer, q, kv);
     attention.attend(layer, q, kv, batch, groups, logitsOnly, groupNanos);
   }
 

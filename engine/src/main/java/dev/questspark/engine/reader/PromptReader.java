@@ -164,21 +164,36 @@ public final class PromptReader implements AutoCloseable {
 
   /** Reads rows, which follow those that the place has read of the document before. */
   public void read(Passage passage) {
-    LoadedBatch batch = backend.load(batch(passage));
-    int question = passage.questionRow();
-    RowRange rows = new RowRange(question, passage.tokens.length);
-    Optional<Decoder.KeyMass> mass =
-        rows.count() == 0
-            ? Optional.empty()
-            : Optional.of(
-                new Decoder.KeyMass(
-                    masses.get(passage.place).cols(0, passage.documentTokens),
-                    rows,
-                    passage.firstPosition + question > passage.documentTokens));
-    decoder.read(batch, passage.layers, cache, mass);
+    LoadedBatch batch = backend.load(batch(passage, new int[0]));
+    decoder.read(batch, passage.layers, cache, mass(passage));
   }
 
-  private RaggedBatch batch(Passage passage) {
+  /**
+   * Reads rows of a question with all layers of a second model.
+   *
+   * @return its most probable token after the last row
+   */
+  public int draft(Passage passage) {
+    LoadedBatch batch = backend.load(batch(passage, new int[] {passage.tokens.length - 1}));
+    int[] token = new int[1];
+    backend.argmax(token, decoder.readToLogits(batch, mass(passage)));
+    return token[0];
+  }
+
+  /** What is added up of the question's rows, if there are any. */
+  private Optional<Decoder.KeyMass> mass(Passage passage) {
+    int question = passage.questionRow();
+    RowRange rows = new RowRange(question, passage.tokens.length);
+    return rows.count() == 0
+        ? Optional.empty()
+        : Optional.of(
+            new Decoder.KeyMass(
+                masses.get(passage.place).cols(0, passage.documentTokens),
+                rows,
+                passage.firstPosition + question > passage.documentTokens));
+  }
+
+  private RaggedBatch batch(Passage passage, int[] logitRows) {
     int rows = passage.tokens.length;
     int end = passage.firstPosition + rows;
     int perPlace = cache.pages() / masses.size();
@@ -190,13 +205,13 @@ public final class PromptReader implements AutoCloseable {
         IntStream.range(0, cache.geometry().pagesFor(end))
             .map(page -> 1 + passage.place * perPlace + page)
             .toArray(),
-        new int[0]);
+        logitRows);
   }
 
   /**
    * What the rows of the question that a place read last attend to.
    *
-   * @param rows of the question
+   * @param rows of the question, and drafted after it
    */
   public LayerAttention attention(Passage last, int rows) {
     int tokens = last.documentTokens;

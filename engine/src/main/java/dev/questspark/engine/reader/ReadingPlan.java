@@ -104,14 +104,17 @@ public final class ReadingPlan {
     return kind == ReaderKind.LAYERS ? model : readerModel.orElseThrow();
   }
 
-  /** Tokens of the longest prompt that is read; 0 where none is. */
+  /** Tokens of the longest prompt that is read, with what is drafted; 0 where none is. */
   public int longestPrompt() {
     return Math.max(tokens(ReaderKind.LAYERS), tokens(ReaderKind.MODEL));
   }
 
   private int tokens(ReaderKind kind) {
     int wanted =
-        selections(kind).mapToInt(selection -> selection.mostRead(maxModelLen)).max().orElse(0);
+        selections(kind)
+            .mapToInt(selection -> selection.mostRead(maxModelLen) + selection.lookahead())
+            .max()
+            .orElse(0);
     return kind == ReaderKind.LAYERS || wanted == 0
         ? wanted
         : Math.min(wanted, config(kind).contextTokens());
@@ -244,7 +247,7 @@ public final class ReadingPlan {
   private int window(Optional<TokenSelection> selection) {
     return selection
         .filter(it -> it.layers() > 0)
-        .map(it -> tokens(it.reader()))
+        .map(it -> tokens(it.reader()) - it.lookahead())
         .orElse(maxModelLen);
   }
 

@@ -27,11 +27,12 @@ public final class SharedReading {
     wanted.forEach(it -> layers.merge(it.reader(), it.layers(), Math::max));
   }
 
-  private record Key(ReaderKind reader, int[] text, int[] question) {
+  private record Key(ReaderKind reader, int[] text, int[] question, int lookahead) {
     @Override
     public boolean equals(Object other) {
       return other instanceof Key key
           && reader == key.reader
+          && lookahead == key.lookahead
           && Arrays.equals(text, key.text)
           && Arrays.equals(question, key.question);
     }
@@ -55,13 +56,17 @@ public final class SharedReading {
    */
   public synchronized Optional<LayerAttention> find(
       int[] text, int[] question, TokenSelection selection) {
-    return Optional.ofNullable(readings.get(new Key(selection.reader(), text, question)))
+    return Optional.ofNullable(readings.get(key(text, question, selection)))
         .filter(known -> known.layers() >= selection.layers());
   }
 
-  /** Keeps what a reading has shown. */
+  /** Keeps what a reading for such a choice has shown. */
   public synchronized void put(
-      ReaderKind reader, int[] text, int[] question, LayerAttention shown) {
-    readings.put(new Key(reader, text, question), shown);
+      int[] text, int[] question, TokenSelection selection, LayerAttention shown) {
+    readings.put(key(text, question, selection), shown);
+  }
+
+  private static Key key(int[] text, int[] question, TokenSelection selection) {
+    return new Key(selection.reader(), text, question, selection.lookahead());
   }
 }

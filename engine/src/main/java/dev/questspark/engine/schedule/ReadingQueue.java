@@ -9,7 +9,7 @@ import java.util.List;
  * Documents that are read before their tokens are chosen, in the order in which they came. A few
  * have a place, with room for the longest prompt, so that none waits for memory once it has begun;
  * the rows of each step go to the oldest first. A document's rows are read once, each question's
- * after them.
+ * after them; a drafted row waits for the one before.
  */
 public final class ReadingQueue {
   private final Reading[] places;
@@ -37,18 +37,18 @@ public final class ReadingQueue {
       this.place = place;
     }
 
-    int end() {
-      return work.documentTokens() + work.questionTokens().get(question);
-    }
-
     ReadingSpan next(int rows) {
       int first = nextPosition;
-      int tokens = Math.min(rows, end() - first);
+      int draft = work.documentTokens() + work.questionTokens().get(question);
+      int end = draft + work.drafted();
+      int tokens = first < draft ? Math.min(rows, draft - first) : 1;
       nextPosition += tokens;
-      boolean endsQuestion = nextPosition == end();
+      boolean endsQuestion = nextPosition == end;
+      boolean drafts = nextPosition >= draft && !endsQuestion;
       boolean endsDocument = endsQuestion && question + 1 == work.questionTokens().size();
       ReadingSpan span =
-          new ReadingSpan(work.id(), place, question, first, tokens, endsQuestion, endsDocument);
+          new ReadingSpan(
+              work.id(), place, question, first, tokens, drafts, endsQuestion, endsDocument);
       if (endsQuestion) {
         question++;
         nextPosition = work.documentTokens();

@@ -8,12 +8,14 @@ import java.util.List;
  * @param id unlike any other in the queue; names the document's spans
  * @param documentTokens tokens before the questions, at least 1
  * @param questionTokens tokens of each question, at least 1 question of at least 1
+ * @param drafted tokens after each question, of which each follows from the row before
  */
-public record ReadingWork(long id, int documentTokens, List<Integer> questionTokens) {
+public record ReadingWork(long id, int documentTokens, List<Integer> questionTokens, int drafted) {
 
   public ReadingWork {
     questionTokens = List.copyOf(questionTokens);
     if (documentTokens < 1
+        || drafted < 0
         || questionTokens.isEmpty()
         || questionTokens.stream().anyMatch(tokens -> tokens < 1)) {
       throw new IllegalArgumentException(
@@ -23,7 +25,9 @@ public record ReadingWork(long id, int documentTokens, List<Integer> questionTok
               + documentTokens
               + " tokens to read with questions of "
               + questionTokens
-              + "; each has at least 1");
+              + " and "
+              + drafted
+              + " drafted ones; a document and each question have at least 1, a draft 0");
     }
   }
 }

@@ -45,7 +45,9 @@ class ReadingQueueTest {
         for (int q = 0; q <= random.nextInt(4); q++) {
           questions.add(1 + random.nextInt(30));
         }
-        ReadingWork work = new ReadingWork(nextId++, 1 + random.nextInt(200), questions);
+        ReadingWork work =
+            new ReadingWork(
+                nextId++, 1 + random.nextInt(200), questions, Math.max(0, random.nextInt(8) - 4));
         live.put(work.id(), new Played(work));
         queue.add(work);
       }
@@ -82,7 +84,16 @@ class ReadingQueueTest {
         assertThat(span.tokens()).isPositive();
         played.next += span.tokens();
         List<Integer> questions = played.work.questionTokens();
-        int end = played.work.documentTokens() + questions.get(played.question);
+        int draft = played.work.documentTokens() + questions.get(played.question);
+        int end = draft + played.work.drafted();
+        if (span.firstPosition() < draft) {
+          assertThat(played.next)
+              .as("nothing is read that is not drafted yet")
+              .isLessThanOrEqualTo(draft);
+        } else {
+          assertThat(span.tokens()).isEqualTo(1);
+        }
+        assertThat(span.drafts()).isEqualTo(played.next >= draft && played.next < end);
         assertThat(span.endsQuestion()).isEqualTo(played.next == end);
         assertThat(span.endsDocument())
             .isEqualTo(played.next == end && played.question + 1 == questions.size());

@@ -15,7 +15,6 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.ExperimentalMethods;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
-import org.apache.spark.sql.catalyst.FunctionIdentifier;
 import org.apache.spark.sql.catalyst.analysis.FunctionRegistry;
 import org.apache.spark.sql.catalyst.optimizer.PushDownPredicates$;
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan;
@@ -73,7 +72,7 @@ public final class AnswerColumn {
     try {
       return rows.withColumn(name, functions.call_function(call, arguments));
     } finally {
-      known.dropFunction(new FunctionIdentifier(call));
+      spark.sessionState().catalog().dropTempFunction(call, true);
     }
   }
 

@@ -1,6 +1,7 @@
 package dev.questspark.job.sql;
 
 import dev.questspark.job.sql.call.EngineFunction;
+import dev.questspark.job.sql.call.Plans;
 import dev.questspark.job.sql.call.ReleaseEngines;
 import dev.questspark.job.sql.call.SessionSettings;
 import java.util.function.Function;
@@ -38,7 +39,10 @@ public final class SessionFunctions {
     registerBuiltIn();
     AnswerColumn.understandCalls(spark);
     FunctionRegistry known = spark.sessionState().functionRegistry();
-    if (!known.functionExists(new FunctionIdentifier(ReleaseEngines.NAME))) {
+    if (!Plans.list(known.listFunction()).stream()
+        .map(FunctionIdentifier::funcName)
+        .toList()
+        .contains(ReleaseEngines.NAME)) { // Spark 4.2 asks for a name of three parts, others of one
       register(known);
     }
   }

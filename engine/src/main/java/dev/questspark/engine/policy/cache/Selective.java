@@ -13,7 +13,7 @@ import java.util.BitSet;
  * Token-selective prefill: the model's first layers, or a second model, read the whole document
  * with the question, and the whole model prefills only the chunks of it that the question's rows
  * attend to. The first layers as reader are GemFilter's idea (arXiv 2409.17422), a second model,
- * kept chunks and original positions SpecPrefill's (arXiv 2502.02789).
+ * kept chunks, original positions and rows of a drafted answer SpecPrefill's (arXiv 2502.02789).
  *
  * <p>A token's score is the attention probability that the rows after the document give it: mean
  * over rows, maximum over query heads and layers, then the mean over {@code smooth} neighbours,
@@ -45,6 +45,11 @@ public record Selective(
                 "Rows whose attention scores: all behind the document, or those up to the question's"
                     + " end, without what the template puts behind it.")
         AskingRows rows,
+    @Parameter(
+            defaultValue = "0",
+            description =
+                "Tokens of an answer that a second model drafts greedily, whose rows ask too.")
+        int lookahead,
     @Parameter(defaultValue = "13", description = "Neighbouring tokens whose mean is a score.")
         int smooth,
     @Parameter(defaultValue = "32", description = "Document tokens that are kept together.")
@@ -70,6 +75,14 @@ public record Selective(
   public Selective {
     TokenSelection.requireShare(Selective.class, "keep", keep);
     CacheParts.KNOWN.atLeast(0, Selective.class, "layers", layers);
+    CacheParts.KNOWN.atLeast(0, Selective.class, "lookahead", lookahead);
+    if (lookahead > 0 && (reader != ReaderKind.MODEL || rows != AskingRows.SUFFIX)) {
+      throw new ConfigException(
+          "cache_policy part selective: lookahead is "
+              + lookahead
+              + ", but only a second model that has read the whole prompt can draft an answer; take"
+              + " reader=model and rows=suffix, or lookahead=0");
+    }
     CacheParts.KNOWN.atLeast(1, Selective.class, "smooth", smooth);
     CacheParts.KNOWN.atLeast(1, Selective.class, "chunk", chunk);
     TokenSelection.requireShare(Selective.class, "mass", mass);
@@ -92,6 +105,16 @@ public record Selective(
               + (own ? "model has " : "reader model has ")
               + most
               + "; give at most as many");
+    }
+    if (lookahead > 0 && layers > 0 && layers < most) {
+      throw new ConfigException(
+          "cache_policy part selective: lookahead is "
+              + lookahead
+              + ", but a draft takes all "
+              + most
+              + " layers of the reader model and layers is "
+              + layers
+              + "; leave out one of the two");
     }
     int automatic = own ? (modelLayers + 2) / 3 : readerLayers;
     int reading = layers > 0 ? layers : automatic;
@@ -167,7 +190,16 @@ public record Selective(
 
     public Selective build() {
       return new Selective(
-          of.keep, of.reader, layers, of.rows, of.smooth, of.chunk, of.mass, of.positions, union);
+          of.keep,
+          of.reader,
+          layers,
+          of.rows,
+          of.lookahead,
+          of.smooth,
+          of.chunk,
+          of.mass,
+          of.positions,
+          union);
     }
   }
 }

@@ -47,6 +47,14 @@ public interface TokenSelection extends CachePart {
   }
 
   /**
+   * Tokens of an answer that the reader drafts after each question, and whose rows ask too; 0 where
+   * the question alone asks.
+   */
+  default int lookahead() {
+    return 0;
+  }
+
+  /**
    * Whether the questions of a document share one prefill, of every token that one of them chooses;
    * otherwise each has a prefill of its own.
    */

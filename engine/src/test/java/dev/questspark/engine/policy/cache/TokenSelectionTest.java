@@ -122,7 +122,7 @@ class TokenSelectionTest {
     CachePolicy policy = CachePolicy.parse("selective");
     assertThat(policy.forModel(30).text())
         .isEqualTo(
-            "selective(keep=0.2, reader=layers, layers=10, rows=suffix, smooth=13, chunk=32, mass=1.0, positions=original,"
+            "selective(keep=0.2, reader=layers, layers=10, rows=suffix, lookahead=0, smooth=13, chunk=32, mass=1.0, positions=original,"
                 + " union=true)");
     assertThat(policy.forModel(32).text()).contains("layers=11,");
     assertThat(policy.forModel(32).forModel(32)).isEqualTo(policy.forModel(32));
