@@ -19,7 +19,7 @@ presets() { (cd "$home/conf" && ls ./*.conf | sed 's|^\./||; s|\.conf$||' | grep
 
 usage() {
   cat <<TEXT
-Usage: submit/run.sh [sweep|eval|report] [preset] [options]
+Usage: submit/run.sh [sweep|eval|report|plan] [preset] [options]
 
   submit/run.sh demo                        the bundled model on the bundled corpus
   submit/run.sh demo --output DIR           any option can follow a preset
@@ -27,7 +27,9 @@ Usage: submit/run.sh [sweep|eval|report] [preset] [options]
                                             quality, speed and memory of every budget; ends in DIR/report.html
   submit/run.sh eval demo --output DIR --suite passkey_facts --lengths 1024,4096
   submit/run.sh report DIR                  writes DIR/report.html again
-  submit/run.sh sweep --help                options of sweep; likewise for eval and report
+  submit/run.sh plan --model DIR --lengths 8192,32768 --kv-cache-memory-bytes 16g
+                                            what documents would take of the memory; runs nothing
+  submit/run.sh sweep --help                options of sweep; likewise for eval, report and plan
   submit/run.sh cpu-quest --model DIR --input FILE --output DIR --question "..."
 
 Presets: $(presets | tr '\n' ' ')
@@ -113,6 +115,28 @@ Writes DIR/stats/ and DIR/report.html again from the results of a sweep or an ev
   --max-quality-loss   accuracy that the recommended budget may lose against dense attention
   --verbose            show stack traces of failures
 TEXT
+}
+
+usage_plan() {
+  cat <<TEXT
+Usage: submit/run.sh plan [preset] --model DIR [options]
+
+Says how an engine would divide its memory, and for each policy and document length: tokens that are prefilled, bytes that a
+document holds while it is asked, how many documents memory holds at once, operations of the prefill, bytes read per token of an
+answer. Reads the model's configuration; loads no weights and runs nothing.
+
+  submit/run.sh plan --model DIR --lengths 8192,32768 --kv-cache-memory-bytes 16g --cache-policies int4 --policies dense
+
+  --lengths            tokens of a document; default: what max_model_len leaves
+  --cache-policies     cache policies beside none; may be repeated
+  --policies, --kv-budgets, --selectors
+                       what an answer's tokens read
+  --kv-cache-memory-bytes
+                       memory; on a CPU by default half of what this JVM has free
+  --max-model-len, --max-num-seqs, --max-tokens, --dtype, --backend cuda
+
+TEXT
+  more_options
 }
 
 more_options() {
@@ -304,10 +328,10 @@ build() {
 
 job_args=()
 case ${1:-} in
-  sweep | eval | report) asks_help "${@:2}" && { "usage_$1"; exit 0; } ;;
+  sweep | eval | report | plan) asks_help "${@:2}" && { "usage_$1"; exit 0; } ;;
 esac
 case ${1:-} in
-  sweep | eval)
+  sweep | eval | plan)
     job_args+=(--command "$1")
     shift
     ;;

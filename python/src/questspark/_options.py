@@ -239,8 +239,9 @@ class JobOptions(QueryOptions, total=False):
     """Cache policies to compare, each with every policy of the questions; given several times. Every document
     is prefilled once for each. none comes first, named or not. Without it cache_policy is compared with none."""
     lengths: str | int | Sequence[str | int] | None
-    """Prompt lengths of a generated suite, to within a sentence. A length that is too short for the question
-    and the hidden facts, or over max_model_len, is refused."""
+    """Prompt lengths of a generated suite, to within a sentence, or document lengths of plan, by default
+    max_model_len less what follows. A length that is too short for the question and the hidden facts, or over
+    max_model_len, is refused."""
     depths: str | int | Sequence[str | int] | None
     """Where a generated suite hides the facts that it asks for; 0 is the start."""
     samples: int | None

@@ -7,9 +7,7 @@ import dev.questspark.engine.failure.ErrorCode;
 import dev.questspark.engine.model.Decoder;
 import dev.questspark.engine.model.ModelWeights;
 import dev.questspark.engine.model.family.ModelConfig;
-import dev.questspark.engine.model.family.ModelConfigReader;
 import dev.questspark.engine.model.rope.RopeTable;
-import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.PageShape;
 import dev.questspark.engine.ops.backend.Backend;
@@ -172,40 +170,18 @@ public final class Engine implements AutoCloseable {
 
     void run() {
       long start = System.nanoTime();
-      model = ModelConfigReader.read(config.model(), config.configOverrides());
-      maxModelLen = MemoryPlan.maxModelLen(config, model);
-      PrefixMemory.requireModel(config.cachePolicies(), model, maxModelLen);
-      reading =
-          new ReadingPlan(
-              model,
-              maxModelLen,
-              config.cachePolicies(),
-              config.readerModel(),
-              config.readingDocuments());
+      EnginePlan plan = EnginePlan.of(config);
+      model = plan.model();
+      maxModelLen = plan.maxModelLen();
+      reading = plan.reading();
       backend = keep(Backends.open(config, model, maxModelLen, reading.longestPrompt()));
       ModelWeights weights = keep(ModelWeights.load(config.model(), model, backend));
       Optional<ReaderModel> second = reading.load(backend);
       second.ifPresent(this::keep);
-      DType cache = backend.cacheDType();
-      DType digests = MemoryPlan.digestDType(config, model.headDim(), cache);
-      PageShape shape =
-          PageShape.of(config.pageSize(), config.digestBlockSize(), digests == DType.I8);
-      KvGeometry geometry =
-          new KvGeometry(
-              model.layers(),
-              model.kvHeads(),
-              model.headDim(),
-              config.pageSize(),
-              cache,
-              digests,
-              shape.digestBlockSize());
-      long readerBytes = reading.bytes(geometry);
-      long free = backend.freeBytes();
-      PrefixMemory prefixMemory =
-          MemoryPlan.prefixes(config, geometry, maxModelLen, free, readerBytes);
-      int pages =
-          MemoryPlan.pages(config, geometry, maxModelLen, free, readerBytes + prefixMemory.bytes());
-      prefixes = keep(new PrefixStores(backend, geometry, prefixMemory, config.pageScores()));
+      EnginePlan.Memory planned = plan.divide(backend.cacheDType(), backend.freeBytes());
+      KvGeometry geometry = planned.geometry();
+      int pages = planned.pages();
+      prefixes = keep(new PrefixStores(backend, geometry, planned.prefixes(), config.pageScores()));
       kvStore =
           keep(
               new KvStore(
@@ -228,7 +204,7 @@ public final class Engine implements AutoCloseable {
                   config.maxNumBatchedTokens(),
                   config.maxNumSeqs(),
                   config.scratch(),
-                  MemoryPlan.blockLists(config, model, maxModelLen)));
+                  plan.blockLists()));
       if (config.cachePolicies().stream().anyMatch(it -> it.reconstruction().isPresent())) {
         prefixes.scoreBy(
             backend,
@@ -241,15 +217,15 @@ public final class Engine implements AutoCloseable {
       readers =
           keep(reading.open(backend, decoder, geometry, second, config.maxNumBatchedTokens()));
       long loaded = System.nanoTime();
-      WarmUp.run(backend, decoder, config, shape, maxModelLen);
-      if (!WarmUp.computesNumbers(backend, decoder, config.pageSize(), shape)) {
+      WarmUp.run(backend, decoder, config, geometry.shape(), maxModelLen);
+      if (!WarmUp.computesNumbers(backend, decoder, config.pageSize(), geometry.shape())) {
         throw ModelWeights.notFinite(config.model(), model);
       }
       warnOfUnknownTokens();
       memory =
           new EngineReport.Memory(
               weights.bytes() + second.map(ReaderModel::bytes).orElse(0L),
-              kvStore.bytes() + readerBytes + prefixes.bytes(),
+              kvStore.bytes() + planned.readerBytes() + prefixes.bytes(),
               decoder.workspaceBytes());
       setup =
           new EngineReport.Setup(
@@ -265,8 +241,8 @@ public final class Engine implements AutoCloseable {
           setup.backend(),
           pages,
           config.pageSize(),
-          digests.optionName(),
-          shape.digestBlockSize(),
+          geometry.digestDType().optionName(),
+          geometry.digestBlockSize(),
           memory.kvCacheBytes() >> 20,
           memory.weightBytes() >> 20,
           maxModelLen,

@@ -198,7 +198,7 @@ class Int8DigestsTest {
 
   @Test
   void whatCannotBeIsOneSentence() {
-    assertThatThrownBy(() -> MemoryPlan.digestDType(config("int8"), 40, DType.F32))
+    assertThatThrownBy(() -> EnginePlan.digestDType(config("int8"), 40, DType.F32))
         .isInstanceOf(ConfigException.class)
         .hasMessageContainingAll("16 channels", "head_dim of 40", "use digest_dtype auto");
   }

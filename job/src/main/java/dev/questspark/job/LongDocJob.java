@@ -8,11 +8,14 @@ import dev.questspark.job.options.Choices;
 import dev.questspark.job.options.ExitCode;
 import dev.questspark.job.options.OptionListing;
 import dev.questspark.job.options.keys.JobOptions;
+import dev.questspark.job.options.keys.MeasureKeys;
+import dev.questspark.job.options.keys.Scope;
 import dev.questspark.job.options.resolve.CommandLineFlags;
 import dev.questspark.job.options.resolve.ExecutorNeeds;
 import dev.questspark.job.options.resolve.OptionBinder;
 import dev.questspark.job.options.resolve.OptionConflicts;
 import dev.questspark.job.options.resolve.OptionResolver;
+import dev.questspark.job.plan.PlanRun;
 import dev.questspark.job.plugin.ExecutorCheck;
 import dev.questspark.job.plugin.QuestDriverPlugin;
 import dev.questspark.job.plugin.SparkVersion;
@@ -108,14 +111,20 @@ public final class LongDocJob {
           }
           case SWEEP, EVAL -> new MeasureRun(options, out)::run;
           case REPORT -> new ReportRun(options, out)::run;
+          case PLAN -> new PlanRun(options, lengths(resolved), out)::run;
         };
     ExecutorNeeds.describe(options.listing(), conf);
-    if (options.command() != Choices.Command.REPORT) {
+    if (Scope.INFERENCE.contains(options.command())) {
       InferResources.check(options.inference(), conf);
       ExecutorCheck.device(options.inference().engine(), conf);
       ExecutorCheck.model(options.inference().engine(), conf);
     }
     return new Checked(options, conf, command);
+  }
+
+  /** Those that someone gave. */
+  private static List<Integer> lengths(JobOptions options) {
+    return options.changed(MeasureKeys.LENGTHS) ? options.get(MeasureKeys.LENGTHS) : List.of();
   }
 
   /** A command that nothing keeps from starting, as far as can be told without Spark. */

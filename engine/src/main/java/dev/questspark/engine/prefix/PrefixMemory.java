@@ -180,7 +180,7 @@ public record PrefixMemory(
   }
 
   /** The pages of a format beside a live cache. */
-  static PrefixGeometry geometry(KvGeometry live, PageFormat format) {
+  public static PrefixGeometry geometry(KvGeometry live, PageFormat format) {
     return new PrefixGeometry(
         live.headDim(),
         PrefixGeometry.tileOf(live.digestBlockSize()),
@@ -195,7 +195,7 @@ public record PrefixMemory(
   }
 
   /** What becomes of a document; see {@link PrefixStores#plan}. */
-  Optional<PrefixPlan> plan(CachePolicy policy, int documentTokens) {
+  public Optional<PrefixPlan> plan(CachePolicy policy, int documentTokens) {
     if (!policy.compresses()) {
       return Optional.empty();
     }

@@ -94,6 +94,11 @@ public final class ReadingPlan {
     return selection;
   }
 
+  /** What a second model is made of, if there is one. */
+  public Optional<ModelConfig> readerModel() {
+    return readerModel;
+  }
+
   private Stream<TokenSelection> selections(ReaderKind kind) {
     return policies.stream()
         .flatMap(policy -> resolved(policy).part(TokenSelection.class).stream())

@@ -153,14 +153,14 @@ public final class Policies {
   }
 
   /** What the policies' selectors need beside page lists. */
-  static Set<SelectionScratch> scratch(List<ReadPolicy> policies) {
+  public static Set<SelectionScratch> scratch(List<ReadPolicy> policies) {
     return policies.stream()
         .flatMap(policy -> policy.scratch().stream())
         .collect(Collectors.toSet());
   }
 
   /** Scores whose digests the engine must keep. */
-  static Set<PageScore> pageScores(List<ReadPolicy> policies) {
+  public static Set<PageScore> pageScores(List<ReadPolicy> policies) {
     return policies.stream()
         .flatMap(policy -> policy.digests().stream())
         .collect(Collectors.toSet());

@@ -13,7 +13,8 @@ public final class Choices {
     RUN,
     SWEEP,
     EVAL,
-    REPORT
+    REPORT,
+    PLAN
   }
 
   /** Some commands, in the order of their declaration. */

@@ -43,10 +43,15 @@ public final class ResultTable {
               Quantities.rate(policy.decodeThroughput()),
               Quantities.percent(policy.kvReadShare())));
     }
-    return aligned(lines);
+    return aligned(lines, TEXT_COLUMNS);
   }
 
-  private static String aligned(List<List<String>> lines) {
+  /**
+   * Lines of as many cells each, the first with the names of the columns.
+   *
+   * @param textColumns first ones, which begin where their column begins; numbers end together
+   */
+  public static String aligned(List<List<String>> lines, int textColumns) {
     int columns = lines.get(0).size();
     int[] widths = new int[columns];
     for (List<String> line : lines) {
@@ -59,7 +64,7 @@ public final class ResultTable {
       for (int i = 0; i < columns; i++) {
         String padding = " ".repeat(widths[i] - line.get(i).length());
         table.append(i == 0 ? "" : "  ");
-        table.append(i < TEXT_COLUMNS ? line.get(i) + padding : padding + line.get(i));
+        table.append(i < textColumns ? line.get(i) + padding : padding + line.get(i));
       }
       table.append('\n');
     }

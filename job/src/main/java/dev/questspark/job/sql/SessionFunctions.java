@@ -21,6 +21,9 @@ import scala.jdk.javaapi.FunctionConverters;
  * SQL functions may call; what an extension injects counts as temporary, and they may not.
  */
 public final class SessionFunctions {
+  /** One that every Spark has. */
+  private static final String ANY_FUNCTION = "abs";
+
   private static boolean builtIn;
 
   private SessionFunctions() {}
@@ -39,12 +42,21 @@ public final class SessionFunctions {
     registerBuiltIn();
     AnswerColumn.understandCalls(spark);
     FunctionRegistry known = spark.sessionState().functionRegistry();
-    if (!Plans.list(known.listFunction()).stream()
-        .map(FunctionIdentifier::funcName)
-        .toList()
-        .contains(ReleaseEngines.NAME)) { // Spark 4.2 asks for a name of three parts, others of one
+    if (!known.functionExists(identifier(known, ReleaseEngines.NAME))) {
       register(known);
     }
+  }
+
+  /**
+   * A name of one part, or from Spark 4.2 on of three: as the registry has those of Spark's own.
+   */
+  private static FunctionIdentifier identifier(FunctionRegistry registry, String name) {
+    FunctionIdentifier known =
+        Plans.list(registry.listFunction()).stream()
+            .filter(function -> function.funcName().equals(ANY_FUNCTION))
+            .findFirst()
+            .orElseThrow();
+    return new FunctionIdentifier(name, known.database(), known.catalog());
   }
 
   private static void register(FunctionRegistry registry) {
@@ -68,7 +80,7 @@ public final class SessionFunctions {
       Function<Seq<Expression>, Expression> meaning) {
     Function1<Seq<Expression>, Expression> builder =
         FunctionConverters.asScalaFromFunction(meaning);
-    registry.registerFunction(new FunctionIdentifier(name), info, builder);
+    registry.registerFunction(identifier(registry, name), info, builder);
   }
 
   /** Spark gives its built-in functions to sessions without our extension, too. */

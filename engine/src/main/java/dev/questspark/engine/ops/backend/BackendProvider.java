@@ -1,6 +1,8 @@
 package dev.questspark.engine.ops.backend;
 
 import dev.questspark.engine.failure.ConfigException;
+import dev.questspark.engine.ops.DType;
+import java.util.Optional;
 
 /**
  * One kind of hardware, found by {@link java.util.ServiceLoader}. A provider has a public
@@ -20,6 +22,13 @@ public interface BackendProvider {
    * @throws ConfigException if it is not there, or cannot do what was asked for
    */
   Backend open(BackendRequest request);
+
+  /**
+   * Element type of the cache of keys and values that {@link #open} would make; loads no device.
+   *
+   * @param checkpoint type of the model's weights, where it says one
+   */
+  DType cacheDType(ComputeDType asked, Optional<DType> checkpoint);
 
   /**
    * Checks that a device of this host can be opened, and gives it back.

@@ -28,7 +28,7 @@ public final class CpuBackendProvider implements BackendProvider {
 
   @Override
   public Backend open(BackendRequest request) {
-    DType dtype = request.dtype().or(automatic(request.checkpoint()));
+    DType dtype = cacheDType(request.dtype(), request.checkpoint());
     if (request.dtype() == ComputeDType.AUTO) {
       LOG.info(
           "dtype auto: {}, for a checkpoint in {} on a processor {} bfloat16 products",
@@ -48,6 +48,12 @@ public final class CpuBackendProvider implements BackendProvider {
   private static DType automatic(Optional<DType> checkpoint) {
     boolean half = checkpoint.filter(dtype -> dtype != DType.F32).isPresent();
     return half && CpuBackend.multipliesBf16Natively() ? DType.BF16 : DType.F32;
+  }
+
+  /** That of matrix products. */
+  @Override
+  public DType cacheDType(ComputeDType asked, Optional<DType> checkpoint) {
+    return asked.or(automatic(checkpoint));
   }
 
   @Override

@@ -5,8 +5,10 @@ import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.ops.backend.BackendProvider;
 import dev.questspark.engine.ops.backend.BackendRequest;
+import dev.questspark.engine.ops.backend.ComputeDType;
 import dev.questspark.engine.ops.backend.DeviceName;
 import dev.questspark.engine.ops.backend.WeightDType;
+import java.util.Optional;
 
 /** {@code cuda}, {@code cuda:N}: an NVIDIA GPU among those that the process sees. */
 public final class CudaBackendProvider implements BackendProvider {
@@ -40,7 +42,7 @@ public final class CudaBackendProvider implements BackendProvider {
               + MAX_ROWS
               + ", so lower max_num_batched_tokens");
     }
-    DType dtype = request.dtype().or(DType.BF16);
+    DType dtype = cacheDType(request.dtype(), request.checkpoint());
     return CudaBackend.open(
         new CudaOptions(
             request.device().ordinal().orElse(0),
@@ -49,6 +51,11 @@ public final class CudaBackendProvider implements BackendProvider {
             request.batchInvariant(),
             request.maxRows(),
             request.maxPageEntries()));
+  }
+
+  @Override
+  public DType cacheDType(ComputeDType asked, Optional<DType> checkpoint) {
+    return asked.or(DType.BF16);
   }
 
   @Override

@@ -8,6 +8,7 @@ import static dev.questspark.job.options.keys.Scope.Decides.MEASUREMENTS;
 import static dev.questspark.job.options.keys.Scope.Decides.NOTHING;
 import static dev.questspark.job.options.keys.Scope.Decides.POLICIES;
 import static dev.questspark.job.options.keys.Scope.EVAL_ONLY;
+import static dev.questspark.job.options.keys.Scope.EVAL_OR_PLAN;
 import static dev.questspark.job.options.keys.Scope.MEASUREMENT;
 import static dev.questspark.job.options.keys.Scope.Query.JOB_ONLY;
 import static dev.questspark.job.options.keys.Scope.REPORTED;
@@ -50,11 +51,11 @@ public final class MeasureKeys {
               tokens -> tokens >= 2)
           .unit("tokens")
           .defaultValue("1024", "2048", "4096")
-          .scope(EVAL_ONLY, NOTHING, JOB_ONLY)
+          .scope(EVAL_OR_PLAN, NOTHING, JOB_ONLY)
           .aspect(Aspect.LENGTHS)
           .description(
               SECTION,
-              "Prompt lengths of a generated suite, to within a sentence. A length that is too short for the question and the hidden facts, or over max_model_len, is refused.");
+              "Prompt lengths of a generated suite, to within a sentence, or document lengths of plan, by default max_model_len less what follows. A length that is too short for the question and the hidden facts, or over max_model_len, is refused.");
   public static final OptionKey<List<Integer>> DEPTHS =
       integers(
               "depths",

@@ -7,11 +7,11 @@ import static dev.questspark.job.options.keys.OptionTypes.choices;
 import static dev.questspark.job.options.keys.OptionTypes.integer;
 import static dev.questspark.job.options.keys.OptionTypes.number;
 import static dev.questspark.job.options.keys.OptionTypes.text;
-import static dev.questspark.job.options.keys.Scope.ALL_COMMANDS;
 import static dev.questspark.job.options.keys.Scope.Decides.NOTHING;
 import static dev.questspark.job.options.keys.Scope.INFERENCE;
 import static dev.questspark.job.options.keys.Scope.Query.JOB_ONLY;
 import static dev.questspark.job.options.keys.Scope.RUN_ONLY;
+import static dev.questspark.job.options.keys.Scope.WRITING;
 
 import dev.questspark.job.options.Choices.FailOn;
 import dev.questspark.job.options.Choices.Mode;
@@ -29,8 +29,8 @@ public final class OutputKeys {
 
   public static final OptionKey<String> OUTPUT =
       text("output", "a folder")
-          .scope(ALL_COMMANDS, NOTHING, JOB_ONLY)
-          .requiredBy(ALL_COMMANDS)
+          .scope(WRITING, NOTHING, JOB_ONLY)
+          .requiredBy(WRITING)
           .description(SECTION, "Folder that receives answers/, stats/, steps/ and run.json.");
   public static final OptionKey<String> OUTPUT_TABLE =
       text("output_table", "a table's name")

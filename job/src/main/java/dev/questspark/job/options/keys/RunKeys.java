@@ -23,7 +23,7 @@ public final class RunKeys {
           .scope(ALL_COMMANDS, NOTHING, JOB_ONLY)
           .description(
               SECTION,
-              "Answer the corpus (run), compare policies on it (sweep), evaluate a suite (eval), or write the report of either again (report).");
+              "Answer the corpus (run), compare policies on it (sweep), evaluate a suite (eval), write the report of either again (report), or say what documents would take of the memory (plan).");
   public static final OptionKey<String> PRESET =
       text("preset", "a .conf file")
           .scope(ALL_COMMANDS, NOTHING, IN_QUERY)
@@ -40,7 +40,7 @@ public final class RunKeys {
     return switch (options.get(COMMAND)) {
       case EVAL -> suite;
       case SWEEP -> Suite.SWEPT.contains(suite) ? suite : Suite.CORPUS;
-      case RUN, REPORT -> Suite.CORPUS;
+      case RUN, REPORT, PLAN -> Suite.CORPUS;
     };
   }
 }

@@ -7,6 +7,7 @@ import static dev.questspark.job.options.keys.OptionTypes.longInteger;
 import static dev.questspark.job.options.keys.OptionTypes.number;
 import static dev.questspark.job.options.keys.OptionTypes.texts;
 import static dev.questspark.job.options.keys.Scope.Decides.ANSWERS;
+import static dev.questspark.job.options.keys.Scope.ENGINE;
 import static dev.questspark.job.options.keys.Scope.INFERENCE;
 import static dev.questspark.job.options.keys.Scope.Query.IN_QUERY;
 import static dev.questspark.job.options.keys.Scope.RUN_ONLY;
@@ -29,7 +30,7 @@ public final class SamplingKeys {
           .alias("max_new_tokens", "max_completion_tokens", "n_predict")
           .unit("tokens")
           .defaultValue("128")
-          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .scope(ENGINE, ANSWERS, IN_QUERY)
           .aspect(Aspect.ANSWER_LENGTH)
           .description(SECTION, "Most tokens to generate per answer.");
   public static final OptionKey<Double> TEMPERATURE =

@@ -16,11 +16,25 @@ public record Scope(Set<Command> commands, Decides decides, Query query) {
   public static final Set<Command> SWEEP_ONLY = Set.of(Command.SWEEP);
   public static final Set<Command> EVAL_ONLY = Set.of(Command.EVAL);
 
+  /** The commands that are told how long texts are. */
+  public static final Set<Command> EVAL_OR_PLAN = Set.of(Command.EVAL, Command.PLAN);
+
   /** The commands that run the model. */
   public static final Set<Command> INFERENCE = Set.of(Command.RUN, Command.SWEEP, Command.EVAL);
 
+  /** The commands that say what an engine is: those that run the model, and the one that plans. */
+  public static final Set<Command> ENGINE =
+      Set.of(Command.RUN, Command.SWEEP, Command.EVAL, Command.PLAN);
+
+  /** The commands that write a folder. */
+  public static final Set<Command> WRITING =
+      Set.of(Command.RUN, Command.SWEEP, Command.EVAL, Command.REPORT);
+
   /** The commands that compare policies. */
   public static final Set<Command> MEASUREMENT = Set.of(Command.SWEEP, Command.EVAL);
+
+  /** The commands that have cache policies beside each other. */
+  public static final Set<Command> COMPARING = Set.of(Command.SWEEP, Command.EVAL, Command.PLAN);
 
   /** The commands that end in a report. */
   public static final Set<Command> REPORTED = Set.of(Command.SWEEP, Command.EVAL, Command.REPORT);

@@ -2,9 +2,9 @@ package dev.questspark.job.options.keys;
 
 import static dev.questspark.job.options.keys.OptionTypes.choice;
 import static dev.questspark.job.options.keys.OptionTypes.integer;
+import static dev.questspark.job.options.keys.Scope.COMPARING;
 import static dev.questspark.job.options.keys.Scope.Decides.ANSWERS;
-import static dev.questspark.job.options.keys.Scope.INFERENCE;
-import static dev.questspark.job.options.keys.Scope.MEASUREMENT;
+import static dev.questspark.job.options.keys.Scope.ENGINE;
 import static dev.questspark.job.options.keys.Scope.Query.IN_QUERY;
 import static dev.questspark.job.options.keys.Scope.Query.JOB_ONLY;
 
@@ -41,7 +41,7 @@ public final class SelectionKeys {
               "policies in full, as the table of policies describes them",
               ReadPolicy::parse)
           .alias("policy")
-          .scope(INFERENCE, Decides.POLICIES, IN_QUERY)
+          .scope(ENGINE, Decides.POLICIES, IN_QUERY)
           .description(
               SECTION,
               "What a decode step reads, in full, such as quest(budget=1024, score=meanstd). Given several times, they are compared on one prefill. Replaces selectors and the options that go with it.");
@@ -49,7 +49,7 @@ public final class SelectionKeys {
       OptionDeclaration.single(
               "cache_policy", "policy", "none, or parts joined by +", CachePolicy::parse)
           .defaultValue(CachePolicy.NONE.text())
-          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .scope(ENGINE, ANSWERS, IN_QUERY)
           .description(
               SECTION,
               "What becomes of a document's keys and values, for all its questions; none keeps them whole. Its parts are in the table of parts.");
@@ -60,7 +60,7 @@ public final class SelectionKeys {
               "dense, or a part of cache_policy that decides the prefill",
               CachePolicy::parsePrefill)
           .defaultValue(CachePolicy.DENSE)
-          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .scope(ENGINE, ANSWERS, IN_QUERY)
           .description(
               SECTION,
               "Which keys a document's own rows read while it is prefilled, such as a_shape(recent=960). It becomes a part of cache_policy.");
@@ -71,7 +71,7 @@ public final class SelectionKeys {
               "auto, or a part of cache_policy that decides the format",
               CachePolicy::parseFormat)
           .defaultValue(CachePolicy.AUTO)
-          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .scope(ENGINE, ANSWERS, IN_QUERY)
           .description(
               SECTION,
               "How a document's keys and values are stored once it is prefilled, such as int4. It becomes a part of cache_policy; auto stores them as they were computed.");
@@ -82,7 +82,7 @@ public final class SelectionKeys {
               OptionKey.Shape.REPEATED,
               "cache policies in full, each none or parts joined by +",
               CachePolicy::parse)
-          .scope(MEASUREMENT, Decides.POLICIES, JOB_ONLY)
+          .scope(COMPARING, Decides.POLICIES, JOB_ONLY)
           .excludes(
               CACHE_POLICY,
               "--cache-policies says which cache policies are compared, and --cache-policy names one; give one of them.")
@@ -106,7 +106,7 @@ public final class SelectionKeys {
               SelectionKeys::selector)
           .alias("selector", "sparse_attention")
           .defaultValue(ReadPolicies.KNOWN.name(Quest.class))
-          .scope(INFERENCE, Decides.POLICIES, IN_QUERY)
+          .scope(ENGINE, Decides.POLICIES, IN_QUERY)
           .description(
               SECTION,
               "Policies by name, with their parameters from the options below; all is another name of dense attention. Several are compared on one prefill.");
@@ -120,13 +120,13 @@ public final class SelectionKeys {
           .alias("kv_budget", "token_budget")
           .unit("tokens")
           .defaultValue("2048")
-          .scope(INFERENCE, Decides.POLICIES, IN_QUERY)
+          .scope(ENGINE, Decides.POLICIES, IN_QUERY)
           .description(SECTION, "Tokens attended per KV head and layer; full means dense.");
   public static final OptionKey<PageScore> PAGE_SCORE =
       OptionDeclaration.single(
               "page_score", "choice", "one of " + MeasureKeys.SCORE_NAMES, MeasureKeys::score)
           .defaultValue(PageScores.DEFAULT)
-          .scope(INFERENCE, Decides.POLICIES, IN_QUERY)
+          .scope(ENGINE, Decides.POLICIES, IN_QUERY)
           .description(
               SECTION,
               "Score of a digest block: Quest's upper bound (minmax), or mean + 3/4 of the standard deviation (meanstd).");
@@ -134,21 +134,21 @@ public final class SelectionKeys {
       integer("digest_block_size", 0, "a divisor of page_size, or 0 for automatic")
           .unit("tokens")
           .defaultValue("0")
-          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .scope(ENGINE, ANSWERS, IN_QUERY)
           .description(
               SECTION,
               "Tokens that share one digest, and that quest reads as a whole. It divides page_size. 0 takes 8 where digests have 8 bits, else the page.");
   public static final OptionKey<DigestDType> DIGEST_DTYPE =
       choice("digest_dtype", DigestDType.class)
           .defaultValue("auto")
-          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .scope(ENGINE, ANSWERS, IN_QUERY)
           .description(
               SECTION,
               "Type of the page digests. auto is the KV cache's type; int8 rounds to 8 bits, bounds outward, so that scoring reads fewer bytes.");
   public static final OptionKey<GroupReduction> GROUP_REDUCTION =
       choice("group_reduction", GroupReduction.class)
           .defaultValue(GroupReduction.DEFAULT)
-          .scope(INFERENCE, Decides.POLICIES, IN_QUERY)
+          .scope(ENGINE, Decides.POLICIES, IN_QUERY)
           .description(
               SECTION,
               "How the scores of the query heads that share a KV head become one score per digest block.");
@@ -156,7 +156,7 @@ public final class SelectionKeys {
       integer("kv_sink_tokens", 0, "0 or more")
           .unit("tokens")
           .defaultValue("4")
-          .scope(INFERENCE, Decides.POLICIES, IN_QUERY)
+          .scope(ENGINE, Decides.POLICIES, IN_QUERY)
           .description(
               SECTION,
               "First tokens that are always read, in whole digest blocks. They count in the budget.");
@@ -164,7 +164,7 @@ public final class SelectionKeys {
       integer("kv_recent_tokens", 0, "0 or more")
           .unit("tokens")
           .defaultValue("0")
-          .scope(INFERENCE, Decides.POLICIES, IN_QUERY)
+          .scope(ENGINE, Decides.POLICIES, IN_QUERY)
           .description(
               SECTION,
               "Last tokens that are always read. They count in the budget; the current digest block is always read.");
@@ -172,19 +172,19 @@ public final class SelectionKeys {
       integer("sparse_skip_layers", 0, "0 or more")
           .unit("layers")
           .defaultValue("2")
-          .scope(INFERENCE, Decides.POLICIES, IN_QUERY)
+          .scope(ENGINE, Decides.POLICIES, IN_QUERY)
           .description(SECTION, "First layers that stay dense.");
   public static final OptionKey<Integer> SPARSE_MIN_CONTEXT =
       integer("sparse_min_context", 0, "0 or more")
           .alias("seq_len_threshold", "sparse_min_ctx")
           .unit("tokens")
           .defaultValue("0")
-          .scope(INFERENCE, Decides.POLICIES, IN_QUERY)
+          .scope(ENGINE, Decides.POLICIES, IN_QUERY)
           .description(SECTION, "Contexts shorter than this stay dense.");
   public static final OptionKey<QuestionAttention> QUESTION_ATTENTION =
       choice("question_attention", QuestionAttention.class)
           .defaultValue(QuestionAttention.DENSE.name().toLowerCase(Locale.ROOT))
-          .scope(INFERENCE, ANSWERS, IN_QUERY)
+          .scope(ENGINE, ANSWERS, IN_QUERY)
           .aspect(Aspect.ASKING)
           .description(
               SECTION,
@@ -250,7 +250,7 @@ public final class SelectionKeys {
    */
   private static List<CachePolicy> cachePolicies(JobOptions options) {
     CachePolicy single = cachePolicy(options);
-    if (!Scope.MEASUREMENT.contains(options.get(RunKeys.COMMAND))) {
+    if (!COMPARING.contains(options.get(RunKeys.COMMAND))) {
       return List.of(single);
     }
     List<CachePolicy> compared = options.get(CACHE_POLICIES);

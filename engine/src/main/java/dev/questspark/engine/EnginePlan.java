@@ -2,25 +2,141 @@ package dev.questspark.engine;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.model.family.ModelConfig;
+import dev.questspark.engine.model.family.ModelConfigReader;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.KvGeometry;
+import dev.questspark.engine.ops.PageShape;
 import dev.questspark.engine.ops.backend.DigestDType;
 import dev.questspark.engine.ops.prefill.BlockListShape;
 import dev.questspark.engine.ops.prefill.BlockShape;
 import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.engine.prefix.PrefixMemory;
+import dev.questspark.engine.reader.ReadingPlan;
 import dev.questspark.engine.select.SelectionScratch;
 import java.util.Optional;
 
-/** How long a sequence may be and how many KV pages there are, decided once at open. */
-final class MemoryPlan {
-  private MemoryPlan() {}
+/**
+ * What an engine is made of and how it divides its memory: known from its configuration and the
+ * size of that memory, before any weight is loaded. An engine opens by it.
+ */
+public final class EnginePlan {
+  private final EngineConfig config;
+  private final ModelConfig model;
+  private final int maxModelLen;
+  private final ReadingPlan reading;
+
+  private EnginePlan(EngineConfig config, ModelConfig model, int maxModelLen, ReadingPlan reading) {
+    this.config = config;
+    this.model = model;
+    this.maxModelLen = maxModelLen;
+    this.reading = reading;
+  }
+
+  /**
+   * Reads the configuration of the models.
+   *
+   * @throws ConfigException if it cannot be read, or does not fit the engine's
+   */
+  public static EnginePlan of(EngineConfig config) {
+    ModelConfig model = ModelConfigReader.read(config.model(), config.configOverrides());
+    int maxModelLen = maxModelLen(config, model);
+    PrefixMemory.requireModel(config.cachePolicies(), model, maxModelLen);
+    return new EnginePlan(
+        config,
+        model,
+        maxModelLen,
+        new ReadingPlan(
+            model,
+            maxModelLen,
+            config.cachePolicies(),
+            config.readerModel(),
+            config.readingDocuments()));
+  }
+
+  public ModelConfig model() {
+    return model;
+  }
+
+  /** Most tokens of document, question and answer together. */
+  public int maxModelLen() {
+    return maxModelLen;
+  }
+
+  /** Who reads documents of which only some tokens are prefilled. */
+  public ReadingPlan reading() {
+    return reading;
+  }
+
+  /**
+   * What there is of everything.
+   *
+   * @param geometry of the live cache
+   * @param pageBytes of a live page, with digests and 4-bit keys
+   * @param digestPairs page scores whose digests every page has
+   * @param pages live ones, beside the null page
+   * @param prefixes stores of compressed documents
+   * @param readerBytes what reading documents takes
+   */
+  public record Memory(
+      KvGeometry geometry,
+      long pageBytes,
+      int digestPairs,
+      int pages,
+      PrefixMemory prefixes,
+      long readerBytes) {
+
+    /** Bytes of the live pages, the null page included. */
+    public long liveBytes() {
+      return Math.multiplyExact(pages + 1L, pageBytes);
+    }
+
+    /** Bytes of all. */
+    public long bytes() {
+      return liveBytes() + prefixes.bytes() + readerBytes;
+    }
+  }
+
+  /** Element type of keys and values on the device, which need not be here. */
+  public DType cacheDType() {
+    return config.device().provider().cacheDType(config.dtype(), model.dtype());
+  }
+
+  /**
+   * Divides the memory.
+   *
+   * @param cache element type of keys and values
+   * @param freeBytes of the device, of which the engine takes its share
+   * @throws ConfigException if one sequence of full length does not fit
+   */
+  public Memory divide(DType cache, long freeBytes) {
+    DType digests = digestDType(config, model.headDim(), cache);
+    PageShape shape =
+        PageShape.of(config.pageSize(), config.digestBlockSize(), digests == DType.I8);
+    KvGeometry geometry =
+        new KvGeometry(
+            model.layers(),
+            model.kvHeads(),
+            model.headDim(),
+            config.pageSize(),
+            cache,
+            digests,
+            shape.digestBlockSize());
+    long readerBytes = reading.bytes(geometry);
+    PrefixMemory prefixes = prefixes(config, geometry, maxModelLen, freeBytes, readerBytes);
+    long pageBytes =
+        geometry.pageBytes(config.pageScores().size())
+            + (config.scratch().contains(SelectionScratch.INT4_KEYS) ? geometry.int4KeyBytes() : 0);
+    int pages =
+        pages(config, geometry, pageBytes, maxModelLen, freeBytes, readerBytes + prefixes.bytes());
+    return new Memory(
+        geometry, pageBytes, config.pageScores().size(), pages, prefixes, readerBytes);
+  }
 
   /**
    * {@code max_model_len}: as configured, at most what the model and its RoPE scaling were made
    * for.
    */
-  static int maxModelLen(EngineConfig config, ModelConfig model) {
+  private static int maxModelLen(EngineConfig config, ModelConfig model) {
     if (config.maxModelLen() > model.contextTokens()) {
       throw new ConfigException(
           "max_model_len is "
@@ -61,8 +177,7 @@ final class MemoryPlan {
   }
 
   /** Room for the block lists of a step, where documents have any. */
-  static Optional<BlockListShape> blockLists(
-      EngineConfig config, ModelConfig model, int maxModelLen) {
+  Optional<BlockListShape> blockLists() {
     int segments = 0;
     int blocks = 0;
     for (CachePolicy policy : config.cachePolicies()) {
@@ -79,7 +194,7 @@ final class MemoryPlan {
   }
 
   /** Bytes for live pages and all that documents' policies take. */
-  static long cacheBytes(EngineConfig config, long freeBytes) {
+  private static long cacheBytes(EngineConfig config, long freeBytes) {
     return config.kvCacheBytes() > 0
         ? config.kvCacheBytes()
         : (long) (freeBytes * config.memoryUtilization());
@@ -90,7 +205,7 @@ final class MemoryPlan {
    *
    * @param readerBytes what reading documents takes
    */
-  static PrefixMemory prefixes(
+  private static PrefixMemory prefixes(
       EngineConfig config, KvGeometry geometry, int maxModelLen, long freeBytes, long readerBytes) {
     return PrefixMemory.plan(
         config.cachePolicies(),
@@ -110,11 +225,13 @@ final class MemoryPlan {
    *
    * @param taken by reading documents and by prefix stores; 0 without either
    */
-  static int pages(
-      EngineConfig config, KvGeometry geometry, int maxModelLen, long freeBytes, long taken) {
-    long pageBytes =
-        geometry.pageBytes(config.pageScores().size())
-            + (config.scratch().contains(SelectionScratch.INT4_KEYS) ? geometry.int4KeyBytes() : 0);
+  private static int pages(
+      EngineConfig config,
+      KvGeometry geometry,
+      long pageBytes,
+      int maxModelLen,
+      long freeBytes,
+      long taken) {
     long useful = (long) config.maxNumSeqs() * (geometry.pagesFor(maxModelLen) + 1L);
     long budget = cacheBytes(config, freeBytes);
     long fits = (budget - taken) / pageBytes - 1; // the null page takes one

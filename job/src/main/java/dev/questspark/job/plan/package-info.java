@@ -1,0 +1,2 @@
+/** What documents would take, before anything runs. */
+package dev.questspark.job.plan;
