@@ -57,7 +57,7 @@ class ArchitectureTest {
           .toArray(String[]::new);
 
   private static final String[] SIDE =
-      Stream.of("eval..", "sweep..", "report..", "sql..", "ml..")
+      Stream.of("eval..", "sweep..", "report..", "plan..", "sql..", "ml..")
           .map(name -> JOB + "." + name)
           .toArray(String[]::new);
 

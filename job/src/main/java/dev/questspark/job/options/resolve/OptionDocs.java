@@ -23,7 +23,7 @@ final class OptionDocs {
       flag, Spark conf, preset, the model folder's `generation_config.json`, default.
 
       An unknown option is an error. So is a flag or a Spark conf that does not apply to the command:
-      run, sweep, report, or eval with its suite. A preset may hold such options, because it may
+      run, sweep, report, plan, or eval with its suite. A preset may hold such options, because it may
       serve several commands. The resolved values are printed at the start and stored in `run.json`.
 
       Presets are HOCON files; `base.conf` holds what they share. `prompts/` holds the prompt

@@ -71,7 +71,7 @@ class OptionCheckTest {
     "--command=eval --suite=kvpress --text-col=x, --text-col has no effect",
     "--command=eval --suite=longbench --prompt-template=x, --prompt-template has no effect",
     "--command=eval --suite=perplexity --depths=1 --stop=x, '--stop, --depths have no effect'",
-    "--command=report --output=x --kv-budgets=1, '--kv-budgets has no effect on report, only on run, sweep and eval'",
+    "--command=report --output=x --kv-budgets=1, '--kv-budgets has no effect on report, only on run, sweep, eval and plan'",
   })
   void aFlagWithoutEffectIsRefused(String line, String sentence) {
     assertThatThrownBy(() -> check(complete(line)))
