@@ -122,12 +122,11 @@ public final class EnginePlan {
             digests,
             shape.digestBlockSize());
     long readerBytes = reading.bytes(geometry);
-    PrefixMemory prefixes = prefixes(config, geometry, maxModelLen, freeBytes, readerBytes);
+    PrefixMemory prefixes = prefixes(geometry, freeBytes, readerBytes);
     long pageBytes =
         geometry.pageBytes(config.pageScores().size())
             + (config.scratch().contains(SelectionScratch.INT4_KEYS) ? geometry.int4KeyBytes() : 0);
-    int pages =
-        pages(config, geometry, pageBytes, maxModelLen, freeBytes, readerBytes + prefixes.bytes());
+    int pages = pages(geometry, pageBytes, freeBytes, readerBytes + prefixes.bytes());
     return new Memory(
         geometry, pageBytes, config.pageScores().size(), pages, prefixes, readerBytes);
   }
@@ -194,24 +193,19 @@ public final class EnginePlan {
   }
 
   /** Bytes for live pages and all that documents' policies take. */
-  private static long cacheBytes(EngineConfig config, long freeBytes) {
+  private long cacheBytes(long freeBytes) {
     return config.kvCacheBytes() > 0
         ? config.kvCacheBytes()
         : (long) (freeBytes * config.memoryUtilization());
   }
 
-  /**
-   * Sizes of the prefix stores of the documents' policies.
-   *
-   * @param readerBytes what reading documents takes
-   */
-  private static PrefixMemory prefixes(
-      EngineConfig config, KvGeometry geometry, int maxModelLen, long freeBytes, long readerBytes) {
+  /** Sizes of the prefix stores of the documents' policies. */
+  private PrefixMemory prefixes(KvGeometry geometry, long freeBytes, long readerBytes) {
     return PrefixMemory.plan(
         config.cachePolicies(),
         geometry,
         new PrefixMemory.Budget(
-            cacheBytes(config, freeBytes) - readerBytes,
+            cacheBytes(freeBytes) - readerBytes,
             config.kvCacheBytes() == 0,
             maxModelLen,
             config.maxNumSeqs(),
@@ -225,15 +219,9 @@ public final class EnginePlan {
    *
    * @param taken by reading documents and by prefix stores; 0 without either
    */
-  private static int pages(
-      EngineConfig config,
-      KvGeometry geometry,
-      long pageBytes,
-      int maxModelLen,
-      long freeBytes,
-      long taken) {
+  private int pages(KvGeometry geometry, long pageBytes, long freeBytes, long taken) {
     long useful = (long) config.maxNumSeqs() * (geometry.pagesFor(maxModelLen) + 1L);
-    long budget = cacheBytes(config, freeBytes);
+    long budget = cacheBytes(freeBytes);
     long fits = (budget - taken) / pageBytes - 1; // the null page takes one
     long pages = config.kvCacheBytes() > 0 ? fits : Math.min(fits, useful);
     if (pages < geometry.pagesFor(maxModelLen)) {
