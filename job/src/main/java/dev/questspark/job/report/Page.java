@@ -34,7 +34,7 @@ final class Page {
     html.append("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">")
         .append("<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">")
         .append("<meta name=\"color-scheme\" content=\"light dark\">")
-        .append("<link rel=\"icon\" href=\"data:,\"><title>KV budgets compared</title><style>")
+        .append("<link rel=\"icon\" href=\"data:,\"><title>Policies compared</title><style>")
         .append(Resource.text("report.css"))
         .append("</style></head><body><main>");
     header(html);
@@ -105,7 +105,7 @@ final class Page {
         measurements.summaries.stream().mapToInt(PolicySummary::repetitions).max().orElse(0);
     String suite =
         measurements.quality.isEmpty() ? "corpus" : measurements.quality.get(0).question().suite();
-    html.append("<header><h1>KV budgets compared</h1><p class=\"lead\">")
+    html.append("<header><h1>Policies compared</h1><p class=\"lead\">")
         .append(Format.html(lead(suite)))
         .append("</p><dl class=\"tiles\">");
     tile(html, String.valueOf(documents), measurements.diverged() ? "windows" : "documents");
