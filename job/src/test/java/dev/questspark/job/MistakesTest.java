@@ -71,7 +71,7 @@ class MistakesTest {
         run(
             JobHarness.corpus(folder, 1),
             "--max-model-len=0",
-            "--kv-cache-memory-bytes=160m",
+            "--kv-cache-memory-bytes=320m",
             "--max-tokens=100000");
     assertThat(ended.code()).isEqualTo(ExitCode.REFUSED);
     assertThat(ended.err())
