@@ -107,13 +107,22 @@ import os, signal, threading, time
 import questspark
 from pyspark.sql import SparkSession, functions as F
 spark = SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
-threading.Timer(4, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+tracker = spark.sparkContext.statusTracker()
+def interrupt():
+    while not tracker.getActiveStageIds():
+        time.sleep(0.1)
+    time.sleep(1)
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=interrupt, daemon=True).start()
 slow = F.udf(lambda n: time.sleep(100))
 try:
     questspark.interruptible(lambda: spark.range(1).select(slow("id")).collect())
 except KeyboardInterrupt:
-    time.sleep(1)
-    print("interrupted, jobs left:", len(spark.sparkContext.statusTracker().getActiveJobsIds()))
+    for _ in range(300):  # the query itself would take longer
+        if not tracker.getActiveJobsIds():
+            break
+        time.sleep(0.1)
+    print("interrupted, jobs left:", len(tracker.getActiveJobsIds()))
 spark.stop()
 """
     )
