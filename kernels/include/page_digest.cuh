@@ -105,12 +105,12 @@ __device__ __forceinline__ int roundDown(float value, float scale, float inverse
 }
 
 /** Writes one block's pair in the cache's dtype. All threads of the grid's block call it. */
-template <int Slots, typename Kv>
-__device__ __forceinline__ void writeDigest(Kv* pair, const Kv* keys, int headDim, int filled, int score) {
+template <int Slots, typename Digest, typename Kv>
+__device__ __forceinline__ void writeDigest(Digest* pair, const Kv* keys, int headDim, int filled, int score) {
   for (int c = threadIdx.x; c < headDim; c += blockDim.x) {
     const ChannelDigest<Slots> digest = ChannelDigest<Slots>::of(keys, c, headDim, filled, score);
-    pair[c] = fromFloat<Kv>(digest.first);
-    pair[headDim + c] = fromFloat<Kv>(digest.second);
+    pair[c] = fromFloat<Digest>(digest.first);
+    pair[headDim + c] = fromFloat<Digest>(digest.second);
   }
 }
 

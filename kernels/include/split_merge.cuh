@@ -53,10 +53,42 @@ struct AttentionOut {
   float* logSumExp;  // (heads)
 };
 
-/** Writes one split's state as the final result. `out` (heads, stride) is not yet normalized. */
-template <typename Act>
+/** The state that a block's result is added to; empty if there is none. What it sums up to is 1. */
+template <bool Onto, typename Act>
+__device__ __forceinline__ SoftmaxState priorState(const AttentionOut<Act>& target, int head) {
+  if (!Onto) {
+    return SoftmaxState::empty();
+  }
+  const float before = target.logSumExp[head];
+  return {before * kLog2E, before == negativeInfinity() ? 0.0f : 1.0f};
+}
+
+/**
+ * Writes one split's state as the final result. `out` (heads, stride) is not yet normalized. With Onto the target holds a
+ * result to which this is added; `weights` is then shared memory for 2 * heads floats.
+ */
+template <bool Onto, typename Act>
 __device__ __forceinline__ void writeWhole(const AttentionOut<Act>& target, const float* out, int stride,
-                                           const SoftmaxState* state, int heads, int headDim) {
+                                           const SoftmaxState* state, int heads, int headDim, float* weights) {
+  if (Onto) {
+    for (int head = threadIdx.x; head < heads; head += blockDim.x) {
+      const SoftmaxState prior = priorState<Onto>(target, head);
+      SoftmaxState whole = {Max::combine(state[head].maximum, prior.maximum), 0.0f};
+      const float own = whole.weight(state[head].maximum);
+      const float before = whole.weight(prior.maximum) * prior.sum;
+      whole.sum = before + own * state[head].sum;
+      weights[2 * head] = own * whole.normalizer();
+      weights[2 * head + 1] = before * whole.normalizer();
+      target.logSumExp[head] = whole.logSumExp();
+    }
+    __syncthreads();  // all weights are written before the outputs are summed
+    for (int i = threadIdx.x; i < heads * headDim; i += blockDim.x) {
+      const int head = i / headDim;
+      target.out[i] = fromFloat<Act>(weights[2 * head + 1] * toFloat(target.out[i]) +
+                                     weights[2 * head] * out[head * stride + i % headDim]);
+    }
+    return;  // uniform over the grid
+  }
   for (int i = threadIdx.x; i < heads * headDim; i += blockDim.x) {
     const int head = i / headDim;
     target.out[i] = fromFloat<Act>(out[head * stride + i % headDim] * state[head].normalizer());
@@ -67,16 +99,18 @@ __device__ __forceinline__ void writeWhole(const AttentionOut<Act>& target, cons
 }
 
 /** Merges all splits of one entry. `weights` is shared memory for heads * kMaxSplits floats. */
-template <typename Act>
+template <bool Onto, typename Act>
 __device__ __forceinline__ void mergeSplits(const AttentionOut<Act>& target, const Partials& partials, size_t entry,
                                             int splits, float* weights) {
+  __shared__ float priorWeight[kHeadsPerBlock];
   const int lane = threadIdx.x % kWarp;
   for (int head = threadIdx.x / kWarp; head < partials.heads; head += blockDim.x / kWarp) {
     float maximum = negativeInfinity();
     for (int split = lane; split < splits; split += kWarp) {
       maximum = Max::combine(maximum, partials.stateOf(entry, split)[head].maximum);
     }
-    maximum = reduceLanes<Max>(maximum);
+    const SoftmaxState prior = priorState<Onto>(target, head);
+    maximum = Max::combine(reduceLanes<Max>(maximum), prior.maximum);
     SoftmaxState whole = {maximum, 0.0f};
     for (int split = lane; split < splits; split += kWarp) {
       const SoftmaxState part = partials.stateOf(entry, split)[head];
@@ -85,17 +119,27 @@ __device__ __forceinline__ void mergeSplits(const AttentionOut<Act>& target, con
       whole.sum += weight * part.sum;
     }
     whole.sum = reduceLanes<Sum>(whole.sum);
+    const float before = whole.weight(prior.maximum) * prior.sum;
+    if (Onto) {
+      whole.sum += before;
+    }
     for (int split = lane; split < splits; split += kWarp) {
       weights[head * kMaxSplits + split] *= whole.normalizer();
     }
+    if (Onto) {
+      __syncwarp();  // every lane has read the prior state before lane 0 replaces it
+    }
     if (lane == 0) {
       target.logSumExp[head] = whole.logSumExp();
+      if (Onto) {
+        priorWeight[head] = before * whole.normalizer();
+      }
     }
   }
   __syncthreads();  // all heads' weights are written before the outputs are summed
   for (int i = threadIdx.x; i < partials.heads * partials.headDim; i += blockDim.x) {
     const float* weight = weights + i / partials.headDim * kMaxSplits;
-    float sum = 0.0f;
+    float sum = Onto ? priorWeight[i / partials.headDim] * toFloat(target.out[i]) : 0.0f;
 #pragma unroll 8
     for (int split = 0; split < splits; split++) {
       sum += weight[split] * partials.outOf(entry, split)[i];
@@ -107,15 +151,16 @@ __device__ __forceinline__ void mergeSplits(const AttentionOut<Act>& target, con
 /**
  * Ends a split's block: writes the result if there is one split, else leaves the part, and merges if it is the last.
  * `out` (heads, stride) and `state` (heads) are in shared memory and complete (a barrier was passed); `weights` is
- * other shared memory for heads * kMaxSplits floats. All threads of the block call it.
+ * other shared memory for heads * kMaxSplits floats. With Onto the result is added to what the target holds. All threads
+ * of the block call it.
  */
-template <typename Act>
+template <bool Onto = false, typename Act>
 __device__ __forceinline__ void finishSplit(const AttentionOut<Act>& target, const Partials& partials, size_t entry,
                                             int split, int splits, const float* out, int stride,
                                             const SoftmaxState* state, float* weights) {
   __shared__ int finishedBefore;
   if (splits == 1) {
-    writeWhole(target, out, stride, state, partials.heads, partials.headDim);
+    writeWhole<Onto>(target, out, stride, state, partials.heads, partials.headDim, weights);
     return;  // uniform over the block
   }
   float* partOut = partials.outOf(entry, split);
@@ -134,7 +179,7 @@ __device__ __forceinline__ void finishSplit(const AttentionOut<Act>& target, con
   }
   __syncthreads();  // the ticket is drawn before all read it
   if (finishedBefore == splits - 1) {  // uniform over the block
-    mergeSplits(target, partials, entry, splits, weights);
+    mergeSplits<Onto>(target, partials, entry, splits, weights);
     if (threadIdx.x == 0) {
       partials.tickets[entry] = 0;  // ready for the next launch
     }

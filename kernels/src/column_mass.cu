@@ -9,25 +9,13 @@
 //
 // column_lse    grid: (Hq, rows) blocks of 256 threads, rows from `fromRow`. A thread takes every 256th key.
 // column_mass   grid: (ceil(columns / 128), Hq) blocks of 128 threads, one column each.
-#include "online_softmax.cuh"
+#include "column_logit.cuh"
 #include "paged_kv.cuh"
 #include "reduce.cuh"
 
 namespace quest {
 
 constexpr int kColumnThreads = 128;
-
-/** scale * q.k in base 2, under a cap unless that is 0. */
-template <typename Act, typename Kv>
-__device__ __forceinline__ float columnLogit(const Act* q, const Kv* key, int headDim, float scale, float cap) {
-  float dot = 0.0f;
-#pragma unroll 8
-  for (int i = 0; i < headDim; i++) {
-    dot = fmaf(toFloat(q[i]), toFloat(key[i]), dot);
-  }
-  const float logit = dot * scale;
-  return (cap == 0.0f ? logit : cap * tanhf(logit / cap)) * kLog2E;
-}
 
 template <typename Act, typename Kv>
 __device__ __forceinline__ void columnLse(float* logSumExp, const Act* q, const Kv* keys, const RowPages& row,

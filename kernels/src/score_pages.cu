@@ -19,113 +19,25 @@
 // Grid: (ceil(pages / (4 P)), Hkv, rows) blocks of 128 threads, P = min(32, 8704 / B) pages per warp, a multiple of 4
 // and at least 4, with B = bytes of a digest pair, an odd number of 16. Split over pages, so that batch 1 fills the chip.
 // Dynamic shared memory: F * G + 4 * P * B bytes, F = 4 D + 16 on tensor cores, 8 D elsewhere.
-#include "async_copy.cuh"
-#include "page_digest.cuh"
-#include "reduce.cuh"
-#include "score_tile.cuh"
-#include "shared_memory.cuh"
+#include "score_digests.cuh"
 
 namespace quest {
 
-constexpr int kWarpDigestBytes = 8704;
+/** The digest blocks of a row of live pages that are scored; none where it reads all. */
+struct LiveUnits {
+  RowPages row;
+  ScoredBlocks scored;
+  int from;
+  int to;
+  int head;
 
-/** Pages that a warp copies at once. Host twin: CudaTensorOps.scoredPerWarp. */
-template <typename Digest>
-__device__ __forceinline__ int pagesPerWarp(int headDim) {
-  const int pairBytes = pairStride<Digest>(headDim) * static_cast<int>(sizeof(Digest));
-  const int fitting = kWarpDigestBytes / pairBytes / kPagesAtOnce * kPagesAtOnce;
-  return fitting < kPagesAtOnce ? kPagesAtOnce : fitting < kWarp ? fitting : kWarp;
-}
+  static __device__ __forceinline__ LiveUnits of(const RowPages& row, const ScoredBlocks& scored,
+                                                 const PageBudget& budget) {
+    return {row, scored, scored.from, budget.readsAll(row) ? scored.from : scored.to, static_cast<int>(blockIdx.y)};
+  }
 
-/** Starts the copies of 16-byte chunks from..from + count - 1 of a warp's pages; lane p has the id of page p. */
-template <typename Digest>
-__device__ __forceinline__ void startChunks(Digest* tile, const char* ofHead, unsigned pageBytes, unsigned id,
-                                            int headDim, int from, int count) {
-  const int lane = threadIdx.x % kWarp;
-  const int chunks = pagesPerWarp<Digest>(headDim) * count;
-#pragma unroll
-  for (int first = 0; first < chunks; first += kWarp) {  // uniform over the warp
-    const int page = (first + lane) / count;
-    const int chunk = from + first + lane - page * count;
-    const unsigned pageId = __shfl_sync(kAllLanes, id, page % kWarp);
-    if (first + lane < chunks) {
-      copyAsync(tile + page * pairStride<Digest>(headDim) + chunk * kPack<Digest>,
-                ofHead + static_cast<size_t>(pageId) * pageBytes + chunk * 16, true);
-    }
-  }
-}
-
-/**
- * Starts the copies of the digests of pages from..from + pages - 1 (at least one) to `tile` (page, pairStride). Where the
- * warp has fewer pages than it could, it copies the last one again: a condition would cost more instructions than a copy.
- */
-template <typename Digest>
-__device__ __forceinline__ void startDigests(Digest* tile, const Digest* digests, const RowPages& row,
-                                             const ScoredBlocks& scored, const PagedKv& kv, int from, int pages) {
-  const char* ofHead = reinterpret_cast<const char*>(digests + kv.digest<Digest>(0, blockIdx.y));
-  const unsigned pageBytes = kv.kvHeads * digestStride<Digest>(kv.headDim) * sizeof(Digest);
-  const unsigned id = scored.id(row, from + min(static_cast<int>(threadIdx.x) % kWarp, pages - 1));
-  const int vectors = 2 * kv.headDim / kPack<Digest>;  // most often a power of two; what 8 bits have beyond it is one more
-  const int all = digestStride<Digest>(kv.headDim) / kPack<Digest>;
-  startChunks(tile, ofHead, pageBytes, id, kv.headDim, 0, vectors);
-  if (all > vectors) {
-    startChunks(tile, ofHead, pageBytes, id, kv.headDim, vectors, all - vectors);
-  }
-}
-
-template <typename Act, typename Digest>
-__device__ __forceinline__ void scorePages(const PagedKv& kv, const Act* q, const Digest* digests, float* scores,
-                                           unsigned long long* counters, const RowPages& row,
-                                           const ScoredBlocks& scored, const PageBudget& budget, int group,
-                                           int fromRow, int scoreStride, int qStride, int score, int reduction) {
-  QUEST_DYNAMIC_SHARED(shared);
-  const int perWarp = pagesPerWarp<Digest>(kv.headDim);
-  const int blockFrom = scored.from + blockIdx.x * kScoreWarps * perWarp;
-  if (blockFrom >= scored.to || budget.readsAll(row)) {
-    return;  // uniform over the block
-  }
-  using Folded = typename FoldedOf<Act, Digest>::Type;
-  Folded* folded = reinterpret_cast<Folded*>(shared);
-  const int warp = threadIdx.x / kWarp;
-  const int from = blockFrom + warp * perWarp;
-  const int pages = scored.to - from < perWarp ? scored.to - from : perWarp;  // may be none
-  Digest* tile = reinterpret_cast<Digest*>(folded + group * foldedStride<Folded>(kv.headDim)) +
-                 warp * perWarp * pairStride<Digest>(kv.headDim);
-  if (pages > 0) {  // uniform over the warp
-    startDigests(tile, digests, row, scored, kv, from, pages);
-  }
-  commitCopies();
-  const int batchRow = fromRow + blockIdx.z;
-  foldGroup(folded,
-            q + static_cast<size_t>(batchRow) * qStride + static_cast<size_t>(blockIdx.y) * group * kv.headDim, group,
-            kv.headDim, score);
-  waitCopies<0>();
-  __syncthreads();  // the folded group is complete, and every lane's copies have landed
-  if (pages > 0) {  // uniform over the warp
-    const size_t entry = static_cast<size_t>(blockIdx.z) * gridDim.y + blockIdx.y;
-    const ScoreTarget target = {scores + entry * (reduction == kGroupSoftmax ? group : 1) * scoreStride + from,
-                                scoreStride, reduction};
-    scoreTile(target, tile, folded, pages, group, kv.headDim);
-  }
-  if (threadIdx.x == 0) {
-    const int blockPages = kScoreWarps * perWarp;
-    const int count = scored.to - blockFrom < blockPages ? scored.to - blockFrom : blockPages;
-    atomicAdd(&counters[static_cast<size_t>(batchRow) * 3], static_cast<unsigned long long>(count));
-  }
-}
-
-/** On tensor cores with the head dims of most models as constants, from which the compiler folds every address. */
-template <typename Act, typename Digest, typename... Arguments>
-__device__ __forceinline__ void scorePagesOf(const PagedKv& kv, const Act* q, const Digest* digests,
-                                             const Arguments&... arguments) {
-  if (FoldedOf<Act, Digest>::onTensorCores && kv.headDim == 128) {  // uniform over the grid
-    scorePages(PagedKv{kv.kvHeads, 128, kv.pageSize}, q, digests, arguments...);
-  } else if (FoldedOf<Act, Digest>::onTensorCores && kv.headDim == 64) {
-    scorePages(PagedKv{kv.kvHeads, 64, kv.pageSize}, q, digests, arguments...);
-  } else {
-    scorePages(kv, q, digests, arguments...);
-  }
-}
+  __device__ __forceinline__ unsigned id(int block) const { return scored.id(row, block); }
+};
 
 }  // namespace quest
 
@@ -141,8 +53,9 @@ __device__ __forceinline__ void scorePagesOf(const PagedKv& kv, const Act* q, co
                                                     pageTable, unit, window);                                 \
     const quest::ScoredBlocks scored = quest::ScoredBlocks::of(row, digestBlockSize, blocksPerPage);          \
     const quest::PageBudget budget = {budgetUnits, sinkTokens, recentTokens, minContextTokens};               \
-    quest::scorePagesOf(quest::PagedKv{kvHeads, headDim, digestBlockSize}, q, digests, scores, counters, row, \
-                        scored, budget, group, fromRow, scoreStride, qStride, score, reduction);              \
+    quest::scoreDigestsOf(quest::PagedKv{kvHeads, headDim, digestBlockSize}, q, digests, scores, counters,    \
+                          quest::LiveUnits::of(row, scored, budget), group, fromRow, scoreStride, qStride, score, \
+                          reduction);                                                                         \
   }
 
 SCORE_PAGES(f32, float, f32, float, 5)

@@ -3,46 +3,15 @@
 //
 //   scores (rows * Hkv, scoreStride)   headScores (rows * Hq, headStride), of score_pages   entries as there
 //
-// A head with large scores does not outvote the others, as it does in a plain sum: each has a mass of 1 to give. A NaN
-// stays NaN, which ranks below all others, and takes no part in the rest.
+// Why so: head_softmax.cuh.
 // Moves 8 * G bytes per block of a KV head in, the second half from L2, and 4 out; two exponentials per score.
 // Every sum has an order that follows from the number of blocks alone, so a row's bits do not depend on the batch.
 // Grid: (Hkv, rows) blocks of 512 threads, rows from `fromRow`. Dynamic shared memory: 8 * G bytes.
-#include "online_softmax.cuh"
+#include "head_softmax.cuh"
 #include "paged_kv.cuh"
-#include "reduce.cuh"
 #include "shared_memory.cuh"
 
 namespace quest {
-
-constexpr int kHeadScoresAtOnce = 8;  // that a thread has under way
-
-/** Maximum and sum of one head's softmax over its `count` scores, in every thread. All threads of the block call it. */
-__device__ __forceinline__ SoftmaxState headSoftmax(const float* scores, int count, float scaleLog2) {
-  SoftmaxState mine = SoftmaxState::empty();
-  const int step = blockDim.x;
-  for (int from = threadIdx.x; from < count; from += kHeadScoresAtOnce * step) {
-    float score[kHeadScoresAtOnce];
-    float best = negativeInfinity();
-#pragma unroll
-    for (int j = 0; j < kHeadScoresAtOnce; j++) {
-      const int i = from + j * step;
-      score[j] = i < count ? scores[i] * scaleLog2 : negativeInfinity();
-    }
-#pragma unroll
-    for (int j = 0; j < kHeadScoresAtOnce; j++) {
-      best = score[j] > best ? score[j] : best;  // never NaN
-    }
-    mine.raise(best);
-#pragma unroll
-    for (int j = 0; j < kHeadScoresAtOnce; j++) {
-      mine.sum += score[j] == score[j] ? mine.weight(score[j]) : 0.0f;
-    }
-  }
-  SoftmaxState whole = {reduceBlock<Max>(mine.maximum), 0.0f};
-  whole.sum = reduceBlock<Sum>(mine.sum * whole.weight(mine.maximum));
-  return whole;
-}
 
 __device__ __forceinline__ void softmaxScores(float* scores, const float* headScores, const RowPages& row,
                                               const ScoredBlocks& scored, int group, int scoreStride, int headStride,
@@ -51,25 +20,8 @@ __device__ __forceinline__ void softmaxScores(float* scores, const float* headSc
   SoftmaxState* ofHead = reinterpret_cast<SoftmaxState*>(shared);
   const size_t entry = static_cast<size_t>(blockIdx.y) * gridDim.x + blockIdx.x;
   const float* first = headScores + entry * group * headStride + scored.from;
-  float* target = scores + entry * scoreStride + scored.from;
-  const int count = scored.to - scored.from;
-  const float scaleLog2 = scale * kLog2E;
-  for (int head = 0; head < group; head++) {
-    const SoftmaxState state = headSoftmax(first + static_cast<size_t>(head) * headStride, count, scaleLog2);
-    if (threadIdx.x == 0) {
-      ofHead[head] = {state.maximum, state.normalizer()};
-    }
-  }
-  __syncthreads();  // all heads' states are written before all read them
-  for (int i = threadIdx.x; i < count; i += blockDim.x) {
-    float sum = 0.0f;
-#pragma unroll 4
-    for (int head = 0; head < group; head++) {
-      const float score = first[static_cast<size_t>(head) * headStride + i] * scaleLog2;
-      sum += ofHead[head].weight(score) * ofHead[head].sum;
-    }
-    target[i] = sum;
-  }
+  sumHeadSoftmaxes(scores + entry * scoreStride + scored.from, first, scored.to - scored.from, group, headStride,
+                   scale * kLog2E, ofHead);
 }
 
 }  // namespace quest

@@ -101,7 +101,7 @@ public record EngineConfig(
         "above 0 and at most 1");
     require(threads >= 1, "threads", threads, "at least 1");
     for (CachePolicy policy : cachePolicies) {
-      policy.requireRuns(device, maxNumSeqs, maxNumBatchedTokens);
+      policy.requireRuns(maxNumSeqs, maxNumBatchedTokens);
       boolean skips = policy.prefill().map(part -> part.skipping().any()).orElse(false);
       require(
           !skips || pageSize % TileSkipping.KEYS == 0 || TileSkipping.KEYS % pageSize == 0,

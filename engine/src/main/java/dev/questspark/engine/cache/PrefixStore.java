@@ -19,9 +19,6 @@ import java.util.Set;
  * once at open. Page 0 is the null page, as in {@link KvStore}.
  */
 public final class PrefixStore implements AutoCloseable {
-  /** No tensor has more elements: what a Java array holds. */
-  private static final long MOST_ELEMENTS = Integer.MAX_VALUE - 8L;
-
   private final PrefixGeometry geometry;
   private final int pages;
   private final int digestPairs;
@@ -35,7 +32,7 @@ public final class PrefixStore implements AutoCloseable {
    * @param digests the scores whose digests the run uses
    */
   public PrefixStore(Backend backend, PrefixGeometry geometry, int pages, Set<PageScore> digests) {
-    this(backend, geometry, pages, digests, MOST_ELEMENTS);
+    this(backend, geometry, pages, digests, backend.mostElements());
   }
 
   /**

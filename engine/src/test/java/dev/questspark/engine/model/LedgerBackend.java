@@ -13,6 +13,7 @@ import dev.questspark.engine.ops.TensorOps;
 import dev.questspark.engine.ops.backend.Backend;
 import dev.questspark.engine.ops.prefill.BlockList;
 import dev.questspark.engine.ops.prefill.BlockListShape;
+import dev.questspark.engine.ops.prefix.PrefixOps;
 import dev.questspark.engine.ops.sample.RowSampling;
 import java.util.ArrayList;
 import java.util.List;
@@ -48,6 +49,16 @@ final class LedgerBackend implements Backend {
     if (refuse.test(allocations++)) {
       throw new IllegalStateException("allocation refused");
     }
+  }
+
+  @Override
+  public PrefixOps prefixOps() {
+    return backend.prefixOps();
+  }
+
+  @Override
+  public long mostElements() {
+    return backend.mostElements();
   }
 
   @Override

@@ -2,8 +2,6 @@ package dev.questspark.engine.ops;
 
 import dev.questspark.engine.cache.PrefixStore;
 import dev.questspark.engine.ops.backend.Backend;
-import dev.questspark.engine.ops.backend.BackendOptions;
-import dev.questspark.engine.ops.cpu.CpuBackend;
 import dev.questspark.engine.ops.digest.GroupReduction;
 import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.ops.prefix.KeptSlots;
@@ -20,8 +18,10 @@ import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.TestInstance;
 
 /** Documents in live pages and in prefix stores, and attention over both in double precision. */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
 abstract class PrefixCase {
   static final int DIM = 64;
   static final int HEADS = 2;
@@ -33,13 +33,16 @@ abstract class PrefixCase {
 
   static Backend backend;
 
+  /** A backend whose activations and cache are floats. */
+  abstract Backend openBackend();
+
   @BeforeAll
-  static void open() {
-    backend = CpuBackend.open(new BackendOptions(2, DType.F32, true));
+  void open() {
+    backend = openBackend();
   }
 
   @AfterAll
-  static void close() {
+  void close() {
     backend.close();
   }
 

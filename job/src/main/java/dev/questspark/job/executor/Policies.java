@@ -90,7 +90,7 @@ public final class Policies {
         .cachePolicies()
         .forEach(
             cache -> {
-              cache.requireRuns(device, batching.maxNumSeqs(), batching.maxNumBatchedTokens());
+              cache.requireRuns(batching.maxNumSeqs(), batching.maxNumBatchedTokens());
               policies.forEach(policy -> cache.requireReadBy(policy, shape.digestBlockSize()));
             });
     List<ReadPolicy> denseFirst = new ArrayList<>();

@@ -31,13 +31,11 @@ public interface Backend extends AutoCloseable {
   /** The ops. */
   TensorOps ops();
 
-  /**
-   * The ops on prefixes, where the backend has them; policies that need them are refused elsewhere
-   * before any work.
-   */
-  default PrefixOps prefixOps() {
-    throw new IllegalStateException("backend " + name() + " compresses no documents");
-  }
+  /** The ops on prefixes. */
+  PrefixOps prefixOps();
+
+  /** Elements of the largest tensor. */
+  long mostElements();
 
   /** Allocates a zeroed (rows, cols) tensor of float; the caller closes its buffer. */
   default Tensor allocate(int rows, int cols) {

@@ -185,6 +185,12 @@ public final class CpuBackend implements Backend {
     return ops;
   }
 
+  /** What a Java array holds. */
+  @Override
+  public long mostElements() {
+    return Integer.MAX_VALUE - 8L;
+  }
+
   @Override
   public PrefixOps prefixOps() {
     return prefixOps;

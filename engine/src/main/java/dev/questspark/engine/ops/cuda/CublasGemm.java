@@ -1,5 +1,6 @@
 package dev.questspark.engine.ops.cuda;
 
+import dev.questspark.engine.ops.cuda.step.Launch;
 import static jcuda.jcublas.cublasComputeType.CUBLAS_COMPUTE_32F;
 import static jcuda.jcublas.cublasGemmAlgo.CUBLAS_GEMM_DEFAULT;
 import static jcuda.jcublas.cublasOperation.CUBLAS_OP_N;
@@ -13,6 +14,7 @@ import dev.questspark.engine.ops.cuda.driver.CudaStream;
 import dev.questspark.engine.ops.cuda.driver.DeviceBuffer;
 import dev.questspark.engine.ops.cuda.driver.DevicePool;
 import dev.questspark.engine.ops.cuda.driver.Kernel;
+import dev.questspark.engine.ops.cuda.driver.KernelFamily;
 import dev.questspark.engine.ops.cuda.driver.LaunchRecorder;
 import java.util.EnumMap;
 import java.util.Map;
@@ -49,13 +51,13 @@ final class CublasGemm implements CudaGemm {
     Call(int index, DType out, DType x) {
       this.out = out;
       this.x = x;
-      String type = CudaKernels.typeOf(x);
+      String type = KernelFamily.typeOf(x);
       this.declaration =
           new Kernel(
               index,
               "cublasGemmEx",
               Kernel.parameters(
-                  CudaKernels.typeOf(out)
+                  KernelFamily.typeOf(out)
                       + "* out, const "
                       + type
                       + "* x, const "

@@ -1,5 +1,9 @@
 package dev.questspark.engine.ops.cuda;
 
+import dev.questspark.engine.ops.cuda.step.Launch;
+import dev.questspark.engine.ops.cuda.prefix.CudaPrefixOps;
+import dev.questspark.engine.ops.cuda.step.BatchMemory;
+import dev.questspark.engine.ops.cuda.step.CudaPageList;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
@@ -25,6 +29,7 @@ import dev.questspark.engine.ops.cuda.driver.Readback;
 import dev.questspark.engine.ops.cuda.driver.WeightUpload;
 import dev.questspark.engine.ops.prefill.BlockList;
 import dev.questspark.engine.ops.prefill.BlockListShape;
+import dev.questspark.engine.ops.prefix.PrefixOps;
 import dev.questspark.engine.ops.sample.RowSampling;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -52,6 +57,7 @@ public final class CudaBackend implements Backend {
   private DrawnTokens drawnTokens;
   private CudaBlockSelection blocks;
   private TensorOps ops;
+  private CudaPrefixOps prefixOps;
 
   private CudaBackend(CudaOptions options, CudaDevice device) {
     this.options = options;
@@ -101,7 +107,14 @@ public final class CudaBackend implements Backend {
     recorder = keep(new LaunchRecorder(context, stream, module));
     pool.beforeFree(recorder::flush);
     readback = keep(new Readback(context, stream, recorder));
-    batches = keep(new BatchMemory(context, pool, stream, recorder, readback, options));
+    batches = keep(new BatchMemory(
+                context,
+                pool,
+                stream,
+                recorder,
+                readback,
+                options.maxRows(),
+                options.maxPageEntries()));
     uploads = keep(new WeightUpload(context, stream));
     Launch launch = new Launch(recorder);
     gemm = keep(openGemm(launch));
@@ -112,6 +125,7 @@ public final class CudaBackend implements Backend {
         keep(new DrawnTokens(context, pool, stream, recorder, readback, launch, options.maxRows()));
     blocks = keep(new CudaBlockSelection(context, pool, stream, recorder, launch));
     ops = new CudaTensorOps(launch, gemm, kv, blocks);
+    prefixOps = keep(new CudaPrefixOps(context, pool, stream, recorder, launch));
   }
 
   /** cuBLAS where it is there and may be used; {@link #describe} says which it is. */
@@ -148,6 +162,17 @@ public final class CudaBackend implements Backend {
   @Override
   public TensorOps ops() {
     return ops;
+  }
+
+  @Override
+  public PrefixOps prefixOps() {
+    return prefixOps;
+  }
+
+  /** A kernel finds a page by one address. */
+  @Override
+  public long mostElements() {
+    return Long.MAX_VALUE;
   }
 
   @Override

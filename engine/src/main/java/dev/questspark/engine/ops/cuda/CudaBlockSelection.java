@@ -1,5 +1,7 @@
 package dev.questspark.engine.ops.cuda;
 
+import dev.questspark.engine.ops.cuda.step.Launch;
+import dev.questspark.engine.ops.cuda.step.CudaBatch;
 import static dev.questspark.engine.ops.cuda.driver.CudaShapes.ceilDiv;
 
 import dev.questspark.engine.ops.KvGeometry;

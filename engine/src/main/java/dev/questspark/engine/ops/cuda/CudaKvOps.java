@@ -1,5 +1,9 @@
 package dev.questspark.engine.ops.cuda;
 
+import dev.questspark.engine.ops.cuda.step.Launch;
+import dev.questspark.engine.ops.cuda.step.CudaBatch;
+import dev.questspark.engine.ops.cuda.step.CudaPageList;
+import dev.questspark.engine.ops.cuda.step.AttentionWorkspace;
 import static dev.questspark.engine.ops.cuda.driver.CudaShapes.ceilDiv;
 
 import dev.questspark.engine.ops.DType;
@@ -12,6 +16,7 @@ import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.cuda.driver.CudaContext;
 import dev.questspark.engine.ops.cuda.driver.CudaDevice;
 import dev.questspark.engine.ops.cuda.driver.CudaKernels;
+import dev.questspark.engine.ops.cuda.driver.KernelFamily;
 import dev.questspark.engine.ops.cuda.driver.CudaShapes;
 import dev.questspark.engine.ops.cuda.driver.CudaStream;
 import dev.questspark.engine.ops.cuda.driver.DeviceBuffer;
@@ -33,6 +38,9 @@ final class CudaKvOps implements AutoCloseable {
 
   /** Dynamic shared memory of the tiled kernels pads each row by eight 16-bit elements. */
   private static final int TILE_PADDING = 8;
+
+  /** Query heads of one block; {@code kHeadsPerBlock} of the kernels. */
+  private static final int HEADS_PER_BLOCK = 16;
 
   /** Tokens of a tile of the tiled {@code attend_pages}; pages are whole tiles. */
   private static final int TILE_TOKENS = 16;
@@ -75,7 +83,7 @@ final class CudaKvOps implements AutoCloseable {
     this.recorder = recorder;
     this.launch = launch;
     this.warpgroups = warpgroups;
-    this.workspace = new AttentionWorkspace(pool, stream, recorder);
+    this.workspace = new AttentionWorkspace(pool, stream, recorder, HEADS_PER_BLOCK);
     this.pairStaging = new PinnedBuffer(context, 8 * COPY_PAIRS);
     this.pairs = pool.allocate(8L * COPY_PAIRS);
   }
@@ -89,7 +97,7 @@ final class CudaKvOps implements AutoCloseable {
     int last = batch.lastRopePosition();
     OpArguments.require("rope", rope, last + 1, geometry.headDim());
     boolean narrow = geometry.digestDType() == DType.I8;
-    CudaKernels.Family family = narrow ? CudaKernels.APPEND_KV_I8 : CudaKernels.APPEND_KV;
+    KernelFamily family = narrow ? CudaKernels.APPEND_KV_I8 : CudaKernels.APPEND_KV;
     launch
         .of(family.of(q.dtype(), geometry.dtype()))
         .out(q)
@@ -183,7 +191,7 @@ final class CudaKvOps implements AutoCloseable {
     OpArguments.require("out", out, rows.to(), q.cols());
     OpArguments.require("logSumExp", logSumExp, rows.to(), geometry.kvHeads() * group);
     workspace.reserve(entries.shape().maxRows(), geometry.kvHeads(), group, geometry.headDim());
-    CudaKernels.Family tiled = // without a cap
+    KernelFamily tiled = // without a cap
         cap == 0 && geometry.pageSize() % TILE_TOKENS == 0
             ? tiled(CudaKernels.ATTEND_PAGES_TILED, geometry)
             : null;
@@ -222,7 +230,7 @@ final class CudaKvOps implements AutoCloseable {
         .real(cap)
         .grid(
             AttentionWorkspace.splits(longestRun(entries, geometry.pageSize())),
-            geometry.kvHeads() * AttentionWorkspace.tiles(group),
+            geometry.kvHeads() * workspace.tiles(group),
             rows.count(),
             threads,
             sharedBytes);
@@ -257,7 +265,7 @@ final class CudaKvOps implements AutoCloseable {
     }
     PrefillTiles tiles = // without a cap
         cap == 0 && CudaShapes.aligned(q) ? prefillTiles(geometry, longest) : null;
-    CudaKernels.Family kernels = tiles == null ? CudaKernels.ATTEND_PREFILL : tiles.kernels;
+    KernelFamily kernels = tiles == null ? CudaKernels.ATTEND_PREFILL : tiles.kernels;
     launch
         .of(kernels.of(q.dtype(), geometry.dtype()))
         .out(out)
@@ -280,7 +288,7 @@ final class CudaKvOps implements AutoCloseable {
         .real(cap);
     int spans = toSpan - fromSpan;
     if (tiles == null) {
-      int blocks = geometry.kvHeads() * AttentionWorkspace.tiles(group);
+      int blocks = geometry.kvHeads() * workspace.tiles(group);
       launch.grid(longest, blocks, spans, 128, plainSharedBytes(group, headDim));
     } else {
       int heads = geometry.kvHeads() * group;
@@ -369,7 +377,7 @@ final class CudaKvOps implements AutoCloseable {
     }
     PrefillTiles tiles = // without a cap
         cap == 0 && CudaShapes.aligned(q) ? prefillTiles(geometry, longest) : null;
-    CudaKernels.Family kernels =
+    KernelFamily kernels =
         skipping.any()
             ? tiles == null ? CudaKernels.ATTEND_PREFILL_SKIP : tiles.skipping
             : tiles == null ? CudaKernels.ATTEND_PREFILL_BLOCKS : tiles.ofBlocks;
@@ -408,7 +416,7 @@ final class CudaKvOps implements AutoCloseable {
       int rows = ceilDiv(longest, TileSkipping.ROWS);
       launch.grid(rows, heads, segments.count(), 128, sharedBytes);
     } else if (tiles == null) {
-      int perRow = geometry.kvHeads() * AttentionWorkspace.tiles(group);
+      int perRow = geometry.kvHeads() * workspace.tiles(group);
       launch.grid(longest, perRow, segments.count(), 128, plainSharedBytes(group, headDim));
     } else {
       launch.grid(
@@ -418,9 +426,9 @@ final class CudaKvOps implements AutoCloseable {
 
   /** The form of {@code attend_prefill} for a span, with what the head of its file says. */
   private record PrefillTiles(
-      CudaKernels.Family kernels,
-      CudaKernels.Family ofBlocks,
-      CudaKernels.Family skipping,
+      KernelFamily kernels,
+      KernelFamily ofBlocks,
+      KernelFamily skipping,
       int rows,
       int threads,
       int sharedBytes) {}
@@ -428,7 +436,7 @@ final class CudaKvOps implements AutoCloseable {
   /** Null where only the plain kernels fit; all forms give the same bits. */
   private PrefillTiles prefillTiles(KvGeometry geometry, int longest) {
     int headDim = geometry.headDim();
-    CudaKernels.Family tiled = tiled(CudaKernels.ATTEND_PREFILL_TILED, geometry);
+    KernelFamily tiled = tiled(CudaKernels.ATTEND_PREFILL_TILED, geometry);
     if (tiled == null) {
       return null;
     }
@@ -452,11 +460,11 @@ final class CudaKvOps implements AutoCloseable {
   }
 
   private static int plainSharedBytes(int group, int headDim) {
-    return 2048 + Math.min(group, AttentionWorkspace.HEADS_PER_BLOCK) * (1024 + 8 * headDim + 16);
+    return 2048 + Math.min(group, HEADS_PER_BLOCK) * (1024 + 8 * headDim + 16);
   }
 
   /** The tensor-core kernels for a head_dim, or null where only the plain ones fit. */
-  static CudaKernels.Family tiled(Map<Integer, CudaKernels.Family> byHeadDim, KvGeometry geometry) {
+  static KernelFamily tiled(Map<Integer, KernelFamily> byHeadDim, KvGeometry geometry) {
     return geometry.dtype() == DType.F32 ? null : byHeadDim.get(geometry.headDim());
   }
 

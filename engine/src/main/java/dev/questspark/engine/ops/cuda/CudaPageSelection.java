@@ -1,8 +1,11 @@
 package dev.questspark.engine.ops.cuda;
 
+import dev.questspark.engine.ops.cuda.step.Launch;
+import dev.questspark.engine.ops.cuda.step.CudaBatch;
+import dev.questspark.engine.ops.cuda.step.CudaPageList;
+import dev.questspark.engine.ops.cuda.step.DigestScoring;
 import static dev.questspark.engine.ops.cuda.driver.CudaShapes.ceilDiv;
 
-import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.KvGeometry;
 import dev.questspark.engine.ops.KvLayer;
 import dev.questspark.engine.ops.OpArguments;
@@ -16,9 +19,6 @@ import dev.questspark.engine.ops.digest.GroupReduction;
 
 /** The ops that decide what a row reads: they score digests and fill lists. */
 final class CudaPageSelection {
-  /** Threads of {@code softmax_scores}, on which the order of its sums depends. */
-  private static final int SOFTMAX_THREADS = 512;
-
   private final Launch launch;
 
   CudaPageSelection(Launch launch) {
@@ -50,11 +50,8 @@ final class CudaPageSelection {
       OpArguments.require(
           "head scores", target, rows.count() * geometry.kvHeads() * group, scores.cols());
     }
-    int pairBytes = (geometry.digestColumns() * geometry.digestDType().bytes() / 16 | 1) * 16;
-    int perBlock = 4 * scoredPerWarp(pairBytes);
-    int sharedBytes =
-        group * foldedBytes(q.dtype(), geometry.digestDType(), geometry.headDim())
-            + perBlock * pairBytes;
+    DigestScoring shape =
+        new DigestScoring(q.dtype(), geometry.digestDType(), geometry.headDim(), group);
     launch
         .of(CudaKernels.SCORE_PAGES.of(q.dtype(), geometry.digestDType()))
         .out(target)
@@ -74,7 +71,12 @@ final class CudaPageSelection {
         .integer(scoring.score().code())
         .integer(scoring.reduction().ordinal())
         .budget(budget)
-        .grid(ceilDiv(blocks, perBlock), geometry.kvHeads(), rows.count(), 128, sharedBytes);
+        .grid(
+            ceilDiv(blocks, shape.unitsPerBlock()),
+            geometry.kvHeads(),
+            rows.count(),
+            DigestScoring.THREADS,
+            shape.sharedBytes());
     if (softmax) {
       reduceBySoftmax(scores, target, layer, batch, rows, scoring.scale(), budget, group);
     }
@@ -104,21 +106,7 @@ final class CudaPageSelection {
         .integer(headScores.rowStride())
         .real(scale)
         .budget(budget)
-        .grid(geometry.kvHeads(), rows.count(), 1, SOFTMAX_THREADS, 8 * group);
-  }
-
-  /** Digest blocks that a warp of {@code score_pages} copies at once: 8 KB of digests. */
-  private static int scoredPerWarp(int pairBytes) {
-    return Math.max(4, Math.min(32, 8704 / pairBytes / 4 * 4));
-  }
-
-  /**
-   * Of a head's folded query in {@code score_pages}: 16 bits a channel on tensor cores, else 32.
-   */
-  private static int foldedBytes(DType activations, DType digests, int headDim) {
-    boolean tensorCores =
-        activations == DType.BF16 && (digests == DType.BF16 || digests == DType.I8);
-    return tensorCores ? 2 * (2 * headDim + 8) : 4 * 2 * headDim;
+        .grid(geometry.kvHeads(), rows.count(), 1, DigestScoring.SOFTMAX_THREADS, 8 * group);
   }
 
   void topPages(
@@ -133,10 +121,8 @@ final class CudaPageSelection {
     requireUnit(budget, geometry, scoredTokens);
     requireScores(scores, layer, batch, rows, scoredTokens, budget);
     CudaPageList target = filled(list, layer, batch, rows, budget);
-    // Up to 32 KB of keys stay in shared memory; the rest is read again from L2. In whole 4 KB, so
-    // that a growing context seldom changes the launch.
     int units = mostScores(layer, batch, rows, budget.unit());
-    int cachedUnits = Math.min(8192, ceilDiv(units, 1024) * 1024);
+    int cachedUnits = DigestScoring.cachedUnits(units);
     launch
         .of(budget.unit() == scoredTokens ? CudaKernels.TOP_PAGES : CudaKernels.TOP_PAGES_OF_PARTS)
         .outInts(target.entriesAddress())
@@ -150,12 +136,7 @@ final class CudaPageSelection {
         .integer(layer.window())
         .integer(cachedUnits)
         .budget(budget)
-        .grid(geometry.kvHeads(), rows.count(), 1, topPagesThreads(cachedUnits), 4 * cachedUnits);
-  }
-
-  /** About four candidates a thread; the result does not depend on it. */
-  private static int topPagesThreads(int units) {
-    return Math.max(64, Math.min(1024, Integer.highestOneBit(Math.max(1, units / 4))));
+        .grid(geometry.kvHeads(), rows.count(), 1, DigestScoring.topThreads(cachedUnits), 4 * cachedUnits);
   }
 
   void keepPages(PageList list, KvLayer layer, CudaBatch batch, RowRange rows, PageBudget budget) {

@@ -1,5 +1,7 @@
 package dev.questspark.engine.ops.cuda;
 
+import dev.questspark.engine.ops.cuda.step.Launch;
+import dev.questspark.engine.ops.cuda.step.CudaBatch;
 import static dev.questspark.engine.ops.cuda.driver.CudaShapes.ceilDiv;
 
 import dev.questspark.engine.failure.ConfigException;
@@ -14,6 +16,7 @@ import dev.questspark.engine.ops.Scoring;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
 import dev.questspark.engine.ops.cuda.driver.CudaKernels;
+import dev.questspark.engine.ops.cuda.driver.KernelFamily;
 import dev.questspark.engine.ops.prefill.BlockBudget;
 import dev.questspark.engine.ops.prefill.BlockList;
 import dev.questspark.engine.ops.prefill.BlockScoring;
@@ -328,7 +331,7 @@ final class CudaTensorOps implements TensorOps {
     gatedMul(CudaKernels.GELU_MUL, out, gateUp);
   }
 
-  private void gatedMul(CudaKernels.Family kernels, Tensor out, Tensor gateUp) {
+  private void gatedMul(KernelFamily kernels, Tensor out, Tensor gateUp) {
     OpArguments.require("gateUp", gateUp, out.rows(), 2 * out.cols());
     launch
         .of(kernels.of(out.dtype()))

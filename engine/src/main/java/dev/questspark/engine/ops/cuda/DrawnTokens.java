@@ -1,5 +1,6 @@
 package dev.questspark.engine.ops.cuda;
 
+import dev.questspark.engine.ops.cuda.step.Launch;
 import dev.questspark.engine.ops.OpArguments;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.cuda.driver.CudaContext;

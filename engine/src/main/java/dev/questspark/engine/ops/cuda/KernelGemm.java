@@ -1,5 +1,6 @@
 package dev.questspark.engine.ops.cuda;
 
+import dev.questspark.engine.ops.cuda.step.Launch;
 import static dev.questspark.engine.ops.cuda.driver.CudaShapes.ceilDiv;
 
 import dev.questspark.engine.ops.DType;
@@ -8,6 +9,7 @@ import dev.questspark.engine.ops.cuda.driver.CudaDevice;
 import dev.questspark.engine.ops.cuda.driver.CudaKernels;
 import dev.questspark.engine.ops.cuda.driver.DeviceBuffer;
 import dev.questspark.engine.ops.cuda.driver.Kernel;
+import dev.questspark.engine.ops.cuda.driver.KernelFamily;
 
 /**
  * Our own {@code linear}: needs nothing but the driver. All its tile shapes add the same products
@@ -21,7 +23,7 @@ final class KernelGemm implements CudaGemm {
    * One of the tensor-core kernels, with what the head of {@code linear.cu} says about its launch.
    */
   private record Tiles(
-      CudaKernels.Family kernels, int rows, int cols, int threads, int depth, int stages) {
+      KernelFamily kernels, int rows, int cols, int threads, int depth, int stages) {
 
     /** Pipeline stages of rows of x and of the weight, each padded by eight elements. */
     int sharedBytes(DType x) {
@@ -37,7 +39,7 @@ final class KernelGemm implements CudaGemm {
 
   /** One of the warpgroup kernels, with what the head of {@code linear_wgmma.cu} says. */
   private record Warpgroups(
-      CudaKernels.Family kernels, int rows, int features, int threads, int panels) {
+      KernelFamily kernels, int rows, int features, int threads, int panels) {
 
     /** The panels of 64 channels of all stages, and what aligns the first of them. */
     int sharedBytes() {

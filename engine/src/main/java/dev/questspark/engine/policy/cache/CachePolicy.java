@@ -2,7 +2,6 @@ package dev.questspark.engine.policy.cache;
 
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.ops.PageShape;
-import dev.questspark.engine.ops.backend.DeviceName;
 import dev.questspark.engine.ops.prefix.KeptSlots;
 import dev.questspark.engine.ops.prefix.PageFormat;
 import dev.questspark.engine.ops.prefix.PrefixGeometry;
@@ -170,22 +169,11 @@ public record CachePolicy(List<CachePart> parts) implements Serializable {
   /**
    * Requires an engine that the policy can run in.
    *
-   * @param device where it runs
    * @param maxNumSeqs sequences in flight
    * @param maxNumBatchedTokens rows per step
    * @throws ConfigException naming what does not fit and what to set
    */
-  public void requireRuns(DeviceName device, int maxNumSeqs, int maxNumBatchedTokens) {
-    if (compresses() && !device.equals(DeviceName.CPU)) {
-      throw new ConfigException(
-          "cache_policy "
-              + text()
-              + " compresses documents, which the CPU alone does, and backend is "
-              + device
-              + "; use backend "
-              + DeviceName.CPU
-              + ", or leave that part out");
-    }
+  public void requireRuns(int maxNumSeqs, int maxNumBatchedTokens) {
     prefill().ifPresent(part -> part.requireRuns(maxNumSeqs, maxNumBatchedTokens));
   }
 

@@ -1,5 +1,6 @@
 package dev.questspark.engine.ops.cuda;
 
+import dev.questspark.engine.ops.cuda.step.Launch;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 

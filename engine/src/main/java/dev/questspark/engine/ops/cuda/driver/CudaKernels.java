@@ -1,13 +1,17 @@
 package dev.questspark.engine.ops.cuda.driver;
 
+import static dev.questspark.engine.ops.cuda.driver.KernelFamily.DIGEST;
+import static dev.questspark.engine.ops.cuda.driver.KernelFamily.WEIGHT_OR_KV;
+import static dev.questspark.engine.ops.cuda.driver.KernelFamily.byAct;
+import static dev.questspark.engine.ops.cuda.driver.KernelFamily.byActAnd;
+import static dev.questspark.engine.ops.cuda.driver.KernelFamily.byActAndWeight;
+import static dev.questspark.engine.ops.cuda.driver.KernelFamily.byHeadDim;
+import static dev.questspark.engine.ops.cuda.driver.KernelFamily.one;
+import static dev.questspark.engine.ops.cuda.driver.KernelFamily.tiled;
+import static dev.questspark.engine.ops.cuda.driver.KernelFamily.typeOf;
+
 import dev.questspark.engine.ops.DType;
-import java.util.ArrayList;
-import java.util.EnumMap;
-import java.util.List;
 import java.util.Map;
-import java.util.function.Function;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /**
  * Every kernel's symbol and parameters: the only place that names either. The declarations are C,
@@ -15,46 +19,41 @@ import java.util.stream.Stream;
  * of activations, {@code {kv}} that of the cache or its digests, {@code {w}} that of weights.
  */
 public final class CudaKernels {
-  private static final List<Kernel> ALL = new ArrayList<>();
-
-  private static final DType[] ACT = {DType.F32, DType.BF16};
-  private static final DType[] WEIGHT_OR_KV = {DType.F32, DType.BF16, DType.F16};
-  private static final DType[] DIGEST = {DType.F32, DType.BF16, DType.F16, DType.I8};
 
   /** Where a row finds its pages, as all kernels over the cache take it. */
-  private static final String ROWS =
+  static final String ROWS =
       "const int* positions, const int* rowSpan, const int* spanPages, const int* pageTable, int fromRow";
 
-  private static final String BUDGET =
+  static final String BUDGET =
       "int budgetUnits, int sinkTokens, int recentTokens, int minContextTokens";
 
-  public static final Family ADD =
+  public static final KernelFamily ADD =
       byAct("add_{act}", "{act}* x, const {act}* y, int channels, int xStride, int yStride");
 
-  public static final Family ADD_RMS_NORM =
+  public static final KernelFamily ADD_RMS_NORM =
       byAct(
           "add_rms_norm_{act}",
           "{act}* out, {act}* x, const {act}* y, const float* weight, int channels, int outStride,"
               + " int xStride, int yStride, float eps");
 
-  public static final Family APPEND_KV = appendKv("", "{kv}");
+  public static final KernelFamily APPEND_KV = appendKv("", "{kv}");
 
   /** With 8-bit digests. */
-  public static final Family APPEND_KV_I8 = appendKv("_i8", "i8");
+  public static final KernelFamily APPEND_KV_I8 = appendKv("_i8", "i8");
 
   public static final Kernel ARGMAX =
       one("argmax_f32", "int* tokens, const float* logits, int vocabulary, int logitStride");
 
-  public static final Family ATTEND_PAGES = attendPages("");
-  public static final Map<Integer, Family> ATTEND_PAGES_TILED = tiled(CudaKernels::attendPages);
+  public static final KernelFamily ATTEND_PAGES = attendPages("");
+  public static final Map<Integer, KernelFamily> ATTEND_PAGES_TILED = tiled(CudaKernels::attendPages);
 
-  public static final Family ATTEND_PREFILL = attendPrefill("");
-  public static final Map<Integer, Family> ATTEND_PREFILL_TILED = tiled(CudaKernels::attendPrefill);
+  public static final KernelFamily ATTEND_PREFILL = attendPrefill("");
+  public static final Map<Integer, KernelFamily> ATTEND_PREFILL_TILED = tiled(CudaKernels::attendPrefill);
 
   /** head_dim 128, on GPUs with {@link CudaDevice#warpgroups}. */
-  public static final Family ATTEND_PREFILL_WG = attendPrefill("_d128_wg");
+  public static final KernelFamily ATTEND_PREFILL_WG = attendPrefill("_d128_wg");
 
-  public static final Family COLUMN_LSE =
+  public static final KernelFamily COLUMN_LSE =
       byActAnd(
           WEIGHT_OR_KV,
           "column_lse_{act}_{kv}",
@@ -63,7 +62,7 @@ public final class CudaKernels {
               + ", int kvHeads, int headDim, int pageSize, int group, int window, int qStride,"
               + " int lseStride, float scale, float cap");
 
-  public static final Family COLUMN_MASS =
+  public static final KernelFamily COLUMN_MASS =
       byActAnd(
           WEIGHT_OR_KV,
           "column_mass_{act}_{kv}",
@@ -82,19 +81,19 @@ public final class CudaKernels {
           + " int headDim, int pageSize, int group, int qStride, int outStride, int lseStride,"
           + " float scale, float cap";
 
-  public static final Family ATTEND_PREFILL_BLOCKS = attendPrefillBlocks("");
-  public static final Map<Integer, Family> ATTEND_PREFILL_BLOCKS_TILED =
+  public static final KernelFamily ATTEND_PREFILL_BLOCKS = attendPrefillBlocks("");
+  public static final Map<Integer, KernelFamily> ATTEND_PREFILL_BLOCKS_TILED =
       tiled(CudaKernels::attendPrefillBlocks);
 
   /** head_dim 128, on GPUs with {@link CudaDevice#warpgroups}. */
-  public static final Family ATTEND_PREFILL_BLOCKS_WG = attendPrefillBlocks("_d128_wg");
+  public static final KernelFamily ATTEND_PREFILL_BLOCKS_WG = attendPrefillBlocks("_d128_wg");
 
-  public static final Family ATTEND_PREFILL_SKIP = attendPrefillSkip("");
-  public static final Map<Integer, Family> ATTEND_PREFILL_SKIP_TILED =
+  public static final KernelFamily ATTEND_PREFILL_SKIP = attendPrefillSkip("");
+  public static final Map<Integer, KernelFamily> ATTEND_PREFILL_SKIP_TILED =
       tiled(CudaKernels::attendPrefillSkip);
 
   /** head_dim 128, on GPUs with {@link CudaDevice#warpgroups}. */
-  public static final Family ATTEND_PREFILL_SKIP_WG = attendPrefillSkip("_d128_wg");
+  public static final KernelFamily ATTEND_PREFILL_SKIP_WG = attendPrefillSkip("_d128_wg");
 
   public static final Kernel COPY_PAGES =
       one(
@@ -103,18 +102,18 @@ public final class CudaKernels {
               + " unsigned char* meanStd, const int* from, const int* to, long long pageBytes,"
               + " long long digestBytes");
 
-  public static final Family EMBED =
+  public static final KernelFamily EMBED =
       byActAndWeight(
           "embed_{act}_{w}",
           "{act}* out, const int* tokens, const {w}* table, int hidden, int outStride,"
               + " int tableStride");
 
-  public static final Family GATHER_ROWS =
+  public static final KernelFamily GATHER_ROWS =
       byAct(
           "gather_rows_{act}",
           "{act}* out, const {act}* x, const int* logitRows, int hidden, int outStride, int xStride");
 
-  public static final Family GELU_MUL =
+  public static final KernelFamily GELU_MUL =
       byAct(
           "gelu_mul_{act}",
           "{act}* out, const {act}* gateUp, int inner, int outStride, int gateUpStride");
@@ -131,7 +130,7 @@ public final class CudaKernels {
           "float* logs, const float* sums, const int* segments, int segmentStride, int stride,"
               + " int most, int chunks, int rowStride, int group");
 
-  public static final Family MIDPOINT_QUERIES =
+  public static final KernelFamily MIDPOINT_QUERIES =
       byActAnd(
           WEIGHT_OR_KV,
           "midpoint_queries_{act}_{kv}",
@@ -144,7 +143,7 @@ public final class CudaKernels {
           "float* scores, const float* products, const int* segments, int segmentStride, int block,"
               + " int blocks, int scoreStride, float scale, float previous");
 
-  public static final Family SCORE_MIDPOINTS =
+  public static final KernelFamily SCORE_MIDPOINTS =
       byActAnd(
           WEIGHT_OR_KV,
           "score_midpoints_{act}_{kv}",
@@ -153,11 +152,11 @@ public final class CudaKernels {
               + " int segmentStride, int kvHeads, int headDim, int pageSize, int block, int blocks,"
               + " int group");
 
-  public static final Family SCORE_BLOCKS_SUMS = scoreBlocksSums("");
-  public static final Map<Integer, Family> SCORE_BLOCKS_SUMS_TILED =
+  public static final KernelFamily SCORE_BLOCKS_SUMS = scoreBlocksSums("");
+  public static final Map<Integer, KernelFamily> SCORE_BLOCKS_SUMS_TILED =
       tiled(CudaKernels::scoreBlocksSums);
-  public static final Family SCORE_BLOCKS_WEIGHTS = scoreBlocksWeights("");
-  public static final Map<Integer, Family> SCORE_BLOCKS_WEIGHTS_TILED =
+  public static final KernelFamily SCORE_BLOCKS_WEIGHTS = scoreBlocksWeights("");
+  public static final Map<Integer, KernelFamily> SCORE_BLOCKS_WEIGHTS_TILED =
       tiled(CudaKernels::scoreBlocksWeights);
 
   public static final Kernel TOP_BLOCKS =
@@ -175,13 +174,13 @@ public final class CudaKernels {
               + ", int maxEntries, int unit, int window, "
               + BUDGET);
 
-  public static final Family LAYER_NORM =
+  public static final KernelFamily LAYER_NORM =
       byAct(
           "layer_norm_{act}",
           "{act}* out, const {act}* x, const float* weight, const float* bias, int channels,"
               + " int outStride, int xStride, float eps");
 
-  public static final Family LINEAR_EXPERTS =
+  public static final KernelFamily LINEAR_EXPERTS =
       byActAndWeight(
           "linear_experts_{act}_{w}",
           "{act}* out, const {act}* x, const float* choice, const {w}* weight, int pairs,"
@@ -191,30 +190,30 @@ public final class CudaKernels {
   public static final Kernel LINEAR_F32 = linear("f32_f32_f32", "float", "float", "float");
 
   /** bf16 weights: out dtype and x dtype to the kernel of each tile shape. */
-  public static final Family LINEAR_M16 = linear("_m16");
+  public static final KernelFamily LINEAR_M16 = linear("_m16");
 
-  public static final Family LINEAR_M64 = linear("_m64");
-  public static final Family LINEAR_M128 = linear("_m128");
+  public static final KernelFamily LINEAR_M64 = linear("_m64");
+  public static final KernelFamily LINEAR_M128 = linear("_m128");
 
   /** bf16 x and weights, on GPUs with {@link CudaDevice#warpgroups}. */
-  public static final Family LINEAR_WG = linearOfHalves("_wg");
+  public static final KernelFamily LINEAR_WG = linearOfHalves("_wg");
 
-  public static final Family LINEAR_WG_N16 = linearOfHalves("_wg_n16");
-  public static final Family LINEAR_WG_N64 = linearOfHalves("_wg_n64");
+  public static final KernelFamily LINEAR_WG_N16 = linearOfHalves("_wg_n16");
+  public static final KernelFamily LINEAR_WG_N64 = linearOfHalves("_wg_n64");
 
-  public static final Family MERGE_ATTENTION =
+  public static final KernelFamily MERGE_ATTENTION =
       byAct(
           "merge_attention_{act}",
           "{act}* out, float* logSumExp, const {act}* otherOut, const float* otherLogSumExp,"
               + " int headDim, int outStride, int lseStride, int otherOutStride, int otherLseStride");
 
-  public static final Family MIX_EXPERTS =
+  public static final KernelFamily MIX_EXPERTS =
       byAct(
           "mix_experts_{act}",
           "{act}* out, const {act}* x, const float* choice, int perRow, int channels,"
               + " int outStride, int xStride, int choiceStride");
 
-  public static final Family RMS_NORM =
+  public static final KernelFamily RMS_NORM =
       byAct(
           "rms_norm_{act}",
           "{act}* out, const {act}* x, const float* weight, int channels, int outStride,"
@@ -231,10 +230,10 @@ public final class CudaKernels {
           "sample_f32",
           "int* tokens, float* logits, const int* rows, int vocabulary, int logitStride");
 
-  public static final Family SCALE =
+  public static final KernelFamily SCALE =
       byAct("scale_{act}", "{act}* x, int channels, int xStride, float factor");
 
-  public static final Family SCORE_PAGES =
+  public static final KernelFamily SCORE_PAGES =
       byActAnd(
           DIGEST,
           "score_pages_{act}_{kv}",
@@ -244,7 +243,7 @@ public final class CudaKernels {
               + " int window, int scoreStride, int qStride, int score, int reduction, "
               + BUDGET);
 
-  public static final Family SILU_MUL =
+  public static final KernelFamily SILU_MUL =
       byAct(
           "silu_mul_{act}",
           "{act}* out, const {act}* gateUp, int inner, int outStride, int gateUpStride");
@@ -267,49 +266,15 @@ public final class CudaKernels {
   /** Several scores per unit of the list. */
   public static final Kernel TOP_PAGES_OF_PARTS = topPages("_of_parts");
 
-  public static final Family XIELU =
+  public static final KernelFamily XIELU =
       byAct(
           "xielu_{act}",
           "{act}* x, int channels, int xStride, float square, float exponential, float slope");
 
-  private static final List<Kernel> KERNELS = List.copyOf(ALL);
-
   private CudaKernels() {}
 
-  /** All kernels, in order of their {@link Kernel#index}. */
-  static List<Kernel> all() {
-    return KERNELS;
-  }
-
-  /** One op's kernels, by the dtypes they are made for. */
-  public static final class Family {
-    private final String symbol;
-    private final Map<DType, Map<DType, Kernel>> kernels = new EnumMap<>(DType.class);
-
-    Family(String symbol) {
-      this.symbol = symbol;
-    }
-
-    private Family with(DType act, DType second, Kernel kernel) {
-      kernels.computeIfAbsent(act, key -> new EnumMap<>(DType.class)).put(second, kernel);
-      return this;
-    }
-
-    /** The kernel for activations of a dtype. */
-    public Kernel of(DType act) {
-      return of(act, act);
-    }
-
-    /** The kernel for activations of one dtype and weights or a cache of another. */
-    public Kernel of(DType act, DType second) {
-      Kernel kernel = kernels.getOrDefault(act, Map.of()).get(second);
-      if (kernel == null) {
-        throw new IllegalArgumentException(
-            "there is no kernel " + symbol + " for " + act + " and " + second);
-      }
-      return kernel;
-    }
-  }
+  /** Declares them, if nobody has yet: loading the class does. */
+  static void declare() {}
 
   private static Kernel topPages(String suffix) {
     return one(
@@ -321,7 +286,7 @@ public final class CudaKernels {
             + BUDGET);
   }
 
-  private static Family appendKv(String suffix, String digest) {
+  private static KernelFamily appendKv(String suffix, String digest) {
     return byActAnd(
         WEIGHT_OR_KV,
         "append_kv_{act}_{kv}" + suffix,
@@ -335,7 +300,7 @@ public final class CudaKernels {
             + " int kStride, int vStride, int ropeStride");
   }
 
-  private static Family attendPages(String suffix) {
+  private static KernelFamily attendPages(String suffix) {
     return byHeadDim(
         "attend_pages_{act}_{kv}" + suffix,
         "{act}* out, float* logSumExp, unsigned long long* counters, float* partOut,"
@@ -347,7 +312,7 @@ public final class CudaKernels {
         !suffix.isEmpty());
   }
 
-  private static Family attendPrefill(String suffix) {
+  private static KernelFamily attendPrefill(String suffix) {
     return byHeadDim(
         "attend_prefill_{act}_{kv}" + suffix,
         "{act}* out, const {act}* q, const {kv}* keys, const {kv}* values, const int* positions,"
@@ -357,24 +322,19 @@ public final class CudaKernels {
         !suffix.isEmpty());
   }
 
-  private static Map<Integer, Family> tiled(Function<String, Family> ofSuffix) {
-    return Stream.of(64, 96, 128, 256)
-        .collect(Collectors.toMap(headDim -> headDim, headDim -> ofSuffix.apply("_d" + headDim)));
-  }
-
-  private static Family attendPrefillBlocks(String suffix) {
+  private static KernelFamily attendPrefillBlocks(String suffix) {
     return byHeadDim(
         "attend_prefill_blocks_{act}_{kv}" + suffix, ATTEND_SEGMENTS, !suffix.isEmpty());
   }
 
-  private static Family attendPrefillSkip(String suffix) {
+  private static KernelFamily attendPrefillSkip(String suffix) {
     return byHeadDim(
         "attend_prefill_skip_{act}_{kv}" + suffix,
         ATTEND_SEGMENTS + ", float margin",
         !suffix.isEmpty());
   }
 
-  private static Family scoreBlocksSums(String suffix) {
+  private static KernelFamily scoreBlocksSums(String suffix) {
     return byHeadDim(
         "score_blocks_sums_{act}_{kv}" + suffix,
         "float* sums, const {act}* q, const {kv}* keys, const int* segments, const int* rowSpan,"
@@ -384,7 +344,7 @@ public final class CudaKernels {
         !suffix.isEmpty());
   }
 
-  private static Family scoreBlocksWeights(String suffix) {
+  private static KernelFamily scoreBlocksWeights(String suffix) {
     return byHeadDim(
         "score_blocks_weights_{act}_{kv}" + suffix,
         "float* scores, const float* logs, const {act}* q, const {kv}* keys, const int* segments,"
@@ -394,13 +354,13 @@ public final class CudaKernels {
         !suffix.isEmpty());
   }
 
-  private static Family linear(String shape) {
+  private static KernelFamily linear(String shape) {
     return linearOfHalves(shape)
         .with(DType.F32, DType.F32, linear("f32_f32_bf16" + shape, "float", "float", "bf16"));
   }
 
-  private static Family linearOfHalves(String shape) {
-    Family family = new Family("linear_{out}_{act}_bf16" + shape);
+  private static KernelFamily linearOfHalves(String shape) {
+    KernelFamily family = new KernelFamily("linear_{out}_{act}_bf16" + shape);
     DType[][] outAndX = {{DType.F32, DType.BF16}, {DType.BF16, DType.BF16}};
     for (DType[] pair : outAndX) {
       String name = pair[0] + "_" + pair[1] + "_bf16" + shape;
@@ -419,81 +379,5 @@ public final class CudaKernels {
             + weight
             + "* weight, const float* bias, int rows, int outFeatures, int inFeatures,"
             + " int outStride, int xStride, int weightStride");
-  }
-
-  /** Kernels made for one head_dim run on tensor cores, which have no float. */
-  private static Family byHeadDim(String symbol, String parameters, boolean tensorCores) {
-    Family family = new Family(symbol);
-    for (DType act : ACT) {
-      for (DType kv : WEIGHT_OR_KV) {
-        if (fits(act, kv) && (kv != DType.F32 || !tensorCores)) {
-          declare(family, act, kv, parameters);
-        }
-      }
-    }
-    return family;
-  }
-
-  private static Family byAct(String symbol, String parameters) {
-    Family family = new Family(symbol);
-    for (DType act : ACT) {
-      declare(family, act, act, parameters);
-    }
-    return family;
-  }
-
-  private static Family byActAnd(DType[] ofCache, String symbol, String parameters) {
-    Family family = new Family(symbol);
-    for (DType act : ACT) {
-      for (DType kv : ofCache) {
-        if (fits(act, kv)) {
-          declare(family, act, kv, parameters);
-        }
-      }
-    }
-    return family;
-  }
-
-  private static Family byActAndWeight(String symbol, String parameters) {
-    Family family = new Family(symbol);
-    for (DType act : ACT) {
-      for (DType weight : WEIGHT_OR_KV) {
-        if (act == DType.F32 || weight != DType.F16) {
-          declare(family, act, weight, parameters);
-        }
-      }
-    }
-    return family;
-  }
-
-  /** A float cache under bf16 activations would be precision that the activations lack. */
-  private static boolean fits(DType act, DType kv) {
-    return act == DType.F32 || kv != DType.F32;
-  }
-
-  private static void declare(Family family, DType act, DType second, String parameters) {
-    String symbol =
-        family
-            .symbol
-            .replace("{act}", act.toString())
-            .replace("{kv}", second.toString())
-            .replace("{w}", second.toString());
-    String typed =
-        parameters
-            .replace("{act}", typeOf(act))
-            .replace("{kv}", typeOf(second))
-            .replace("{w}", typeOf(second));
-    family.with(act, second, one(symbol, typed));
-  }
-
-  private static Kernel one(String symbol, String parameters) {
-    Kernel kernel = new Kernel(ALL.size(), symbol, Kernel.parameters(parameters));
-    ALL.add(kernel);
-    return kernel;
-  }
-
-  /** The C type of an element. */
-  public static String typeOf(DType dtype) {
-    return dtype == DType.F32 ? "float" : dtype.toString();
   }
 }

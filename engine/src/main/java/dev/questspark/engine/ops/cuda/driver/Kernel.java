@@ -6,7 +6,7 @@ import java.util.List;
 /**
  * A kernel as its {@code .cu} file declares it.
  *
- * @param index place in {@link CudaKernels#all()}
+ * @param index place in {@link KernelFamily#all()}
  * @param symbol its {@code extern "C"} name
  * @param parameters in order
  */

@@ -38,14 +38,14 @@ public final class KernelModule implements AutoCloseable {
    */
   public static KernelModule load(CudaContext context, CudaDevice device) {
     device.requireCapability();
-    KernelModule loaded = new KernelModule(context, CudaKernels.all().size());
+    KernelModule loaded = new KernelModule(context, KernelFamily.all().size());
     byte[] image = image();
     try {
       JCudaDriver.cuModuleLoadData(loaded.module, image);
     } catch (CudaException e) {
       throw refusal(e, device, image);
     }
-    for (Kernel kernel : CudaKernels.all()) {
+    for (Kernel kernel : KernelFamily.all()) {
       loaded.functions[kernel.index()] = loaded.resolve(kernel, device);
     }
     return loaded;

@@ -273,7 +273,7 @@ public final class LaunchRecorder implements AutoCloseable {
 
   private Kernel kernelAt(int at) {
     int index = (int) words[at + KERNEL];
-    return index < 0 ? libraryCalls.get(-1 - index).declaration() : CudaKernels.all().get(index);
+    return index < 0 ? libraryCalls.get(-1 - index).declaration() : KernelFamily.all().get(index);
   }
 
   private int parametersAt(int at) {

@@ -33,7 +33,7 @@ class CudaKernelsTest {
 
   @Test
   void everyDeclarationIsWhatTheKernelTakes() {
-    for (Kernel kernel : CudaKernels.all()) {
+    for (Kernel kernel : KernelFamily.all()) {
       assertThat(sources).containsKey(kernel.symbol());
       assertThat(kernel.parameters()).as(kernel.symbol()).isEqualTo(sources.get(kernel.symbol()));
     }
@@ -41,7 +41,7 @@ class CudaKernelsTest {
 
   @Test
   void everyKernelOfTheSourcesIsDeclared() {
-    List<String> declared = CudaKernels.all().stream().map(Kernel::symbol).toList();
+    List<String> declared = KernelFamily.all().stream().map(Kernel::symbol).toList();
     assertThat(declared).doesNotHaveDuplicates();
     assertThat(sources.keySet()).containsExactlyInAnyOrderElementsOf(declared);
   }

@@ -17,7 +17,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** How documents are stored: bytes, errors and digests of each number format. */
-class PrefixFormatsTest extends PrefixCase {
+abstract class PrefixFormatsContract extends PrefixCase {
   /** KIVI's bytes: N d (b / 4 + 8 / G) for keys and values of b bits in groups of G = 32. */
   @ParameterizedTest
   @CsvSource({"INT8, 8, 8", "INT4, 4, 4", "INT2, 2, 2", "K4V2, 4, 2"})

@@ -1,4 +1,4 @@
-package dev.questspark.engine.ops.cuda;
+package dev.questspark.engine.ops.cuda.step;
 
 import dev.questspark.engine.ops.cuda.driver.CudaStream;
 import dev.questspark.engine.ops.cuda.driver.DeviceBuffer;
@@ -11,13 +11,11 @@ import dev.questspark.engine.ops.cuda.driver.LaunchRecorder;
  * head, tile of heads). Grows to what the largest page list needs, which the engine's warm-up shows
  * it.
  */
-final class AttentionWorkspace implements AutoCloseable {
-  /** Query heads of one block; {@code kHeadsPerBlock} of the kernels. */
-  static final int HEADS_PER_BLOCK = 16;
-
+public final class AttentionWorkspace implements AutoCloseable {
   private static final int SPLIT_TOKENS = 256;
   private static final int MAX_SPLITS = 64;
 
+  private final int headsPerBlock;
   private final DevicePool pool;
   private final CudaStream stream;
   private final LaunchRecorder recorder;
@@ -25,16 +23,23 @@ final class AttentionWorkspace implements AutoCloseable {
   private DeviceBuffer state;
   private DeviceBuffer tickets;
 
-  AttentionWorkspace(DevicePool pool, CudaStream stream, LaunchRecorder recorder) {
+  /**
+   * No memory yet.
+   *
+   * @param headsPerBlock query heads of one block
+   */
+  public AttentionWorkspace(
+      DevicePool pool, CudaStream stream, LaunchRecorder recorder, int headsPerBlock) {
+    this.headsPerBlock = headsPerBlock;
     this.pool = pool;
     this.stream = stream;
     this.recorder = recorder;
   }
 
   /** Makes room for {@code rows} rows. */
-  void reserve(int rows, int kvHeads, int group, int headDim) {
+  public void reserve(int rows, int kvHeads, int group, int headDim) {
     long entries = (long) rows * kvHeads * tiles(group);
-    long parts = entries * MAX_SPLITS * Math.min(group, HEADS_PER_BLOCK);
+    long parts = entries * MAX_SPLITS * Math.min(group, headsPerBlock);
     long outBytes = Math.multiplyExact(4L * headDim, parts);
     if (out != null
         && out.bytes() >= outBytes
@@ -52,15 +57,15 @@ final class AttentionWorkspace implements AutoCloseable {
   }
 
   /** Blocks that share a KV head's query heads. */
-  static int tiles(int group) {
-    return ceilDiv(group, HEADS_PER_BLOCK);
+  public int tiles(int group) {
+    return ceilDiv(group, headsPerBlock);
   }
 
   /**
    * Splits to launch for a longest list: enough, and a power of two, so that a growing context
    * seldom changes the grid (a surplus block leaves at once).
    */
-  static int splits(long longestTokens) {
+  public static int splits(long longestTokens) {
     int needed =
         (int) Math.min(MAX_SPLITS, Math.max(1, (longestTokens + SPLIT_TOKENS - 1) / SPLIT_TOKENS));
     return Integer.highestOneBit(2 * needed - 1);
@@ -70,15 +75,15 @@ final class AttentionWorkspace implements AutoCloseable {
     return (dividend + divisor - 1) / divisor;
   }
 
-  long outAddress() {
+  public long outAddress() {
     return out.address();
   }
 
-  long stateAddress() {
+  public long stateAddress() {
     return state.address();
   }
 
-  long ticketsAddress() {
+  public long ticketsAddress() {
     return tickets.address();
   }
 

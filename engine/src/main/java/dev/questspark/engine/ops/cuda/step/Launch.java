@@ -1,10 +1,11 @@
-package dev.questspark.engine.ops.cuda;
+package dev.questspark.engine.ops.cuda.step;
 
 import dev.questspark.engine.ops.PageBudget;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.cuda.driver.CudaKernels;
 import dev.questspark.engine.ops.cuda.driver.DeviceBuffer;
 import dev.questspark.engine.ops.cuda.driver.Kernel;
+import dev.questspark.engine.ops.cuda.driver.KernelFamily;
 import dev.questspark.engine.ops.cuda.driver.LaunchRecorder;
 
 /**
@@ -14,17 +15,17 @@ import dev.questspark.engine.ops.cuda.driver.LaunchRecorder;
  * <p>An argument list is untyped memory to the driver: an int where a pointer belongs, or an output
  * for an input, would be silent corruption. Here it is an exception that names the parameter.
  */
-final class Launch {
+public final class Launch {
   private final LaunchRecorder recorder;
   private Kernel kernel;
   private int next;
 
-  Launch(LaunchRecorder recorder) {
+  public Launch(LaunchRecorder recorder) {
     this.recorder = recorder;
   }
 
   /** Starts a launch. */
-  Launch of(Kernel kernel) {
+  public Launch of(Kernel kernel) {
     this.kernel = kernel;
     this.next = 0;
     recorder.begin(kernel);
@@ -32,84 +33,84 @@ final class Launch {
   }
 
   /** A tensor that the kernel writes. */
-  Launch out(Tensor tensor) {
+  public Launch out(Tensor tensor) {
     return pointer(
-        DeviceBuffer.addressOf(tensor), CudaKernels.typeOf(tensor.dtype()), false, "an output");
+        DeviceBuffer.addressOf(tensor), KernelFamily.typeOf(tensor.dtype()), false, "an output");
   }
 
   /** A tensor that the kernel only reads. */
-  Launch in(Tensor tensor) {
+  public Launch in(Tensor tensor) {
     return pointer(
-        DeviceBuffer.addressOf(tensor), CudaKernels.typeOf(tensor.dtype()), true, "an input");
+        DeviceBuffer.addressOf(tensor), KernelFamily.typeOf(tensor.dtype()), true, "an input");
   }
 
   /** A tensor that the kernel writes; null if the run has none. */
-  Launch outOrNull(Tensor tensor) {
+  public Launch outOrNull(Tensor tensor) {
     return tensor == null
         ? pointer(0, kernel.parameters().get(next).type(), false, "none")
         : out(tensor);
   }
 
   /** A tensor that the kernel only reads; null if there is none. */
-  Launch inOrNull(Tensor tensor) {
+  public Launch inOrNull(Tensor tensor) {
     return tensor == null
         ? pointer(0, kernel.parameters().get(next).type(), true, "none")
         : in(tensor);
   }
 
   /** Bytes that the kernel writes, regardless of their dtype; 0 for none. */
-  Launch outBytes(long address) {
+  public Launch outBytes(long address) {
     return pointer(address, "unsigned char", false, "output bytes");
   }
 
   /** Integers that the kernel writes. */
-  Launch outInts(long address) {
+  public Launch outInts(long address) {
     return pointer(address, "int", false, "output integers");
   }
 
   /** Floats that the kernel writes. */
-  Launch outFloats(long address) {
+  public Launch outFloats(long address) {
     return pointer(address, "float", false, "output floats");
   }
 
   /** Floats that the kernel only reads. */
-  Launch inFloats(long address) {
+  public Launch inFloats(long address) {
     return pointer(address, "float", true, "input floats");
   }
 
   /** Counters that the kernel adds to. */
-  Launch counters(long address) {
+  public Launch counters(long address) {
     return pointer(address, "unsigned long long", false, "counters");
   }
 
   /** Integers that the kernel only reads. */
-  Launch inInts(long address) {
+  public Launch inInts(long address) {
     return pointer(address, "int", true, "input integers");
   }
 
   /** An int. */
-  Launch integer(int value) {
+  public Launch integer(int value) {
     expect("int", false, false, "an int");
     recorder.argument(value & 0xffffffffL);
     return this;
   }
 
   /** A 64-bit integer. */
-  Launch wide(long value) {
+  public Launch wide(long value) {
     expect("long long", false, false, "a long long");
     recorder.argument(value);
     return this;
   }
 
   /** A float. */
-  Launch real(float value) {
+  public Launch real(float value) {
     expect("float", false, false, "a float");
     recorder.argument(Float.floatToRawIntBits(value) & 0xffffffffL);
     return this;
   }
 
   /** A batch's page coordinates of rows from {@code fromRow} on: what {@code RowPages} takes. */
-  Launch rows(CudaBatch batch, int fromRow) {
+  public Launch rows(CudaBatch batch, int fromRow) {
     return inInts(batch.positions())
         .inInts(batch.rowSpan())
         .inInts(batch.spanPages())
@@ -118,7 +119,7 @@ final class Launch {
   }
 
   /** A page budget's four numbers beside its unit. */
-  Launch budget(PageBudget budget) {
+  public Launch budget(PageBudget budget) {
     return integer(budget.units())
         .integer(budget.sinkTokens())
         .integer(budget.recentTokens())
@@ -126,7 +127,7 @@ final class Launch {
   }
 
   /** Ends the launch: a grid without blocks is no launch at all. */
-  void grid(int x, int y, int z, int threads, int sharedBytes) {
+  public void grid(int x, int y, int z, int threads, int sharedBytes) {
     if (next != kernel.parameters().size()) {
       throw new IllegalStateException(
           kernel.symbol()

@@ -1,4 +1,4 @@
-package dev.questspark.engine.ops.cuda;
+package dev.questspark.engine.ops.cuda.step;
 
 import dev.questspark.engine.ops.RaggedBatch;
 import dev.questspark.engine.ops.ReadCounters;
@@ -17,7 +17,7 @@ import java.nio.IntBuffer;
  * buffer, at places that never change, so that a step costs one small copy and repeated steps have
  * the same launch arguments. The page table stands last: only its used part is copied.
  */
-final class BatchMemory implements AutoCloseable {
+public final class BatchMemory implements AutoCloseable {
   /** The arrays, in memory order. */
   enum Section {
     TOKENS,
@@ -31,6 +31,9 @@ final class BatchMemory implements AutoCloseable {
   }
 
   private static final int COUNTERS = 3;
+
+  /** With those of key blocks and of prefixes, one each, that stand behind. */
+  private static final int ALL_COUNTERS = COUNTERS + 2;
 
   /** Sections of one integer per row or span: all but the page table. */
   private static final int ROW_SECTIONS = Section.PAGE_TABLE.ordinal();
@@ -47,28 +50,33 @@ final class BatchMemory implements AutoCloseable {
   private final DeviceBuffer counters;
   private CudaBatch current;
 
-  BatchMemory(
+  public BatchMemory(
       CudaContext context,
       DevicePool pool,
       CudaStream stream,
       LaunchRecorder recorder,
       Readback readback,
-      CudaOptions options) {
+      int maxRows,
+      int maxPageEntries) {
     this.stream = stream;
     this.recorder = recorder;
     this.readback = readback;
-    this.maxRows = options.maxRows();
-    this.maxPageEntries = options.maxPageEntries();
+    this.maxRows = maxRows;
+    this.maxPageEntries = maxPageEntries;
     this.sectionInts = (maxRows + 1 + 63) / 64 * 64; // whole 256-byte lines
     int bytes = Math.multiplyExact(4, Math.addExact(ROW_SECTIONS * sectionInts, maxPageEntries));
     this.staging = new PinnedBuffer(context, bytes);
     this.ints = staging.bytes().asIntBuffer();
     this.device = pool.allocate(bytes);
-    this.counters = pool.allocate(8L * (COUNTERS + 1) * maxRows);
+    this.counters = pool.allocate(8L * ALL_COUNTERS * maxRows);
   }
 
-  /** Queues the copy of a batch, and zeroed counters. */
-  CudaBatch load(RaggedBatch batch) {
+  /**
+   * Queues the copy of a batch, and zeroed counters.
+   *
+   * @throws IllegalArgumentException if it has more rows or page-table entries than there is room for
+   */
+  public CudaBatch load(RaggedBatch batch) {
     if (batch.rows() > maxRows || batch.pageTable().length > maxPageEntries) {
       throw new IllegalArgumentException(
           "a batch of "
@@ -96,7 +104,7 @@ final class BatchMemory implements AutoCloseable {
     put(Section.LOGIT_ROWS, batch.logitRows());
     put(Section.PAGE_TABLE, batch.pageTable());
     stream.upload(device, 0, staging, 4L * (ROW_SECTIONS * sectionInts + batch.pageTable().length));
-    stream.zero(counters, 8L * (COUNTERS + 1) * maxRows);
+    stream.zero(counters, 8L * ALL_COUNTERS * maxRows);
     current = new CudaBatch(this, batch);
     return current;
   }
@@ -122,6 +130,11 @@ final class BatchMemory implements AutoCloseable {
     return counters.address() + 8L * COUNTERS * maxRows;
   }
 
+  /** (rows) 64-bit counters of prefix tokens, after these. */
+  long prefixCountersAddress() {
+    return counters.address() + 8L * (COUNTERS + 1) * maxRows;
+  }
+
   /** Waits for the device, then copies the counters of the first {@code rows} rows. */
   ReadCounters readCounters(int rows) {
     ByteBuffer read = readback.read(counters, 0, 8L * COUNTERS * rows);
@@ -133,12 +146,19 @@ final class BatchMemory implements AutoCloseable {
       attended[row] = read.getLong(8 * (COUNTERS * row + 1));
       tokens[row] = read.getLong(8 * (COUNTERS * row + 2));
     }
-    ByteBuffer ofBlocks = readback.read(counters, 8L * COUNTERS * maxRows, 8L * rows);
-    long[] blocks = new long[rows];
+    long[] blocks = readOne(COUNTERS, rows);
+    long[] prefix = readOne(COUNTERS + 1, rows);
+    return new ReadCounters(scored, new long[rows], attended, tokens, blocks, prefix);
+  }
+
+  /** One counter of every row, of those that stand behind the first ones. */
+  private long[] readOne(int counter, int rows) {
+    ByteBuffer read = readback.read(counters, 8L * counter * maxRows, 8L * rows);
+    long[] values = new long[rows];
     for (int row = 0; row < rows; row++) {
-      blocks[row] = ofBlocks.getLong(8 * row);
+      values[row] = read.getLong(8 * row);
     }
-    return new ReadCounters(scored, new long[rows], attended, tokens, blocks, new long[rows]);
+    return values;
   }
 
   @Override

@@ -1,4 +1,4 @@
-package dev.questspark.engine.ops.cuda;
+package dev.questspark.engine.ops.cuda.step;
 
 import dev.questspark.engine.ops.LoadedBatch;
 import dev.questspark.engine.ops.OpArguments;
@@ -7,7 +7,7 @@ import dev.questspark.engine.ops.ReadCounters;
 import dev.questspark.engine.ops.RowRange;
 
 /** A step's batch in device memory: addresses of its arrays, and the host's view. */
-final class CudaBatch implements LoadedBatch {
+public final class CudaBatch implements LoadedBatch {
   private final BatchMemory memory;
   private final RaggedBatch host;
 
@@ -21,7 +21,7 @@ final class CudaBatch implements LoadedBatch {
    *
    * @throws IllegalStateException if another one was loaded since
    */
-  static CudaBatch of(LoadedBatch batch) {
+  public static CudaBatch of(LoadedBatch batch) {
     if (!(batch instanceof CudaBatch cuda)) {
       throw new IllegalArgumentException("the batch was loaded by another backend");
     }
@@ -31,31 +31,31 @@ final class CudaBatch implements LoadedBatch {
     return cuda;
   }
 
-  static CudaBatch of(LoadedBatch batch, RowRange rows) {
+  public static CudaBatch of(LoadedBatch batch, RowRange rows) {
     CudaBatch cuda = of(batch);
     OpArguments.requireRows(rows, cuda.host);
     return cuda;
   }
 
-  int rows() {
+  public int rows() {
     return host.rows();
   }
 
-  long tokens() {
+  public long tokens() {
     return memory.address(BatchMemory.Section.TOKENS);
   }
 
-  long positions() {
+  public long positions() {
     return memory.address(BatchMemory.Section.POSITIONS);
   }
 
   /** Position of each row whose angle it turns by. */
-  long ropePositions() {
+  public long ropePositions() {
     return memory.address(BatchMemory.Section.ROPE_POSITIONS);
   }
 
   /** Largest position whose angle a row turns by. */
-  int lastRopePosition() {
+  public int lastRopePosition() {
     int last = 0;
     for (int position : host.ropePositions()) {
       last = Math.max(last, position);
@@ -64,38 +64,43 @@ final class CudaBatch implements LoadedBatch {
   }
 
   /** Span of each row. */
-  long rowSpan() {
+  public long rowSpan() {
     return memory.address(BatchMemory.Section.ROW_SPAN);
   }
 
-  long spanRows() {
+  public long spanRows() {
     return memory.address(BatchMemory.Section.SPAN_ROWS);
   }
 
-  long spanPages() {
+  public long spanPages() {
     return memory.address(BatchMemory.Section.SPAN_PAGES);
   }
 
-  long logitRows() {
+  public long logitRows() {
     return memory.address(BatchMemory.Section.LOGIT_ROWS);
   }
 
-  long pageTable() {
+  public long pageTable() {
     return memory.address(BatchMemory.Section.PAGE_TABLE);
   }
 
   /** (rows, 3) 64-bit counters: pages scored, pages attended, tokens attended. */
-  long readCounters() {
+  public long readCounters() {
     return memory.countersAddress();
   }
 
   /** (rows) 64-bit counters: blocks computed. */
-  long blockCounters() {
+  public long blockCounters() {
     return memory.blockCountersAddress();
   }
 
+  /** (rows) 64-bit counters: tokens of prefixes attended. */
+  public long prefixCounters() {
+    return memory.prefixCountersAddress();
+  }
+
   /** Largest position of a range of rows. */
-  int lastPosition(RowRange rows) {
+  public int lastPosition(RowRange rows) {
     int last = 0;
     for (int row = rows.from(); row < rows.to(); row++) {
       last = Math.max(last, host.positions()[row]);

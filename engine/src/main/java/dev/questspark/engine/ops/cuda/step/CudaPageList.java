@@ -1,4 +1,4 @@
-package dev.questspark.engine.ops.cuda;
+package dev.questspark.engine.ops.cuda.step;
 
 import dev.questspark.engine.ops.PageList;
 import dev.questspark.engine.ops.PageListShape;
@@ -11,7 +11,7 @@ import java.nio.ByteBuffer;
  * Page lists on the device: entries (maxRows * kvHeads, maxEntries) and their counts (maxRows *
  * kvHeads).
  */
-final class CudaPageList implements PageList {
+public final class CudaPageList implements PageList {
   private final PageListShape shape;
   private final DeviceBuffer entries;
   private final DeviceBuffer counts;
@@ -19,14 +19,14 @@ final class CudaPageList implements PageList {
   private int longest;
   private int unit;
 
-  CudaPageList(DevicePool pool, Readback readback, PageListShape shape) {
+  public CudaPageList(DevicePool pool, Readback readback, PageListShape shape) {
     this.shape = shape;
     this.readback = readback;
     this.entries = pool.allocate(Math.multiplyExact(4L, shape.entries()));
     this.counts = pool.allocate(4 * shape.lists());
   }
 
-  static CudaPageList of(PageList list, int rows, int kvHeads) {
+  public static CudaPageList of(PageList list, int rows, int kvHeads) {
     if (!(list instanceof CudaPageList cuda)) {
       throw new IllegalArgumentException("the page list belongs to another backend");
     }
@@ -40,14 +40,14 @@ final class CudaPageList implements PageList {
    *
    * @param unit tokens per entry
    */
-  void fill(int unit, int longest) {
+  public void fill(int unit, int longest) {
     shape.requireEntries(longest);
     this.longest = longest;
     this.unit = unit;
   }
 
   /** Most entries of any list. */
-  int longest() {
+  public int longest() {
     return longest;
   }
 
@@ -56,11 +56,11 @@ final class CudaPageList implements PageList {
     return unit;
   }
 
-  long entriesAddress() {
+  public long entriesAddress() {
     return entries.address();
   }
 
-  long countsAddress() {
+  public long countsAddress() {
     return counts.address();
   }
 

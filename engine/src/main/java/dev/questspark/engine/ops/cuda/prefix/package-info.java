@@ -1,0 +1,2 @@
+/** The ops on prefixes on a GPU. */
+package dev.questspark.engine.ops.cuda.prefix;

@@ -1,0 +1,21 @@
+package dev.questspark.engine.ops;
+
+import dev.questspark.engine.ops.backend.Backend;
+import dev.questspark.engine.ops.cuda.CudaOptions;
+import dev.questspark.engine.ops.cuda.RequiresCuda;
+import dev.questspark.engine.ops.cuda.TestDriver;
+
+/** What rows read of prefixes, on a GPU or the test driver. */
+@RequiresCuda
+class CudaPrefixAttentionTest extends PrefixAttentionContract {
+  @Override
+  Backend openBackend() {
+    return TestDriver.open(new CudaOptions(0, DType.F32, DType.F32, true, 512, 4096));
+  }
+
+  /** A kernel finds a page by one address. */
+  @Override
+  long piece() {
+    return Integer.MAX_VALUE;
+  }
+}
