@@ -42,7 +42,7 @@ final class BuildKernels {
 
   /** Ops that a decode step or a prefill spends its time in. */
   private static final Pattern HOT =
-      Pattern.compile("(score_pages|softmax_scores|top_pages|attend_pages|attend_prefill|score_blocks|top_blocks|linear|append_kv)(_.*)?");
+      Pattern.compile("(score_pages|softmax_scores|top_pages|attend_pages|attend_prefill|score_blocks|top_blocks|linear|append_kv|attend_prefix|score_prefix|softmax_prefix|top_prefix|column_max)(_.*)?");
 
   private final Path kernels;
   private final Path output;

@@ -63,38 +63,38 @@ __device__ __forceinline__ SoftmaxState priorState(const AttentionOut<Act>& targ
   return {before * kLog2E, before == negativeInfinity() ? 0.0f : 1.0f};
 }
 
-/**
- * Writes one split's state as the final result. `out` (heads, stride) is not yet normalized. With Onto the target holds a
- * result to which this is added; `weights` is then shared memory for 2 * heads floats.
- */
-template <bool Onto, typename Act>
+/** Writes one split's state as the final result. `out` (heads, stride) is not yet normalized. */
+template <typename Act>
 __device__ __forceinline__ void writeWhole(const AttentionOut<Act>& target, const float* out, int stride,
-                                           const SoftmaxState* state, int heads, int headDim, float* weights) {
-  if (Onto) {
-    for (int head = threadIdx.x; head < heads; head += blockDim.x) {
-      const SoftmaxState prior = priorState<Onto>(target, head);
-      SoftmaxState whole = {Max::combine(state[head].maximum, prior.maximum), 0.0f};
-      const float own = whole.weight(state[head].maximum);
-      const float before = whole.weight(prior.maximum) * prior.sum;
-      whole.sum = before + own * state[head].sum;
-      weights[2 * head] = own * whole.normalizer();
-      weights[2 * head + 1] = before * whole.normalizer();
-      target.logSumExp[head] = whole.logSumExp();
-    }
-    __syncthreads();  // all weights are written before the outputs are summed
-    for (int i = threadIdx.x; i < heads * headDim; i += blockDim.x) {
-      const int head = i / headDim;
-      target.out[i] = fromFloat<Act>(weights[2 * head + 1] * toFloat(target.out[i]) +
-                                     weights[2 * head] * out[head * stride + i % headDim]);
-    }
-    return;  // uniform over the grid
-  }
+                                           const SoftmaxState* state, int heads, int headDim) {
   for (int i = threadIdx.x; i < heads * headDim; i += blockDim.x) {
     const int head = i / headDim;
     target.out[i] = fromFloat<Act>(out[head * stride + i % headDim] * state[head].normalizer());
   }
   for (int head = threadIdx.x; head < heads; head += blockDim.x) {
     target.logSumExp[head] = state[head].logSumExp();
+  }
+}
+
+/** Adds one split's state to the result that the target holds. `weights` is shared memory for 2 * heads floats. */
+template <typename Act>
+__device__ __forceinline__ void addWhole(const AttentionOut<Act>& target, const float* out, int stride,
+                                         const SoftmaxState* state, int heads, int headDim, float* weights) {
+  for (int head = threadIdx.x; head < heads; head += blockDim.x) {
+    const SoftmaxState prior = priorState<true>(target, head);
+    SoftmaxState whole = {Max::combine(state[head].maximum, prior.maximum), 0.0f};
+    const float own = whole.weight(state[head].maximum);
+    const float before = whole.weight(prior.maximum) * prior.sum;
+    whole.sum = before + own * state[head].sum;
+    weights[2 * head] = own * whole.normalizer();
+    weights[2 * head + 1] = before * whole.normalizer();
+    target.logSumExp[head] = whole.logSumExp();
+  }
+  __syncthreads();  // all weights are written before the outputs are summed
+  for (int i = threadIdx.x; i < heads * headDim; i += blockDim.x) {
+    const int head = i / headDim;
+    target.out[i] = fromFloat<Act>(weights[2 * head + 1] * toFloat(target.out[i]) +
+                                   weights[2 * head] * out[head * stride + i % headDim]);
   }
 }
 
@@ -160,7 +160,11 @@ __device__ __forceinline__ void finishSplit(const AttentionOut<Act>& target, con
                                             const SoftmaxState* state, float* weights) {
   __shared__ int finishedBefore;
   if (splits == 1) {
-    writeWhole<Onto>(target, out, stride, state, partials.heads, partials.headDim, weights);
+    if constexpr (Onto) {
+      addWhole(target, out, stride, state, partials.heads, partials.headDim, weights);
+    } else {
+      writeWhole(target, out, stride, state, partials.heads, partials.headDim);
+    }
     return;  // uniform over the block
   }
   float* partOut = partials.outOf(entry, split);

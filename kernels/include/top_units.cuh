@@ -35,11 +35,10 @@ struct UnitKeys {
   int count;
   int parts;        // of a unit, each with its score
   int firstScored;  // index of the first score that counts: a window may cut the first unit
-  int lastScored;   // of the last one: a prefix may end within its last unit
 
-  /** Score of a part of a candidate; for one without a score, that of the nearest that has one. */
+  /** Score of a part of a candidate; for one that the row does not see, that of the first that it sees. */
   __device__ __forceinline__ float score(int i, int part) const {
-    return Parts ? scores[min(max(i * parts + part, firstScored), lastScored)] : scores[i];
+    return Parts ? scores[max(i * parts + part, firstScored)] : scores[i];
   }
 
   /** The best scores of candidates from, from + step, ...; past the end the first one's again. */

@@ -52,8 +52,7 @@ __device__ __forceinline__ void topPages(int* list, int* listCount, const float*
                          cachedUnits,
                          candidates,
                          partsPerUnit,
-                         firstScored - firstPart,
-                         candidates * partsPerUnit - 1};
+                         firstScored - firstPart};
   placeChosen(target + sinks, keys, kthLargest(keys, chosen), firstCandidate);
 }
 

@@ -4,7 +4,7 @@
 //   list (rows * Hkv, maxEntries) ascending   listCount (rows * Hkv)   scores (rows * Hkv, scoreStride), one per tile
 //   tables, rowTables: prefix_pages.cuh
 //
-// A unit's score is the best of its tiles. Moves 4 bytes per tile in (top_units.cuh) and 4 per chosen unit out.
+// A unit's score is the best of its tiles; tiles past the end, up to a whole unit, are set to -inf. Moves 4 bytes per tile in (top_units.cuh) and 4 per chosen unit out.
 // Grid: (Hkv, rows) blocks of any multiple of 32 threads up to 1024; the result does not depend on it.
 // Dynamic shared memory: 4 * cachedUnits bytes.
 #include "prefix_pages.cuh"
@@ -13,8 +13,8 @@
 
 namespace quest {
 
-__device__ __forceinline__ void topPrefix(int* target, const float* scores, const PrefixRead& read, int tilesOfAll,
-                                          int parts, int cachedUnits) {
+__device__ __forceinline__ void topPrefix(int* target, float* scores, const PrefixRead& read, int tilesOfAll, int parts,
+                                          int cachedUnits) {
   QUEST_DYNAMIC_SHARED(shared);
   placeRun(target, 0, read.sink);
   placeRun(target + read.sink + read.best, read.units - read.recent, read.recent);
@@ -26,21 +26,24 @@ __device__ __forceinline__ void topPrefix(int* target, const float* scores, cons
   if (read.best == 0) {
     return;  // uniform over the block
   }
+  for (int tile = tilesOfAll + threadIdx.x; tile < read.units * parts; tile += blockDim.x) {
+    scores[tile] = negativeInfinity();  // of the last unit, which the prefix may not fill
+  }
+  __syncthreads();  // the last unit's scores are written before they are read
   const int firstPart = read.sink * parts;
   const UnitKeys<true> keys = {scores + firstPart,
                                reinterpret_cast<unsigned*>(shared),
                                cachedUnits,
                                candidates,
                                parts,
-                               0,
-                               tilesOfAll - 1 - firstPart};
+                               0};
   placeChosen(target + read.sink, keys, kthLargest(keys, read.best), read.sink);
 }
 
 }  // namespace quest
 
 extern "C" __global__ void __launch_bounds__(1024)
-    top_prefix(int* __restrict__ list, int* __restrict__ listCount, const float* __restrict__ scores,
+    top_prefix(int* __restrict__ list, int* __restrict__ listCount, float* __restrict__ scores,
                const int* __restrict__ tables, const int* __restrict__ rowTables, const int* __restrict__ positions,
                int fromRow, int firstList, int lists, int maxEntries, int scoreStride, int unit, int tile,
                int cachedUnits, int budgetUnits, int sinkTokens, int recentTokens, int minContextTokens) {

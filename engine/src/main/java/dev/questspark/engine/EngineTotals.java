@@ -80,9 +80,9 @@ final class EngineTotals {
     }
   }
 
-  /** Takes the time that prefill selectors have needed since the engine opened. */
+  /** Adds time that prefill selectors have needed. */
   synchronized void prefillSelection(long nanos) {
-    prefillSelectionNanos = nanos;
+    prefillSelectionNanos += nanos;
   }
 
   synchronized void read(int tokens, long nanos, boolean ended) {

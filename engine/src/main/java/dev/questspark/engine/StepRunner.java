@@ -111,11 +111,15 @@ final class StepRunner {
           copies.stream().mapToInt(PageCopy::to).toArray());
     }
     LoadedBatch batch = backend.load(plan.batch());
-    long[] groupNanos = new long[plan.groups().size()];
-    Tensor stepLogits = decoder.forward(batch, plan.attention(), groupNanos);
-    totals.prefillSelection(decoder.selectionNanos());
+    Tensor stepLogits = decoder.forward(batch, plan.attention());
     Map<Integer, DocumentException> failures = new HashMap<>();
     int[] tokens = sample(plan.samples(), stepLogits, failures);
+    long[] clock = batch.clock().nanos(2 * plan.groups().size());
+    long[] groupNanos = new long[plan.groups().size()];
+    for (int g = 0; g < groupNanos.length; g++) {
+      groupNanos[g] = clock[2 * g];
+      totals.prefillSelection(clock[2 * g + 1]);
+    }
     return new Outcome(tokens, failures, groupNanos, count(plan, batch.counters()));
   }
 

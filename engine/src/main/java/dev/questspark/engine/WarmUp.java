@@ -39,8 +39,7 @@ final class WarmUp {
     Tensor logits =
         decoder.forward(
             backend.load(batch(0, 1, pageSize, new int[] {0})),
-            List.of(new AttentionGroup.Selected(new RowRange(0, 1), dense)),
-            new long[1]);
+            List.of(new AttentionGroup.Selected(new RowRange(0, 1), dense)));
     int[] token = new int[1];
     backend.argmax(token, logits);
     return token[0] >= 0;

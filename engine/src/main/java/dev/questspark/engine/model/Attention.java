@@ -26,7 +26,6 @@ final class Attention {
   private final TensorOps ops;
   private final Workspace workspace;
   private final AttentionLogits logits;
-  private long selectionNanos;
 
   Attention(Backend backend, Workspace workspace, float scale, float cap) {
     this.backend = backend;
@@ -36,12 +35,12 @@ final class Attention {
   }
 
   /**
-   * Runs all groups that are needed.
+   * Runs all groups that are needed. Part 2 g of the batch's clock is group g, part 2 g + 1 what its
+   * selector of document rows takes of that.
    *
    * @param q (R, Hq * D) rotated
    * @param logitsOnly skip groups of document rows none of whose rows has its logits read: in the
    *     last layer nothing else reads them
-   * @param groupNanos time per group, added to
    */
   void attend(
       int layer,
@@ -49,8 +48,8 @@ final class Attention {
       KvLayer kv,
       LoadedBatch batch,
       List<AttentionGroup> groups,
-      boolean logitsOnly,
-      long[] groupNanos) {
+      boolean logitsOnly) {
+    LoadedBatch.Clock clock = batch.clock();
     int segments = 0; // of the groups before
     for (int g = 0; g < groups.size(); g++) {
       AttentionGroup group = groups.get(g);
@@ -59,7 +58,7 @@ final class Attention {
       if (logitsOnly && ofDocument && !readsLogits(batch, group.rows())) {
         continue;
       }
-      long start = System.nanoTime();
+      clock.start(2 * g, layer);
       if (group instanceof AttentionGroup.Prefill prefill) {
         ops.attendPrefill(
             workspace.attended,
@@ -71,7 +70,7 @@ final class Attention {
             logits.scale(),
             logits.cap());
       } else if (group instanceof AttentionGroup.Segmented segmented) {
-        attendSegments(layer, q, kv, batch, segmented, segments);
+        attendSegments(layer, q, kv, batch, segmented, segments, 2 * g + 1);
         segments += segmented.segments().count();
       } else if (group instanceof AttentionGroup.Selected pages) {
         attendSelected(layer, q, kv, batch, pages.rows(), pages.selector());
@@ -79,12 +78,13 @@ final class Attention {
         attendSelected(layer, q, kv, batch, prefixed.rows(), prefixed.suffix());
         attendPrefix(layer, q, batch, prefixed);
       }
-      groupNanos[g] += System.nanoTime() - start;
+      clock.stop(2 * g, layer);
     }
   }
 
   /**
    * @param before segments of other groups, whose scores stand before this one's
+   * @param part of the clock that selecting is
    */
   private void attendSegments(
       int layer,
@@ -92,18 +92,19 @@ final class Attention {
       KvLayer kv,
       LoadedBatch batch,
       AttentionGroup.Segmented group,
-      int before) {
+      int before,
+      int part) {
     int kvHeads = kv.geometry().kvHeads();
     int end = before + group.segments().count();
     Tensor scores = workspace.blockScores.rows(before * kvHeads, end * kvHeads);
-    long start = System.nanoTime();
+    batch.clock().start(part, layer);
     workspace.blocks.begin(group.segments());
     group
         .selector()
         .select(
             workspace.blocks,
             new PrefillSelector.Query(backend, layer, q, kv, batch, logits, scores));
-    selectionNanos += System.nanoTime() - start;
+    batch.clock().stop(part, layer);
     ops.attendPrefill(
         workspace.attended,
         workspace.logSumExp,
@@ -183,11 +184,6 @@ final class Attention {
       parts.add(new RowRange(from, Math.min(rows.to(), from + Workspace.SELECT_ROWS)));
     }
     return parts;
-  }
-
-  /** Time in the selectors of document rows, since this began; part of their groups' time. */
-  long selectionNanos() {
-    return selectionNanos;
   }
 
   private static boolean readsLogits(LoadedBatch batch, RowRange rows) {

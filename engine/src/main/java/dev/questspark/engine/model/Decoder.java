@@ -110,14 +110,13 @@ public final class Decoder implements AutoCloseable {
 
   /**
    * Runs one step: appends every row's key and value to the cache and computes the logits of the
-   * batch's {@code logitRows}.
+   * batch's {@code logitRows}. The batch's clock times attention: see {@link Attention#attend}.
    *
    * @param groups how the rows attend; they cover the rows in order
-   * @param groupNanos attention time per group, added to
    * @return logits (logit rows, vocabulary), valid until the next step
    */
-  public Tensor forward(LoadedBatch batch, List<AttentionGroup> groups, long[] groupNanos) {
-    return forward(batch, groups, groupNanos, config.layers(), UNWATCHED);
+  public Tensor forward(LoadedBatch batch, List<AttentionGroup> groups) {
+    return forward(batch, groups, config.layers(), UNWATCHED);
   }
 
   /**
@@ -126,7 +125,7 @@ public final class Decoder implements AutoCloseable {
    * nothing.
    */
   public void warmUp(LoadedBatch batch, List<AttentionGroup> groups) {
-    forward(batch, groups, new long[groups.size()], Math.min(2, config.layers()), UNWATCHED);
+    forward(batch, groups, Math.min(2, config.layers()), UNWATCHED);
   }
 
   /**
@@ -157,7 +156,7 @@ public final class Decoder implements AutoCloseable {
    * @return logits (logit rows, vocabulary), valid until the next step
    */
   public Tensor readToLogits(LoadedBatch batch, Optional<KeyMass> watched) {
-    return forward(batch, dense(batch), new long[1], config.layers(), adding(watched, batch));
+    return forward(batch, dense(batch), config.layers(), adding(watched, batch));
   }
 
   private QueryWatch adding(Optional<KeyMass> watched, LoadedBatch batch) {
@@ -205,7 +204,7 @@ public final class Decoder implements AutoCloseable {
       Tensor q = project(layer, input, kv, batch);
       watch.see(layer, q, kv);
       if (layer + 1 < layers) {
-        attention.attend(layer, q, kv, batch, dense, false, new long[1]);
+        attention.attend(layer, q, kv, batch, dense, false);
         input =
             feedForward(
                 weights.layers().get(layer),
@@ -245,7 +244,6 @@ public final class Decoder implements AutoCloseable {
   private Tensor forward(
       LoadedBatch batch,
       List<AttentionGroup> groups,
-      long[] groupNanos,
       int layers,
       QueryWatch watch) {
     int rows = batch.host().rows();
@@ -254,7 +252,7 @@ public final class Decoder implements AutoCloseable {
     int last = config.layers() - 1;
     Tensor input = firstInput(x);
     for (int layer = 0; layer < layers - 1; layer++) {
-      attend(layer, input, batch, groups, false, groupNanos, watch);
+      attend(layer, input, batch, groups, false, watch);
       Tensor attended = workspace.attended.rows(0, rows);
       int next = layer < layers - 2 ? layer + 1 : last;
       input =
@@ -267,7 +265,7 @@ public final class Decoder implements AutoCloseable {
     }
     // The last layer's output is read at the logit rows only: every row still appends its key and
     // value, but the projections after attention run on those rows alone.
-    attend(last, input, batch, groups, true, groupNanos, watch);
+    attend(last, input, batch, groups, true, watch);
     if (logitRows == 0) {
       return workspace.logits.rows(0, 0);
     }
@@ -298,12 +296,11 @@ public final class Decoder implements AutoCloseable {
       LoadedBatch batch,
       List<AttentionGroup> groups,
       boolean logitsOnly,
-      long[] groupNanos,
       QueryWatch watch) {
     KvLayer kv = kvStore.layer(layer);
     Tensor q = project(layer, input, kv, batch);
     watch.see(layer, q, kv);
-    attention.attend(layer, q, kv, batch, groups, logitsOnly, groupNanos);
+    attention.attend(layer, q, kv, batch, groups, logitsOnly);
   }
 
   /** Projects the rows (R, H) to queries, keys and values, and appends the latter. */
@@ -440,11 +437,6 @@ public final class Decoder implements AutoCloseable {
       ops.siluMul(activated, up);
     }
     return activated;
-  }
-
-  /** Time in the selectors of document rows so far; on a GPU that of their launches. */
-  public long selectionNanos() {
-    return attention.selectionNanos();
   }
 
   /** Bytes of activation buffers and rotary tables. */

@@ -162,7 +162,7 @@ public final class DecoderHarness implements AutoCloseable {
                 spanPages,
                 ints(pageTable),
                 ints(logitRows)));
-    Tensor logits = decoder.forward(batch, groups, new long[groups.size()]);
+    Tensor logits = decoder.forward(batch, groups);
     List<float[]> result = new ArrayList<>();
     for (int i = 0; i < logitRows.size(); i++) {
       float[] row = new float[config.vocabSize()];

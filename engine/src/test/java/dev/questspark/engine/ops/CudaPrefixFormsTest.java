@@ -52,7 +52,8 @@ class CudaPrefixFormsTest {
     float[][] values = HalfFloats.round(GuardedTensor.random(random, rows, headDim), cache);
     int[] some = IntStream.range(0, TOKENS).filter(p -> random.nextInt(4) > 0).toArray();
     int[] few = {77, 3, 512};
-    return new Document(geometry, keys, values, new KeptSlots(List.of(some, few), new int[] {0, 1}));
+    return new Document(
+        geometry, keys, values, new KeptSlots(List.of(some, few), new int[] {0, 1}));
   }
 
   /** What rows see of it, whole and by their best units. */
@@ -65,8 +66,7 @@ class CudaPrefixFormsTest {
     boolean cuda = on instanceof CudaBackend;
     DType cache = cuda ? geometry.dtype() : DType.F32;
     DType compute = cuda ? act : DType.F32;
-    KvGeometry live =
-        new KvGeometry(1, HEADS, geometry.headDim(), PAGE, cache, cache, 8);
+    KvGeometry live = new KvGeometry(1, HEADS, geometry.headDim(), PAGE, cache, cache, 8);
     float[][] ordered =
         new HostKv(live, 0, document.keys, document.values, Map.of()).inMemory(on.keyOrder());
     KvLayer kv =

@@ -33,7 +33,9 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Documents compressed on the CUDA backend: what the CPU makes of them, and nothing left behind. */
+/**
+ * Documents compressed on the CUDA backend: what the CPU makes of them, and nothing left behind.
+ */
 @RequiresTestDriver
 @WholeModels
 @Timeout(value = 240, unit = TimeUnit.SECONDS)
@@ -101,9 +103,7 @@ class CudaPrefixEngineTest {
       })
   void documentsAreWhatTheyAreOnTheCpu(String text) {
     CachePolicy policy = CachePolicy.parse(text);
-    QuestionRequest[] questions = {
-      scored(new Dense()), scored(QUEST), scored(ALL), scored(VOTES)
-    };
+    QuestionRequest[] questions = {scored(new Dense()), scored(QUEST), scored(ALL), scored(VOTES)};
     List<Completion> cuda = ask(config("cuda", policy), policy, questions);
     List<Completion> cpu = ask(config("cpu", policy), policy, questions);
     for (int q = 0; q < questions.length; q++) {
@@ -114,7 +114,9 @@ class CudaPrefixEngineTest {
       }
       assertThat(cuda.get(q).reads()).as("question %d", q).isEqualTo(cpu.get(q).reads());
     }
-    assertThat(cuda.get(2).logProbs()).as("a budget above the context").isEqualTo(cuda.get(0).logProbs());
+    assertThat(cuda.get(2).logProbs())
+        .as("a budget above the context")
+        .isEqualTo(cuda.get(0).logProbs());
     assertThat(cuda.get(0).prefill().storedBytes()).isEqualTo(cpu.get(0).prefill().storedBytes());
     assertThat(TestDriver.outstandingAllocations()).isZero();
   }
@@ -142,8 +144,7 @@ class CudaPrefixEngineTest {
             engine.submit(
                 new DocumentRequest("d" + d, text, policies.get(d % policies.size()), questions)));
       }
-      List<List<Integer>> answers =
-          futures.stream().map(future -> future.join().tokens()).toList();
+      List<List<Integer>> answers = futures.stream().map(future -> future.join().tokens()).toList();
       preemptions[0] += engine.report().work().preemptions();
       return answers;
     }
@@ -168,7 +169,8 @@ class CudaPrefixEngineTest {
   @Test
   void sixteenBitsKeepAllToRounding() {
     CachePolicy all = CachePolicy.parse("keep_all");
-    EngineConfig.Builder config = config("cuda", CachePolicy.NONE, all).dtype(ComputeDType.BFLOAT16);
+    EngineConfig.Builder config =
+        config("cuda", CachePolicy.NONE, all).dtype(ComputeDType.BFLOAT16);
     Completion dense = ask(config, CachePolicy.NONE, scored(new Dense())).get(0);
     Completion kept = ask(config, all, scored(new Dense())).get(0);
     for (int token = 0; token < dense.logProbs().size(); token++) {

@@ -11,7 +11,6 @@ import dev.questspark.engine.QuestionRequest;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.model.SamplingParams;
 import dev.questspark.engine.ops.backend.ComputeDType;
-import dev.questspark.engine.ops.backend.DeviceName;
 import dev.questspark.engine.ops.backend.DigestDType;
 import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.policy.Dense;

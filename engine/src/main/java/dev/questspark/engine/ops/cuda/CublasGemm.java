@@ -1,6 +1,5 @@
 package dev.questspark.engine.ops.cuda;
 
-import dev.questspark.engine.ops.cuda.step.Launch;
 import static jcuda.jcublas.cublasComputeType.CUBLAS_COMPUTE_32F;
 import static jcuda.jcublas.cublasGemmAlgo.CUBLAS_GEMM_DEFAULT;
 import static jcuda.jcublas.cublasOperation.CUBLAS_OP_N;
@@ -9,13 +8,13 @@ import static jcuda.jcublas.cublasOperation.CUBLAS_OP_T;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.cuda.driver.CudaContext;
-import dev.questspark.engine.ops.cuda.driver.CudaKernels;
 import dev.questspark.engine.ops.cuda.driver.CudaStream;
 import dev.questspark.engine.ops.cuda.driver.DeviceBuffer;
 import dev.questspark.engine.ops.cuda.driver.DevicePool;
 import dev.questspark.engine.ops.cuda.driver.Kernel;
 import dev.questspark.engine.ops.cuda.driver.KernelFamily;
 import dev.questspark.engine.ops.cuda.driver.LaunchRecorder;
+import dev.questspark.engine.ops.cuda.step.Launch;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Optional;

@@ -1,9 +1,5 @@
 package dev.questspark.engine.ops.cuda;
 
-import dev.questspark.engine.ops.cuda.step.Launch;
-import dev.questspark.engine.ops.cuda.prefix.CudaPrefixOps;
-import dev.questspark.engine.ops.cuda.step.BatchMemory;
-import dev.questspark.engine.ops.cuda.step.CudaPageList;
 import dev.questspark.engine.failure.ConfigException;
 import dev.questspark.engine.ops.DType;
 import dev.questspark.engine.ops.HostTensor;
@@ -27,6 +23,10 @@ import dev.questspark.engine.ops.cuda.driver.KernelModule;
 import dev.questspark.engine.ops.cuda.driver.LaunchRecorder;
 import dev.questspark.engine.ops.cuda.driver.Readback;
 import dev.questspark.engine.ops.cuda.driver.WeightUpload;
+import dev.questspark.engine.ops.cuda.prefix.CudaPrefixOps;
+import dev.questspark.engine.ops.cuda.step.BatchMemory;
+import dev.questspark.engine.ops.cuda.step.CudaPageList;
+import dev.questspark.engine.ops.cuda.step.Launch;
 import dev.questspark.engine.ops.prefill.BlockList;
 import dev.questspark.engine.ops.prefill.BlockListShape;
 import dev.questspark.engine.ops.prefix.PrefixOps;
@@ -107,16 +107,19 @@ public final class CudaBackend implements Backend {
     recorder = keep(new LaunchRecorder(context, stream, module));
     pool.beforeFree(recorder::flush);
     readback = keep(new Readback(context, stream, recorder));
-    batches = keep(new BatchMemory(
+    Launch launch = new Launch(recorder);
+    batches =
+        keep(
+            new BatchMemory(
                 context,
                 pool,
                 stream,
                 recorder,
                 readback,
+                launch,
                 options.maxRows(),
                 options.maxPageEntries()));
     uploads = keep(new WeightUpload(context, stream));
-    Launch launch = new Launch(recorder);
     gemm = keep(openGemm(launch));
     CudaKvOps kv =
         keep(new CudaKvOps(context, pool, stream, recorder, launch, device.warpgroups()));

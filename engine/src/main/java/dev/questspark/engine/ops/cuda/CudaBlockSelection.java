@@ -1,7 +1,5 @@
 package dev.questspark.engine.ops.cuda;
 
-import dev.questspark.engine.ops.cuda.step.Launch;
-import dev.questspark.engine.ops.cuda.step.CudaBatch;
 import static dev.questspark.engine.ops.cuda.driver.CudaShapes.ceilDiv;
 
 import dev.questspark.engine.ops.KvGeometry;
@@ -16,6 +14,8 @@ import dev.questspark.engine.ops.cuda.driver.DeviceBuffer;
 import dev.questspark.engine.ops.cuda.driver.DevicePool;
 import dev.questspark.engine.ops.cuda.driver.LaunchRecorder;
 import dev.questspark.engine.ops.cuda.driver.PinnedBuffer;
+import dev.questspark.engine.ops.cuda.step.CudaBatch;
+import dev.questspark.engine.ops.cuda.step.Launch;
 import dev.questspark.engine.ops.prefill.BlockBudget;
 import dev.questspark.engine.ops.prefill.BlockList;
 import dev.questspark.engine.ops.prefill.BlockScoring;

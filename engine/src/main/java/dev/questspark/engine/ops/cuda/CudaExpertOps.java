@@ -1,11 +1,11 @@
 package dev.questspark.engine.ops.cuda;
 
-import dev.questspark.engine.ops.cuda.step.Launch;
 import static dev.questspark.engine.ops.cuda.driver.CudaShapes.ceilDiv;
 
 import dev.questspark.engine.ops.OpArguments;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.cuda.driver.CudaKernels;
+import dev.questspark.engine.ops.cuda.step.Launch;
 
 /** The ops of a mixture of experts as launches. */
 final class CudaExpertOps {

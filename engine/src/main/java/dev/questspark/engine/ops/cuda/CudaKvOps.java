@@ -1,9 +1,5 @@
 package dev.questspark.engine.ops.cuda;
 
-import dev.questspark.engine.ops.cuda.step.Launch;
-import dev.questspark.engine.ops.cuda.step.CudaBatch;
-import dev.questspark.engine.ops.cuda.step.CudaPageList;
-import dev.questspark.engine.ops.cuda.step.AttentionWorkspace;
 import static dev.questspark.engine.ops.cuda.driver.CudaShapes.ceilDiv;
 
 import dev.questspark.engine.ops.DType;
@@ -16,13 +12,17 @@ import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.cuda.driver.CudaContext;
 import dev.questspark.engine.ops.cuda.driver.CudaDevice;
 import dev.questspark.engine.ops.cuda.driver.CudaKernels;
-import dev.questspark.engine.ops.cuda.driver.KernelFamily;
 import dev.questspark.engine.ops.cuda.driver.CudaShapes;
 import dev.questspark.engine.ops.cuda.driver.CudaStream;
 import dev.questspark.engine.ops.cuda.driver.DeviceBuffer;
 import dev.questspark.engine.ops.cuda.driver.DevicePool;
+import dev.questspark.engine.ops.cuda.driver.KernelFamily;
 import dev.questspark.engine.ops.cuda.driver.LaunchRecorder;
 import dev.questspark.engine.ops.cuda.driver.PinnedBuffer;
+import dev.questspark.engine.ops.cuda.step.AttentionWorkspace;
+import dev.questspark.engine.ops.cuda.step.CudaBatch;
+import dev.questspark.engine.ops.cuda.step.CudaPageList;
+import dev.questspark.engine.ops.cuda.step.Launch;
 import dev.questspark.engine.ops.digest.PageScores;
 import dev.questspark.engine.ops.prefill.BlockList;
 import dev.questspark.engine.ops.prefill.Segments;

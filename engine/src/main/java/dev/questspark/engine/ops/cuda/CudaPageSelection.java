@@ -1,9 +1,5 @@
 package dev.questspark.engine.ops.cuda;
 
-import dev.questspark.engine.ops.cuda.step.Launch;
-import dev.questspark.engine.ops.cuda.step.CudaBatch;
-import dev.questspark.engine.ops.cuda.step.CudaPageList;
-import dev.questspark.engine.ops.cuda.step.DigestScoring;
 import static dev.questspark.engine.ops.cuda.driver.CudaShapes.ceilDiv;
 
 import dev.questspark.engine.ops.KvGeometry;
@@ -15,6 +11,10 @@ import dev.questspark.engine.ops.RowRange;
 import dev.questspark.engine.ops.Scoring;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.cuda.driver.CudaKernels;
+import dev.questspark.engine.ops.cuda.step.CudaBatch;
+import dev.questspark.engine.ops.cuda.step.CudaPageList;
+import dev.questspark.engine.ops.cuda.step.DigestScoring;
+import dev.questspark.engine.ops.cuda.step.Launch;
 import dev.questspark.engine.ops.digest.GroupReduction;
 
 /** The ops that decide what a row reads: they score digests and fill lists. */
@@ -136,7 +136,12 @@ final class CudaPageSelection {
         .integer(layer.window())
         .integer(cachedUnits)
         .budget(budget)
-        .grid(geometry.kvHeads(), rows.count(), 1, DigestScoring.topThreads(cachedUnits), 4 * cachedUnits);
+        .grid(
+            geometry.kvHeads(),
+            rows.count(),
+            1,
+            DigestScoring.topThreads(cachedUnits),
+            4 * cachedUnits);
   }
 
   void keepPages(PageList list, KvLayer layer, CudaBatch batch, RowRange rows, PageBudget budget) {

@@ -1,7 +1,5 @@
 package dev.questspark.engine.ops.cuda;
 
-import dev.questspark.engine.ops.cuda.step.Launch;
-import dev.questspark.engine.ops.cuda.step.CudaBatch;
 import static dev.questspark.engine.ops.cuda.driver.CudaShapes.ceilDiv;
 
 import dev.questspark.engine.failure.ConfigException;
@@ -17,6 +15,8 @@ import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.TensorOps;
 import dev.questspark.engine.ops.cuda.driver.CudaKernels;
 import dev.questspark.engine.ops.cuda.driver.KernelFamily;
+import dev.questspark.engine.ops.cuda.step.CudaBatch;
+import dev.questspark.engine.ops.cuda.step.Launch;
 import dev.questspark.engine.ops.prefill.BlockBudget;
 import dev.questspark.engine.ops.prefill.BlockList;
 import dev.questspark.engine.ops.prefill.BlockScoring;

@@ -1,6 +1,5 @@
 package dev.questspark.engine.ops.cuda;
 
-import dev.questspark.engine.ops.cuda.step.Launch;
 import dev.questspark.engine.ops.OpArguments;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.cuda.driver.CudaContext;
@@ -11,6 +10,7 @@ import dev.questspark.engine.ops.cuda.driver.DevicePool;
 import dev.questspark.engine.ops.cuda.driver.LaunchRecorder;
 import dev.questspark.engine.ops.cuda.driver.PinnedBuffer;
 import dev.questspark.engine.ops.cuda.driver.Readback;
+import dev.questspark.engine.ops.cuda.step.Launch;
 import dev.questspark.engine.ops.sample.RowSampling;
 import java.nio.ByteBuffer;
 import java.nio.IntBuffer;

@@ -1,12 +1,12 @@
 package dev.questspark.engine.ops.cuda;
 
-import dev.questspark.engine.ops.cuda.step.Launch;
 import dev.questspark.engine.ops.OpArguments;
 import dev.questspark.engine.ops.Tensor;
 import dev.questspark.engine.ops.cuda.driver.CudaKernels;
 import dev.questspark.engine.ops.cuda.driver.DeviceBuffer;
 import dev.questspark.engine.ops.cuda.driver.DevicePool;
 import dev.questspark.engine.ops.cuda.driver.Readback;
+import dev.questspark.engine.ops.cuda.step.Launch;
 import java.nio.ByteBuffer;
 
 /** The op {@code argmax}: four bytes a row come to the host instead of a row of logits. */

@@ -1,6 +1,5 @@
 package dev.questspark.engine.ops.cuda;
 
-import dev.questspark.engine.ops.cuda.step.Launch;
 import static dev.questspark.engine.ops.cuda.driver.CudaShapes.ceilDiv;
 
 import dev.questspark.engine.ops.DType;
@@ -10,6 +9,7 @@ import dev.questspark.engine.ops.cuda.driver.CudaKernels;
 import dev.questspark.engine.ops.cuda.driver.DeviceBuffer;
 import dev.questspark.engine.ops.cuda.driver.Kernel;
 import dev.questspark.engine.ops.cuda.driver.KernelFamily;
+import dev.questspark.engine.ops.cuda.step.Launch;
 
 /**
  * Our own {@code linear}: needs nothing but the driver. All its tile shapes add the same products
@@ -38,8 +38,7 @@ final class KernelGemm implements CudaGemm {
   private static final Tiles M128 = new Tiles(CudaKernels.LINEAR_M128, 128, 256, 256, 32, 3);
 
   /** One of the warpgroup kernels, with what the head of {@code linear_wgmma.cu} says. */
-  private record Warpgroups(
-      KernelFamily kernels, int rows, int features, int threads, int panels) {
+  private record Warpgroups(KernelFamily kernels, int rows, int features, int threads, int panels) {
 
     /** The panels of 64 channels of all stages, and what aligns the first of them. */
     int sharedBytes() {

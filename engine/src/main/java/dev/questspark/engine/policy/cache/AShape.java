@@ -1,7 +1,9 @@
 package dev.questspark.engine.policy.cache;
 
+import dev.questspark.engine.ops.prefill.LastSegment;
 import dev.questspark.engine.policy.Description;
 import dev.questspark.engine.policy.Parameter;
+import dev.questspark.engine.select.prefill.DenseLastSegment;
 import dev.questspark.engine.select.prefill.PrefillSelector;
 import dev.questspark.engine.select.prefill.SinkRecentBlocks;
 
@@ -16,6 +18,10 @@ public record AShape(
     @Parameter(defaultValue = "64", description = "First tokens that every segment reads.")
         int sink,
     @Parameter(defaultValue = "960", description = "Tokens read before the segment.") int recent,
+    @Parameter(
+            defaultValue = "sparse",
+            description = "What the document's last segment reads: a list, or everything.")
+        LastSegment last,
     @Parameter(defaultValue = SEGMENT, description = "Rows that share a list of blocks.")
         int segment,
     @Parameter(defaultValue = BLOCK, description = "Tokens of a key block.") int block)
@@ -29,6 +35,7 @@ public record AShape(
 
   @Override
   public PrefillSelector selector() {
-    return new SinkRecentBlocks(sink, recent);
+    PrefillSelector lists = new SinkRecentBlocks(sink, recent);
+    return last == LastSegment.DENSE ? new DenseLastSegment(lists) : lists;
   }
 }

@@ -2,6 +2,7 @@ package dev.questspark.engine.policy.cache;
 
 import dev.questspark.engine.ops.prefill.BlockBudget;
 import dev.questspark.engine.ops.prefill.BlockScoring;
+import dev.questspark.engine.ops.prefill.LastSegment;
 import dev.questspark.engine.policy.Description;
 import dev.questspark.engine.policy.Parameter;
 import dev.questspark.engine.select.prefill.PrefillSelector;
@@ -18,6 +19,10 @@ public record Sampled(
     @Parameter(defaultValue = "1024", description = "Tokens read before the segment, by blocks.")
         int budget,
     @Parameter(defaultValue = "16", description = "Rows of a segment that score.") int rows,
+    @Parameter(
+            defaultValue = "sparse",
+            description = "What the document's last segment reads: a list, or everything.")
+        LastSegment last,
     @Parameter(defaultValue = SEGMENT, description = "Rows that share a list of blocks.")
         int segment,
     @Parameter(defaultValue = BLOCK, description = "Tokens of a key block.") int block)
@@ -32,6 +37,7 @@ public record Sampled(
   @Override
   public PrefillSelector selector() {
     return new ScoredBlocks(
-        new BlockScoring.SampledRows(rows), new BlockBudget(budget / block, 1, 0, false));
+        new BlockScoring.SampledRows(rows),
+        new BlockBudget(budget / block, 1, 0, last == LastSegment.DENSE));
   }
 }

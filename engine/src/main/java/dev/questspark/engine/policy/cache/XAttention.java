@@ -2,6 +2,7 @@ package dev.questspark.engine.policy.cache;
 
 import dev.questspark.engine.ops.prefill.BlockBudget;
 import dev.questspark.engine.ops.prefill.BlockScoring;
+import dev.questspark.engine.ops.prefill.LastSegment;
 import dev.questspark.engine.policy.Description;
 import dev.questspark.engine.policy.Parameter;
 import dev.questspark.engine.select.prefill.PrefillSelector;
@@ -20,6 +21,10 @@ public record XAttention(
         double threshold,
     @Parameter(defaultValue = "8", description = "Tokens of an antidiagonal; it divides block.")
         int stride,
+    @Parameter(
+            defaultValue = "sparse",
+            description = "What the document's last segment reads: a list, or everything.")
+        LastSegment last,
     @Parameter(defaultValue = SEGMENT, description = "Rows that share a list of blocks.")
         int segment,
     @Parameter(defaultValue = BLOCK, description = "Tokens of a key block.") int block)
@@ -45,6 +50,6 @@ public record XAttention(
   public PrefillSelector selector() {
     return new ScoredBlocks(
         new BlockScoring.Antidiagonal(stride),
-        new BlockBudget(Integer.MAX_VALUE, threshold, 0, false));
+        new BlockBudget(Integer.MAX_VALUE, threshold, 0, last == LastSegment.DENSE));
   }
 }

@@ -1,6 +1,5 @@
 package dev.questspark.engine.ops.cuda;
 
-import dev.questspark.engine.ops.cuda.step.Launch;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -17,6 +16,7 @@ import dev.questspark.engine.ops.cuda.driver.DevicePool;
 import dev.questspark.engine.ops.cuda.driver.Kernel;
 import dev.questspark.engine.ops.cuda.driver.KernelModule;
 import dev.questspark.engine.ops.cuda.driver.LaunchRecorder;
+import dev.questspark.engine.ops.cuda.step.Launch;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;

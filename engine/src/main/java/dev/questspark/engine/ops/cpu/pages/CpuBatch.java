@@ -20,6 +20,7 @@ public final class CpuBatch implements LoadedBatch {
   private final AtomicLongArray tokensAttended;
   private final AtomicLongArray blocksComputed;
   private final AtomicLongArray prefixTokens;
+  private final HostClock clock = new HostClock();
 
   public CpuBatch(RaggedBatch host) {
     int rows = host.rows();
@@ -106,6 +107,11 @@ public final class CpuBatch implements LoadedBatch {
 
   public void countBlocks(int row, int blocks) {
     blocksComputed.addAndGet(row, blocks);
+  }
+
+  @Override
+  public Clock clock() {
+    return clock;
   }
 
   @Override

@@ -45,10 +45,12 @@ public final class CudaKernels {
       one("argmax_f32", "int* tokens, const float* logits, int vocabulary, int logitStride");
 
   public static final KernelFamily ATTEND_PAGES = attendPages("");
-  public static final Map<Integer, KernelFamily> ATTEND_PAGES_TILED = tiled(CudaKernels::attendPages);
+  public static final Map<Integer, KernelFamily> ATTEND_PAGES_TILED =
+      tiled(CudaKernels::attendPages);
 
   public static final KernelFamily ATTEND_PREFILL = attendPrefill("");
-  public static final Map<Integer, KernelFamily> ATTEND_PREFILL_TILED = tiled(CudaKernels::attendPrefill);
+  public static final Map<Integer, KernelFamily> ATTEND_PREFILL_TILED =
+      tiled(CudaKernels::attendPrefill);
 
   /** head_dim 128, on GPUs with {@link CudaDevice#warpgroups}. */
   public static final KernelFamily ATTEND_PREFILL_WG = attendPrefill("_d128_wg");
@@ -200,6 +202,11 @@ public final class CudaKernels {
 
   public static final KernelFamily LINEAR_WG_N16 = linearOfHalves("_wg_n16");
   public static final KernelFamily LINEAR_WG_N64 = linearOfHalves("_wg_n64");
+
+  public static final Kernel MARK_TIME =
+      one(
+          "mark_time",
+          "unsigned long long* starts, unsigned long long* sums, int part, int stop");
 
   public static final KernelFamily MERGE_ATTENTION =
       byAct(

@@ -80,7 +80,7 @@ public final class PrefixKernels {
   public static final Kernel TOP_PREFIX =
       one(
           "top_prefix",
-          "int* list, int* listCount, const float* scores, "
+          "int* list, int* listCount, float* scores, "
               + ROWS
               + ", int maxEntries, int scoreStride, int unit, int tile, int cachedUnits, "
               + CudaKernels.BUDGET);

@@ -57,8 +57,7 @@ public final class CudaPrefixOps implements PrefixOps, AutoCloseable {
         new DeviceTables(
             new DeviceInts(context, pool, stream, recorder),
             new DeviceInts(context, pool, stream, recorder));
-    this.compression =
-        new CudaCompression(launch, new DeviceInts(context, pool, stream, recorder));
+    this.compression = new CudaCompression(launch, new DeviceInts(context, pool, stream, recorder));
     this.selection = new CudaPrefixSelection(launch, tables);
     this.workspace = new AttentionWorkspace(pool, stream, recorder, HEADS);
     this.sums = new DeviceInts(context, pool, stream, recorder);

@@ -110,7 +110,7 @@ final class CudaPrefixSelection {
     int kvHeads = prefixes.tables().get(0).kvHeads();
     int most = mostTiles(prefixes, layer, rows, geometry.tile());
     int units = ceilDiv(most * geometry.tile(), budget.unit());
-    requireScores(scores, rows.count() * kvHeads, most);
+    requireScores(scores, rows.count() * kvHeads, units * (budget.unit() / geometry.tile()));
     tables.stage(prefixes, batch);
     CudaPageList target = filled(list, prefixes, layer, batch, rows, budget);
     int cachedUnits = DigestScoring.cachedUnits(units);
@@ -118,7 +118,7 @@ final class CudaPrefixSelection {
         .of(PrefixKernels.TOP_PREFIX)
         .outInts(target.entriesAddress())
         .outInts(target.countsAddress())
-        .in(scores);
+        .out(scores);
     rows(prefixes, layer, batch, rows)
         .integer(target.shape().maxEntries())
         .integer(scores.rowStride())

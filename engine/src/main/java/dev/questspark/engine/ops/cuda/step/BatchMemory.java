@@ -35,12 +35,16 @@ public final class BatchMemory implements AutoCloseable {
   /** With those of key blocks and of prefixes, one each, that stand behind. */
   private static final int ALL_COUNTERS = COUNTERS + 2;
 
+  /** Sums and starts of the step's clock, behind all counters: two parts a row, each in two. */
+  private static final int CLOCK = 2 * 2;
+
   /** Sections of one integer per row or span: all but the page table. */
   private static final int ROW_SECTIONS = Section.PAGE_TABLE.ordinal();
 
   private final CudaStream stream;
   private final LaunchRecorder recorder;
   private final Readback readback;
+  private final Launch launch;
   private final int maxRows;
   private final int maxPageEntries;
   private final int sectionInts;
@@ -56,11 +60,13 @@ public final class BatchMemory implements AutoCloseable {
       CudaStream stream,
       LaunchRecorder recorder,
       Readback readback,
+      Launch launch,
       int maxRows,
       int maxPageEntries) {
     this.stream = stream;
     this.recorder = recorder;
     this.readback = readback;
+    this.launch = launch;
     this.maxRows = maxRows;
     this.maxPageEntries = maxPageEntries;
     this.sectionInts = (maxRows + 1 + 63) / 64 * 64; // whole 256-byte lines
@@ -68,13 +74,14 @@ public final class BatchMemory implements AutoCloseable {
     this.staging = new PinnedBuffer(context, bytes);
     this.ints = staging.bytes().asIntBuffer();
     this.device = pool.allocate(bytes);
-    this.counters = pool.allocate(8L * ALL_COUNTERS * maxRows);
+    this.counters = pool.allocate(8L * (ALL_COUNTERS + 2 * CLOCK) * maxRows);
   }
 
   /**
    * Queues the copy of a batch, and zeroed counters.
    *
-   * @throws IllegalArgumentException if it has more rows or page-table entries than there is room for
+   * @throws IllegalArgumentException if it has more rows or page-table entries than there is room
+   *     for
    */
   public CudaBatch load(RaggedBatch batch) {
     if (batch.rows() > maxRows || batch.pageTable().length > maxPageEntries) {
@@ -104,8 +111,8 @@ public final class BatchMemory implements AutoCloseable {
     put(Section.LOGIT_ROWS, batch.logitRows());
     put(Section.PAGE_TABLE, batch.pageTable());
     stream.upload(device, 0, staging, 4L * (ROW_SECTIONS * sectionInts + batch.pageTable().length));
-    stream.zero(counters, 8L * ALL_COUNTERS * maxRows);
-    current = new CudaBatch(this, batch);
+    stream.zero(counters, 8L * (ALL_COUNTERS + CLOCK) * maxRows);
+    current = new CudaBatch(this, batch, launch);
     return current;
   }
 
@@ -133,6 +140,26 @@ public final class BatchMemory implements AutoCloseable {
   /** (rows) 64-bit counters of prefix tokens, after these. */
   long prefixCountersAddress() {
     return counters.address() + 8L * (COUNTERS + 1) * maxRows;
+  }
+
+  /** Sums of the step's clock. */
+  long clockSumsAddress() {
+    return counters.address() + 8L * ALL_COUNTERS * maxRows;
+  }
+
+  /** When its parts started. */
+  long clockAddress() {
+    return counters.address() + 8L * (ALL_COUNTERS + CLOCK) * maxRows;
+  }
+
+  /** Waits for the device, then copies the clock's first sums. */
+  long[] readClock(int count) {
+    ByteBuffer read = readback.read(counters, 8L * ALL_COUNTERS * maxRows, 8L * count);
+    long[] sums = new long[count];
+    for (int i = 0; i < count; i++) {
+      sums[i] = read.getLong(8 * i);
+    }
+    return sums;
   }
 
   /** Waits for the device, then copies the counters of the first {@code rows} rows. */

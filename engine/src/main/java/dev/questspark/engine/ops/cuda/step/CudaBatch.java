@@ -10,10 +10,12 @@ import dev.questspark.engine.ops.RowRange;
 public final class CudaBatch implements LoadedBatch {
   private final BatchMemory memory;
   private final RaggedBatch host;
+  private final DeviceClock clock;
 
-  CudaBatch(BatchMemory memory, RaggedBatch host) {
+  CudaBatch(BatchMemory memory, RaggedBatch host, Launch launch) {
     this.memory = memory;
     this.host = host;
+    this.clock = new DeviceClock(memory, launch);
   }
 
   /**
@@ -111,6 +113,11 @@ public final class CudaBatch implements LoadedBatch {
   @Override
   public RaggedBatch host() {
     return host;
+  }
+
+  @Override
+  public Clock clock() {
+    return clock;
   }
 
   @Override

@@ -2,7 +2,6 @@ package dev.questspark.engine.ops.cuda.step;
 
 import dev.questspark.engine.ops.PageBudget;
 import dev.questspark.engine.ops.Tensor;
-import dev.questspark.engine.ops.cuda.driver.CudaKernels;
 import dev.questspark.engine.ops.cuda.driver.DeviceBuffer;
 import dev.questspark.engine.ops.cuda.driver.Kernel;
 import dev.questspark.engine.ops.cuda.driver.KernelFamily;
