@@ -19,17 +19,19 @@ presets() { (cd "$home/conf" && ls ./*.conf | sed 's|^\./||; s|\.conf$||' | grep
 
 usage() {
   cat <<TEXT
-Usage: submit/run.sh [sweep|eval|report|plan] [preset] [options]
+Usage: submit/run.sh [sweep|eval|calibrate|report|plan] [preset] [options]
 
   submit/run.sh demo                        the bundled model on the bundled corpus
   submit/run.sh demo --output DIR           any option can follow a preset
   submit/run.sh sweep demo --output DIR --kv-budgets 256,512,1024,2048 --selectors quest,sink_recent
                                             quality, speed and memory of every budget; ends in DIR/report.html
   submit/run.sh eval demo --output DIR --suite passkey_facts --lengths 1024,4096
+  submit/run.sh calibrate --model DIR --input TEXTS --output HEADS --prefix-tokens 2048 --windows 4
+                                            which KV heads of a model need a whole document, for duoattention
   submit/run.sh report DIR                  writes DIR/report.html again
   submit/run.sh plan --model DIR --lengths 8192,32768 --kv-cache-memory-bytes 16g
                                             what documents would take of the memory; runs nothing
-  submit/run.sh sweep --help                options of sweep; likewise for eval, report and plan
+  submit/run.sh sweep --help                options of sweep; likewise for the others
   submit/run.sh cpu-quest --model DIR --input FILE --output DIR --question "..."
 
 Presets: $(presets | tr '\n' ' ')
@@ -94,6 +96,7 @@ Suites:
   longbench, kvpress                       --input is a folder as published
   perplexity                               the texts of --input, cut at each of --lengths
   divergence                               windows of the texts of --input, against dense attention row by row; no questions
+  calibration                              submit/run.sh calibrate --help
 
   --kv-budgets, --selectors, --page-scores, --skip-layers
                        lists of values; every combination is evaluated
@@ -101,6 +104,24 @@ Suites:
   --question-tail-characters
                        characters at the end of the prompt that read through the policy; default: the whole question
   --max-quality-loss   accuracy that the recommended budget may lose against dense attention
+
+TEXT
+  more_options
+}
+
+usage_calibrate() {
+  cat <<TEXT
+Usage: submit/run.sh calibrate [preset] --model DIR --input TEXTS --output HEADS [options]
+
+Scores every KV head of a model by what happens to the text after a document when that head alone keeps the document's first 64
+and last 256 tokens: the KL of the next-token distributions from dense attention's, on windows of the texts. Writes
+HEADS/full_attention_heads.tsv and HEADS/config.json, which --cache-policy 'duoattention(streaming=0.25, heads=HEADS)' reads, for the
+same model and for no other. Takes one prefill for each head and window, and says how many tokens before it begins. After an
+interruption, run the same command again: it continues. It is eval with --suite calibration.
+
+  --prefix-tokens      tokens of a document; more than 320, best as long as the documents that are meant
+  --windows            documents, spread over the texts
+  --window-tokens      tokens after each
 
 TEXT
   more_options
@@ -328,11 +349,15 @@ build() {
 
 job_args=()
 case ${1:-} in
-  sweep | eval | report | plan) asks_help "${@:2}" && { "usage_$1"; exit 0; } ;;
+  sweep | eval | calibrate | report | plan) asks_help "${@:2}" && { "usage_$1"; exit 0; } ;;
 esac
 case ${1:-} in
   sweep | eval | plan)
     job_args+=(--command "$1")
+    shift
+    ;;
+  calibrate)
+    job_args+=(--command eval --suite calibration)
     shift
     ;;
   report)

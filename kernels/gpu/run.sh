@@ -4,6 +4,7 @@
 # BENCHMARKS.md there.
 #
 #   kernels/gpu/run.sh OUT_DIR [tests|sanitizer|ops|model ...]     without parts: all, in this order
+# QUEST_GPU_SHAPE, QUEST_GPU_POLICIES and QUEST_GPU_CACHE_POLICIES change what the part "model" measures.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 out=${1:?usage: run.sh OUT_DIR [tests|sanitizer|ops|model ...]}
@@ -34,7 +35,10 @@ junit() { # LOG, then what runs java, then -c CLASS ...
 ops=dev.questspark.engine.ops
 # Most of a test's time goes into opening its backend, on one core: each class gets a process of its own.
 contracts=("$ops.cuda.CudaTensorOpsTest" "$ops.CudaHalfPrecisionTest" "$ops.CudaPrefillFormsTest"
-  "$ops.CudaInt8DigestTest" "$ops.CudaDigestBlocksTest" "$ops.CudaListedUnitsTest" dev.questspark.engine.model.CudaFixtureModelsTest)
+  "$ops.CudaInt8DigestTest" "$ops.CudaDigestBlocksTest" "$ops.CudaListedUnitsTest" "$ops.CudaBlockListTest"
+  "$ops.CudaBlockFormsTest" "$ops.CudaSamplingTest" "$ops.CudaPrefixAttentionTest" "$ops.CudaPrefixFormatsTest"
+  "$ops.CudaPrefixFormsTest" dev.questspark.engine.model.CudaFixtureModelsTest
+  dev.questspark.engine.model.CudaFamilyModelsTest)
 console=(org.junit.platform.console.ConsoleLauncher execute --disable-banner --details=summary)
 
 (command -v nvidia-smi >/dev/null && nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.max.sm --format=csv) \
@@ -92,10 +96,13 @@ for part in $parts; do
         continue
       fi
       python3 "$here/random_model.py" "$work/model" $sizes || { failed=1; continue; }
-      shape=(8 32768 2048)
-      [[ -n $sizes ]] && shape=(2 128 64)
+      # batch, context, rows of a step as the preset gpu-quest has them, then policies and cache policies
+      shape=(${QUEST_GPU_SHAPE:-8 32768 6400})
+      policies=${QUEST_GPU_POLICIES:-dense;quest(budget=2048);skip_layers(layers=2, quest(budget=2048))}
+      cache_policies=${QUEST_GPU_CACHE_POLICIES:-none;keep_all;int4;sampled(last=dense)}
+      [[ -n $sizes ]] && shape=(2 128 600) policies='dense;quest(budget=64)' cache_policies='none;keep_all'
       "${java[@]}" -XX:MaxDirectMemorySize=24g -cp "$classpath" dev.questspark.engine.ModelBenchmark "$out/model.jsonl" \
-        "$work/model" cuda "${shape[@]}" || { failed=1; echo "FAILED: model"; }
+        "$work/model" cuda "${shape[@]}" "$policies" "$cache_policies" || { failed=1; echo "FAILED: model"; }
       ;;
     *) echo "unknown part $part"; failed=1 ;;
   esac

@@ -173,9 +173,11 @@ EXPORT int cuLaunchKernel(void* function, unsigned gridX, unsigned gridY, unsign
   if (stream == nullptr) {
     return kInvalidHandle;
   }
-  // Limits of compute capability 9.0 (CUDA C++ programming guide, technical specifications).
+  // Limits of compute capability 9.0 (CUDA C++ programming guide, technical specifications). A kernel without warpgroups
+  // runs on every GPU from 8.0 on, with the same launch: it may ask for no more than the smallest of them has.
+  const size_t mostShared = std::strstr(kernel.name, "_wg") != nullptr ? kMaxSharedBytes : kSmallestSharedBytes;
   if (grid.count() == 0 || gridX > 2147483647u || gridY > 65535 || gridZ > 65535 || block.count() == 0 ||
-      block.count() > kMaxThreads || blockZ > 64 || sharedBytes > kMaxSharedBytes) {
+      block.count() > kMaxThreads || blockZ > 64 || sharedBytes > mostShared) {
     return d.fail(kInvalidValue, std::string(kernel.name) + ": grid, block or shared memory beyond the device");
   }
   if (block.count() > static_cast<unsigned long long>(kernel.maxThreads)) {

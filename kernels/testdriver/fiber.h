@@ -19,6 +19,7 @@ enum class GridResult { kDone, kIllegalAddress, kMisalignedAddress, kLaunchFaile
 
 constexpr size_t kMaxThreads = 1024;
 constexpr size_t kMaxSharedBytes = 232448;  // what an H100 block may ask for
+constexpr size_t kSmallestSharedBytes = 101376;  // and one of compute capability 8.6, 8.9 and 12.0
 
 /** Runs the whole grid; `message` says what went wrong and where. Single-threaded: the caller holds the driver lock. */
 GridResult runGrid(const Kernel& kernel, const uint64_t* arguments, Dim3 grid, Dim3 block, size_t sharedBytes,

@@ -20,10 +20,11 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Attention is timed where it is computed, not where its launches are written down. */
 @RequiresTestDriver
-@WholeModels
+@ExtendWith(WholeModels.Search.class)
 @Timeout(value = 120, unit = TimeUnit.SECONDS)
 class CudaClockTest {
 

@@ -4,57 +4,69 @@ import com.google.gson.Gson;
 import dev.questspark.engine.model.SamplingParams;
 import dev.questspark.engine.ops.backend.ComputeDType;
 import dev.questspark.engine.ops.backend.DeviceName;
-import dev.questspark.engine.policy.Dense;
 import dev.questspark.engine.policy.ReadPolicy;
+import dev.questspark.engine.policy.cache.CachePolicy;
 import dev.questspark.engine.stats.StepStats;
 import dev.questspark.engine.tokens.ByteTokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * Prefill and decode of a whole model at a full batch, dense and at one KV budget, on distinct
- * documents. Not a test: {@code kernels/gpu/run.sh} runs it where there is a GPU.
+ * Prefill and decode of a whole model at a full batch of distinct documents, under each of some
+ * cache policies with each of some policies. Not a test: {@code kernels/gpu/run.sh} runs it where
+ * there is a GPU.
  */
 public final class ModelBenchmark {
   private static final int NEW_TOKENS = 96;
 
   private ModelBenchmark() {}
 
-  /** {@code ModelBenchmark OUT.jsonl MODEL BACKEND BATCH CONTEXT KV_BUDGET}. */
+  /**
+   * {@code ModelBenchmark OUT.jsonl MODEL BACKEND BATCH CONTEXT MAX_NUM_BATCHED_TOKENS POLICIES
+   * CACHE_POLICIES}, policies separated by semicolons.
+   */
   public static void main(String[] arguments) throws IOException {
     Path out = Path.of(arguments[0]);
     int batch = Integer.parseInt(arguments[3]);
     int context = Integer.parseInt(arguments[4]);
-    int budget = Integer.parseInt(arguments[5]);
+    List<ReadPolicy> policies =
+        Arrays.stream(arguments[6].split(";")).map(ReadPolicy::parse).toList();
+    List<CachePolicy> cachePolicies =
+        Arrays.stream(arguments[7].split(";")).map(CachePolicy::parse).toList();
     EngineConfig config =
         EngineConfig.builder(Path.of(arguments[1]))
             .device(DeviceName.parse(arguments[2]))
             .dtype(ComputeDType.BFLOAT16)
             .maxModelLen(context + NEW_TOKENS + 32)
             .maxNumSeqs(batch)
-            .maxNumBatchedTokens(8192)
+            .maxNumBatchedTokens(Integer.parseInt(arguments[5]))
+            .cachePolicies(Set.copyOf(cachePolicies))
             .memoryUtilization(0.9)
             .build();
     List<StepStats> steps = Collections.synchronizedList(new ArrayList<>());
     try (Engine engine = Engine.open(config, new ByteTokenizer(), steps::add)) {
-      ReadPolicy quest = ReadPolicy.parse("quest(budget=" + budget + ", sink=0)");
-      for (ReadPolicy policy : List.of(new Dense(), quest)) {
-        steps.clear();
-        run(engine, policy, batch, context);
-        report(out, engine, policy, batch, context, steps);
+      for (CachePolicy cachePolicy : cachePolicies) {
+        for (ReadPolicy policy : policies) {
+          steps.clear();
+          run(engine, cachePolicy, policy, batch, context);
+          report(out, engine, cachePolicy, policy, batch, context, steps);
+        }
       }
     }
   }
 
-  private static void run(Engine engine, ReadPolicy policy, int batch, int context) {
+  private static void run(
+      Engine engine, CachePolicy cachePolicy, ReadPolicy policy, int batch, int context) {
     Random random = new Random(7);
     SamplingParams endless = SamplingParams.endless(NEW_TOKENS);
     List<CompletableFuture<Completion>> futures = new ArrayList<>();
@@ -62,13 +74,20 @@ public final class ModelBenchmark {
       int[] document = random.ints(context, 3, 300).toArray();
       QuestionRequest question =
           new QuestionRequest(random.ints(8, 3, 300).toArray(), policy, false, endless);
-      futures.addAll(engine.submit(new DocumentRequest("d" + i, document, List.of(question))));
+      futures.addAll(
+          engine.submit(new DocumentRequest("d" + i, document, cachePolicy, List.of(question))));
     }
     futures.forEach(CompletableFuture::join);
   }
 
   private static void report(
-      Path out, Engine engine, ReadPolicy policy, int batch, int context, List<StepStats> steps)
+      Path out,
+      Engine engine,
+      CachePolicy cachePolicy,
+      ReadPolicy policy,
+      int batch,
+      int context,
+      List<StepStats> steps)
       throws IOException {
     long prefillNanos = 0;
     long prefillRows = 0;
@@ -86,8 +105,8 @@ public final class ModelBenchmark {
     }
     Collections.sort(decodeNanos);
     Map<String, Object> line = new LinkedHashMap<>();
-    line.put(
-        "what", "model " + (policy.dense() ? "dense" : "Quest " + policy.kvBudget().getAsInt()));
+    line.put("what", "model " + policy.text());
+    line.put("cache_policy", cachePolicy.text());
     line.put("backend", engine.report().setup().backend());
     line.put("batch", batch);
     line.put("context", context);

@@ -30,6 +30,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -37,7 +38,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * Documents compressed on the CUDA backend: what the CPU makes of them, and nothing left behind.
  */
 @RequiresTestDriver
-@WholeModels
+@ExtendWith(WholeModels.Search.class)
 @Timeout(value = 240, unit = TimeUnit.SECONDS)
 class CudaPrefixEngineTest {
   private static final ReadPolicy QUEST = ReadPolicy.parse("quest(budget=64, sink=16, recent=16)");

@@ -53,6 +53,11 @@ public record InferenceOptions(
         engine.of(model, reader), prompt, selection, sampling, longDocuments, stage);
   }
 
+  /** The same with other policies. */
+  public InferenceOptions with(SelectionOptions other) {
+    return new InferenceOptions(engine, prompt, other, sampling, longDocuments, stage);
+  }
+
   /** The same with other policies of documents. */
   public InferenceOptions withCachePolicies(UnaryOperator<CachePolicy> change) {
     return new InferenceOptions(

@@ -51,6 +51,11 @@ public record SelectionOptions(
     return cachePolicies.get(0);
   }
 
+  /** The same with other policies, of questions and of documents. */
+  public SelectionOptions of(List<ReadPolicy> read, List<CachePolicy> cache) {
+    return new SelectionOptions(read, cache, selectors, kvBudgets, pages, questionAttention);
+  }
+
   /** The same with other policies of documents. */
   SelectionOptions withCachePolicies(UnaryOperator<CachePolicy> change) {
     return new SelectionOptions(

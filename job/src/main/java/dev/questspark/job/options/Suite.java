@@ -29,7 +29,9 @@ public enum Suite {
   LONGBENCH(INPUT, ASKING, STUDY),
   KVPRESS(INPUT, ASKING, STUDY),
   PERPLEXITY(INPUT, TEXTS, LENGTHS, TEMPLATE),
-  DIVERGENCE(INPUT, TEXTS, WINDOWS, SEED, STUDY);
+  DIVERGENCE(INPUT, TEXTS, WINDOWS, SEED, STUDY),
+  /** The same windows with one KV head at a time streaming: which heads need a whole document. */
+  CALIBRATION(INPUT, TEXTS, WINDOWS, SEED);
 
   /** Those that a sweep can measure: they take the input's documents as they are. */
   public static final Set<Suite> SWEPT = Set.of(CORPUS, DIVERGENCE);

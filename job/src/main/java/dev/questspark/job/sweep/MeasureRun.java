@@ -91,12 +91,28 @@ public final class MeasureRun {
 
   /** Runs; returns the process's exit code. */
   public int run(SparkSession spark) throws IOException {
+    if (suite != Suite.CALIBRATION) {
+      return run(spark, () -> {});
+    }
+    HeadCalibration calibration = new HeadCalibration(options, spark);
+    int code = new MeasureRun(calibration.options(), out).run(spark, calibration::prepare);
+    if (code == ExitCode.DONE) {
+      calibration.write(spark, out);
+    }
+    return code;
+  }
+
+  /**
+   * @param prepare what is done once the output folder is there
+   */
+  private int run(SparkSession spark, Runnable prepare) throws IOException {
     OpenRun run = OpenRun.open(spark, options, policies, templates, String.valueOf(onTooLong));
     FileInput.refuseInside(
         options.corpus(), run.output().root(), spark.sparkContext().hadoopConfiguration());
     run.output().prepareMeasurement();
+    prepare.run();
     List<EvalDocument> documents = documents(run);
-    if (suite == Suite.DIVERGENCE) {
+    if (suite == Suite.DIVERGENCE || suite == Suite.CALIBRATION) {
       tellCost(run, documents.size());
     }
     try (OpeningEngine engine = OpeningEngine.begin(run.settings(), spark.sparkContext())) {

@@ -21,7 +21,10 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 @ExtendWith(WholeModels.Search.class)
 public @interface WholeModels {
 
-  /** Switches the search; stands after whatever resets the driver. */
+  /**
+   * Switches the search; stands after whatever resets the driver. Alone on a class whose kernels the
+   * contracts search already: the lane {@code races} leaves such a class out.
+   */
   final class Search implements BeforeEachCallback, AfterEachCallback {
     @Override
     public void beforeEach(ExtensionContext context) {

@@ -43,7 +43,7 @@ public final class Suites {
           case LONGBENCH -> LongBenchSuite.documents(input);
           case KVPRESS -> KvpressSuite.documents(input);
           case PERPLEXITY -> PerplexitySuite.documents(input);
-          case DIVERGENCE -> DivergenceSuite.documents(input);
+          case DIVERGENCE, CALIBRATION -> DivergenceSuite.documents(input);
         };
     if (documents.isEmpty()) {
       throw new ConfigException("suite " + suite.word() + " has no documents; check --input");

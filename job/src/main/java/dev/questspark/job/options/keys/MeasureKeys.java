@@ -43,7 +43,7 @@ public final class MeasureKeys {
           .scope(MEASUREMENT, NOTHING, JOB_ONLY)
           .description(
               SECTION,
-              "What eval asks; corpus asks the questions of the input. A sweep takes corpus, or divergence, which needs no questions: how far each policy's next-token distributions are from dense attention's on windows of the input's texts.");
+              "What eval asks; corpus asks the questions of the input. A sweep takes corpus, or divergence, which needs no questions: how far each policy's next-token distributions are from dense attention's on windows of the input's texts. calibration finds out so which KV heads need a whole document.");
   public static final OptionKey<List<Integer>> LENGTHS =
       integers(
               "lengths",

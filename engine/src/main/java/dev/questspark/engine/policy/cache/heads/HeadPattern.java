@@ -10,6 +10,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
@@ -66,6 +67,31 @@ public record HeadPattern(Path source, float[][] scores, int sink, int recent) {
     JsonFields config = JsonFields.read(folder.resolve("config.json"));
     return new HeadPattern(
         folder, scores, config.requireCount("sink_size"), config.requireCount("recent_size"));
+  }
+
+  /**
+   * Writes both files to the folder that the pattern names.
+   *
+   * @throws ConfigException when they cannot be written
+   */
+  public void write() {
+    List<String> lines =
+        Arrays.stream(scores)
+            .map(
+                row ->
+                    IntStream.range(0, row.length)
+                        .mapToObj(head -> Float.toString(row[head]))
+                        .collect(Collectors.joining("\t")))
+            .toList();
+    try {
+      Files.createDirectories(source);
+      Files.write(source.resolve(SCORES), lines);
+      Files.writeString(
+          source.resolve("config.json"),
+          "{\"sink_size\": " + sink + ", \"recent_size\": " + recent + "}\n");
+    } catch (IOException refused) {
+      throw new ConfigException(source + " cannot be written (" + refused + ")");
+    }
   }
 
   private static float[] row(Path folder, String line) {
