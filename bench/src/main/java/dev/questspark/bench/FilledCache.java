@@ -173,8 +173,7 @@ final class FilledCache implements AutoCloseable {
         backend.load(new RaggedBatch(tokens, positions, spans, tables, pageTable, all));
     Tensor logits =
         decoder.forward(
-            batch,
-            List.of(new AttentionGroup.Selected(new RowRange(0, sequences), selector)));
+            batch, List.of(new AttentionGroup.Selected(new RowRange(0, sequences), selector)));
     backend.argmax(new int[sequences], logits);
     return new long[] {System.nanoTime() - start, batch.clock().nanos(1)[0]};
   }

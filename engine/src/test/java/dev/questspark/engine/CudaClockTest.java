@@ -52,10 +52,7 @@ class CudaClockTest {
         QuestionRequest question =
             new QuestionRequest(
                 new int[] {5, 6}, new Dense(), false, SamplingParams.greedy(6, List.of()));
-        engine
-            .submit(new DocumentRequest("d", text, policy, List.of(question)))
-            .get(0)
-            .join();
+        engine.submit(new DocumentRequest("d", text, policy, List.of(question))).get(0).join();
       }
       long prefill = engine.report().work().prefillNanos();
       long selection = engine.report().work().prefillSelectionNanos();

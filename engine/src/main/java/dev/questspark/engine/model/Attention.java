@@ -35,8 +35,8 @@ final class Attention {
   }
 
   /**
-   * Runs all groups that are needed. Part 2 g of the batch's clock is group g, part 2 g + 1 what its
-   * selector of document rows takes of that.
+   * Runs all groups that are needed. Part 2 g of the batch's clock is group g, part 2 g + 1 what
+   * its selector of document rows takes of that.
    *
    * @param q (R, Hq * D) rotated
    * @param logitsOnly skip groups of document rows none of whose rows has its logits read: in the

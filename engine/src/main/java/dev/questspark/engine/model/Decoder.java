@@ -242,10 +242,7 @@ public final class Decoder implements AutoCloseable {
    * @param watch looks at each of them
    */
   private Tensor forward(
-      LoadedBatch batch,
-      List<AttentionGroup> groups,
-      int layers,
-      QueryWatch watch) {
+      LoadedBatch batch, List<AttentionGroup> groups, int layers, QueryWatch watch) {
     int rows = batch.host().rows();
     int logitRows = batch.host().logitRows().length;
     Tensor x = embed(batch);

@@ -101,9 +101,7 @@ final class HeadCalibration {
   }
 
   private Path folderOf(int head) {
-    return output
-        .resolve(FOLDERS)
-        .resolve(head / model.kvHeads() + "-" + head % model.kvHeads());
+    return output.resolve(FOLDERS).resolve(head / model.kvHeads() + "-" + head % model.kvHeads());
   }
 
   /** The same with dense attention and, beside no cache policy, one for each head. */

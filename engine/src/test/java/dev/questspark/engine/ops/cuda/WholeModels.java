@@ -22,8 +22,8 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 public @interface WholeModels {
 
   /**
-   * Switches the search; stands after whatever resets the driver. Alone on a class whose kernels the
-   * contracts search already: the lane {@code races} leaves such a class out.
+   * Switches the search; stands after whatever resets the driver. Alone on a class whose kernels
+   * the contracts search already: the lane {@code races} leaves such a class out.
    */
   final class Search implements BeforeEachCallback, AfterEachCallback {
     @Override

@@ -204,9 +204,7 @@ public final class CudaKernels {
   public static final KernelFamily LINEAR_WG_N64 = linearOfHalves("_wg_n64");
 
   public static final Kernel MARK_TIME =
-      one(
-          "mark_time",
-          "unsigned long long* starts, unsigned long long* sums, int part, int stop");
+      one("mark_time", "unsigned long long* starts, unsigned long long* sums, int part, int stop");
 
   public static final KernelFamily MERGE_ATTENTION =
       byAct(
