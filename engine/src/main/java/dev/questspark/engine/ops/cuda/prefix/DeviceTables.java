@@ -13,8 +13,6 @@ import java.util.Map;
  * document's begins. {@code prefix_pages.cuh} says how a table lies.
  */
 final class DeviceTables implements AutoCloseable {
-  private static final int FIRST_INTS = 1 << 16;
-
   private final DeviceInts tables;
   private final DeviceInts rowTables;
   private final Map<PrefixTable, Integer> places = new IdentityHashMap<>();
@@ -94,7 +92,7 @@ final class DeviceTables implements AutoCloseable {
     Map<PrefixTable, Boolean> needed = new IdentityHashMap<>();
     staged.keySet().forEach(rows -> rows.tables().forEach(table -> needed.put(table, true)));
     long ints = needed.keySet().stream().mapToLong(DeviceTables::length).sum();
-    tables.reserve(Math.max(FIRST_INTS, 2 * ints));
+    tables.reserve(2 * ints);
     places.clear();
     used = 0;
   }
