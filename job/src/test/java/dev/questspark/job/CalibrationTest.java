@@ -64,6 +64,8 @@ class CalibrationTest {
     assertThat(query("select count(distinct cache_policy) from " + table(output, "quality")))
         .containsExactly(String.valueOf(heads + 1));
 
+    assertThat(output.resolve("prefill_selection")).as("a study nobody asked for").doesNotExist();
+
     float[][] inverse = new float[pattern.scores().length][];
     for (int layer = 0; layer < inverse.length; layer++) {
       inverse[layer] = pattern.scores()[layer].clone();
@@ -96,7 +98,7 @@ class CalibrationTest {
     Ended ended = eval(folder.resolve("out"), "--suite=calibration", "--cache-policies=int4");
     assertThat(ended.code()).isEqualTo(ExitCode.REFUSED);
     assertThat(ended.err())
-        .contains("--suite calibration has policies of its own", "leave --cache-policies");
+        .contains("--cache-policies has no effect on eval --suite calibration; leave it out");
     Ended remote = eval(Path.of("memory:/out"), "--suite=calibration");
     assertThat(remote.code()).isEqualTo(ExitCode.REFUSED);
     assertThat(remote.err()).contains("--output is memory:", "a folder that all hosts see");

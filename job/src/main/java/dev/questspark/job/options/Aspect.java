@@ -25,6 +25,8 @@ public enum Aspect {
   ANSWER_LENGTH,
   /** How an answer is asked for, whatever the question. */
   ASKING,
+  /** Which policies are compared. */
+  POLICIES,
   /** How many documents have their attention compared with what a policy reads of it. */
   STUDY
 }

@@ -42,9 +42,11 @@ public enum Suite {
     this.aspects = Set.copyOf(List.of(aspects));
   }
 
-  /** Whether the suite reads options of this aspect. */
+  /**
+   * Whether the suite reads options of this aspect; which policies, all but one that has its own.
+   */
   public boolean reads(Aspect aspect) {
-    return aspects.contains(aspect);
+    return aspect == Aspect.POLICIES ? this != CALIBRATION : aspects.contains(aspect);
   }
 
   /** Whether the suite asks the input's own questions, and does not only read its texts. */

@@ -44,19 +44,10 @@ final class HeadCalibration {
   /**
    * Finds the model, which says how many heads there are.
    *
-   * @throws ConfigException when options name policies, or an output that is no local folder
+   * @throws ConfigException when the output is no local folder
    */
   HeadCalibration(BoundOptions given, SparkSession spark) {
     SelectionOptions selection = given.inference().selection();
-    String suite = Suite.CALIBRATION.word();
-    if (selection.cachePolicies().size() > 1
-        || selection.policies().stream().anyMatch(policy -> !policy.dense())) {
-      throw new ConfigException(
-          "--suite "
-              + suite
-              + " has policies of its own, one for each KV head; leave --cache-policies and"
-              + " --policies out.");
-    }
     this.output = local(given.output().folder());
     EngineOptions engine = given.inference().engine();
     ModelFolder folder =

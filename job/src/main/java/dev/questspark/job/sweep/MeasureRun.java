@@ -20,6 +20,7 @@ import dev.questspark.job.eval.suite.Suites;
 import dev.questspark.job.executor.EngineReports;
 import dev.questspark.job.executor.OpeningEngine;
 import dev.questspark.job.input.FileInput;
+import dev.questspark.job.options.Aspect;
 import dev.questspark.job.options.BoundOptions;
 import dev.questspark.job.options.Choices.Command;
 import dev.questspark.job.options.Choices.OnTooLong;
@@ -241,7 +242,7 @@ public final class MeasureRun {
                     run.settings(),
                     onTooLong,
                     EvalSettings.Protocol.of(options.measure()),
-                    EvalSettings.spread(documents, options.measure().selectionStudy()),
+                    EvalSettings.spread(documents, studied()),
                     output.cells()),
                 out)
             .run(documents, partitions, reports);
@@ -260,6 +261,11 @@ public final class MeasureRun {
     return outcome.found() == 0 && unusedBudget(reports.value().values())
         ? ExitCode.BUDGET_NEVER_USED
         : ExitCode.DONE;
+  }
+
+  /** Documents whose attention is studied: none in a suite that nobody can ask for it. */
+  private int studied() {
+    return suite.reads(Aspect.STUDY) ? options.measure().selectionStudy() : 0;
   }
 
   /**

@@ -242,7 +242,7 @@ class PrefillPartsTest {
       assertThatThrownBy(() -> engine.submit(document(0, other)))
           .isInstanceOf(ConfigException.class)
           .hasMessageStartingWith(
-              "cache_policy is a_shape(sink=64, recent=960, segment=512, block=32), but the engine"
+              "cache_policy is a_shape(sink=64, recent=960, last=sparse, segment=512, block=32), but the engine"
                   + " was opened with [a_shape(");
     }
     for (String wrong : List.of("block=33", "block=0", "segment=500", "sink=0", "recent=-1")) {
@@ -272,7 +272,7 @@ class PrefillPartsTest {
     assertThat(other.withPrefill(other)).isEqualTo(other);
     assertThatThrownBy(() -> other.withPrefill(CachePolicy.NONE))
         .hasMessage(
-            "prefill is dense, but cache_policy is a_shape(sink=64, recent=960, segment=512,"
+            "prefill is dense, but cache_policy is a_shape(sink=64, recent=960, last=sparse, segment=512,"
                 + " block=32); give one of them");
   }
 

@@ -132,6 +132,7 @@ public final class MeasureKeys {
               "some of " + SCORE_NAMES + ", separated by commas",
               MeasureKeys::score)
           .scope(MEASUREMENT, POLICIES, JOB_ONLY)
+          .aspect(Aspect.POLICIES)
           .description(SECTION, "Page scores to compare. Without it page_score alone is used.");
   public static final OptionKey<List<Integer>> SKIP_LAYERS =
       integers(
@@ -140,6 +141,7 @@ public final class MeasureKeys {
               n -> n >= 0)
           .unit("layers")
           .scope(MEASUREMENT, POLICIES, JOB_ONLY)
+          .aspect(Aspect.POLICIES)
           .description(
               SECTION,
               "Values of sparse_skip_layers to compare. Without it that one alone is used.");

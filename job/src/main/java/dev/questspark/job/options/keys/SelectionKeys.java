@@ -42,6 +42,7 @@ public final class SelectionKeys {
               ReadPolicy::parse)
           .alias("policy")
           .scope(ENGINE, Decides.POLICIES, IN_QUERY)
+          .aspect(Aspect.POLICIES)
           .description(
               SECTION,
               "What a decode step reads, in full, such as quest(budget=1024, score=meanstd). Given several times, they are compared on one prefill. Replaces selectors and the options that go with it.");
@@ -50,6 +51,7 @@ public final class SelectionKeys {
               "cache_policy", "policy", "none, or parts joined by +", CachePolicy::parse)
           .defaultValue(CachePolicy.NONE.text())
           .scope(ENGINE, ANSWERS, IN_QUERY)
+          .aspect(Aspect.POLICIES)
           .description(
               SECTION,
               "What becomes of a document's keys and values, for all its questions; none keeps them whole. Its parts are in the table of parts.");
@@ -61,6 +63,7 @@ public final class SelectionKeys {
               CachePolicy::parsePrefill)
           .defaultValue(CachePolicy.DENSE)
           .scope(ENGINE, ANSWERS, IN_QUERY)
+          .aspect(Aspect.POLICIES)
           .description(
               SECTION,
               "Which keys a document's own rows read while it is prefilled, such as a_shape(recent=960). It becomes a part of cache_policy.");
@@ -72,6 +75,7 @@ public final class SelectionKeys {
               CachePolicy::parseFormat)
           .defaultValue(CachePolicy.AUTO)
           .scope(ENGINE, ANSWERS, IN_QUERY)
+          .aspect(Aspect.POLICIES)
           .description(
               SECTION,
               "How a document's keys and values are stored once it is prefilled, such as int4. It becomes a part of cache_policy; auto stores them as they were computed.");
@@ -83,6 +87,7 @@ public final class SelectionKeys {
               "cache policies in full, each none or parts joined by +",
               CachePolicy::parse)
           .scope(COMPARING, Decides.POLICIES, JOB_ONLY)
+          .aspect(Aspect.POLICIES)
           .excludes(
               CACHE_POLICY,
               "--cache-policies says which cache policies are compared, and --cache-policy names one; give one of them.")
@@ -107,6 +112,7 @@ public final class SelectionKeys {
           .alias("selector", "sparse_attention")
           .defaultValue(ReadPolicies.KNOWN.name(Quest.class))
           .scope(ENGINE, Decides.POLICIES, IN_QUERY)
+          .aspect(Aspect.POLICIES)
           .description(
               SECTION,
               "Policies by name, with their parameters from the options below; all is another name of dense attention. Several are compared on one prefill.");
@@ -121,12 +127,14 @@ public final class SelectionKeys {
           .unit("tokens")
           .defaultValue("2048")
           .scope(ENGINE, Decides.POLICIES, IN_QUERY)
+          .aspect(Aspect.POLICIES)
           .description(SECTION, "Tokens attended per KV head and layer; full means dense.");
   public static final OptionKey<PageScore> PAGE_SCORE =
       OptionDeclaration.single(
               "page_score", "choice", "one of " + MeasureKeys.SCORE_NAMES, MeasureKeys::score)
           .defaultValue(PageScores.DEFAULT)
           .scope(ENGINE, Decides.POLICIES, IN_QUERY)
+          .aspect(Aspect.POLICIES)
           .description(
               SECTION,
               "Score of a digest block: Quest's upper bound (minmax), or mean + 3/4 of the standard deviation (meanstd).");
@@ -149,6 +157,7 @@ public final class SelectionKeys {
       choice("group_reduction", GroupReduction.class)
           .defaultValue(GroupReduction.DEFAULT)
           .scope(ENGINE, Decides.POLICIES, IN_QUERY)
+          .aspect(Aspect.POLICIES)
           .description(
               SECTION,
               "How the scores of the query heads that share a KV head become one score per digest block.");
@@ -157,6 +166,7 @@ public final class SelectionKeys {
           .unit("tokens")
           .defaultValue("4")
           .scope(ENGINE, Decides.POLICIES, IN_QUERY)
+          .aspect(Aspect.POLICIES)
           .description(
               SECTION,
               "First tokens that are always read, in whole digest blocks. They count in the budget.");
@@ -165,6 +175,7 @@ public final class SelectionKeys {
           .unit("tokens")
           .defaultValue("0")
           .scope(ENGINE, Decides.POLICIES, IN_QUERY)
+          .aspect(Aspect.POLICIES)
           .description(
               SECTION,
               "Last tokens that are always read. They count in the budget; the current digest block is always read.");
@@ -173,6 +184,7 @@ public final class SelectionKeys {
           .unit("layers")
           .defaultValue("2")
           .scope(ENGINE, Decides.POLICIES, IN_QUERY)
+          .aspect(Aspect.POLICIES)
           .description(SECTION, "First layers that stay dense.");
   public static final OptionKey<Integer> SPARSE_MIN_CONTEXT =
       integer("sparse_min_context", 0, "0 or more")
@@ -180,6 +192,7 @@ public final class SelectionKeys {
           .unit("tokens")
           .defaultValue("0")
           .scope(ENGINE, Decides.POLICIES, IN_QUERY)
+          .aspect(Aspect.POLICIES)
           .description(SECTION, "Contexts shorter than this stay dense.");
   public static final OptionKey<QuestionAttention> QUESTION_ATTENTION =
       choice("question_attention", QuestionAttention.class)

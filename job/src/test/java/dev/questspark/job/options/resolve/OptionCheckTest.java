@@ -183,7 +183,9 @@ class OptionCheckTest {
     assertThat(suite.reads(Aspect.INPUT))
         .isEqualTo(suite != Suite.PASSKEY && suite != Suite.PASSKEY_FACTS);
     assertThat(suite.asksInput()).isEqualTo(suite == Suite.CORPUS);
-    assertThat(suite.reads(Aspect.STUDY)).isEqualTo(suite != Suite.PERPLEXITY);
+    assertThat(suite.reads(Aspect.STUDY))
+        .isEqualTo(suite != Suite.PERPLEXITY && suite != Suite.CALIBRATION);
+    assertThat(suite.reads(Aspect.POLICIES)).isEqualTo(suite != Suite.CALIBRATION);
   }
 
   @Test
