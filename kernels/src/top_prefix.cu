@@ -42,7 +42,7 @@ __device__ __forceinline__ void topPrefix(int* target, float* scores, const Pref
 
 }  // namespace quest
 
-extern "C" __global__ void __launch_bounds__(1024)
+extern "C" __global__ void __launch_bounds__(1024, 1)
     top_prefix(int* __restrict__ list, int* __restrict__ listCount, float* __restrict__ scores,
                const int* __restrict__ tables, const int* __restrict__ rowTables, const int* __restrict__ positions,
                int fromRow, int firstList, int lists, int maxEntries, int scoreStride, int unit, int tile,

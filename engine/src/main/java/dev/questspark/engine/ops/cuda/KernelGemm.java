@@ -27,8 +27,8 @@ final class KernelGemm implements CudaGemm {
 
     /** Pipeline stages of rows of x and of the weight, each padded by eight elements. */
     int sharedBytes(DType x) {
-      // Three stages of 128 float rows would not fit into what an sm_86 block may have.
-      int fitting = rows == 128 && x == DType.F32 ? 2 : stages;
+      // All stages of float rows would not fit into what an sm_86 block may have.
+      int fitting = x == DType.F32 && rows != M64.rows ? stages - 1 : stages;
       return fitting * (depth + 8) * (rows * x.bytes() + cols * 2);
     }
   }
