@@ -138,7 +138,7 @@ class CudaPrefixEngineTest {
                   tokens(100L * d + q, 1 + random.nextInt(20)),
                   random.nextBoolean() ? QUEST : new Dense(),
                   random.nextBoolean(),
-                  SamplingParams.greedy(30 + random.nextInt(40), List.of())));
+                  SamplingParams.greedy(25 + random.nextInt(30), List.of())));
         }
         int[] text = tokens(d, 70 + random.nextInt(60));
         futures.addAll(
