@@ -87,7 +87,7 @@ __device__ __forceinline__ void columnMax(float* scores, const float* logSumExp,
 }  // namespace quest
 
 #define COLUMN_MAX(act, Act, dtype, Kv)                                                                              \
-  extern "C" __global__ void __launch_bounds__(256) column_max_lse_##act##_##dtype(                                  \
+  extern "C" __global__ void __launch_bounds__(256, 4) column_max_lse_##act##_##dtype(                                  \
       float* __restrict__ logSumExp, const Act* __restrict__ q, const Kv* __restrict__ keys,                         \
       const int* __restrict__ positions, const int* __restrict__ rowSpan, const int* __restrict__ spanPages,         \
       const int* __restrict__ pageTable, int fromRow, int kvHeads, int headDim, int pageSize, int group, int first,  \
