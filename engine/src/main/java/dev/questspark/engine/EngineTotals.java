@@ -47,7 +47,8 @@ final class EngineTotals {
     for (long group : groupNanos) {
       attention += group;
     }
-    double sharedPerRow = (double) (nanos - attention) / plan.batch().rows();
+    // A clock that times some of the layers may come to more than the step.
+    double sharedPerRow = (double) Math.max(0, nanos - attention) / plan.batch().rows();
     for (int g = 0; g < plan.groups().size(); g++) {
       StepPlan.Group group = plan.groups().get(g);
       int rows = group.attention().rows().count();
