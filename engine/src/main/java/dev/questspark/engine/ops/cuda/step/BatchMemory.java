@@ -162,8 +162,12 @@ public final class BatchMemory implements AutoCloseable {
     return sums;
   }
 
-  /** Waits for the device, then copies the counters of the first {@code rows} rows. */
-  ReadCounters readCounters(int rows) {
+  /**
+   * Waits for the device, then copies the counters of the first {@code rows} rows.
+   *
+   * @param prefixes whether there are any of prefixes
+   */
+  ReadCounters readCounters(int rows, boolean prefixes) {
     ByteBuffer read = readback.read(counters, 0, 8L * COUNTERS * rows);
     long[] scored = new long[rows];
     long[] attended = new long[rows];
@@ -174,7 +178,7 @@ public final class BatchMemory implements AutoCloseable {
       tokens[row] = read.getLong(8 * (COUNTERS * row + 2));
     }
     long[] blocks = readOne(COUNTERS, rows);
-    long[] prefix = readOne(COUNTERS + 1, rows);
+    long[] prefix = prefixes ? readOne(COUNTERS + 1, rows) : new long[rows];
     return new ReadCounters(scored, new long[rows], attended, tokens, blocks, prefix);
   }
 

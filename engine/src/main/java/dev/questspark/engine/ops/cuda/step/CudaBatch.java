@@ -11,6 +11,7 @@ public final class CudaBatch implements LoadedBatch {
   private final BatchMemory memory;
   private final RaggedBatch host;
   private final DeviceClock clock;
+  private boolean prefixes; // whether some op counts them
 
   CudaBatch(BatchMemory memory, RaggedBatch host, Launch launch) {
     this.memory = memory;
@@ -98,6 +99,7 @@ public final class CudaBatch implements LoadedBatch {
 
   /** (rows) 64-bit counters: tokens of prefixes attended. */
   public long prefixCounters() {
+    prefixes = true;
     return memory.prefixCountersAddress();
   }
 
@@ -123,6 +125,6 @@ public final class CudaBatch implements LoadedBatch {
   @Override
   public ReadCounters counters() {
     of(this);
-    return memory.readCounters(host.rows());
+    return memory.readCounters(host.rows(), prefixes);
   }
 }
